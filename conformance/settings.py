@@ -1,0 +1,32 @@
+"""What one run was asked to do, after all of it was validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.target import Target
+    from conformance.waivers import Waiver
+
+DEFAULT_EXAMPLES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The validated command line. `target` None means the embedded reference server."""
+
+    target: Target | None = None
+    target_file: Path | None = None
+    report_dir: Path | None = None
+    profile: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    seed: int | None = None
+    examples: int = DEFAULT_EXAMPLES
+    waivers_file: Path | None = None
+    waivers: tuple[Waiver, ...] = ()
+    plan: bool = False
+    strict: bool = False
