@@ -1,0 +1,160 @@
+"""Keys: values that can be sent, and never shown.
+
+A `Key` masks itself wherever Python, pytest or a report might print it; only `reveal()` gives the value, and
+only what builds a request calls that.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Learn = Callable[[str, str], None]
+
+COMMAND_TIMEOUT_S = 30.0
+DEFAULT_REFRESH_S = 600.0
+
+
+class KeyUnavailableError(RuntimeError):
+    """A key's value cannot be had. The message says why and quotes nothing that a command printed."""
+
+
+def unsendable(value: str, *, blanks: bool = False) -> str | None:
+    """Why a header cannot carry this value, in words that do not quote it; None where it can.
+
+    `blanks` allows spaces inside, as other headers than Authorization do.
+    """
+    if not value:
+        return "is empty"
+    if value != value.strip():
+        return "starts or ends with white space"
+    if not re.fullmatch(r"[\x20-\x7e]+" if blanks else r"[\x21-\x7e]+", value):
+        return "holds a character that the header cannot carry"
+    return None
+
+
+class Key:
+    """A secret of the target: `name` is its member in the target file, `variable` stands for it in curl lines.
+
+    Pickles and copies hold the names alone: a key does not travel between processes, each one reads its own.
+    """
+
+    __slots__ = ("_fetch", "_fetched_at", "_learners", "_lock", "_refresh_s", "_value", "name", "variable")
+
+    def __init__(self, name: str, value: str | None, variable: str | None = None) -> None:
+        self.name = name
+        self.variable = variable or default_variable(name)
+        self._value = value
+        self._fetch: Callable[[], str] | None = None
+        self._refresh_s = DEFAULT_REFRESH_S
+        self._fetched_at = 0.0
+        self._lock = threading.RLock()
+        self._learners: list[Learn] = []
+
+    @classmethod
+    def from_command(
+        cls, name: str, command: Sequence[str], refresh_s: float = DEFAULT_REFRESH_S, *, timeout_s: float | None = None
+    ) -> Self:
+        """A key that a command prints; fetched when it is first needed and again after `refresh_s`."""
+        key = cls(name, None)
+        limit = COMMAND_TIMEOUT_S if timeout_s is None else timeout_s
+        key._fetch = lambda: _printed_by(name, tuple(command), limit)
+        key._refresh_s = refresh_s
+        return key
+
+    @property
+    def refreshable(self) -> bool:
+        """Whether asking again could give another value."""
+        return self._fetch is not None
+
+    def reveal(self) -> str:
+        """The value itself, for the request that needs it. Raises KeyUnavailableError."""
+        with self._lock:
+            if self._fetch is not None and (self._value is None or self._outlived()):
+                self._fetch_now(self._fetch)
+            if self._value is None:
+                raise KeyUnavailableError(f"key {self.name}: this is a masked copy, it holds no value")
+            return self._value
+
+    def refresh(self, refused: str | None = None) -> bool:
+        """Fetches a command's key again; False where there is nothing to ask, a value is a value.
+
+        `refused` is the value that was not accepted: where another thread has replaced it meanwhile, the new one
+        stands and the command is not run a second time.
+        """
+        with self._lock:
+            if self._fetch is None:
+                return False
+            if refused is None or self._value is None or self._value == refused:
+                self._fetch_now(self._fetch)
+            return True
+
+    def watch(self, learn: Learn) -> None:
+        """Calls `learn(name, value)` now and for each later value, before anybody gets to see it.
+
+        This is how redaction knows a fetched key before its first request is recorded.
+        """
+        with self._lock:
+            self._learners.append(learn)
+            if self._value is not None:
+                learn(self.name, self._value)
+
+    def _outlived(self) -> bool:
+        return time.monotonic() - self._fetched_at >= self._refresh_s
+
+    def _fetch_now(self, fetch: Callable[[], str]) -> None:
+        self._value = fetch()
+        self._fetched_at = time.monotonic()
+        for learn in self._learners:
+            learn(self.name, self._value)
+
+    def __repr__(self) -> str:
+        return f"[key {self.name}]"
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __reduce__(self) -> tuple[type[Key], tuple[str, None, str]]:
+        return (Key, (self.name, None, self.variable))
+
+    def __getstate__(self) -> None:
+        return None
+
+
+def default_variable(name: str) -> str:
+    """The shell variable that stands for a key: `full` is BACKUPS_KEY_FULL."""
+    return "BACKUPS_KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
+
+
+def _printed_by(name: str, command: tuple[str, ...], timeout_s: float) -> str:
+    """What the command prints, or an error raised from a frame that holds none of it."""
+    value, problem = _run(command, timeout_s)
+    if problem:
+        raise KeyUnavailableError(f"key {name}: the command {command[0]} {problem}")
+    return value
+
+
+def _run(command: tuple[str, ...], timeout_s: float) -> tuple[str, str]:
+    """The command's value and no problem, or no value and the problem."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the target file's author names the program, and no shell reads it
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "", f"did not finish within {timeout_s:g} s"
+    except OSError as error:
+        return "", f"cannot be run: {error.strerror or type(error).__name__}"
+    if done.returncode:
+        return "", f"failed with exit code {done.returncode}"
+    try:
+        value = done.stdout.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        return "", "printed something that is not UTF-8"
+    fault = unsendable(value)
+    return ("", f"printed a value that {fault}") if fault else (value, "")
