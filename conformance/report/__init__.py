@@ -1,0 +1,26 @@
+"""One table of outcomes to files, a page, a screen: every writer starts from the same results dict, so all agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.report import junit, markdown
+from conformance.report.files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.report.model import Results
+
+FORMAT = "backups-conformance/results/1"
+
+
+def write_all(results: Results, folder: Path) -> None:
+    """Write results.json, junit.xml and summary.md into the folder; report.html is written by the carrier's run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "results.json", results)
+    write_atomically(folder / "junit.xml", junit.render(results))
+    write_atomically(folder / "summary.md", markdown.render(results))
+
+
+__all__ = ["FORMAT", "write_all"]

@@ -1,0 +1,97 @@
+"""junit.xml: a suite for each chapter, a case for each check, with the child elements that CI systems count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from conformance.outcomes import Outcome
+from conformance.report.model import Case, Chapter, Results, Row, by_chapter, cases, evidence, is_strict, shown, sources
+from conformance.report.text import block, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_CHILDREN = {
+    Outcome.FAILED: "failure",
+    Outcome.ERROR: "error",
+    Outcome.WAIVED: "skipped",
+    Outcome.NOT_TESTED: "skipped",
+}
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
+
+
+def render(results: Results) -> str:
+    """The document as text."""
+    results = shown(results)
+    root = ElementTree.Element("testsuites", name="backups-conformance")
+    strict = is_strict(results)
+    for chapter in by_chapter(results):
+        root.append(_suite(chapter, results, strict=strict))
+    _count(root, root.iter("testcase"))
+    ElementTree.indent(root)
+    return "<?xml version='1.0' encoding='utf-8'?>\n" + ElementTree.tostring(root, encoding="unicode")
+
+
+def _suite(chapter: Chapter, results: Results, *, strict: bool) -> ElementTree.Element:
+    suite = ElementTree.Element(
+        "testsuite", name=f"{chapter.id} {chapter.title}", timestamp=results["run"]["started"].rstrip("Z")
+    )
+    properties = ElementTree.SubElement(suite, "properties")
+    for name, value in _properties(results).items():
+        ElementTree.SubElement(properties, "property", name=name, value=one_line(str(value)))
+    for clause in chapter.clauses:
+        for case in cases(clause):
+            suite.append(_case(clause, case, strict=strict))
+    _count(suite, suite.iter("testcase"))
+    return suite
+
+
+def _properties(results: Results) -> dict[str, object]:
+    return {
+        "verdict": results["verdict"],
+        "verdict_words": results["verdict_words"],
+        "suite_version": results["suite"]["version"],
+        "target": results["target"]["name"],
+        "base_url": results["target"]["base_url"],
+        "seed": results["run"]["seed"],
+        "profile": results["run"]["profile"],
+    }
+
+
+def _case(clause: Row, case: Case, *, strict: bool) -> ElementTree.Element:
+    element = ElementTree.Element(
+        "testcase", classname=clause["id"], name=one_line(case.id), time=f"{case.duration_s:.3f}"
+    )
+    reason = one_line(case.reason or clause["reason"])
+    tag = "failure" if strict and case.outcome is Outcome.WARNED else _CHILDREN.get(case.outcome)
+    if case.outcome is Outcome.WAIVED:
+        reason = f"waived: {reason}"
+    if tag == "skipped":
+        ElementTree.SubElement(element, tag, message=reason)
+    elif tag is not None:
+        child = ElementTree.SubElement(element, tag, message=reason, type=f"{clause['level']} {clause['id']}")
+        child.text = _details(clause, case)
+    elif case.outcome is Outcome.WARNED:
+        ElementTree.SubElement(element, "system-out").text = f"warned: {reason}\n{_details(clause, case)}"
+    return element
+
+
+def _details(clause: Row, case: Case) -> str:
+    lines = [f"{clause['id']} ({clause['level']}): {clause['title']}", f"source: {'; '.join(sources(clause))}"]
+    for finding in case.check["findings"][:10] if case.check else []:
+        lines += ["", f"wanted: {one_line(finding['wanted'])}", f"got:    {one_line(finding['got'])}"]
+        if finding["pointer"] is not None:
+            lines.append(f"at:     {one_line(finding['pointer'] or '(the whole body)')}")
+        exchange = case.check and evidence(case.check, finding)
+        if exchange:
+            lines.append(block(exchange["curl"], lines=20))
+    return "\n".join(lines)
+
+
+def _count(element: ElementTree.Element, testcases: Iterable[ElementTree.Element]) -> None:
+    found = list(testcases)
+    element.set("tests", str(len(found)))
+    for attribute, tag in _COUNTED.items():
+        element.set(attribute, str(sum(case.find(tag) is not None for case in found)))
+    element.set("time", f"{sum(float(case.get('time', '0')) for case in found):.3f}")

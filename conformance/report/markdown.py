@@ -1,0 +1,140 @@
+"""summary.md: what a pull request or a job summary shows, safe in GitHub's Markdown whatever a target answered."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conformance.outcomes import Outcome
+from conformance.report.model import (
+    LABELS,
+    Results,
+    Row,
+    counted,
+    counts,
+    not_tested_by_hint,
+    selection_words,
+    shown,
+    throttled_words,
+    waivers_words,
+    with_outcome,
+)
+from conformance.report.stubs import stubs
+from conformance.report.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
+
+
+def render(results: Results) -> str:
+    """The document as text."""
+    results = shown(results)
+    parts = [
+        f"# {escape(results['verdict_words'])}",
+        _facts(results),
+        _table(["outcome", "clauses"], [[label, str(number)] for _, label, number in counts(results)]),
+        *_alerts(results),
+        *_told(results),
+        *_not_tested(results),
+        "## How to reproduce",
+        _fenced(results["run"]["command"]),
+        *_waiver_stubs(results),
+    ]
+    return "\n\n".join(parts)
+
+
+def escape(text: str, limit: int = 400) -> str:
+    """Text as Markdown that says just that: no markup, no HTML, no table cell ended, nobody mentioned, no link made."""
+    text = re.sub(r"[\\`*\[\]|~<>&]", _escape_mark, one_line(text, limit))
+    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    text = re.sub(r"(?i)(?<=\w):(?=//)|(?<=www)\.", r"\\\g<0>", text)
+    # GitHub looks for mentions and formulas after it has read the escapes; code is what it leaves alone.
+    return re.sub(r"[@$]", r"`\g<0>`", text)
+
+
+def _escape_mark(match: re.Match[str]) -> str:
+    return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}.get(match.group(), "\\" + match.group())
+
+
+def _prose(text: str) -> str:
+    """The catalogue's own text: its code marks are meant, what stands outside them is text."""
+    parts = text.replace("|", "\\|").split("`")
+    parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
+    return "`".join(parts)
+
+
+def _facts(results: Results) -> str:
+    target, run, suite = results["target"], results["run"], results["suite"]
+    rows = {
+        "target": f"{target['name']} ({target['base_url']})",
+        "suite": f"backups-conformance {suite['version']}",
+        "when": f"{run['started']}, {run['duration_s']:.1f} s",
+        "profile": run["profile"],
+        "selection": selection_words(run),
+        "seed": str(run["seed"]),
+        "requests": f"{run['requests']:,}, {counted(run['restores_accepted'], 'restore')} accepted",
+        "rate limited": throttled_words(run),
+        "waivers": waivers_words(results),
+    }
+    return "\n".join(f"- **{name}**: {escape(value)}" for name, value in rows.items())
+
+
+def _alerts(results: Results) -> list[str]:
+    run = results["run"]
+    alerts = [f"The run was interrupted: {escape(run['interruption'])}"] if run["interrupted"] else []
+    alerts += [
+        f"Waiver of {escape(waiver['clause'])} is {escape(waiver['state'])}: {escape(waiver['reason'])}"
+        for waiver in results["waivers"]
+        if waiver["state"] != "used"
+    ]
+    alerts += [
+        f"A restore may still be running: job {escape(str(job['job_id']))} on instance {escape(job['instance_id'])}"
+        for job in run["restores_maybe_running"]
+    ]
+    return ["\n".join(f"> **Note:** {alert}\n>" for alert in alerts).removesuffix("\n>")] if alerts else []
+
+
+def _told(results: Results) -> list[str]:
+    parts = []
+    for outcome in _TOLD:
+        rows = with_outcome(results, outcome)
+        if rows:
+            parts += [
+                f"## {LABELS[outcome].capitalize()}",
+                _table(["clause", "level", "text", "reason"], (_clause(row) for row in rows)),
+            ]
+    return parts
+
+
+def _clause(row: Row) -> list[str]:
+    half = f" SHOULD: {_prose(row['should'])}." if row["outcome"] == Outcome.WARNED and row["should"] else ""
+    return [row["id"], row["level"], _prose(row["title"]) + half, escape(row["reason"])]
+
+
+def _not_tested(results: Results) -> list[str]:
+    groups = not_tested_by_hint(results)
+    if not groups:
+        return []
+    rows = ([escape(hint), ", ".join(row["id"] for row in clauses)] for hint, clauses in groups.items())
+    return ["## Not tested", _table(["why, or what enables it", "clauses"], rows)]
+
+
+def _waiver_stubs(results: Results) -> list[str]:
+    text = stubs(results)
+    if not text:
+        return []
+    about = "For a deviation that is known and accepted: give the reason and pass the file with `--waivers`."
+    return ["<details><summary>Waivers to start from</summary>", about, _fenced(text, "toml"), "</details>"]
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fenced(text: str, language: str = "sh") -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

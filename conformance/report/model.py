@@ -1,0 +1,189 @@
+"""What all writers ask of a results dict: its clauses in order, in groups, and its facts in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from conformance import catalogue
+from conformance.outcomes import Outcome, Verdict, worst
+from conformance.report.text import cut, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Results = dict[str, Any]
+Row = dict[str, Any]
+
+ORDER = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED, Outcome.PASSED, Outcome.NOT_TESTED)
+"""How reports order outcomes: what needs a reader first."""
+
+LABELS = {
+    Outcome.FAILED: "failed",
+    Outcome.ERROR: "error",
+    Outcome.WARNED: "warned",
+    Outcome.WAIVED: "waived",
+    Outcome.PASSED: "passed",
+    Outcome.NOT_TESTED: "not tested",
+}
+
+_LONGEST = 200_000  # characters of one string: a report stays readable whatever the recorder let through
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter of the contract and the rows of its clauses."""
+
+    id: str
+    title: str
+    clauses: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of a report by checks; `check` is None where the clause itself is the line."""
+
+    id: str
+    outcome: Outcome
+    reason: str
+    duration_s: float
+    check: Row | None
+
+
+def shown(value: Any) -> Any:
+    """The results with every string visible and bounded: what any writer but JSON's starts from."""
+    if isinstance(value, str):
+        return visible(cut(value, _LONGEST))
+    if isinstance(value, dict):
+        return {visible(cut(str(key), 1000)): shown(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [shown(member) for member in value]
+    return value
+
+
+def clauses_in_order(results: Results) -> list[Row]:
+    """The clause rows in the catalogue's order; rows of other catalogues come last, as they stand."""
+    position = {clause_id: index for index, clause_id in enumerate(catalogue.load().clauses)}
+    return sorted(results["clauses"], key=lambda row: position.get(row["id"], len(position)))
+
+
+def by_chapter(results: Results) -> list[Chapter]:
+    """The clause rows by chapter."""
+    titles = catalogue.load().chapters
+    groups: dict[str, list[Row]] = {}
+    for row in clauses_in_order(results):
+        groups.setdefault(row["chapter"], []).append(row)
+    return [Chapter(chapter, titles.get(chapter, chapter), rows) for chapter, rows in groups.items()]
+
+
+def with_outcome(results: Results, *outcomes: Outcome) -> list[Row]:
+    """The clause rows that came out so."""
+    return [row for row in clauses_in_order(results) if row["outcome"] in outcomes]
+
+
+def is_strict(results: Results) -> bool:
+    """Whether a warning counts as a failure in this run."""
+    return bool(results["run"].get("strict"))
+
+
+def to_mend(results: Results) -> list[Row]:
+    """The clauses that make a run red: the failed ones, under `--strict` the warned ones as well."""
+    outcomes = (Outcome.FAILED, Outcome.WARNED) if is_strict(results) else (Outcome.FAILED,)
+    return with_outcome(results, *outcomes)
+
+
+def cases(clause: Row) -> list[Case]:
+    """A clause's checks as lines; the clause itself where no check says what the clause came to."""
+    outcome = Outcome(clause["outcome"])
+    lines = [_case(check, outcome) for check in clause["checks"]]
+    if not lines or worst(line.outcome for line in lines) is not outcome:
+        lines.append(Case(clause["id"], outcome, clause["reason"], 0.0, None))
+    return lines
+
+
+def findings(clause: Row) -> Iterator[tuple[Row, Row]]:
+    """The clause's findings, each with its check."""
+    for check in clause["checks"]:
+        for finding in check["findings"]:
+            yield check, finding
+
+
+def evidence(check: Row, finding: Row) -> Row | None:
+    """The exchange that a finding points at."""
+    index = finding["exchange"]
+    if index is None or not 0 <= index < len(check["exchanges"]):
+        return None
+    return dict(check["exchanges"][index])
+
+
+def sources(clause: Row) -> list[str]:
+    """A clause's sources spelled out."""
+    names = catalogue.load().sources
+    return [names.get(letter, letter) for letter in clause["source"].split()]
+
+
+def not_tested_by_hint(results: Results) -> dict[str, list[Row]]:
+    """The clauses that were not tested, under what would enable each."""
+    groups: dict[str, list[Row]] = {}
+    for row in with_outcome(results, Outcome.NOT_TESTED):
+        groups.setdefault(row["reason"] or "no reason was given", []).append(row)
+    return groups
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 clause`, `3 clauses`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def counts(results: Results) -> list[tuple[Outcome, str, int]]:
+    """Outcome, its name and the number of clauses, in the order of reports."""
+    return [(outcome, LABELS[outcome], results["summary"][outcome.value]) for outcome in ORDER]
+
+
+def selection_words(run: Row) -> str:
+    """What was chosen to be tested, in words."""
+    only, skip = run["selection"]["only"], run["selection"]["skip"]
+    words = f"only {', '.join(only)}" if only else "all clauses"
+    return f"{words}, without {', '.join(skip)}" if skip else words
+
+
+def waivers_words(results: Results) -> str:
+    """How many waivers there are, and in what state."""
+    waivers = results["waivers"]
+    if not waivers:
+        return "none"
+    states = [waiver["state"] for waiver in waivers]
+    kinds = [f"{states.count(state)} {state}" for state in ("used", "stale", "expired") if state in states]
+    return f"{len(waivers)}: {', '.join(kinds)}"
+
+
+def throttled_words(run: Row) -> str:
+    """What rate limiting cost."""
+    throttled = run["throttled"]
+    if not throttled["count"]:
+        return "never"
+    return f"{counted(throttled['count'], 'answer')} 429, {throttled['waited_s']:.1f} s waited"
+
+
+def verdict_words(verdict: Verdict, summary: dict[str, int], *, strict: bool = False) -> str:
+    """The verdict in a sentence that hides no untested clause."""
+    total, failed = summary["must_total"], summary["must_failed"]
+    untested = summary["must_not_tested"]
+    rest = f"; {untested} not tested" if untested else ""
+    if verdict is Verdict.NON_CONFORMANT and not failed and strict:
+        return f"non-conformant: {counted(summary['warned'], 'warning')}, and --strict counts them as failures{rest}"
+    if verdict is Verdict.NON_CONFORMANT:
+        return f"non-conformant: {failed} of {total} MUST clauses failed{rest}"
+    if verdict is Verdict.CONFORMANT:
+        return f"conformant in {summary['must_tested']} of {total} MUST clauses{rest}"
+    if not summary["must_tested"]:
+        return f"inconclusive: none of {total} MUST clauses was tested"
+    return f"inconclusive: {counted(summary['error'], 'clause')} ended in error{rest}"
+
+
+def _case(check: Row, clause_outcome: Outcome) -> Case:
+    outcome, reason = Outcome(check["outcome"]), check["reason"]
+    # A waiver of the whole clause covers its checks, whether or not they say so themselves.
+    if clause_outcome is Outcome.WAIVED and outcome in (Outcome.FAILED, Outcome.WARNED):
+        outcome = Outcome.WAIVED
+    return Case(check["id"], outcome, reason, check["duration_s"], check)
