@@ -1,0 +1,232 @@
+"""Starting the server: in a thread of this process, in a process of its own, or in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from conformance.reference import stock, target
+from conformance.reference.app import application
+from conformance.reference.behaviour import Behaviours
+from conformance.reference.protocol import Protocol
+from conformance.reference.registry import Change, find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
+
+    from conformance.reference.world import World
+
+HOST = "127.0.0.1"
+RESTORE_SECONDS = 0.15
+PATIENCE = 20.0
+MARKER = ".backups-reference"
+
+
+class LaunchError(Exception):
+    """The server cannot be started as asked; the message is one line for the user."""
+
+
+@dataclass
+class Running:
+    """A server in this process."""
+
+    base_url: str
+    target_toml: str
+    world: World
+    server: Behaviours
+
+
+@dataclass
+class Spawned:
+    """A server in a process of its own."""
+
+    base_url: str
+    target_file: Path
+    process: subprocess.Popen[str] = field(repr=False)
+
+    @property
+    def target_toml(self) -> str:
+        """The text of its target file."""
+        return self.target_file.read_text("utf-8")
+
+
+def prepare(root: Path, restore_seconds: float, changes: Iterable[Change | str]) -> Behaviours:
+    """The behaviours of a server over fresh data in `root`, with faults and variants applied in their order."""
+    found = [find(change) if isinstance(change, str) else change for change in changes]
+    server = Behaviours(stock.build(root, restore_seconds))
+    for change in found:
+        change.apply(server)
+    return server
+
+
+def listen(port: int) -> socket.socket:
+    """A socket on the loopback interface; port 0 takes any free one."""
+    # The protocol is named, for asyncio turns Nagle's delay off only where it is.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+    except (OSError, OverflowError) as problem:
+        listener.close()
+        raise LaunchError(f"port {port} cannot be used: {problem}") from problem
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The base URL of a server on that socket."""
+    return f"http://{HOST}:{listener.getsockname()[1]}"
+
+
+async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set. Requests that are under way then are cut off: whoever stops us is done asking."""
+    config = uvicorn.Config(
+        application(server),
+        http=Protocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+    )
+    config.load()
+    runner = uvicorn.Server(config)
+    runner.lifespan = config.lifespan_class(config)
+    await runner.startup(sockets=[listener])
+    ready()
+    ticking = asyncio.create_task(runner.main_loop())
+    await stop.wait()
+    ticking.cancel()
+    runner.force_exit = True
+    await runner.shutdown(sockets=[listener])
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a coroutine in a loop of its own; uvloop's where that is installed."""
+    factory = uvicorn.Config("", loop="auto").get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main())
+
+
+@contextmanager
+def data_folder(given: Path | None) -> Iterator[Path]:
+    """The folder for archives and instances: a temporary one, or the given one, where only our own is overwritten."""
+    if given is None:
+        root = Path(tempfile.mkdtemp(prefix="backups-reference-"))
+        try:
+            yield root
+        finally:
+            shutil.rmtree(root, ignore_errors=True)
+        return
+    given = given.absolute()
+    if given.exists() and (not given.is_dir() or (any(given.iterdir()) and not (given / MARKER).exists())):
+        raise LaunchError(f"{given} is not empty and not a data folder of this server")
+    given.mkdir(parents=True, exist_ok=True)
+    (given / MARKER).touch()
+    for name in ("archives", "instances"):
+        shutil.rmtree(given / name, ignore_errors=True)
+    yield given
+
+
+@contextmanager
+def serve_in_thread(
+    faults: Iterable[Change | str] = (),
+    variants: Iterable[Change | str] = (),
+    *,
+    restore_seconds: float = RESTORE_SECONDS,
+) -> Iterator[Running]:
+    """A server on a free port in a thread of this process. Any number of them may run side by side."""
+    with data_folder(None) as root:
+        server = prepare(root, restore_seconds, (*variants, *faults))
+        listener = listen(0)
+        ready, stop = threading.Event(), asyncio.Event()
+        loops: list[asyncio.AbstractEventLoop] = []
+
+        async def main() -> None:
+            loops.append(asyncio.get_running_loop())
+            await serve(server, listener, ready.set, stop)
+
+        thread = threading.Thread(target=run, args=(main,), name="reference server", daemon=True)
+        thread.start()
+        if not ready.wait(PATIENCE):
+            raise LaunchError("the server did not start")
+        try:
+            url = url_of(listener)
+            yield Running(url, target.render(server.world, url), server.world, server)
+        finally:
+            loops[0].call_soon_threadsafe(stop.set)
+            thread.join(PATIENCE)
+
+
+def command(
+    faults: Iterable[str] = (),
+    variants: Iterable[str] = (),
+    *,
+    port: int = 0,
+    restore_seconds: float = RESTORE_SECONDS,
+    write_target: Path | None = None,
+) -> list[str]:
+    """The command line of a server in a process of its own."""
+    found = [sys.executable, "-m", "conformance.reference", "--port", str(port), "--die-with-stdin"]
+    found += ["--restore-seconds", str(restore_seconds)]
+    found += [part for name in faults for part in ("--fault", name)]
+    found += [part for name in variants for part in ("--variant", name)]
+    return found + (["--write-target", str(write_target)] if write_target else [])
+
+
+@contextmanager
+def spawn(
+    faults: Iterable[str] = (),
+    variants: Iterable[str] = (),
+    *,
+    port: int = 0,
+    restore_seconds: float = RESTORE_SECONDS,
+    write_target: Path | None = None,
+) -> Iterator[Spawned]:
+    """A server in a process of its own, which ends with the context and with us, however we end."""
+    line = command(faults, variants, port=port, restore_seconds=restore_seconds, write_target=write_target)
+    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        yield _announced(process)
+    finally:
+        _end(process)
+
+
+def _announced(process: subprocess.Popen[str]) -> Spawned:
+    """Wait for the ready line; a server that ends or hangs instead is an error."""
+    timer = threading.Timer(PATIENCE, process.kill)
+    timer.start()
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+    finally:
+        timer.cancel()
+    if not line:
+        problem = process.stderr.read().strip() if process.stderr else ""
+        raise LaunchError(problem.splitlines()[-1] if problem else "the server did not start")
+    ready = json.loads(line)
+    return Spawned(ready["base_url"], Path(ready["target_file"]), process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Close its stdin, which ends it in good order; kill it if that does not help."""
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream:
+            stream.close()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,10 @@
+"""The legal variants: every difference that a conformant server may show."""
+
+from __future__ import annotations
+
+from conformance.reference.registry import Variant, all_changes
+
+
+def all_variants() -> dict[str, Variant]:
+    """All variants, by their names."""
+    return {name: change for name, change in all_changes().items() if isinstance(change, Variant)}
