@@ -41,11 +41,13 @@ class FileProblemsError(ValueError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known word, or all of them where none is near."""
-    known = list(known)
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """A hint that names the nearest known word; `otherwise`, or all of them, where none is near. Case is no matter."""
+    known = {each.lower(): each for each in known}
     near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+    if near:
+        return f"did you mean {known[near[0]]}?"
+    return f"known are {', '.join(known.values())}" if otherwise is None else otherwise
 
 
 def kind(value: object) -> str:
@@ -122,7 +124,7 @@ class Table:
         elif not isinstance(value, str):
             self.report(member, f"wanted a string, got {kind(value)}")
         elif not value.strip():
-            self.report(member, "is empty", "leave it out or give it a value")
+            self.report(member, "is empty", "give it a value" if required else "leave it out or give it a value")
         else:
             return value
         return None
