@@ -268,14 +268,16 @@ def red() -> dict[str, Any]:
     envelope = json.dumps({"error": {"status": 404, "code": "404.container.backup", "title": "no such backup"}})
     _tell(rows["ERR-1"], "member data: null", "no member data", "", exchange(status=404, body=envelope), places=14)
     page = "<html><body><h1>502 Bad Gateway</h1></body></html>"
-    _tell(rows["HTTP-1"], "application/json", "text/html", None, exchange("logs", body=page))
+    broken = exchange("logs", body=page)
+    broken["response"]["headers"]["content-type"] = "text/html"
+    _tell(rows["HTTP-1"], "application/json", "text/html", None, broken)
     rows["RST-5"]["checks"][0]["timeline"] = [
         {"t_s": 0.0, "what": "restore(backup, instance)", "answer": "202", "concluded": "job 6516a1b2c3 accepted"},
         {"t_s": 0.21, "what": "job(6516a1b2c3)", "answer": "200 running", "concluded": None},
         {"t_s": 1.22, "what": "job(6516a1b2c3)", "answer": "200 completed", "concluded": "terminal"},
         {"t_s": 1.43, "what": "job(6516a1b2c3)", "answer": "200 running", "concluded": "left a terminal state"},
     ]
-    rows["CAP-8"]["reason"] = "could not tell: CAP-4 failed on restore as view"
+    rows["CAP-8"]["reason"] = "could not tell, because CAP-4 failed on restore as view"
     return built
 
 

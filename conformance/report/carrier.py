@@ -1,0 +1,116 @@
+"""The page's carrier: hooks by which pytest-html writes our report and keeps to what is safe to show.
+
+pytest-html escapes neither test ids nor the environment's values, and it can show whatever a test printed. So the ids
+are escaped here, the environment is cut down to what describes this installation, and of a test's output only our own
+long repr is shown. When the file is written, a content security policy is put in that lets nothing run but the
+script that pytest-html itself brought, by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conformance.report.files import write_atomically
+from conformance.report.html import page_title, render_summary
+from conformance.report.text import block
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from conformance.report.model import Results
+
+_ENVIRONMENT = ("Python", "Platform", "Packages", "Plugins")
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_CSS_ORIGIN = re.compile(r"/\*{10,}\n \* CUSTOM CSS\n \* .*\n \*{10,}/\n")
+_HEAD = '<meta charset="utf-8"/>'
+
+
+class HtmlCarrier:
+    """The plugin to register in a run with `--html`; the supplier is asked once, when the run has ended."""
+
+    def __init__(self, results_supplier: Callable[[], Results]) -> None:
+        self._supply = results_supplier
+        self._page: Any = None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep out of the page what continuous integration and command lines put among the metadata."""
+        plugin = session.config.pluginmanager.get_plugin("metadata")
+        metadata = session.config.stash[plugin.metadata_key] if plugin else {}
+        for name in [name for name in metadata if name not in _ENVIRONMENT]:
+            del metadata[name]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Remember the page: its title needs the target's name, which is known for sure at the end."""
+        self._page = report
+        report.title = "Container backups conformance"
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Our part of the page."""
+        results = self._supply()
+        if self._page is not None:
+            self._page.title = page_title(results)
+        prefix.append(render_summary(results))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Without the column of links, which checks do not have."""
+        cells[1] = cells[1].replace(">Test<", ">Check<")
+        del cells[3:]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """The id as text."""
+        test_id = report.nodeid if report.when == "call" else f"{report.nodeid}::{report.when}"
+        cells[1] = f'<td class="col-testId">{escape(block(test_id, lines=1))}</td>'
+        del cells[3:]
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Our own long repr, and nothing that was printed or logged."""
+        data[:] = [escape(block(report.longreprtext, lines=200))] if report.longreprtext else []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """pytest-html adds what a teardown printed without asking anyone: it gets none."""
+        report.sections[:] = [section for section in report.sections if "teardown" not in section[0]]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Finish the page once pytest-html has written it."""
+        outcome = yield
+        path = session.config.getoption("htmlpath", None)
+        if path and Path(path).is_file() and not hasattr(session.config, "workerinput"):
+            page = Path(path)
+            write_atomically(page, finished_page(page.read_text(encoding="utf-8")))
+        return outcome
+
+
+def finished_page(page: str) -> str:
+    """The page with language, viewport and content security policy, without inline handlers and local paths."""
+    page = page.replace("<html>", '<html lang="en">', 1).replace(' onclick="location.reload()"', "", 1)
+    page = _CSS_ORIGIN.sub("", page, count=1)
+    head = f'{_HEAD}\n    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n    {_policy(page)}'
+    return page.replace(_HEAD, head, 1)
+
+
+def _policy(page: str) -> str:
+    # Only pytest-html's template has an unescaped script element, so the last one is its own whatever else the page
+    # shows; anything that slipped through unescaped has another hash and does not run.
+    scripts = _SCRIPT.findall(page)
+    digest = base64.b64encode(hashlib.sha256(scripts[-1].encode()).digest()).decode() if scripts else ""
+    allowed = f"'sha256-{digest}'" if scripts else "'none'"
+    rules = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return f'<meta http-equiv="Content-Security-Policy" content="{rules}"/>'

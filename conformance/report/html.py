@@ -1,0 +1,87 @@
+"""report.html: our part of the page, static HTML that needs neither scripts nor a network."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from conformance.outcomes import Outcome
+from conformance.report import model, views
+from conformance.report.stubs import stubs
+from conformance.report.text import one_line
+
+if TYPE_CHECKING:
+    from conformance.report.model import Results
+
+_HERE = Path(__file__).parent
+_NOTES = 200
+_TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
+
+
+def css_path() -> Path:
+    """The style sheet that pytest-html is to take in (`--css`)."""
+    return _HERE / "templates" / "style.css"
+
+
+def page_title(results: Results) -> str:
+    """The page's heading and the browser tab's words; whoever writes it escapes it."""
+    return f"Container backups conformance: {one_line(results['target']['name'], 80)}"
+
+
+def render_summary(results: Results) -> str:
+    """Everything but the table of checks, which is pytest-html's. All that is foreign is escaped."""
+    results = model.shown(results)
+    operations, matrix = views.matrix(results)
+    return (
+        _environment()
+        .get_template("summary.html.jinja2")
+        .render(
+            results=results,
+            run=results["run"],
+            target=results["target"],
+            counts=model.counts(results),
+            sections=[(outcome, model.LABELS[outcome], views.entries(results, outcome)) for outcome in _TOLD],
+            anchored={row["id"] for row in model.with_outcome(results, *_TOLD)},
+            chapters=model.by_chapter(results),
+            operations=operations,
+            matrix=matrix,
+            timelines=views.timelines(results),
+            hints=model.not_tested_by_hint(results),
+            notes=results["notes"][:_NOTES],
+            stubs=stubs(results),
+            model=model,
+        )
+    )
+
+
+def prose(text: str) -> Markup:
+    """The catalogue's text, whose code marks become code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if odd % 2 else escape(part) for odd, part in enumerate(parts)
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(prose=prose, one_line=one_line, seconds=_seconds, label=_label)
+    return environment
+
+
+def _seconds(value: float) -> str:
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+def _label(outcome: str) -> str:
+    return model.LABELS[Outcome(outcome)]

@@ -1,0 +1,169 @@
+"""What the page shows of results, chosen and bounded: templates only lay it out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.outcomes import Outcome
+from conformance.report.bodies import Line, body_lines
+from conformance.report.model import Results, Row, cases, sources, with_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
+
+# A page that shows all evidence of a wholly broken target would be too large to open; results.json has the rest.
+_FINDINGS = 8
+_EXCHANGES = 3
+_CAUSE = re.compile(r"\bbecause ([A-Z]+-\d+) failed\b")
+_UNTOLD = frozenset({429, 502, 503, 504})  # say nothing about who may do what
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeView:
+    """An exchange with its bodies laid out."""
+
+    record: Row
+    sent: list[Line]
+    came: list[Line]
+
+    @property
+    def title(self) -> str:
+        """The answer's status, or why there is none."""
+        response = self.record["response"]
+        return str(response["status"]) if response else str(self.record.get("failure") or "no answer")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckView:
+    """A check that is not green, with the evidence that is shown."""
+
+    id: str
+    operation: str
+    outcome: Outcome
+    reason: str
+    findings: list[Row] = field(default_factory=list)
+    more_findings: int = 0
+    exchanges: list[ExchangeView] = field(default_factory=list)
+    more_exchanges: int = 0
+    timeline: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A clause that is not green, told at length."""
+
+    clause: Row
+    sources: list[str]
+    checks: list[CheckView]
+    passed: int
+    blinds: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one key may do to one kind of resource by one operation; `right` is None where nothing was seen."""
+
+    wanted: str
+    statuses: dict[str, int]
+    right: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """A key and a kind of resource, with a cell (or nothing) for each operation."""
+
+    key: str
+    resource: str
+    cells: list[Cell | None]
+
+
+def entries(results: Results, outcome: Outcome) -> list[Entry]:
+    """The clauses that came out so, each with what it made impossible to tell."""
+    errors = with_outcome(results, Outcome.ERROR)
+    return [_entry(clause, errors) for clause in with_outcome(results, outcome)]
+
+
+def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
+    """The operations that anything was seen of, and the rows of the capability matrix."""
+    seen = {row["operation"] for row in results["matrix"]}
+    operations = [name for name in OPERATIONS if name in seen] + sorted(seen - set(OPERATIONS))
+    rows: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in results["matrix"]:
+        rows.setdefault((row["key"], row["resource"]), {})[row["operation"]] = row
+    return operations, [
+        MatrixRow(key, resource, [_cell(cells.get(name)) for name in operations])
+        for (key, resource), cells in rows.items()
+    ]
+
+
+def timelines(results: Results) -> list[tuple[Row, Row]]:
+    """Clause and check for each timeline that no entry shows already."""
+    quiet = with_outcome(results, Outcome.PASSED)
+    return [(clause, check) for clause in quiet for check in clause["checks"] if check["timeline"]]
+
+
+def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
+    lines = cases(clause)
+    checks = [
+        _check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"])
+        for case in lines
+        if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)
+    ]
+    passed = sum(case.outcome is Outcome.PASSED for case in lines)
+    blinds = [row for row in errors if _cause(row) == clause["id"]]
+    return Entry(clause, sources(clause), checks, passed, blinds)
+
+
+def _cause(clause: Row) -> str | None:
+    match = _CAUSE.search(clause["reason"])
+    return match and match.group(1)
+
+
+def _check(check: Row, check_id: str, outcome: Outcome, reason: str) -> CheckView:
+    findings, exchanges = check.get("findings", []), check.get("exchanges", [])
+    indexes = _to_show(findings[:_FINDINGS], len(exchanges))
+    return CheckView(
+        id=check_id,
+        operation=check.get("operation", ""),
+        outcome=outcome,
+        reason=reason,
+        findings=findings[:_FINDINGS],
+        more_findings=max(0, len(findings) - _FINDINGS),
+        exchanges=[_exchange(exchanges[index], index, findings) for index in indexes],
+        more_exchanges=len(exchanges) - len(indexes),
+        timeline=check.get("timeline", []),
+    )
+
+
+def _to_show(findings: list[Row], available: int) -> list[int]:
+    """The exchanges that findings point at come first, then the latest ones, which led to the outcome."""
+    pointed = [finding["exchange"] for finding in findings if finding["exchange"] is not None]
+    order = dict.fromkeys([*pointed, *reversed(range(available))])
+    return [index for index in order if 0 <= index < available][: max(_EXCHANGES, 1)]
+
+
+def _exchange(record: Row, index: int, findings: list[Row]) -> ExchangeView:
+    pointers = [finding["pointer"] for finding in findings if finding["exchange"] == index and finding["pointer"]]
+    response = record["response"]
+    came = body_lines(response["body"], pointers, was_cut=response["body_cut"]) if response else []
+    sent = body_lines(record["request"]["body"]) if record["request"]["body"] else []
+    return ExchangeView(record, sent, came)
+
+
+def _cell(row: Row | None) -> Cell | None:
+    if row is None:
+        return None
+    told = [int(status) for status in row["statuses"] if status.isdecimal() and int(status) not in _UNTOLD]
+    return Cell(row["wanted"], row["statuses"], _right(row["wanted"], told) if told else None)
+
+
+def _right(wanted: str, statuses: list[int]) -> bool:
+    allowed = [200 <= status < 300 for status in statuses]
+    refused = [400 <= status < 500 for status in statuses]
+    if wanted == "either":
+        return all(one or other for one, other in zip(allowed, refused, strict=True))
+    return all(allowed if wanted == "allowed" else refused)
