@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_NO_SHAPES = {"results.json"}  # the format of our own reports stands in the same folder
+
+
 @dataclass(slots=True)
 class Node:
     """What one place of a shape says about its members, its elements and its nulls; references are followed."""
@@ -60,8 +63,9 @@ def schemas_sha256() -> str:
 
 @cache
 def schemas() -> Mapping[str, Any]:
-    """Every schema by its file name, which is also how the others refer to it."""
-    return {path.name: json.loads(path.read_bytes()) for path in sorted(schemas_dir().glob("*.json"))}
+    """The schema of every shape by its file name, which is also how the others refer to it."""
+    paths = sorted(schemas_dir().glob("*.json"))
+    return {path.name: json.loads(path.read_bytes()) for path in paths if path.name not in _NO_SHAPES}
 
 
 def node(shape: str) -> Node:
