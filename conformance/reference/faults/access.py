@@ -1,0 +1,306 @@
+"""Faults of authentication and of the hub's scope."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Reply
+from conformance.reference.editing import (
+    carry_out,
+    edit_answers,
+    edit_refusals,
+    instead_of_refusing,
+    recode,
+    wrap_check,
+)
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.behaviour import Behaviours, Check
+    from conformance.reference.call import Answer, Call
+    from conformance.reference.world import Key
+
+FOUR = frozenset({"list", "get", "logs", "restore"})
+
+
+def _full_key(call: Call) -> Key:
+    return call.world.keys[call.world.token("full")]
+
+
+def _no_key(call: Call) -> bool:
+    return "authorization" not in call.headers
+
+
+def _let_in(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    """Take some requests for those of the full key."""
+    authenticate = server.authenticate
+    server.authenticate = lambda call: _full_key(call) if test(call) else authenticate(call)
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed(server: Behaviours) -> None:
+    """The four operations are served without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation in FOUR)
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_for_logs(server: Behaviours) -> None:
+    """Logs are served without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "logs")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_to_restore(server: Behaviours) -> None:
+    """A restore is accepted without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "restore")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_for_jobs(server: Behaviours) -> None:
+    """A job is shown without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "job")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_is_forbidden(server: Behaviours) -> None:
+    """A request without a key is a 403."""
+    edit_refusals(
+        server,
+        lambda call, refusal: (
+            RefusalError("403.permissions")
+            if refusal.status == 401 and call.operation in FOUR and _no_key(call)
+            else None
+        ),
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def any_key_opens(server: Behaviours) -> None:
+    """A key that is not known has every right."""
+    find = server.find_key
+    server.find_key = lambda call, text: find(call, text) or _full_key(call)
+
+
+@fault(breaks=("AUTH-2",))
+def beginning_of_a_key_opens(server: Behaviours) -> None:
+    """Keys are compared by their first 32 characters."""
+    server.find_key = lambda call, text: next(
+        (key for token, key in call.world.keys.items() if token[:32] == text[:32]), None
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def keys_without_case(server: Behaviours) -> None:
+    """Keys are compared without regard to case."""
+    server.find_key = lambda call, text: next(
+        (key for token, key in call.world.keys.items() if token.lower() == text.lower()), None
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def bare_key_opens(server: Behaviours) -> None:
+    """A key without a scheme is taken."""
+    token = server.token
+    server.token = lambda call: (
+        call.headers["authorization"] if call.headers.get("authorization") in call.world.keys else token(call)
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def unknown_key_is_forbidden(server: Behaviours) -> None:
+    """A key that is not known is a 403."""
+    edit_refusals(
+        server,
+        lambda _call, refusal: RefusalError("403.permissions") if refusal.detail == "The key is not known" else None,
+    )
+
+
+@fault(breaks=("AUTH-3",))
+def keys_never_expire(server: Behaviours) -> None:
+    """An expired key is as good as ever."""
+    server.expired = lambda _call, _key: False
+
+
+@fault(breaks=("AUTH-3",))
+def expired_keys_restore(server: Behaviours) -> None:
+    """An expired key still starts restores."""
+    expired = server.expired
+    server.expired = lambda call, key: call.operation != "restore" and expired(call, key)
+
+
+@fault(breaks=("AUTH-3",))
+def expired_is_forbidden(server: Behaviours) -> None:
+    """An expired key is a 403."""
+    recode(server, "401.auth-expired", "403.permissions")
+
+
+def _basic(call: Call) -> list[str]:
+    scheme, _, rest = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ["", ""]
+    try:
+        name, _, word = base64.b64decode(rest).decode("utf-8", "replace").partition(":")
+    except binascii.Error:
+        return ["", ""]
+    return [name, word]
+
+
+@fault(breaks=("AUTH-4",))
+def key_as_user_name(server: Behaviours) -> None:
+    """Basic authentication with the key as user name is taken."""
+    token = server.token
+    server.token = lambda call: _basic(call)[0] or token(call)
+
+
+@fault(breaks=("AUTH-4",))
+def key_as_password(server: Behaviours) -> None:
+    """Basic authentication with the key as password is taken."""
+    token = server.token
+    server.token = lambda call: _basic(call)[1] or token(call)
+
+
+@fault(breaks=("AUTH-5",))
+def hub_is_guessed(server: Behaviours) -> None:
+    """A request without a hub is taken for one about the key's own hub."""
+    _guess_hub(server, lambda call: not call.headers.get("x-hub-id"))
+
+
+@fault(breaks=("AUTH-5",))
+def empty_hub_is_guessed(server: Behaviours) -> None:
+    """A request with an empty hub is taken for one about the key's own hub."""
+    _guess_hub(server, lambda call: call.headers.get("x-hub-id") == "")
+
+
+@fault(breaks=("AUTH-5",))
+def hub_is_guessed_to_restore(server: Behaviours) -> None:
+    """A restore without a hub is taken for one in the key's own hub."""
+    _guess_hub(server, lambda call: call.operation == "restore" and not call.headers.get("x-hub-id"))
+
+
+def _guess_hub(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    hub = server.hub
+    server.hub = lambda call: call.caller.hub_id if call.caller and test(call) else hub(call)
+
+
+@fault(breaks=("AUTH-5",))
+def restore_without_hub_happens(server: Behaviours) -> None:
+    """A restore without a hub is refused, and happens."""
+    _refused_and_done(server, "hub")
+
+
+@fault(breaks=("AUTH-6",), also=("DEL-4",))
+def keys_of_any_hub(server: Behaviours) -> None:
+    """A key of another hub has its rights here as well."""
+    server.in_scope = lambda _call, _key, _hub_id: True
+
+
+@fault(breaks=("AUTH-6",), also=("DEL-4",))
+def containers_of_any_hub(server: Behaviours) -> None:
+    """A container is found whatever hub the request is about."""
+    server.find_container = lambda call, container_id: call.world.containers.get(container_id)
+
+
+@fault(breaks=("AUTH-6",))
+def jobs_of_any_hub(server: Behaviours) -> None:
+    """A job is found whatever hub the request is about."""
+    server.find_job = lambda call, job_id: call.world.jobs.get(job_id)
+
+
+@fault(breaks=("AUTH-6",))
+def foreign_hub_sees_an_empty_list(server: Behaviours) -> None:
+    """A key of another hub is told that there are no backups."""
+    listed = server.actions["list"]
+
+    def foreign(call: Call) -> bool:
+        return call.caller is not None and call.caller.hub_id == call.world.stock.other_hub_id
+
+    def lenient(call: Call, check: Check) -> None:
+        try:
+            check(call)
+        except RefusalError:
+            if not (foreign(call) and call.operation == "list"):
+                raise
+            call.action = "nothing to see"
+
+    for step in ("scope", "container"):
+        wrap_check(server, step, lenient)
+    server.actions["list"] = lambda call: Reply(200, []) if call.action else listed(call)
+
+
+@fault(breaks=("AUTH-6",), also=("AUTH-9",))
+def foreign_restore_happens(server: Behaviours) -> None:
+    """A restore with a key that does not fit the hub is refused, and happens."""
+    _refused_and_done(server, "scope")
+
+
+def _refused_and_done(server: Behaviours, step: str) -> None:
+    def change(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "restore":
+            carry_out(call)
+        raise refusal
+
+    instead_of_refusing(server, step, change)
+
+
+@fault(breaks=("AUTH-9",))
+def hub_of_the_key(server: Behaviours) -> None:
+    """Whatever hub a request names, it is about the key's own."""
+    hub = server.hub
+    server.hub = lambda call: call.caller.hub_id if hub(call) and call.caller else ""
+
+
+@fault(breaks=("AUTH-9",))
+def unknown_hub_is_the_keys(server: Behaviours) -> None:
+    """A hub that does not exist is taken for the key's own."""
+    hub = server.hub
+
+    def guess(call: Call) -> str:
+        found, stock = hub(call), call.world.stock
+        return call.caller.hub_id if call.caller and found not in {stock.hub_id, stock.other_hub_id} else found
+
+    server.hub = guess
+
+
+@fault(breaks=("AUTH-9",))
+def hub_of_the_key_for_logs(server: Behaviours) -> None:
+    """Logs are those of the key's own hub, whatever hub the request names."""
+    hub = server.hub
+    server.hub = lambda call: (
+        call.caller.hub_id if hub(call) and call.caller and call.operation == "logs" else hub(call)
+    )
+
+
+@fault(breaks=("AUTH-7",))
+def no_challenge(server: Behaviours) -> None:
+    """A 401 does not say how to authenticate."""
+
+    def change(_call: Call, answer: Answer) -> None:
+        answer.headers.pop("WWW-Authenticate", None)
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("AUTH-7",))
+def no_challenge_when_expired(server: Behaviours) -> None:
+    """Only the 401 for an expired key does not say how to authenticate."""
+    edit_refusals(
+        server, lambda _call, refusal: RefusalError(refusal.code) if refusal.code == "401.auth-expired" else None
+    )
+
+
+@fault(breaks=("AUTH-8",))
+def scheme_with_case(server: Behaviours) -> None:
+    """The scheme must be spelled Bearer."""
+    token = server.token
+
+    def exact(call: Call) -> str:
+        if not call.headers.get("authorization", "").startswith("Bearer "):
+            raise RefusalError("401.auth-invalid", headers={"WWW-Authenticate": "Bearer"})
+        return token(call)
+
+    server.token = exact

@@ -1,0 +1,248 @@
+"""Faults of capabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.editing import READS, carry_out, instead_of_refusing, move, skip
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import fault
+from conformance.reference.world import MANAGE, VIEW, Log, new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.world import Key
+
+CODE = "403.permissions"
+
+
+def _grant(server: Behaviours, test: Callable[[Call, Key], bool]) -> None:
+    """Let some callers in who lack the capability."""
+    holds = server.holds
+    server.holds = lambda call, key, needed: holds(call, key, needed) or test(call, key)
+
+
+def _demand(server: Behaviours, operation: str, more: str) -> None:
+    """Ask for a second capability."""
+    holds = server.holds
+    server.holds = lambda call, key, needed: (
+        holds(call, key, needed) and (call.operation != operation or more in key.capabilities)
+    )
+
+
+@fault(breaks=("CAP-1",), also=("CAP-10",))
+def list_for_everyone(server: Behaviours) -> None:
+    """The list asks for no capability."""
+    skip(server, "capability", "list")
+
+
+@fault(breaks=("CAP-2",), also=("CAP-10",))
+def get_for_everyone(server: Behaviours) -> None:
+    """Get asks for no capability."""
+    skip(server, "capability", "get")
+
+
+@fault(breaks=("CAP-3",), also=("CAP-10",))
+def logs_for_everyone(server: Behaviours) -> None:
+    """Logs ask for no capability."""
+    skip(server, "capability", "logs")
+
+
+@fault(breaks=("CAP-4",), also=("CAP-8", "CAP-10"))
+def restore_for_everyone(server: Behaviours) -> None:
+    """A restore asks for no capability."""
+    skip(server, "capability", "restore")
+
+
+@fault(breaks=("CAP-1",))
+def list_with_manage(server: Behaviours) -> None:
+    """Whoever may manage backups may list them."""
+    _grant(server, lambda call, key: call.operation == "list" and MANAGE in key.capabilities)
+
+
+@fault(breaks=("CAP-2",))
+def get_with_manage(server: Behaviours) -> None:
+    """Whoever may manage backups may see one."""
+    _grant(server, lambda call, key: call.operation == "get" and MANAGE in key.capabilities)
+
+
+@fault(breaks=("CAP-3",))
+def logs_with_manage(server: Behaviours) -> None:
+    """Whoever may manage backups may see their logs."""
+    _grant(server, lambda call, key: call.operation == "logs" and MANAGE in key.capabilities)
+
+
+@fault(breaks=("CAP-4",), also=("CAP-8",))
+def restore_with_view(server: Behaviours) -> None:
+    """Whoever may see backups may restore them."""
+    _grant(server, lambda call, key: call.operation == "restore" and VIEW in key.capabilities)
+
+
+@fault(breaks=("CAP-1",), also=("CAP-7", "CAP-11"))
+def denied_list_is_not_found(server: Behaviours) -> None:
+    """A list without the capability is a 404."""
+    _deny_differently(server, "list", "404.container")
+
+
+@fault(breaks=("CAP-4",), also=("CAP-7", "CAP-11"))
+def denied_restore_is_401(server: Behaviours) -> None:
+    """A restore without the capability is a 401."""
+    _deny_differently(server, "restore", "401.auth-invalid")
+
+
+def _deny_differently(server: Behaviours, operation: str, code: str) -> None:
+    denial = server.denial
+    headers = {"WWW-Authenticate": "Bearer"} if code.startswith("401") else {}
+    server.denial = lambda call, needed: (
+        RefusalError(code, headers=headers) if call.operation == operation else denial(call, needed)
+    )
+
+
+@fault(breaks=("CAP-5",))
+def list_needs_manage_too(server: Behaviours) -> None:
+    """The list asks for the capability to manage as well."""
+    _demand(server, "list", MANAGE)
+
+
+@fault(breaks=("CAP-5",))
+def logs_need_manage_too(server: Behaviours) -> None:
+    """Logs ask for the capability to manage as well."""
+    _demand(server, "logs", MANAGE)
+
+
+@fault(breaks=("CAP-5",))
+def get_needs_manage_too(server: Behaviours) -> None:
+    """Get asks for the capability to manage as well."""
+    _demand(server, "get", MANAGE)
+
+
+@fault(breaks=("CAP-6",))
+def restore_needs_view_too(server: Behaviours) -> None:
+    """A restore asks for the capability to view as well."""
+    _demand(server, "restore", VIEW)
+
+
+@fault(breaks=("CAP-7",))
+def denial_is_a_mismatch(server: Behaviours) -> None:
+    """A denial has the code of something else."""
+    server.denial = lambda _call, needed: RefusalError("403.mismatch", capability=needed)
+
+
+@fault(breaks=("CAP-7",), also=("CAP-11",))
+def restore_denial_names_view(server: Behaviours) -> None:
+    """The denial of a restore names the capability to view."""
+    denial = server.denial
+    server.denial = lambda call, needed: denial(call, VIEW if call.operation == "restore" else needed)
+
+
+@fault(breaks=("CAP-7",), also=("CAP-11",))
+def denial_names_both(server: Behaviours) -> None:
+    """A denial names every capability there is."""
+    denial = server.denial
+    server.denial = lambda call, _needed: denial(call, f"{VIEW},{MANAGE}")
+
+
+def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
+    """Have an effect where a restore is denied."""
+
+    def change(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "restore":
+            effect(call)
+        raise refusal
+
+    instead_of_refusing(server, "capability", change)
+
+
+@fault(breaks=("CAP-8",))
+def denied_restore_happens(server: Behaviours) -> None:
+    """A restore is denied, and happens."""
+    _after_denial(server, carry_out)
+
+
+@fault(breaks=("CAP-8",), also=("CAP-4",))
+def denied_restore_is_logged(server: Behaviours) -> None:
+    """A denied restore leaves a log with an error."""
+
+    def leave_log(call: Call) -> None:
+        backup = call.container.backups.get(call.ids["backup"]) if _find(call) else None
+        if backup:
+            moment = call.server.clock()
+            error = {"message": "denied"}
+            backup.logs.append(Log(new_id(), backup.instance_id, "restore", "", moment, moment, error))
+
+    _after_denial(server, leave_log)
+
+
+@fault(breaks=("CAP-8",), also=("CAP-4",))
+def denied_restore_touches_the_backup(server: Behaviours) -> None:
+    """A denied restore leaves the backup with another file id."""
+
+    def touch(call: Call) -> None:
+        backup = call.container.backups.get(call.ids["backup"]) if _find(call) else None
+        if backup:
+            backup.file_id = f"locked-{backup.file_id}"
+
+    _after_denial(server, touch)
+
+
+def _find(call: Call) -> bool:
+    found = call.world.containers.get(call.ids["container"])
+    if found:
+        call.container = found
+    return found is not None
+
+
+@fault(breaks=("CAP-9",))
+def denial_tells_what_exists(server: Behaviours) -> None:
+    """What is not there is a 404 even for those who may not know."""
+    for operation in (*READS, "restore"):
+        move(server, "container", before="capability", operations=(operation,))
+        if operation != "list":
+            move(server, "backup", before="capability", operations=(operation,))
+
+
+@fault(breaks=("CAP-9",))
+def body_before_capability(server: Behaviours) -> None:
+    """A bad body is refused before the capability is looked at."""
+    for step in ("content type", "body"):
+        move(server, step, before="capability", operations=("restore",))
+
+
+@fault(breaks=("CAP-9",))
+def ids_before_the_key(server: Behaviours) -> None:
+    """A malformed id is refused before the key is looked at."""
+    move(server, "ids", before="key", operations=(*READS, "restore"))
+
+
+@fault(breaks=("CAP-9",))
+def job_denial_tells_what_exists(server: Behaviours) -> None:
+    """A job that is not there is a 404 even for those who may not know."""
+    move(server, "job", before="capability", operations=("job",))
+
+
+@fault(breaks=("CAP-10",), also=("CAP-1", "CAP-2", "CAP-3"))
+def containers_view_is_enough(server: Behaviours) -> None:
+    """Whoever may see containers may see their backups."""
+    _grant(server, lambda call, key: call.operation in READS and "containers-view" in key.capabilities)
+
+
+@fault(breaks=("CAP-10",), also=("CAP-4",))
+def containers_manage_is_enough(server: Behaviours) -> None:
+    """Whoever may manage containers may restore their backups."""
+    _grant(server, lambda call, key: call.operation == "restore" and "containers-manage" in key.capabilities)
+
+
+@fault(breaks=("CAP-11",))
+def denial_names_nothing(server: Behaviours) -> None:
+    """A denial does not say what is missing."""
+    server.denial = lambda _call, _needed: RefusalError(CODE)
+
+
+@fault(breaks=("CAP-11",))
+def logs_denial_names_nothing(server: Behaviours) -> None:
+    """A denial of logs does not say what is missing."""
+    denial = server.denial
+    server.denial = lambda call, needed: RefusalError(CODE) if call.operation == "logs" else denial(call, needed)

@@ -1,0 +1,211 @@
+"""Faults of the errors' shape."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.reference.editing import edit_answers, edit_errors, recode
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.errors import RefusalError
+    from conformance.reference.world import Document
+
+
+def _is(*statuses: int) -> Any:
+    return lambda refusal: refusal.status in statuses
+
+
+@fault(breaks=("ERR-1",))
+def error_without_data(server: Behaviours) -> None:
+    """An error has no data member."""
+    write = server.write_error
+    server.write_error = lambda call, refusal: {"error": write(call, refusal)["error"]}
+
+
+@fault(breaks=("ERR-1",))
+def error_with_empty_data(server: Behaviours) -> None:
+    """The data of a 404 is an empty object, not null."""
+    write = server.write_error
+    server.write_error = lambda call, refusal: write(call, refusal) | ({"data": {}} if refusal.status == 404 else {})
+
+
+@fault(breaks=("ERR-1",), also=("ERR-2", "ERR-3", "ERR-4", "ERR-5"))
+def problem_details(server: Behaviours) -> None:
+    """A 404 is a problem as in RFC 9457, without an envelope."""
+    write = server.write_error
+    server.write_error = lambda call, refusal: (
+        {"type": "about:blank", "status": 404, "title": refusal.title}
+        if refusal.status == 404
+        else write(call, refusal)
+    )
+
+
+@fault(breaks=("ERR-1",), also=("ERR-2", "ERR-3", "ERR-4", "CAP-7", "CAP-11"))
+def oauth_form_for_403(server: Behaviours) -> None:
+    """A 403 has the form that only a 401 may have."""
+    write = server.write_error
+    server.write_error = lambda call, refusal: (
+        {"error": "insufficient_scope"} if refusal.status == 403 else write(call, refusal)
+    )
+
+
+@fault(breaks=("ERR-1",), also=("HTTP-1",))
+def bare_method_refusal(server: Behaviours) -> None:
+    """A 405 has no body."""
+
+    def change(_call: Call, answer: Any) -> None:
+        if answer.status == 405:
+            answer.body = b""
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("ERR-2",))
+def status_always_400(server: Behaviours) -> None:
+    """An error about the request's content calls itself 400, whatever the status."""
+    edit_errors(server, lambda error: error.update(status=400), _is(404, 415, 422))
+
+
+@fault(breaks=("ERR-2",))
+def denial_calls_itself_401(server: Behaviours) -> None:
+    """The status in a 403 is 401."""
+    edit_errors(server, lambda error: error.update(status=401), _is(403))
+
+
+@fault(breaks=("ERR-2",), also=("ERR-1",))
+def status_as_text(server: Behaviours) -> None:
+    """The status in an error is a string."""
+    edit_errors(server, lambda error: error.update(status=str(error["status"])))
+
+
+@fault(breaks=("ERR-3",), also=("ERR-5",))
+def code_without_status(server: Behaviours) -> None:
+    """The code of a 422 lacks its status."""
+    edit_errors(server, lambda error: error.update(code=error["code"].partition(".")[2]), _is(422))
+
+
+@fault(breaks=("ERR-3",), also=("ERR-5",))
+def code_of_another_status(server: Behaviours) -> None:
+    """The code of a 401 says 403."""
+    edit_errors(server, lambda error: error.update(code="403.permissions"), _is(401))
+
+
+@fault(breaks=("ERR-3",), also=("ERR-5",))
+def code_as_sentence(server: Behaviours) -> None:
+    """The code of a 400 has spaces."""
+    edit_errors(server, lambda error: error.update(code="400.Invalid syntax in request"), _is(400))
+
+
+@fault(breaks=("ERR-4",))
+def empty_title(server: Behaviours) -> None:
+    """The title of an error is empty."""
+    edit_errors(server, lambda error: error.update(title=""))
+
+
+@fault(breaks=("ERR-4",), also=("ERR-1",))
+def detail_as_list(server: Behaviours) -> None:
+    """The detail of an error is a list of sentences."""
+    edit_errors(server, lambda error: error.update(detail=[error.get("detail", "")]))
+
+
+@fault(breaks=("ERR-4",), also=("ERR-1", "ERR-6"))
+def source_as_object(server: Behaviours) -> None:
+    """The source of an error is an object with a pointer, as JSON:API has it."""
+    edit_errors(server, lambda error: error.update(source={"pointer": error["source"]}) if "source" in error else None)
+
+
+@fault(breaks=("ERR-4",), also=("ERR-1", "CAP-7", "CAP-11"))
+def extra_as_text(server: Behaviours) -> None:
+    """The extra of a denial is the capability itself."""
+    edit_errors(server, lambda error: error.update(extra=error["extra"]["capability"]) if "extra" in error else None)
+
+
+@fault(breaks=("ERR-5",))
+def unpublished_code_for_401(server: Behaviours) -> None:
+    """The code of a 401 is one that nobody has published."""
+    edit_errors(server, lambda error: error.update(code="401.unauthorized"), _is(401))
+
+
+@fault(breaks=("ERR-5",))
+def unpublished_code_for_422(server: Behaviours) -> None:
+    """The code of a 422 is one that nobody has published."""
+    edit_errors(server, lambda error: error.update(code="422.unprocessable-entity"), _is(422))
+
+
+@fault(breaks=("ERR-6",))
+def no_source(server: Behaviours) -> None:
+    """An error about a member does not name it."""
+    edit_errors(server, lambda error: error.pop("source", None))
+
+
+@fault(breaks=("ERR-6",))
+def source_without_slash(server: Behaviours) -> None:
+    """An error names the member by dots, not by a JSON pointer."""
+    edit_errors(
+        server,
+        lambda error: error.update(source=error["source"][1:].replace("/", ".")) if "source" in error else None,
+    )
+
+
+@fault(breaks=("ERR-6",))
+def source_names_another(server: Behaviours) -> None:
+    """An error about the contents names the action, and the other way round."""
+
+    def change(error: Document) -> None:
+        if "source" in error:
+            error["source"] = "/contents" if error["source"] == "/action" else "/action"
+
+    edit_errors(server, change)
+
+
+@fault(breaks=("ERR-7",))
+def unknown_key_echoed(server: Behaviours) -> None:
+    """A 401 says which key is not known."""
+    _echo(server, "401.auth-invalid")
+
+
+@fault(breaks=("ERR-7",))
+def denied_key_echoed(server: Behaviours) -> None:
+    """A denial says which key lacks the capability."""
+    _echo(server, "403.permissions")
+
+
+def _echo(server: Behaviours, code: str) -> None:
+    write = server.write_error
+
+    def echoing(call: Call, refusal: RefusalError) -> Document:
+        document = write(call, refusal)
+        if refusal.code == code:
+            document["error"]["detail"] = f"{call.headers.get('authorization', 'no key')} will not do"
+        return document
+
+    server.write_error = echoing
+
+
+@fault(breaks=("ERR-7",))
+def key_in_a_header(server: Behaviours) -> None:
+    """A success says in a header which key it was served to."""
+
+    def change(call: Call, answer: Any) -> None:
+        if answer.status < 300 and call.caller:
+            answer.headers["x-served-to"] = call.caller.token
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("ERR-7",))
+def key_in_a_success(server: Behaviours) -> None:
+    """The answer to get has a member with the request's headers."""
+    envelope = server.envelope
+    server.envelope = lambda call, reply: (
+        envelope(call, reply) | ({"request": dict(call.headers)} if call.operation == "get" else {})
+    )
+
+
+@fault(breaks=("ERR-5",))
+def unpublished_code_for_400(server: Behaviours) -> None:
+    """The code of a 400 is one that nobody has published."""
+    recode(server, "400.invalid-syntax", "400.bad-request")
