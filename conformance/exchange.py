@@ -51,6 +51,7 @@ class Request:
     resources: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
     shaped_error: bool = True
+    patient: bool = True
 
     @property
     def target(self) -> str:

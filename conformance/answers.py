@@ -1,0 +1,88 @@
+"""Which shape an answer is held to, and where it departs from it: looked up once per exchange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from conformance import shapes, strictjson
+from conformance.exchange import UNAVAILABLE, Operation
+
+if TYPE_CHECKING:
+    from conformance.exchange import Exchange
+
+ANSWER_SHAPE: dict[Operation, str] = {
+    "list": "backup-list-answer",
+    "get": "backup-answer",
+    "logs": "backup-log-list-answer",
+    "restore": "job-descriptor-answer",
+    "job": "job-answer",
+    "delete": "job-descriptor-answer",
+}
+
+_violations: WeakKeyDictionary[Exchange, list[shapes.Violation]] = WeakKeyDictionary()
+
+
+def judged(x: Exchange) -> bool:
+    """An answer, by the target itself, to a request that the contract describes."""
+    return x.response is not None and x.request.documented and x.status not in UNAVAILABLE and not x.unanswered
+
+
+def served(x: Exchange) -> bool:
+    """A success that carries JSON: its content can be judged."""
+    return judged(x) and x.succeeded and isinstance(x.parsed, strictjson.Parsed)
+
+
+def is_error(x: Exchange) -> bool:
+    """A 4xx or 5xx of the target itself."""
+    return judged(x) and x.status is not None and x.status >= 400
+
+
+def serves(*operations: Operation) -> Any:
+    """Predicate: a success of one of the operations."""
+    return lambda x: x.operation in operations and served(x)
+
+
+def shape_of(x: Exchange) -> str | None:
+    """The shape that the contract gives this answer."""
+    if is_error(x):
+        return "oauth-error" if x.oauth else "error-envelope"
+    return ANSWER_SHAPE[x.operation] if served(x) else None
+
+
+def violations(x: Exchange) -> list[shapes.Violation]:
+    """Where the answer departs from its shape; nulls of HTTP-10 included, and marked as such."""
+    if x not in _violations:
+        shape = shape_of(x)
+        known = shape is not None and isinstance(x.parsed, strictjson.Parsed)
+        _violations[x] = shapes.violations(str(shape), x.value) if known else []
+    return _violations[x]
+
+
+def violations_at(x: Exchange, root: str) -> list[shapes.Violation]:
+    """Real violations of the shape at a pointer or below it."""
+    return [
+        violation
+        for violation in violations(x)
+        if not violation.null_optional and (violation.pointer == root or violation.pointer.startswith(f"{root}/"))
+    ]
+
+
+def backups(x: Exchange) -> list[tuple[str, dict[str, Any]]]:
+    """Every backup that a list or get answer shows, with its pointer."""
+    if x.operation == "list":
+        data = x.data if isinstance(x.data, list) else []
+        return [(f"/data/{index}", item) for index, item in enumerate(data) if isinstance(item, dict)]
+    return [("/data", x.data)] if isinstance(x.data, dict) else []
+
+
+def integrations(x: Exchange) -> dict[str, dict[str, Any]]:
+    """The included integrations by their keys."""
+    includes = x.value.get("includes") if isinstance(x.value, dict) else None
+    included = includes.get("integrations") if isinstance(includes, dict) else None
+    return {key: one for key, one in included.items() if isinstance(one, dict)} if isinstance(included, dict) else {}
+
+
+def asks_integrations(x: Exchange) -> bool:
+    """A success that was asked for with include=integrations."""
+    return served(x) and x.operation in ("list", "get") and x.request.asked.get("include") == "integrations"

@@ -1,0 +1,146 @@
+"""How a check is declared and found by its ID.
+
+An active check asks for exchanges and yields what is wrong; one per clause and operation. A passive judge looks at
+every exchange of the run, whoever asked for it. Both live in `conformance.suite`, in the module of their chapter.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation
+    from conformance.expectations import Found
+
+CheckFunction = Callable[..., "Iterator[Found]"]
+JudgeFunction = Callable[["Exchange"], "Iterator[Found]"]
+OBSERVED = "observed"
+
+
+class Stage(IntEnum):
+    """When a check runs. What changes the target runs in one place, in this order."""
+
+    READS = 0
+    CHANGES = 1
+    AFTERWARDS = 2
+    DELETES = 3
+    BAD_KEYS = 4
+
+
+@dataclass(frozen=True)
+class Check:
+    """An active check of one clause on one operation."""
+
+    clause: str
+    operation: Operation
+    function: CheckFunction
+    stage: Stage
+    takes_operation: bool
+
+    @property
+    def id(self) -> str:
+        """`LIST-5/list`: what reports and waivers call it."""
+        return f"{self.clause}/{self.operation}"
+
+    def run(self, api: Api) -> Iterator[Found]:
+        """What is wrong, found by asking the target."""
+        return self.function(api, self.operation) if self.takes_operation else self.function(api)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A passive judge of one clause: `when` tells which exchanges it speaks of."""
+
+    clause: str
+    when: Callable[[Exchange], bool]
+    function: JudgeFunction
+
+    def id(self, operation: str) -> str:
+        """The check ID under which its findings on an operation stand."""
+        return f"{self.clause}/{operation}/{OBSERVED}"
+
+
+_CHECKS: dict[str, Check] = {}
+_JUDGES: list[Judge] = []
+
+
+def check(clause: str, *operations: Operation, stage: Stage | None = None) -> Callable[[CheckFunction], Any]:
+    """Declares the check of a clause, for one or several operations, and makes it a pytest test.
+
+    Checks of restore and delete change the target (or must be refused to), so they run in the stage of changes.
+    """
+
+    def declare(function: CheckFunction) -> Any:
+        takes_operation = function.__code__.co_argcount > 1
+        declared = []
+        for operation in operations:
+            default = Stage.CHANGES if operation in ("restore", "delete") else Stage.READS
+            one = Check(clause, operation, function, default if stage is None else stage, takes_operation)
+            if one.id in _CHECKS:
+                raise ValueError(f"two checks are called {one.id}")
+            _CHECKS[one.id] = one
+            declared.append(one)
+
+        @pytest.mark.parametrize("declared_check", declared, ids=lambda one: one.id)
+        def test(declared_check: Check, conformance_run: Any) -> None:
+            conformance_run.report(declared_check)
+
+        test.__name__ = test.__qualname__ = function.__name__
+        test.__doc__ = function.__doc__
+        test.__module__ = function.__module__
+        return test
+
+    return declare
+
+
+def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:
+    """Declares a judge of every exchange for which `when` holds."""
+
+    def declare(function: JudgeFunction) -> JudgeFunction:
+        _JUDGES.append(Judge(clause, when, function))
+        return function
+
+    return declare
+
+
+@cache
+def _load() -> None:
+    import conformance.suite  # noqa: PLC0415 - the suite imports this module
+
+    for module in pkgutil.iter_modules(conformance.suite.__path__):
+        if module.name.startswith("test_"):
+            importlib.import_module(f"conformance.suite.{module.name}")
+
+
+def all_checks() -> dict[str, Check]:
+    """Every active check of the suite, by ID."""
+    _load()
+    return dict(_CHECKS)
+
+
+def all_judges() -> list[Judge]:
+    """Every passive judge of the suite."""
+    _load()
+    return list(_JUDGES)
+
+
+def registry() -> dict[str, list[str]]:
+    """Clause ID to the IDs of its checks; a passive judge stands as `ERR-2/observed`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in all_checks().values():
+        found[one.clause].append(one.id)
+    for judge in all_judges():
+        name = f"{judge.clause}/{OBSERVED}"
+        if name not in found[judge.clause]:
+            found[judge.clause].append(name)
+    return dict(found)

@@ -1,0 +1,151 @@
+"""Turns live exchanges into evidence: masked, bounded, plain data with a curl line that can be pasted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from conformance import credentials
+
+if TYPE_CHECKING:
+    from conformance.exchange import Exchange, Request
+    from conformance.redact import Redactor
+    from conformance.target import Target
+
+BODY_KEPT = 16 * 1024
+HEADER_KEPT = 1024
+
+
+class Recorder:
+    """The one place where an exchange becomes something that is kept."""
+
+    def __init__(self, target: Target, redactor: Redactor) -> None:
+        self._target = target
+        self._redactor = redactor
+
+    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+        """The exchange as results.json has it."""
+        request = exchange.request
+        return {
+            "key": request.key,
+            "operation": request.operation,
+            "request": {
+                "method": request.method,
+                "url": self._redactor.text(self._url(request)),
+                "headers": self._request_headers(request),
+                "body": self._text(request.body) if request.body is not None else None,
+            },
+            "response": self._response(exchange),
+            "failure": self.text(exchange.failure) if exchange.failure else None,
+            "curl": self.curl(request),
+            "seen": f"{exchange.seen[0]} of {exchange.seen[1]}" if exchange.seen else None,
+        }
+
+    def text(self, text: str) -> str:
+        """Any words that may hold something from the target, masked."""
+        return self._redactor.text(text)
+
+    def curl(self, request: Request) -> str:
+        """The request as a shell line: keys stand as variables, bodies as they were sent."""
+        parts = ["curl", "-sS", "-i", "--globoff", "--path-as-is"]
+        if request.method == "HEAD":
+            parts.append("--head")
+        elif request.method != "GET":
+            parts += ["-X", request.method]
+        line = " ".join(shlex.quote(part) for part in parts)
+        for header in self._curl_headers(request):
+            line += f" -H {header}"
+        if request.body is not None:
+            line += f" --data-binary {_shell(self._redactor.text(request.body.decode('utf-8', 'surrogateescape')))}"
+        return f"{line} {shlex.quote(self._redactor.text(self._url(request)))}"
+
+    # ------------------------------------------------------------ parts
+
+    def _url(self, request: Request) -> str:
+        return f"{self._target.base_url.rstrip('/')}{request.target}"
+
+    def _variable(self, request: Request) -> str | None:
+        name = request.key if request.key in credentials.KEY_NAMES else "full"
+        key = credentials.key_of(self._target, name)
+        return key.variable if key else None
+
+    def _request_headers(self, request: Request) -> dict[str, str]:
+        headers = {name: f"${key.variable}" for name, key in self._target.headers.items()}
+        if (shown := self._authorization(request)) is not None:
+            headers["Authorization"] = shown
+        if request.hub_id is not None:
+            headers["X-Hub-Id"] = request.hub_id
+        headers.update({name: self._redactor.text(value) for name, value in request.headers})
+        return headers
+
+    def _curl_headers(self, request: Request) -> list[str]:
+        lines = [f'"{name}: {value}"' for name, value in self._request_headers(request).items() if value[:1] == "$"]
+        for name, value in self._request_headers(request).items():
+            if name == "Authorization":
+                lines.append(f'"{name}: {value}"')
+            elif value[:1] != "$":
+                lines.append(shlex.quote(f"{name}: {value}" if value else f"{name};"))
+        return lines
+
+    def _authorization(self, request: Request) -> str | None:
+        """The header with the key's variable in its place: never the key, never a part of one."""
+        variable = self._variable(request)
+        shown = {
+            "none": None,
+            "unknown": "Bearer an-unknown-key",
+            "cut": f"Bearer ${{{variable}%?}}",
+            "extended": f"Bearer ${{{variable}}}x",
+            "swapped case": f"Bearer $(printf %s \"${variable}\" | tr 'a-zA-Z' 'A-Za-z')",
+            "bare": f"${{{variable}}}",
+            "basic user": f"Basic $(printf %s: \"${variable}\" | base64 -w0)",
+            "basic password": f"Basic $(printf 'backups:%s' \"${variable}\" | base64 -w0)",
+            "lower scheme": f"bearer ${variable}",
+            "upper scheme": f"BEARER ${variable}",
+        }
+        return shown.get(request.key, f"Bearer ${variable}")
+
+    def _response(self, exchange: Exchange) -> dict[str, Any] | None:
+        response = exchange.response
+        if response is None:
+            return None
+        return {
+            "status": response.status,
+            "headers": {name: self._redactor.text(value)[:HEADER_KEPT] for name, value in response.headers},
+            "body": self._text(response.body),
+            "body_bytes": len(response.body),
+            "body_sha256": hashlib.sha256(response.body).hexdigest(),
+            "body_cut": len(response.body) > BODY_KEPT or response.problem is not None,
+            "problem": self._redactor.text(response.problem) if response.problem else None,
+            "elapsed_s": round(response.elapsed_s, 4),
+        }
+
+    def _text(self, body: bytes) -> str:
+        """A body as text: masked whole, then cut, so that no key survives by standing across the cut."""
+        masked = self._redactor.body(self._without_secret_members(body))
+        text = masked[:BODY_KEPT].decode("utf-8", "backslashreplace")
+        return text if len(masked) <= BODY_KEPT else f"{text} … [{len(masked)} bytes in all]"
+
+    def _without_secret_members(self, body: bytes) -> bytes:
+        """Integrations' secrets (INC-7's members) are the target's own: they are masked, and learnt by value."""
+        if not any(name in body for name in (b'"secret"', b'"api_key"', b'"base64_config"')):
+            return body
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return body
+        masked = self._redactor.mask_secret_members(value)
+        return body if masked == value else json.dumps(masked, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _shell(text: str) -> str:
+    """A body as a shell word; bytes that are no text go through printf."""
+    if text.isprintable():
+        return shlex.quote(text)
+    octal = "".join(
+        char if 32 <= byte < 127 and char not in "\\%\"'`$" else f"\\{byte:03o}"
+        for byte in text.encode("utf-8", "surrogateescape")
+        for char in (chr(byte),)
+    )
+    return f'"$(printf \'{octal}\')"'

@@ -1,0 +1,231 @@
+"""All expectations of the suite, each in one sentence: wanted, got, where in the body, on which exchange.
+
+An expectation yields what is wrong and nothing when all is well; checks pass it on with `yield from`. Where a more
+basic clause broke on the very exchange, it raises CannotTellError instead: one cause, one failure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from conformance import compare, shapes, strictjson
+from conformance.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation
+from conformance.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+ANY_4XX = range(400, 500)
+SHAPE_CLAUSE: dict[Operation, str] = {
+    "list": "LIST-1",
+    "get": "GET-1",
+    "logs": "LOG-1",
+    "restore": "JOB-1",
+    "job": "JBS-1",
+    "delete": "DEL-1",
+}
+
+
+class CannotTellError(Exception):
+    """The check cannot judge; the message says because of what. Its outcome is `error`."""
+
+
+class NotTestableError(Exception):
+    """The target file does not offer what the check needs; the message says what to set. `not_tested`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One difference between wanted and got, on a live exchange."""
+
+    outcome: Outcome
+    wanted: str
+    got: str
+    on: Exchange | None = None
+    at: str | None = None
+
+
+Findings = "Iterator[Found]"
+
+
+def broken(wanted: str, got: str, on: Exchange | None = None, at: str | None = None) -> Found:
+    """A broken MUST (of a SHOULD clause it counts as a warning)."""
+    return Found(Outcome.FAILED, wanted, got, on, at)
+
+
+def advised(wanted: str, got: str, on: Exchange | None = None, at: str | None = None) -> Found:
+    """The broken SHOULD half of a clause: a warning."""
+    return Found(Outcome.WARNED, wanted, got, on, at)
+
+
+def untold(why: str, on: Exchange | None = None) -> Found:
+    """Could not be told, for a reason that is not this clause's."""
+    return Found(Outcome.ERROR, "an answer that can be judged", why, on)
+
+
+def no_verdict(on: Exchange) -> str | None:
+    """Why nothing can be concluded from this exchange's status; None where something can."""
+    if on.status is None or on.unanswered:
+        return on.failure or f"{on.status}, again and again"
+    if on.status in UNAVAILABLE:
+        return f"{on.status}: the target is unavailable"
+    if on.status == 429 and on.request.patient:
+        return "429 on every try: the target throttles"
+    if on.key_died:
+        return f"the key {on.request.key} stopped being accepted during the run"
+    return None
+
+
+def status(on: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Found]:
+    """The status is one of those allowed; where `advise` is given, being another one is a warning."""
+    if why := no_verdict(on):
+        yield untold(f"{on.request.line}: {why}", on)
+    elif not any(on.status == item or (isinstance(item, range) and on.status in item) for item in allowed):
+        yield broken(_statuses(allowed), _answer(on), on)
+    elif advise and on.status not in advise:
+        yield advised(_statuses(tuple(advise)), _answer(on), on)
+
+
+def code(on: Exchange, wanted: str) -> Iterator[Found]:
+    """The error code is the published one: a SHOULD wherever it is asked."""
+    if on.refused and on.code is not None and on.code != wanted:
+        yield advised(f"code {wanted}", f"{on.code}", on, "/error/code")
+
+
+def success(on: Exchange) -> Iterator[Found]:
+    """The operation's documented success status."""
+    return status(on, SUCCESS[on.operation])
+
+
+def shown_status(on: Exchange) -> Iterator[Found]:
+    """A success has the one documented status, not another 2xx."""
+    if on.succeeded and on.status != SUCCESS[on.operation]:
+        yield broken(str(SUCCESS[on.operation]), f"{on.status}", on)
+
+
+def answered(on: Exchange) -> Iterator[Found]:
+    """Some answer came; what it must look like is the passive clauses' business."""
+    if why := no_verdict(on):
+        yield untold(f"{on.request.line}: {why}", on)
+
+
+def not_served(on: Exchange) -> Iterator[Found]:
+    """Anything but a success: used where the exact refusal is another clause's."""
+    if why := no_verdict(on):
+        yield untold(f"{on.request.line}: {why}", on)
+    elif on.succeeded:
+        yield broken("a refusal", _answer(on), on)
+
+
+def equal(got: object, wanted: object, on: Exchange, at: str) -> Iterator[Found]:
+    """A member has the value that was asked for."""
+    if got != wanted:
+        yield broken(shapes.render(wanted), shapes.render(got), on, at)
+
+
+def valid(shape: str, value: object, on: Exchange, at: str = "") -> Iterator[Found]:
+    """The value is of the shape (nulls at optional members are HTTP-10's)."""
+    for violation in shapes.violations(shape, value):
+        if not violation.null_optional:
+            yield broken(violation.wanted, violation.got, on, at + violation.pointer)
+
+
+def unique(ids: Iterable[str], on: Exchange | None, what: str) -> Iterator[Found]:
+    """No id occurs twice."""
+    for item, count in Counter(ids).items():
+        if count > 1:
+            yield broken(f"each {what} once", f"{item} {count} times", on, "/data")
+
+
+def same_ids(got: Collection[str], wanted: Collection[str], on: Exchange | None, what: str) -> Iterator[Found]:
+    """The same ids, in any order, each once."""
+    yield from unique(got, on, what)
+    missing, extra = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
+    if missing:
+        yield broken(f"every {what}", f"{len(missing)} missing: {', '.join(missing[:3])}", on, "/data")
+    if extra:
+        yield broken(f"only the {what}s seen otherwise", f"{len(extra)} more: {', '.join(extra[:3])}", on, "/data")
+
+
+def ordered(ids: Sequence[str], on: Exchange, *, descending: bool = False) -> Iterator[Found]:
+    """Ids ascend (or descend) strictly by value."""
+    for first, second in zip(ids, ids[1:], strict=False):
+        if (first.lower() < second.lower()) == descending and first.lower() != second.lower():
+            word = "descending" if descending else "ascending"
+            yield broken(f"{word} ids", f"{first} before {second}", on, "/data")
+            return
+
+
+def same(shape: str, first: object, second: object, on: Exchange, ignore: Collection[str] = ()) -> Iterator[Found]:
+    """Two readings of one thing agree in every member that the shape names."""
+    for pointer in compare.differences(shape, first, second, ignore=ignore)[:5]:
+        before, after = shapes.render(at(first, pointer)), shapes.render(at(second, pointer))
+        yield broken(f"{before} as in the other reading", after, on, pointer)
+
+
+def steady(shape: str, readings: Sequence[Exchange]) -> Iterator[Found]:
+    """Several readings in a row agree: live data may move on, but not with each reading, and never back."""
+    for reading in readings:
+        if why := no_verdict(reading):
+            yield untold(f"{reading.request.line}: {why}", reading)
+            return
+        if reading.status != readings[0].status:
+            yield broken(f"{readings[0].status} as before", f"{reading.status}", reading)
+            return
+    moves = [list(same(shape, a.value, b.value, b)) for a, b in pairwise(readings)]
+    came_back = any(
+        move and not any(True for _ in same(shape, earlier.value, later.value, later))
+        for (earlier, _, later), move in zip(zip(readings, readings[1:], readings[2:], strict=False), moves, strict=False)
+    )
+    if all(moves) or came_back:
+        yield from next(move for move in moves if move)
+
+
+def at(value: Any, pointer: str) -> Any:
+    """The value at a JSON pointer, None where there is none."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
+    return value
+
+
+def listed(on: Exchange) -> list[dict[str, Any]]:
+    """The items of a list or logs answer. Raises CannotTellError where a more basic clause broke."""
+    _need(on, list)
+    return on.items
+
+
+def shown(on: Exchange) -> dict[str, Any]:
+    """The object of a get, restore, job or delete answer. Raises CannotTellError as `listed` does."""
+    _need(on, dict)
+    data: dict[str, Any] = on.data
+    return data
+
+
+def _need(on: Exchange, kind: type) -> None:
+    why = no_verdict(on)
+    if why:
+        raise CannotTellError(f"{on.request.line}: {why}")
+    if on.status != SUCCESS[on.operation]:
+        raise CannotTellError(f"because {SHAPE_CLAUSE[on.operation]} failed on {on.request.line}: {_answer(on)}")
+    if isinstance(on.parsed, strictjson.NotJSON):
+        raise CannotTellError(f"because HTTP-1 failed on {on.request.line}: {on.parsed}")
+    if not isinstance(on.data, kind):
+        raise CannotTellError(f"because HTTP-2 failed on {on.request.line}: data is {shapes.render(on.data)}")
+
+
+def _statuses(allowed: Sequence[int | range]) -> str:
+    words = [str(item) if isinstance(item, int) else f"{item.start // 100}xx" for item in allowed]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _answer(on: Exchange) -> str:
+    return f"{on.status} {on.code}" if on.code else f"{on.status}"

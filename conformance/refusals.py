@@ -1,0 +1,111 @@
+"""A refusal is asserted twice: the answer, and the unchanged world, right after it and at the end of the run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from conformance import compare
+from conformance.expectations import CannotTellError, Found, broken, listed, shown
+from conformance.judging import Tally, attach
+from conformance.outcomes import CheckRecord, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Request
+    from conformance.run import Run
+
+#: clauses whose own text forbids an effect; for any other refused restore JOB-10 does
+OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
+
+
+@dataclass
+class Watch:
+    """What a backup looked like before requests that must have no effect on it."""
+
+    clause: str
+    backup: str
+    instances: frozenset[str]
+    before: dict[str, Any]
+    logs: frozenset[str]
+    accepted_before: int
+    effects: list[Found] = field(default_factory=list)
+
+
+def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
+    """Sends requests that must be refused; what they changed is told by `effects`, now and at the end of the run."""
+    watch = _watch(api, requests)
+    answers = api.send_all(requests)
+    if watch is not None:
+        watch.effects += _changes(api.run, watch, api.get(watch.backup), api.logs(watch.backup))
+    return answers
+
+
+def effects(api: Api) -> Iterator[Found]:
+    """What the refused requests of this very check changed at once, where the check's clause forbids it."""
+    for watch in api.watches:
+        if watch.clause == api.check.clause:
+            yield from watch.effects
+
+
+def look_back(run: Run) -> list[CheckRecord]:
+    """The second look at everything watched since the last one: a record for each clause that forbids effects."""
+    found: dict[str, list[Found]] = defaultdict(list)
+    for watch in run.watches:
+        answers = run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)])
+        later = list(_changes(run, watch, *answers))
+        found[watch.clause] += watch.effects or later
+    run.watches.clear()
+    return [_record(run, clause, items) for clause, items in found.items()]
+
+
+def _record(run: Run, clause: str, found: Iterable[Found]) -> CheckRecord:
+    record = CheckRecord(f"{clause}/restore/afterwards", clause, "restore", Outcome.PASSED)
+    tally = Tally()
+    for one in found:
+        tally.add(one)
+    attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
+    return record
+
+
+def _watch(api: Api, requests: Sequence[Request]) -> Watch | None:
+    """Looks at the backup that the requests name; None where they name none that exists."""
+    backup = requests[0].resources.get("backup", "")
+    if requests[0].ownership in ("missing", "malformed"):
+        return None
+    clause = api.check.clause if api.check.clause in OWN_EFFECT else "JOB-10"
+    instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
+    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    watch = Watch(
+        clause=clause,
+        backup=backup,
+        instances=frozenset(instances | {api.world.instance_id}),
+        before=shown(before),
+        logs=frozenset(log["id"] for log in listed(logs) if isinstance(log.get("id"), str)),
+        accepted_before=api.run.accepted[backup],
+    )
+    api.watches.append(watch)
+    api.run.watches.append(watch)
+    return watch
+
+
+def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange) -> Iterator[Found]:
+    """What is different now. A restore that was accepted meanwhile may leave its log and move a few members."""
+    try:
+        backup, entries = shown(get), listed(logs)
+    except CannotTellError:
+        return
+    explained = run.accepted[watch.backup] - watch.accepted_before
+    moving = ("/events/updated", "/state/changed", "/state/error") if explained else ()
+    for pointer in compare.differences("backup", watch.before, backup, ignore=moving)[:3]:
+        yield broken("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
+    new = [
+        log for log in entries if log.get("id") not in watch.logs and log.get("instance_id") in watch.instances
+    ]
+    if len(new) > explained:
+        yield broken("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
+
+

@@ -1,0 +1,207 @@
+"""One worker's part of a run: the client, the world, and the execution of checks into records."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from conformance import catalogue, credentials, refusals
+from conformance.api import Api, Ask
+from conformance.client import Client, NotAllowedError, TargetGoneError
+from conformance.evidence import Recorder
+from conformance.expectations import CannotTellError, NotTestableError, untold
+from conformance.journal import Journal
+from conformance.judging import PassiveJudges, Tally, attach
+from conformance.ledger import Ledger
+from conformance.outcomes import CheckRecord, Outcome
+from conformance.proofs import Proofs
+from conformance.redact import Redactor
+from conformance.world import World, look_around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
+
+    from conformance.checks import Check
+    from conformance.exchange import Exchange
+    from conformance.target import Target
+
+T = TypeVar("T")
+PASSED_EXCHANGES_KEPT = 2
+
+
+class Run:
+    """Executes checks against the target. Those that change it run one after the other on a thread of their own,
+    from the start, so that waiting for restores overlaps with the reads of the other checks.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        seed: int,
+        profile: str,
+        selected: Collection[str],
+        state: Path,
+        worker: str = "main",
+        workers: int = 1,
+        examples: int = 25,
+    ) -> None:
+        self.target = target
+        self.seed = seed
+        self.profile = profile
+        self.examples = examples
+        self.catalogue = catalogue.load()
+        self.redactor = Redactor()
+        self.recorder = Recorder(target, self.redactor)
+        self.journal = Journal(state, worker)
+        self.ledger = Ledger(state)
+        self.judges = PassiveJudges(self.catalogue, selected)
+        self.client = Client(target, self.ledger, self._observe, profile=profile, workers=workers)
+        self.world = World(target)
+        self.proofs = Proofs(self.client)
+        self.ask = Ask(self.world, self.proofs, self.rng("run"))
+        #: restores that the target accepted in this run, by backup
+        self.accepted: Counter[str] = Counter()
+        self.watches: list[refusals.Watch] = []
+        self._stories: dict[Any, Any] = {}
+        self._changes = ThreadPoolExecutor(1, thread_name_prefix="changes")
+        self._changing: dict[str, Future[CheckRecord]] = {}
+        self._ready = threading.Event()
+        self._watch_keys()
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Proves the keys and looks around. Raises nothing that the target does: the checks tell it."""
+        try:
+            self.client.use_controls(
+                [self.ask.list(size=1), self.ask.job(), self.ask.get(self.ask.unknown_id())]
+            )
+            self.proofs.prove_all(self.ask)
+            look_around(self.world, self.client, self.ask)
+            self._look_for_jobs()
+        except (NotTestableError, CannotTellError, TargetGoneError, NotAllowedError) as reason:
+            self.world.problem = str(reason)
+
+    def look_back(self) -> None:
+        """Looks once more at everything that refused requests must have left alone."""
+        for record in refusals.look_back(self):
+            self.journal.record(record)
+
+    def close(self) -> None:
+        """Writes the passive records and the run's facts into the journal, and lets go of everything."""
+        self._changes.shutdown(wait=True, cancel_futures=True)
+        for record in self.judges.records(self.recorder, self.look_again):
+            self.journal.record(record)
+        self.journal.entry("facts", {"requests": self.client.requests, "keys": self.proofs.states})
+        self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
+        self.journal.close()
+        self.client.close()
+
+    # ------------------------------------------------------------ checks
+
+    def rng(self, name: str) -> random.Random:
+        """A generator of its own for each check, so that any selection of checks sends the same requests."""
+        return random.Random(f"{self.seed}:{name}")  # noqa: S311 - reproducible on purpose
+
+    def begin_changes(self, checks: Iterable[Check]) -> None:
+        """Starts the checks that change the target, in order, beside whatever else runs."""
+        for check in checks:
+            if check.id not in self._changing:
+                self._changing[check.id] = self._changes.submit(self.execute, check)
+
+    def result(self, check: Check) -> CheckRecord:
+        """The record of a check: executed here and now, or awaited where it is under way already."""
+        under_way = self._changing.get(check.id)
+        return under_way.result() if under_way else self.execute(check)
+
+    def story(self, name: Any, tell: Callable[[], T]) -> T:
+        """What several checks judge together happens once: the first that needs it makes it happen."""
+        if name not in self._stories:
+            try:
+                self._stories[name] = tell()
+            except (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError) as reason:
+                self._stories[name] = reason
+        told = self._stories[name]
+        if isinstance(told, Exception):
+            raise told
+        return told  # type: ignore[no-any-return]
+
+    def execute(self, check: Check) -> CheckRecord:
+        """Runs a check and journals what it came to."""
+        started = time.monotonic()
+        record = CheckRecord(check.id, check.clause, check.operation, Outcome.PASSED)
+        api = Api(check, self)
+        tally = Tally()
+        try:
+            for found in check.run(api):
+                tally.add(found)
+            if not api.exchanges and not tally.defects:
+                tally.add(untold("the check asked nothing: a bug of the suite"))
+        except (NotTestableError, NotAllowedError) as reason:
+            record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
+        except (CannotTellError, TargetGoneError) as reason:
+            tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
+        except Exception as bug:  # noqa: BLE001 - a bug of ours is `error`, never the target's failure
+            tally.add(untold(_bug(bug)))
+        record.duration_s = round(time.monotonic() - started, 4)
+        attach(record, self.catalogue, tally.defects.values(), self.recorder, self.look_again)
+        if not record.exchanges:
+            record.exchanges = [self.recorder.evidence(one) for one in api.exchanges[:PASSED_EXCHANGES_KEPT]]
+        record.timeline = api.timeline
+        self.journal.record(record)
+        return record
+
+    def look_again(self, exchange: Exchange) -> None:
+        """A failed read is read once more, to tell "seen 2 of 2" from "seen 1 of 2"; the outcome stays."""
+        request = exchange.request
+        if exchange.seen or exchange.status is None or request.method != "GET" or not request.good_key:
+            return
+        try:
+            again = self.client.send(request, judged=False)
+        except (NotAllowedError, TargetGoneError):
+            return
+        exchange.seen = (2 if again.status == exchange.status else 1, 2)
+
+    # ------------------------------------------------------------ parts
+
+    def _observe(self, exchange: Exchange) -> None:
+        request = exchange.request
+        if exchange.status == 401 and request.good_key:
+            exchange.key_died = self.proofs.died(self.ask, request.key)
+        if request.operation == "restore" and request.method == "POST" and (exchange.succeeded or exchange.status is None):
+            self.accepted[request.resources["backup"]] += 1
+        self.judges.observe(exchange)
+
+    def _watch_keys(self) -> None:
+        """The redactor knows every key, and what is made of it, before anything is sent with it."""
+        keys = [credentials.key_of(self.target, name) for name in credentials.KEY_NAMES]
+        for key in [*filter(None, keys), *self.target.headers.values()]:
+            key.watch(self.redactor.add)
+        if self.target.keys.full is not None:
+            self.target.keys.full.watch(self._learn_bent_forms)
+
+    def _learn_bent_forms(self, _name: str, full: str) -> None:
+        for label, value in credentials.bent_forms(full).items():
+            self.redactor.add(label, value)
+
+    def _look_for_jobs(self) -> None:
+        """Is there a jobs endpoint, and may the full key use it? Told by what an unknown job is answered."""
+        exchange = self.client.send(self.ask.job())
+        if exchange.status == 403:
+            self.proofs.jobs = False
+        elif exchange.status == 404:
+            self.proofs.jobs = True if exchange.code == "404.job" else None
+        elif exchange.succeeded:
+            self.proofs.jobs = True
+
+
+def _bug(bug: Exception) -> str:
+    place = traceback.extract_tb(bug.__traceback__)[-1]
+    return f"a bug of the suite: {type(bug).__name__}: {bug} ({place.name}, line {place.lineno})"

@@ -1,0 +1,111 @@
+"""AUTH-1 … AUTH-9: who may speak at all, and to which hub.
+
+All are judged on resources that exist and with a valid body: what a server looks at first is CAP-9's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.answers import judged
+from conformance.checks import Stage, check, passive
+from conformance.expectations import ANY_4XX, broken, status, success
+from conformance.refusals import effects, refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation
+    from conformance.expectations import Found
+
+EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
+#: beside an unknown key each operation draws one more form of garbling, so that few bad keys are sent in all
+GARBLED: dict[str, str] = {"list": "cut", "get": "bare", "logs": "extended", "restore": "swapped case", "job": "cut"}
+OTHER_SCHEME: dict[str, str] = {
+    "list": "basic user", "get": "basic password", "logs": "basic password", "restore": "basic user", "job": "basic user",
+}  # fmt: skip
+
+
+def ask_each(api: Api, operation: Operation, *hows: dict[str, Any]) -> list[Exchange]:
+    """The operation on own resources in several ways that must all be refused; restores are watched for effects."""
+    if operation == "restore":
+        backup = api.world.bystander(api.check.clause)
+        return refused(api, [api.ask.restore(backup, refusable=True, **how) for how in hows])
+    if operation == "job":
+        return api.send_all(api.ask.job(api.real_job(), **how) for how in hows)
+    return api.send_all(api.ask.on(operation, **how) for how in hows)
+
+
+@check("AUTH-1", *EVERYWHERE)
+def test_auth_1_no_key_is_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+    """Without an Authorization header."""
+    for answer in ask_each(api, operation, {"key": "none"}):
+        yield from status(answer, 401)
+
+
+@check("AUTH-2", *EVERYWHERE, stage=Stage.BAD_KEYS)
+def test_auth_2_unknown_and_garbled_keys_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+    """A key that nobody gave out, and the right one bent."""
+    for answer in ask_each(api, operation, {"key": "unknown"}, {"key": GARBLED[operation]}):
+        yield from status(answer, 401)
+
+
+@check("AUTH-3", *EVERYWHERE, stage=Stage.BAD_KEYS)
+def test_auth_3_expired_keys_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+    """The target file's expired or revoked key."""
+    for answer in ask_each(api, operation, {"key": "expired"}):
+        yield from status(answer, 401)
+
+
+@check("AUTH-4", *EVERYWHERE, stage=Stage.BAD_KEYS)
+def test_auth_4_other_schemes_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+    """Basic, with the right key in it."""
+    for answer in ask_each(api, operation, {"key": OTHER_SCHEME[operation]}):
+        yield from status(answer, 401)
+
+
+@check("AUTH-5", *EVERYWHERE)
+def test_auth_5_the_hub_id_is_needed(api: Api, operation: Operation) -> Iterator[Found]:
+    """No X-Hub-Id, and an empty one."""
+    for answer in ask_each(api, operation, {"hub": None}, {"hub": ""}):
+        yield from status(answer, ANY_4XX)
+    yield from effects(api)
+
+
+@check("AUTH-6", *EVERYWHERE)
+def test_auth_6_another_hubs_key_opens_nothing(api: Api, operation: Operation) -> Iterator[Found]:
+    """The other hub's key on our resources, with either hub id; with and without what a query adds."""
+    hows: list[dict[str, Any]] = [{"key": "other_hub", "ownership": "other hub"}]
+    if api.world.target.keys.other_hub_id:
+        hows.append({**hows[0], "hub": api.world.other_hub_id})
+    if operation in ("list", "get"):
+        hows += [{**how, "include": "integrations"} for how in hows]
+    own = api.send(api.ask.on(operation)) if operation in ("list", "get", "logs") else None
+    for answer in ask_each(api, operation, *hows):
+        yield from status(answer, 401, 403, 404)
+    if own is not None:
+        yield from success(own)
+    yield from effects(api)
+
+
+@passive("AUTH-7", when=lambda x: judged(x) and x.status == 401)
+def unauthorized_says_how(x: Exchange) -> Iterator[Found]:
+    if x.response and x.response.header("www-authenticate") is None:
+        yield broken("WWW-Authenticate on a 401", "no such header", x)
+
+
+@check("AUTH-8", "list", "get", "logs")
+def test_auth_8_the_schemes_case_does_not_matter(api: Api, operation: Operation) -> Iterator[Found]:
+    """`bearer` and `BEARER`."""
+    for key in ("lower scheme", "upper scheme"):
+        yield from success(api.send(api.ask.on(operation, key=key)))
+
+
+@check("AUTH-9", *EVERYWHERE)
+def test_auth_9_keys_open_their_own_hub_only(api: Api, operation: Operation) -> Iterator[Found]:
+    """Our keys with another hub's id, and with one that names nothing."""
+    hubs = [api.ask.unknown_id()] + [hub for hub in (api.world.target.keys.other_hub_id,) if hub]
+    for answer in ask_each(api, operation, *({"hub": hub, "ownership": "other hub"} for hub in hubs)):
+        yield from status(answer, 401, 403, 404)
+    yield from effects(api)

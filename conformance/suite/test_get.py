@@ -1,0 +1,196 @@
+"""GET-1 … GET-6 and BKP-1 … BKP-4: one backup, and what every backup must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.answers import backups, serves, violations_at
+from conformance.api import as_malformed
+from conformance.checks import check, passive
+from conformance.expectations import (
+    ANY_4XX,
+    NotTestableError,
+    at,
+    broken,
+    code,
+    equal,
+    same,
+    shown_status,
+    status,
+    success,
+)
+from conformance.refusals import refused
+from conformance.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation, Request
+    from conformance.expectations import Found
+
+SAMPLE = 40
+
+
+@passive("GET-1", when=serves("get"))
+def get_shows_a_backup(x: Exchange) -> Iterator[Found]:
+    yield from shown_status(x)
+    for violation in violations_at(x, "/data"):
+        if isinstance(x.data, dict):
+            yield broken(violation.wanted, violation.got, x, violation.pointer)
+
+
+@check("GET-1", "get")
+def test_get_1_backups_are_shown(api: Api) -> Iterator[Found]:
+    """The main backup plain and with integrations, and others of the container."""
+    others = [api.ask.get(backup) for backup in api.world.sample(api.rng, 5)]
+    for answer in api.send_all([api.ask.get(), api.ask.get(include="integrations"), *others]):
+        yield from success(answer)
+
+
+@passive("GET-2", when=serves("get"))
+def get_shows_what_was_asked_for(x: Exchange) -> Iterator[Found]:
+    if isinstance(x.data, dict) and x.request.good_key and x.request.ownership != "malformed":
+        ids = x.request.resources
+        wanted = {"id": ids["backup"], "container_id": ids["container"], "hub_id": x.request.hub_id}
+        for name, value in wanted.items():
+            if isinstance(x.data.get(name), str):
+                yield from equal(x.data[name], value, x, f"/data/{name}")
+
+
+@check("GET-3", "get")
+def test_get_3_get_and_list_show_the_same(api: Api) -> Iterator[Found]:
+    """A sample of the list against get; what differs is read again, twice, since live backups move."""
+    if not api.world.backups:
+        raise NotTestableError("set fixtures.container_id to a container with backups")
+    suspects = api.world.sample(api.rng, SAMPLE)
+    for _ in range(3):
+        found = _differences(api, suspects)
+        suspects = list(found)
+        if not suspects:
+            return
+    for differences in found.values():
+        yield from differences
+
+
+def _differences(api: Api, suspects: list[str]) -> dict[str, list[Found]]:
+    gets = api.send_all(api.ask.get(backup) for backup in suspects)
+    items = {item["id"]: item for page in api.walk(100).pages for item in page.items if isinstance(item.get("id"), str)}
+    found = {backup: list(_compare(x, items.get(backup))) for backup, x in zip(suspects, gets, strict=True)}
+    return {backup: differing for backup, differing in found.items() if differing}
+
+
+def _compare(x: Exchange, item: dict[str, Any] | None) -> Iterator[Found]:
+    if item is None:
+        if x.succeeded:
+            yield broken("the backup in the list as well", "not listed", x)
+    elif not x.succeeded:
+        yield from success(x)
+    elif isinstance(x.data, dict):
+        for one in same("backup", item, x.data, x):
+            yield broken(one.wanted.replace("the other reading", "the list"), one.got, x, f"/data{one.at}")
+
+
+@check("GET-4", "get")
+def test_get_4_an_unknown_backup_is_not_found(api: Api) -> Iterator[Found]:
+    """A well-formed id that names no backup, plain and with integrations."""
+    for how in ({}, {"include": "integrations"}):
+        answer = api.get(api.ask.unknown_id(), ownership="missing", **how)
+        yield from status(answer, 404)
+        yield from code(answer, "404.container.backup")
+
+
+@check("GET-5", "get")
+def test_get_5_another_containers_path_shows_nothing(api: Api) -> Iterator[Found]:
+    """Our backup through the sibling's path, and the sibling's backup through ours."""
+    for answer in api.send_all(crossed(api, "get")):
+        yield from status(answer, 403, 404, advise=(404,))
+
+
+def crossed(api: Api, operation: Operation) -> Iterator[Request]:
+    """Requests that name a backup through a container that is not its own."""
+    fixtures = api.world.target.fixtures
+    if not fixtures.other_container_id and not fixtures.foreign_backup_id:
+        raise NotTestableError("set fixtures.other_container_id or fixtures.foreign_backup_id")
+    if sibling := fixtures.other_container_id:
+        backup = api.world.bystander("crossed")
+        yield api.ask.on(operation, backup=backup, container=sibling, ownership="crossed", refusable=True)
+    if foreign := fixtures.foreign_backup_id:
+        yield api.ask.on(operation, backup=foreign, ownership="crossed", refusable=True)
+
+
+@check("GET-6", "list", "get", "logs", "restore", "job")
+def test_get_6_malformed_ids_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
+    """Too short, not hex, very long, padded, with encoded slash, NUL, control characters, unicode; in every place."""
+    if operation == "job":
+        api.need_jobs()
+    good = {"container": api.world.container_id, "backup": api.world.bystander("GET-6"), "job": api.ask.unknown_id()}
+    places = {"list": ("container",), "job": ("job",)}.get(operation, ("backup", "container"))
+    requests = [
+        as_malformed(api.ask.on(operation, **_ids(operation, good | {place: form})))
+        for place in places
+        for form in malformed(good[place], brief=place != places[0])
+    ]
+    answers = refused(api, requests) if operation == "restore" else api.send_all(requests)
+    for answer in answers:
+        yield from status(answer, ANY_4XX)
+
+
+def _ids(operation: Operation, good: dict[str, str]) -> dict[str, str]:
+    wanted = {"list": ("container",), "job": ("job",)}.get(operation, ("container", "backup"))
+    return {name: good[name] for name in wanted}
+
+
+def malformed(good: str, *, brief: bool = False) -> list[str]:
+    """Forms that no id may have, most of them made of a good one so that careless reading would accept them."""
+    forms = [good[:-1], f"{good}0", f" {good}", f"{good} ", f"{good}\x00", f"{good}/", "z" * 24, good * 42]
+    if brief:
+        return forms
+    wide = "".join(chr(ord(digit) - ord("0") + 0xFF10) if digit.isdecimal() else digit for digit in good)
+    return [
+        *forms,
+        *("not-an-id", "0", "-1", "null", "undefined", "*", "%", "{id}", "\x00", "\x7f", "é" * 24, "\u202e" + good),
+        *(f"{good}\n", f"\t{good}", f"/{good}", f"{good[:12]}/{good[12:]}", f"{good},{good}", f"{good};", f'"{good}"'),
+        *(wide, f"{good}\u200b", f"0x{good}", f"{good}%00", f"+{good}", f"{good}?x", f"{good}#", "g" + good[1:]),
+    ]
+
+
+@passive("BKP-1", when=serves("list", "get"))
+def created_is_set_and_first(x: Exchange) -> Iterator[Found]:
+    for pointer, backup in backups(x):
+        created, updated = (time_at(backup, f"/events/{name}") for name in ("created", "updated"))
+        if created is not None and created.unset:
+            yield broken("a time at which it was created", "not set", x, f"{pointer}/events/created")
+        elif created and updated and not updated.unset and updated < created:
+            yield broken("updated not before created", "earlier", x, f"{pointer}/events/updated")
+
+
+@passive("BKP-2", when=serves("list", "get"))
+def deleted_is_set_only_when_deleted(x: Exchange) -> Iterator[Found]:
+    for pointer, backup in backups(x):
+        deleted = time_at(backup, "/events/deleted")
+        if deleted and not deleted.unset and at(backup, "/state/current") not in ("deleting", "deleted"):
+            yield broken("deleted not set in this state", "set", x, f"{pointer}/events/deleted")
+
+
+@passive("BKP-3", when=serves("list", "get"))
+def size_is_not_negative(x: Exchange) -> Iterator[Found]:
+    for pointer, backup in backups(x):
+        size = at(backup, "/target/size")
+        if isinstance(size, int | float) and size < 0:
+            yield broken("a size of 0 or more", f"{size}", x, f"{pointer}/target/size")
+
+
+@passive("BKP-4", when=serves("list", "get"))
+def live_backups_have_a_file(x: Exchange) -> Iterator[Found]:
+    for pointer, backup in backups(x):
+        for name in ("path", "file_id") if at(backup, "/state/current") == "live" else ():
+            if at(backup, f"/target/{name}") == "":
+                yield broken(f"the {name} of a live backup", "an empty string", x, f"{pointer}/target/{name}")
+
+
+def time_at(backup: dict[str, Any], pointer: str) -> Any:
+    value = at(backup, pointer)
+    return parse_time(value) if isinstance(value, str) else None
+
+

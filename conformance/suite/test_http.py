@@ -1,0 +1,162 @@
+"""HTTP-1 … HTTP-10: what holds for every request and every answer."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conformance import shapes, strictjson
+from conformance.answers import ANSWER_SHAPE, judged, served, shape_of, violations
+from conformance.checks import Stage, check, passive
+from conformance.exchange import UNAVAILABLE
+from conformance.expectations import advised, answered, broken, no_verdict, steady, untold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation
+    from conformance.expectations import Found
+
+LISTS = ("list", "logs")
+UNDOCUMENTED: dict[Operation, tuple[str, ...]] = {
+    "list": ("PUT", "PATCH", "POST", "DELETE"),
+    "get": ("PUT", "PATCH", "POST"),
+    "logs": ("PUT", "PATCH", "POST", "DELETE"),
+    "restore": ("PUT", "PATCH", "DELETE"),
+}
+POLITE = (401, 403, 404, 405, 501)
+ODD_QUERIES = ("include=%FF", "sort=%00", "a=" + "b" * 2000, "page=1", "include[]=integrations", "&&=&", "%E2%82%AC=1")
+ODD_HEADERS = (
+    ("Accept", "text/html"),
+    ("Accept", "*/*;q=0"),
+    ("Accept-Language", "x" * 500),
+    ("Content-Type", "application/xml"),
+    ("X-Forwarded-For", "' OR 1=1 --"),
+    ("If-None-Match", "*"),
+    ("Range", "bytes=0-0"),
+)
+
+
+def has_body(x: Exchange) -> bool:
+    """Something that must be JSON: any body, and any success of a documented request but a redirect."""
+    redirect = x.status is not None and 300 <= x.status < 400
+    return judged(x) and not redirect and (x.succeeded or bool(x.response and (x.response.body or x.response.problem)))
+
+
+@passive("HTTP-1", when=has_body)
+def bodies_are_strict_json(x: Exchange) -> Iterator[Found]:
+    content_type = (x.response.header("content-type") if x.response else None) or "no Content-Type"
+    media_type, _, parameters = content_type.partition(";")
+    if media_type.strip().lower() != "application/json":
+        yield broken("Content-Type application/json", content_type, x)
+    charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
+    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        yield broken("JSON in UTF-8", f"charset {charset[1]}", x)
+    if isinstance(x.parsed, strictjson.NotJSON):
+        yield broken("one JSON document in UTF-8", str(x.parsed), x)
+
+
+@passive("HTTP-2", when=served)
+def success_is_an_envelope(x: Exchange) -> Iterator[Found]:
+    wanted = "an array" if x.operation in LISTS else "an object"
+    if not isinstance(x.value, dict):
+        yield broken("an object with data", shapes.render(x.value), x, "")
+        return
+    if "data" not in x.value:
+        yield broken(f"data, {wanted}", "nothing", x, "")
+    elif not isinstance(x.data, list if x.operation in LISTS else dict):
+        yield broken(f"data, {wanted}", shapes.render(x.data), x, "/data")
+    if x.value.get("error") is not None:
+        yield broken("no error beside the data of a success", shapes.render(x.value["error"]), x, "/error")
+
+
+@passive("HTTP-3", when=lambda x: x.response is not None or x.unanswered)
+def no_input_draws_a_500(x: Exchange) -> Iterator[Found]:
+    if x.unanswered:
+        got = x.failure or (x.response.problem if x.response else None) or f"{x.status}"
+        yield broken("an answer, as the control requests got one", f"{got}, twice", x)
+    elif x.status is not None and x.status >= 500 and x.status not in UNAVAILABLE:
+        if x.status != 501 or x.request.documented:
+            yield broken("no 5xx, whatever the client sends", f"{x.status}", x)
+
+
+@check("HTTP-3", "list", "get", "logs")
+def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operation) -> Iterator[Found]:
+    """Queries and headers that nobody expects are answered, if only by a refusal."""
+    odd = [api.ask.on(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
+    odd += [api.ask.on(operation, headers=(header,)) for header in ODD_HEADERS]
+    for answer in api.send_all(odd):
+        yield from answered(answer)
+
+
+@check("HTTP-4", "list", "get", "logs")
+def test_http_4_reading_again_gives_the_same(api: Api, operation: Operation) -> Iterator[Found]:
+    """Four readings: data may move on, but never with each reading, and never back."""
+    readings = [api.send(api.ask.on(operation)) for _ in range(4)]
+    yield from steady(ANSWER_SHAPE[operation], readings)
+
+
+@check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.CHANGES)
+def test_http_5_undocumented_methods_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
+    """PUT, PATCH, and POST or DELETE where not documented, on ids that do not exist."""
+    ids = {"container": api.ask.unknown_id()}
+    if operation != "list":
+        ids["backup"] = api.ask.unknown_id()
+    if operation == "restore":
+        ids["instance"] = api.ask.unknown_id()
+    how = {"documented": False, "refusable": True, "ownership": "missing"}
+    for method in UNDOCUMENTED[operation]:
+        answer = api.send(api.ask.on(operation, method=method, **ids, **how))
+        yield from politely_refused(answer)
+
+
+def politely_refused(x: Exchange) -> Iterator[Found]:
+    """Never a success; a status that says so, with Allow on a 405, in the error shape."""
+    if why := no_verdict(x):
+        yield untold(why, x)
+    elif x.succeeded:
+        yield broken("no success for an undocumented method", f"{x.status}", x)
+    elif x.status not in POLITE:
+        yield advised("401, 403, 404, 405 or 501", f"{x.status}", x)
+    elif x.status == 405 and x.response and x.response.header("allow") is None:
+        yield advised("Allow on a 405", "none", x)
+    elif not x.oauth and shapes.violations("error-envelope", x.value):
+        yield advised("the error shape", shapes.render(x.value), x)
+
+
+@check("HTTP-6", "list", "get", "logs")
+def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation) -> Iterator[Found]:
+    """A browser's Origin is answered with Access-Control-Allow-Origin."""
+    answer = api.send(api.ask.on(operation, headers=(("Origin", "https://portal.example.test"),)))
+    if why := no_verdict(answer):
+        yield untold(why, answer)
+    elif answer.response and answer.response.header("access-control-allow-origin") is None:
+        yield broken("Access-Control-Allow-Origin", "no such header", answer)
+
+
+@passive("HTTP-7", when=lambda x: judged(x) and isinstance(x.parsed, strictjson.Parsed))
+def no_member_twice(x: Exchange) -> Iterator[Found]:
+    if isinstance(x.parsed, strictjson.Parsed):
+        for pointer in x.parsed.duplicates[:3]:
+            yield broken("each member once", "a member that occurs twice", x, pointer)
+
+
+@passive("HTTP-8", when=lambda x: x.status == 429)
+def throttling_says_how_long(x: Exchange) -> Iterator[Found]:
+    if x.response and x.response.header("retry-after") is None:
+        yield broken("Retry-After on a 429", "no such header", x)
+
+
+@passive("HTTP-9", when=judged)
+def no_redirects(x: Exchange) -> Iterator[Found]:
+    if x.status is not None and 300 <= x.status < 400:
+        where = x.response.header("location") if x.response else None
+        yield broken("an answer, not a redirect", f"{x.status} to {where or 'nowhere'}", x)
+
+
+@passive("HTTP-10", when=lambda x: shape_of(x) is not None)
+def no_null_where_it_is_not_allowed(x: Exchange) -> Iterator[Found]:
+    for violation in violations(x):
+        if violation.null_optional:
+            yield broken("the member absent, or a value", "null", x, violation.pointer)

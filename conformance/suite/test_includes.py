@@ -1,0 +1,154 @@
+"""INC-1 … INC-8: the integrations that backups refer to, included on demand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from conformance.answers import asks_integrations, backups, integrations, serves, violations_at
+from conformance.checks import check, passive
+from conformance.expectations import ANY_4XX, NotTestableError, broken, equal, status, success
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation
+    from conformance.expectations import Found
+
+SECRET = ("secret", "api_key", "base64_config")
+MASK = re.compile(r"[*•●∗█…]+|([xX#.·_-])\1{2,}")
+BRACKETED = re.compile(r"[\[<({]+[^\[\]<>(){}]*[\])>}]+")
+MOST_SHOWN = 4
+UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "creators", "%F0%9F%92%A9", "x" * 500, "*")
+
+
+def asked_for_nothing(x: Exchange) -> bool:
+    return serves("list", "get")(x) and not {"include", "raw query"} & set(x.request.asked)
+
+
+@passive("INC-1", when=asked_for_nothing)
+def nothing_is_included_unasked(x: Exchange) -> Iterator[Found]:
+    includes = x.value.get("includes") if isinstance(x.value, dict) else None
+    if includes and not (isinstance(includes, dict) and not any(includes.values())):
+        yield broken("no includes that nobody asked for", "some", x, "/includes")
+
+
+@check("INC-1", "list", "get")
+def test_inc_1_nothing_is_included_unasked(api: Api, operation: Operation) -> Iterator[Found]:
+    """Asked right after a request that did ask for integrations: an answer must not be another one's."""
+    api.send(api.ask.on(operation, include="integrations"))
+    yield from success(api.send(api.ask.on(operation)))
+
+
+def included_are_valid(x: Exchange) -> Iterator[Found]:
+    for violation in violations_at(x, "/includes"):
+        yield broken(violation.wanted, violation.got, x, violation.pointer)
+    for key, integration in integrations(x).items():
+        if isinstance(integration.get("id"), str):
+            yield from equal(key, integration["id"], x, f"/includes/integrations/{key}")
+
+
+def references_resolve(x: Exchange) -> Iterator[Found]:
+    known = {one.get(name) for one in integrations(x).values() for name in ("id", "identifier")}
+    for pointer, backup in backups(x):
+        if (reference := reference_of(backup)) and reference not in known:
+            yield broken(f"{reference} among the included", f"{len(known) // 2} others", x, f"{pointer}/target/integration_id")
+
+
+def reference_of(backup: dict[str, Any]) -> str | None:
+    """The integration that a backup refers to; none where the member is empty or not a string."""
+    target = backup.get("target")
+    reference = target.get("integration_id") if isinstance(target, dict) else None
+    return reference if isinstance(reference, str) and reference else None
+
+
+@passive("INC-2", when=lambda x: asks_integrations(x) and x.operation == "list")
+def included_on_list_are_valid(x: Exchange) -> Iterator[Found]:
+    yield from included_are_valid(x)
+
+
+@check("INC-2", "list")
+def test_inc_2_integrations_are_included_on_list(api: Api) -> Iterator[Found]:
+    """The whole list, its pages, and the sibling container's, each with integrations."""
+    for answer in api.send_all([*_lists(api)]):
+        yield from success(answer)
+
+
+def _lists(api: Api) -> Iterator[Any]:
+    yield api.ask.list(include="integrations")
+    for page in (1, 2, 3):
+        yield api.ask.list(include="integrations", page=page, size=max(1, len(api.world.backups) // 4))
+    yield api.ask.list(include="integrations", sort="-id", size=1)
+    if sibling := api.world.target.fixtures.other_container_id:
+        yield api.ask.list(sibling, include="integrations", ownership="sibling")
+
+
+@passive("INC-3", when=lambda x: asks_integrations(x) and x.operation == "list" and bool(backups(x)))
+def references_on_list_resolve(x: Exchange) -> Iterator[Found]:
+    yield from references_resolve(x)
+
+
+@passive("INC-4", when=lambda x: asks_integrations(x) and x.operation == "get")
+def included_on_get_are_valid_and_resolve(x: Exchange) -> Iterator[Found]:
+    yield from included_are_valid(x)
+    yield from references_resolve(x)
+
+
+@check("INC-4", "get")
+def test_inc_4_integrations_are_included_on_get(api: Api) -> Iterator[Found]:
+    """Backups of every integration that the list refers to, by id or by identifier."""
+    by_reference = {reference_of(backup): str(backup["id"]) for backup in api.world.backups}
+    if not api.world.backups:
+        raise NotTestableError("set fixtures.container_id to a container with backups")
+    chosen = sorted({api.world.backup_id, *by_reference.values()})[:25]
+    for answer in api.send_all(api.ask.get(backup, include="integrations") for backup in chosen):
+        yield from success(answer)
+
+
+@passive("INC-5", when=lambda x: asks_integrations(x) and bool(integrations(x)))
+def nothing_needless_is_included(x: Exchange) -> Iterator[Found]:
+    wanted = {reference_of(backup) for _, backup in backups(x)}
+    for key, one in integrations(x).items():
+        if not {key, one.get("id"), one.get("identifier")} & wanted:
+            yield broken("only what the backups refer to", shapes_of(one), x, f"/includes/integrations/{key}")
+
+
+def shapes_of(integration: dict[str, Any]) -> str:
+    return f"integration {integration.get('identifier')}"
+
+
+@check("INC-6", "list", "get")
+def test_inc_6_unknown_includes_do_no_harm(api: Api, operation: Operation) -> Iterator[Found]:
+    """Unknown, empty, garbled and repeated include values are ignored or refused."""
+    queries = [f"include={value}" for value in UNKNOWN_INCLUDES] + ["include=integrations&include=nope"]
+    for answer in api.send_all(api.ask.on(operation, query=query) for query in queries):
+        yield from status(answer, 200, ANY_4XX)
+
+
+@passive("INC-7", when=lambda x: serves("list", "get")(x) and bool(integrations(x)))
+def secrets_are_masked(x: Exchange) -> Iterator[Found]:
+    for key, integration in integrations(x).items():
+        auth = integration.get("auth")
+        for name in SECRET if isinstance(auth, dict) else ():
+            value = auth.get(name)
+            if isinstance(value, str) and value and not is_masked(value):
+                where = f"/includes/integrations/{key}/auth/{name}"
+                yield broken("absent, null, empty or masked", "a value that shows", x, where)
+
+
+def is_masked(value: str) -> bool:
+    """Mask characters or a bracketed word, with at most four characters of the value beside them.
+
+    Of a secret of four characters or fewer nothing may show, so a mask that short must show none.
+    """
+    rest = MASK.sub("", BRACKETED.sub("", value))
+    hidden = len(value) - len(rest)
+    return hidden > 0 and len(rest) <= (MOST_SHOWN if len(value) > MOST_SHOWN else 0)
+
+
+@passive("INC-8", when=lambda x: serves("list", "get")(x) and bool(integrations(x)))
+def integrations_are_of_this_hub(x: Exchange) -> Iterator[Found]:
+    for key, integration in integrations(x).items():
+        if isinstance(integration.get("hub_id"), str) and x.request.good_key:
+            yield from equal(integration["hub_id"], x.request.hub_id, x, f"/includes/integrations/{key}/hub_id")

@@ -1,0 +1,191 @@
+"""LIST-1 … LIST-10: a container's backups, paged and sorted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.answers import backups, serves, violations_at
+from conformance.checks import check, passive
+from conformance.expectations import (
+    ANY_4XX,
+    NotTestableError,
+    broken,
+    code,
+    equal,
+    no_verdict,
+    ordered,
+    same_ids,
+    shown_status,
+    status,
+    success,
+    unique,
+    untold,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api, Walk
+    from conformance.exchange import Exchange
+    from conformance.expectations import Found
+
+FAR = 100_000
+BAD_PAGES = ("0", "-1", "abc", "", "1.5", "99999999999999999999", "٣", "1%00", "null", "1e3", "%20")
+BAD_SORTS = ("nope", "", "-", "--id", "id,", ",", "id%00", "created_at;drop", "events.created", "%F0%9F%92%A9", "__class__")
+
+
+@passive("LIST-1", when=serves("list"))
+def list_items_are_backups(x: Exchange) -> Iterator[Found]:
+    yield from shown_status(x)
+    for violation in violations_at(x, "/data"):
+        if violation.pointer != "/data":
+            yield broken(violation.wanted, violation.got, x, violation.pointer)
+
+
+@check("LIST-1", "list")
+def test_list_1_list_is_served(api: Api) -> Iterator[Found]:
+    """The own container's list, plain and with every documented parameter."""
+    asked = [{}, {"include": "integrations"}, {"sort": "id"}, {"page": 1, "size": 10}]
+    for answer in api.send_all(api.ask.list(**how) for how in asked):
+        yield from success(answer)
+
+
+@passive("LIST-2", when=serves("list"))
+def items_are_of_this_container(x: Exchange) -> Iterator[Found]:
+    for pointer, backup in backups(x):
+        if isinstance(backup.get("container_id"), str):
+            wanted = x.request.resources["container"]
+            yield from equal(backup["container_id"], wanted, x, f"{pointer}/container_id")
+        if isinstance(backup.get("hub_id"), str) and x.request.good_key:
+            yield from equal(backup["hub_id"], x.request.hub_id, x, f"{pointer}/hub_id")
+
+
+@passive("LIST-3", when=serves("list"))
+def ids_are_unique_in_an_answer(x: Exchange) -> Iterator[Found]:
+    yield from unique(x.ids, x, "backup")
+
+
+@check("LIST-3", "list")
+def test_list_3_ids_are_unique_across_pages(api: Api) -> Iterator[Found]:
+    """No backup stands on two pages of a list that holds still."""
+    for _ in range(3):
+        walk = api.walk(_sizes(len(api.world.backups))[-1])
+        found = list(unique(walk.ids, walk.last, "backup"))
+        if not found:
+            return
+    yield from found
+
+
+@passive("LIST-4", when=lambda x: serves("list")(x) and x.request.asked.get("page[size]", "").isdecimal())
+def pages_are_not_longer_than_asked(x: Exchange) -> Iterator[Found]:
+    most = int(x.request.asked["page[size]"])
+    if most > 0 and isinstance(x.data, list) and len(x.data) > most:
+        yield broken(f"at most {most} items", f"{len(x.data)}", x, "/data")
+
+
+@check("LIST-4", "list")
+def test_list_4_page_size_bounds_the_page(api: Api) -> Iterator[Found]:
+    """Small pages, first and later ones, sorted and not."""
+    asked = [{"page": page, "size": size, "sort": sort} for page in (1, 2) for size in (1, 2, 3, 5) for sort in (None, "id")]
+    for answer in api.send_all(api.ask.list(**how) for how in [*asked, {"size": 1}, {"size": 2}]):
+        yield from status(answer, 200, *([ANY_4XX] if answer.request.asked.get("page[number]") == "2" else []))
+
+
+@check("LIST-5", "list")
+def test_list_5_pages_give_every_backup_once(api: Api) -> Iterator[Found]:
+    """Whatever the size, with and without a sort: sizes that divide the count and sizes that do not."""
+    found: list[Found] = []
+    for _ in range(3):
+        before = set(api.walk(100).ids)
+        walks = _walks(api, len(before))
+        everything = set().union(before, _live_fixtures(api), *(walk.ids for walk in walks))
+        found = [one for walk in walks for one in same_ids(walk.ids, everything, walk.last, "backup")]
+        held_still = before == set(api.walk(100).ids)
+        if not found or held_still:
+            break
+    else:
+        yield untold("the list kept changing while it was read, three times over")
+        return
+    yield from found
+
+
+def _sizes(count: int) -> list[int]:
+    """Page sizes that make every kind of last page, and no more than some forty pages each."""
+    least = max(1, count // 40)
+    return sorted({max(size, least) for size in (1, 2, 3, 4, 5, 7, 10, count - 1, count, count + 1) if size > 0})
+
+
+def _walks(api: Api, count: int) -> list[Walk]:
+    plain = [api.walk(size) for size in [*_sizes(count), 100]]
+    ordered_too = [api.walk(size, sort=sort) for size in _sizes(count)[2:5] for sort in ("id", "-id")]
+    return [api.walk(None), *plain, *ordered_too]
+
+
+def _live_fixtures(api: Api) -> set[str]:
+    """Backups that the target file names and that get shows as live: the list must have them."""
+    fixtures = api.world.target.fixtures
+    named = {fixtures.backup_id, fixtures.failing_backup_id, *fixtures.deletable_backup_ids} - {None}
+    answers = api.send_all(api.ask.get(str(backup)) for backup in sorted(str(one) for one in named))
+    live = [answer for answer in answers if answer.status == 200 and isinstance(answer.data, dict)]
+    return {
+        answer.request.resources["backup"]
+        for answer in live
+        if isinstance(answer.data.get("state"), dict) and answer.data["state"].get("current") == "live"
+    }
+
+
+@check("LIST-6", "list")
+def test_list_6_a_page_past_the_end_is_empty(api: Api) -> Iterator[Found]:
+    """Just past the end and far past it."""
+    past = len(api.world.backups) // 5 + 2
+    for answer in api.send_all(api.ask.list(page=page, size=5) for page in (past, past + 1, FAR)):
+        if why := no_verdict(answer):
+            yield untold(why, answer)
+        elif answer.status != 200 or answer.data != []:
+            yield broken("200 with []", f"{answer.status} with {len(answer.ids)} items", answer, "/data")
+
+
+@check("LIST-7", "list")
+def test_list_7_sort_by_id_ascends_and_descends(api: Api) -> Iterator[Found]:
+    """Within a page and from page to page."""
+    if len(api.world.backups) < 2:
+        raise NotTestableError("set fixtures.container_id to a container with at least two backups")
+    for sort, descending in (("id", False), ("-id", True)):
+        whole = api.list(sort=sort)
+        yield from success(whole)
+        yield from ordered(whole.ids, whole, descending=descending)
+        for size in _sizes(len(api.world.backups))[2:4]:
+            walk = api.walk(size, sort=sort)
+            yield from ordered(walk.ids, walk.last, descending=descending)
+
+
+@check("LIST-8", "list")
+def test_list_8_no_backups_is_an_empty_array(api: Api) -> Iterator[Found]:
+    """An empty container, plain and with parameters."""
+    empty = api.world.fixture("empty_container_id")
+    for how in ({}, {"include": "integrations"}, {"sort": "-id"}, {"page": 1, "size": 5}):
+        answer = api.list(empty, **how)
+        yield from success(answer)
+        if answer.status == 200 and answer.data != []:
+            yield broken("[]", "something else", answer, "/data")
+
+
+@check("LIST-9", "list")
+def test_list_9_an_unknown_container_is_not_found(api: Api) -> Iterator[Found]:
+    """A well-formed id that names no container, with and without parameters."""
+    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}):
+        answer = api.list(api.ask.unknown_id(), ownership="missing", **how)
+        yield from status(answer, 404)
+        yield from code(answer, "404.container")
+
+
+@check("LIST-10", "list")
+def test_list_10_bad_pages_and_sorts_do_no_harm(api: Api) -> Iterator[Found]:
+    """Zero, negative, huge, empty, no number at all; unknown and garbled sorts; parameters given twice."""
+    queries = [f"page%5B{name}%5D={value}" for name in ("number", "size") for value in BAD_PAGES if value.isascii()]
+    queries += ["page%5Bsize%5D=0&page%5Bnumber%5D=0", "page%5Bsize%5D=2&page%5Bsize%5D=3", "page%5B%5D=1", "page=2"]
+    queries += [f"sort={value}" for value in BAD_SORTS] + ["sort=id&sort=-id", "page%5Bnumber%5D=%D9%A3"]
+    for answer in api.send_all(api.ask.list(query=query) for query in queries):
+        yield from status(answer, 200, ANY_4XX)
+
+

@@ -1,0 +1,113 @@
+"""What there is to test with: the target file's fixtures, and what a first look at the target found."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from conformance.expectations import CannotTellError, NotTestableError, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.client import Client
+    from conformance.exchange import Exchange
+    from conformance.target import Target
+
+MOST_PAGES = 400
+
+
+class World:
+    """The own container and what is in it. Asking for a fixture that is not there says what would enable the check."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.container_id = target.fixtures.container_id
+        self.backups: list[dict[str, Any]] = []
+        self.problem: str | None = None
+
+    def fixture(self, name: str) -> str:
+        """A fixture of the target file. Raises NotTestableError naming the member to set."""
+        value: str | None = getattr(self.target.fixtures, name)
+        if value is None:
+            raise NotTestableError(f"set fixtures.{name}")
+        return value
+
+    @property
+    def backup_id(self) -> str:
+        """The backup that most checks read: the fixture, or a live one that was found."""
+        if self.target.fixtures.backup_id:
+            return self.target.fixtures.backup_id
+        if self.problem:
+            raise CannotTellError(self.problem)
+        live = [backup["id"] for backup in self.live()]
+        if not live:
+            raise NotTestableError("set fixtures.backup_id: no live backup was found in the container")
+        return str(live[0])
+
+    @property
+    def instance_id(self) -> str:
+        """The only instance that may be restored to."""
+        return self.fixture("instance_id")
+
+    @property
+    def other_hub_id(self) -> str:
+        """Another hub that exists."""
+        if self.target.keys.other_hub_id is None:
+            raise NotTestableError("set keys.other_hub_id")
+        return self.target.keys.other_hub_id
+
+    def live(self) -> Iterator[dict[str, Any]]:
+        """The backups that were live at the first look."""
+        for backup in self.backups:
+            state = backup.get("state")
+            if isinstance(backup.get("id"), str) and isinstance(state, dict) and state.get("current") == "live":
+                yield backup
+
+    def reserved_ids(self) -> set[str]:
+        """Backups with a role of their own, which no check may pick at random."""
+        fixtures = self.target.fixtures
+        named = (fixtures.backup_id, fixtures.failing_backup_id, fixtures.not_live_backup_id)
+        return {*fixtures.deletable_backup_ids, *(name for name in named if name)}
+
+    def stable_ids(self) -> list[str]:
+        """Live backups that no restore or delete of this run touches; else the one that most checks read."""
+        free = [backup["id"] for backup in self.live() if backup["id"] not in self.reserved_ids()]
+        return free or [self.backup_id]
+
+    def bystander(self, purpose: str) -> str:
+        """A live backup of its own for each purpose, so that an effect on it points to one culprit."""
+        free = self.stable_ids()
+        return free[random.Random(purpose).randrange(len(free))]  # noqa: S311 - spreads, guards nothing
+
+    def sample(self, rng: random.Random, most: int) -> list[str]:
+        """Ids of the container's backups: those of the target file first, then some at random."""
+        known = [str(backup["id"]) for backup in self.backups if isinstance(backup.get("id"), str)]
+        first = [item for item in known if item in self.reserved_ids()]
+        rest = [item for item in known if item not in first]
+        return (first + rng.sample(rest, len(rest)))[:most]
+
+    def discover(self, first: Exchange, more: Sequence[Exchange]) -> None:
+        """Takes in the own container's list: its plain answer and its pages."""
+        try:
+            found = {item["id"]: item for item in listed(first) if isinstance(item.get("id"), str)}
+        except CannotTellError as reason:
+            self.problem = str(reason)
+            return
+        for exchange in more:
+            found.update({item["id"]: item for item in exchange.items if isinstance(item.get("id"), str)})
+        self.backups = list(found.values())
+
+
+def look_around(world: World, client: Client, ask: Any) -> None:
+    """The first look: the list as it is, and its pages until an empty one (the default page may be small)."""
+    first = client.send(ask.list())
+    pages: list[Exchange] = []
+    seen: set[str] = set(first.ids)
+    for number in range(1, MOST_PAGES):
+        page = client.send(ask.list(page=number, size=100))
+        if not page.ids or (number > 1 and set(page.ids) <= seen):
+            break
+        seen |= set(page.ids)
+        pages.append(page)
+    world.discover(first, pages)
