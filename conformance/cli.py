@@ -305,14 +305,24 @@ def _report_dir_fault(folder: Path) -> str | None:
 
 def serve_command(options: argparse.Namespace) -> int:
     """`serve`: hands everything to the reference server."""
-    from conformance.reference.__main__ import main as serve  # noqa: PLC0415 - loads the server
+    from conformance.reference import __main__ as reference  # noqa: PLC0415 - loads the server
+    from conformance.reference.launch import LaunchError  # noqa: PLC0415
+    from conformance.reference.registry import UnknownNameError  # noqa: PLC0415
 
     argv = ["--port", str(options.port)]
     argv += [word for name in options.fault for word in ("--fault", name)]
     argv += [word for name in options.variant for word in ("--variant", name)]
     argv += [] if options.write_target is None else ["--write-target", str(options.write_target)]
     argv += [] if options.restore_seconds is None else ["--restore-seconds", str(options.restore_seconds)]
-    return serve(argv)
+    try:
+        reference.serve(reference.parser().parse_args(argv))
+    except UnknownNameError as error:
+        raise UsageError(str(error.args[0])) from None
+    except LaunchError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"{error.filename or 'the server'}: {error.strerror}") from None
+    return 0
 
 
 def clauses_command(options: argparse.Namespace) -> int:

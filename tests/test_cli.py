@@ -181,3 +181,62 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
         cli.main([name, "--help"])
     assert left.value.code == 0
     assert f"usage: backups-conformance {name}" in capsys.readouterr().out
+
+
+def test_clauses_in_a_pipe_are_lines_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["clauses", "cap", "list-5"]) == 0
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert {row[0].partition("-")[0] for row in rows} == {"CAP", "LIST"}
+    assert {len(row) for row in rows} == {9}
+
+
+def test_one_clause_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["clauses", "CAP-4"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("CAP-4  MUST  restore\nRestore without containers-backups-manage is answered 403.\n")
+    assert "source: the API's documentation page for Backups\n" in shown
+    assert "  restore_for_everyone: " in shown
+
+
+def test_clauses_on_a_terminal_are_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "160")
+    assert cli.main(["clauses", "CAP"]) == 0
+    shown = capsys.readouterr().out
+    assert "operations" in shown
+    assert "CAP-11" in shown
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    line = f"set -o pipefail; {sys.executable} -m conformance.cli clauses | head -n 1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)  # noqa: S607
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("HTTP-1\t")
+
+
+def test_serve_with_an_unknown_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["serve", "--fault", "restore_for_everyon"]) == 2
+    assert errors(capsys) == ["there is no fault or variant 'restore_for_everyon'; did you mean restore_for_everyone?"]
+
+
+def test_serve_hands_everything_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("conformance.reference.__main__.serve", served.append)
+    line = "serve --port 8080 --fault a b --fault c --variant v --write-target t.toml --restore-seconds 0.5"
+    assert cli.main(line.split()) == 0
+    assert (served[0].port, served[0].fault, served[0].variant) == (8080, ["a", "b", "c"], ["v"])
+    assert (served[0].write_target, served[0].restore_seconds) == (Path("t.toml"), 0.5)
+
+
+@pytest.mark.parametrize(("broken", "code"), [([], 0), (["CAP-4"], 1)])
+def test_compare_is_1_where_something_broke(broken: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = "conformance.report.compare"
+    monkeypatch.setattr(f"{module}.load_results", lambda _path: {})
+    monkeypatch.setattr(f"{module}.compare", lambda _old, _new: types.SimpleNamespace(broken=broken))
+    monkeypatch.setattr(f"{module}.render", lambda _comparison, _console: None)
+    assert cli.main(["compare", "old.json", "new.json"]) == code
+
+
+def test_comparing_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", "old.json", "new.json"]) == 2
+    assert errors(capsys)[0].startswith("old.json: ")

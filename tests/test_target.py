@@ -123,7 +123,7 @@ def test_watching_the_secrets_of_a_target(tmp_path: Path) -> None:
     assert learnt["manage"] == "a-fetched-key"
 
 
-WRONG = {
+WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     "unknown table": (MINIMAL + "[fixture]\n", ["t.toml:6 fixture: unknown table; did you mean fixtures?"]),
     "unknown member": (
         MINIMAL + "backupid = 'x'\n",
@@ -326,7 +326,9 @@ def test_a_quick_run_has_its_keys_from_the_environment() -> None:
         (("x", "h h", "c/c"), ["--base-url: is not a base URL", "--hub: holds a char", "--container: is not an id"]),
     ],
 )
-def test_a_wrong_quick_run_names_its_options(options: tuple[str | None, ...], wanted: list[str]) -> None:
+def test_a_wrong_quick_run_names_its_options(
+    options: tuple[str | None, str | None, str | None], wanted: list[str]
+) -> None:
     with pytest.raises(TargetError) as caught:
         target_from_options(*options, {})
     told = sorted(map(str, caught.value.problems))
