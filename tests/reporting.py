@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from conformance import catalogue
 from conformance.outcomes import Outcome, verdict
 from conformance.report.model import verdict_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -198,7 +199,7 @@ def judged(built: dict[str, Any]) -> dict[str, Any]:
     summary["must_tested"] = len(must) - summary["must_not_tested"]
     summary["must_failed"] = must.count(Outcome.FAILED)
     decided = verdict(must, interrupted=built["run"]["interrupted"], strict_warnings=strict and summary["warned"] > 0)
-    words = verdict_words(decided, summary, strict=strict)
+    words = verdict_words(decided, summary, strict=strict, interrupted=built["run"]["interrupted"])
     return {**built, "verdict": decided.value, "verdict_words": words, "summary": summary}
 
 
@@ -299,12 +300,9 @@ def hostile(text: str) -> dict[str, Any]:
     return built
 
 
-def every_string(value: Any, visit: Callable[[str], None]) -> None:
-    """Calls the visitor with each string of a results dict."""
-    if isinstance(value, str):
-        visit(value)
-    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        every_string(member, visit)
+def parse_xml(document: str) -> ElementTree.Element:
+    """The root of a document as a CI system reads it, from its bytes."""
+    return ElementTree.fromstring(document.encode())  # noqa: S314 -- whether it can be trusted is what is tested
 
 
 def _run(*, strict: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ _TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[-+.\w]+|[{}\[\],:])', re.DOT
 _DEEPEST = 100  # of nesting; what goes deeper is shown as it came
 _HEAD = 8  # lines from the beginning, for orientation
 _AROUND = 6  # lines before and after a marked one
-_UNMARKED = 40  # lines of a body that nothing points into
+_WHOLE = 40  # lines of a body that is shown whole, or of one that nothing points into
 _MARKS = 5  # marked places of one body
 _WIDTH = 600
 
@@ -42,7 +42,7 @@ def body_lines(body: str, pointers: Collection[str] = (), *, was_cut: bool = Fal
 
 
 def _windowed(rows: list[tuple[str, str]], marked: set[int]) -> list[Line]:
-    keep = set(range(_HEAD if marked else _UNMARKED))
+    keep = set(range(_HEAD if marked and len(rows) > _WHOLE else _WHOLE))
     for place in sorted(marked)[:_MARKS]:
         keep.update(range(place - _AROUND, place + _AROUND + 1))
     lines: list[Line] = []

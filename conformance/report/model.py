@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import catalogue
 from conformance.outcomes import Outcome, Verdict, worst
-from conformance.report.text import cut, visible
+from conformance.report.text import cut, one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,9 @@ LABELS = {
     Outcome.NOT_TESTED: "not tested",
 }
 
-_LONGEST = 200_000  # characters of one string: a report stays readable whatever the recorder let through
+# Characters of a body, and of any other string: a report stays readable whatever the recorder let through.
+_LONGEST_BODY = 200_000
+_LONGEST = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, str):
         return visible(cut(value, _LONGEST))
     if isinstance(value, dict):
-        return {visible(cut(str(key), 1000)): shown(member) for key, member in value.items()}
+        return {one_line(str(key)): _shown_member(key, member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [shown(member) for member in value]
     return value
@@ -165,20 +167,29 @@ def throttled_words(run: Row) -> str:
     return f"{counted(throttled['count'], 'answer')} 429, {throttled['waited_s']:.1f} s waited"
 
 
-def verdict_words(verdict: Verdict, summary: dict[str, int], *, strict: bool = False) -> str:
-    """The verdict in a sentence that hides no untested clause."""
-    total, failed = summary["must_total"], summary["must_failed"]
-    untested = summary["must_not_tested"]
-    rest = f"; {untested} not tested" if untested else ""
+def verdict_words(verdict: Verdict, summary: dict[str, int], *, strict: bool = False, interrupted: bool = False) -> str:
+    """The verdict in a sentence that hides no clause that was not tested, and none that was waived."""
+    total, failed, tested = summary["must_total"], summary["must_failed"], summary["must_tested"]
+    beside = {"not tested": summary["must_not_tested"], "waived": summary["waived"]}
+    told = ", ".join(f"{number} {word}" for word, number in beside.items() if number)
+    rest = f"; {told}" if told else ""
+    if verdict is Verdict.CONFORMANT:
+        return f"conformant in {tested} of {total} MUST clauses{rest}"
     if verdict is Verdict.NON_CONFORMANT and not failed and strict:
         return f"non-conformant: {counted(summary['warned'], 'warning')}, and --strict counts them as failures{rest}"
     if verdict is Verdict.NON_CONFORMANT:
         return f"non-conformant: {failed} of {total} MUST clauses failed{rest}"
-    if verdict is Verdict.CONFORMANT:
-        return f"conformant in {summary['must_tested']} of {total} MUST clauses{rest}"
-    if not summary["must_tested"]:
+    if not tested:
         return f"inconclusive: none of {total} MUST clauses was tested"
+    if interrupted:
+        return f"inconclusive: the run was interrupted, {tested} of {total} MUST clauses were tested"
     return f"inconclusive: {counted(summary['error'], 'clause')} ended in error{rest}"
+
+
+def _shown_member(key: object, member: Any) -> Any:
+    if key == "body" and isinstance(member, str):
+        return visible(cut(member, _LONGEST_BODY))
+    return shown(member)
 
 
 def _case(check: Row, clause_outcome: Outcome) -> Case:

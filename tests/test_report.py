@@ -1,0 +1,258 @@
+"""All writers tell the same run: their counts agree for every mix of outcomes."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import reporting
+from rich.console import Console
+
+from conformance.outcomes import Outcome, Verdict, worst
+from conformance.report import files, html, junit, markdown, model, stubs, terminal, write_all
+
+if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
+SCHEMA = json.loads((Path(__file__).parent.parent / "schemas" / "results.json").read_text())
+SAMPLES = {
+    "green": reporting.green(),
+    "red": reporting.red(),
+    **{f"mixed {seed}": reporting.mixed(seed, strict=seed % 3 == 0) for seed in range(12)},
+}
+
+
+@pytest.fixture(params=SAMPLES, ids=str)
+def results(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return SAMPLES[request.param]
+
+
+class Page(HTMLParser):
+    """The counts on the page's strip, the anchors, and the outcome of each row of the clause table."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.rows: Counter[str] = Counter()
+        self.strip: dict[str, int] = {}
+        self.entries: Counter[str] = Counter()
+        self.tags: set[str] = set()
+        self._open = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        known = dict(attrs)
+        classes = (known.get("class") or "").split()
+        outcome = next((name[2:] for name in classes if name.startswith("o-")), "")
+        self.ids += [known["id"]] if known.get("id") else []
+        self.rows[outcome] += tag == "tr" and bool(outcome)
+        self.entries[outcome] += tag == "article"
+        self._open = outcome if tag == "li" else self._open if tag in {"a", "b"} else ""
+        assert not any(name.startswith("on") for name in known)
+
+    def handle_data(self, data: str) -> None:
+        if self._open and data.strip().isdecimal():
+            self.strip[self._open] = int(data)
+
+
+def printed(results: dict[str, Any], width: int = 100, **more: Any) -> str:
+    stream = io.StringIO()
+    terminal.show(results, Console(file=stream, width=width), Path("reports/x"), **more)
+    return stream.getvalue()
+
+
+def test_samples_are_valid(results: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(results, SCHEMA)
+
+
+def test_schema_is_strict() -> None:
+    results = reporting.red()
+    results["clauses"][0]["checks"][0]["surprise"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(results, SCHEMA)
+
+
+def test_json_reads_back(results: dict[str, Any], tmp_path: Path) -> None:
+    write_all(results, tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "results.json").read_text()) == results
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["junit.xml", "results.json", "summary.md"]
+    assert all(path.read_bytes().endswith(b"\n") for path in (tmp_path / "new").iterdir())
+
+
+def junit_outcomes(root: ElementTree.Element) -> Counter[str]:
+    """Of each clause the worst that a CI system would see."""
+    ranks = {"failure": 3, "error": 2, None: 1, "skipped": 0}
+    seen: dict[str, str | None] = {}
+    for case in root.iter("testcase"):
+        child = next((element.tag for element in case if element.tag != "system-out"), None)
+        clause = case.attrib["classname"]
+        seen[clause] = max(child, seen.get(clause, "skipped"), key=lambda tag: ranks[tag])
+    return Counter(str(tag) for tag in seen.values())
+
+
+def test_junit_agrees(results: dict[str, Any]) -> None:
+    root = reporting.parse_xml(junit.render(results))
+    summary, strict = results["summary"], results["run"]["strict"]
+    seen = junit_outcomes(root)
+    assert seen["failure"] == summary["failed"] + (summary["warned"] if strict else 0)
+    assert seen["error"] == summary["error"]
+    # A waived clause may have checks that passed beside the waived one.
+    passing = [row for row in results["clauses"] if row["outcome"] == "waived" and len(row["checks"]) > 1]
+    assert seen["skipped"] == summary["not_tested"] + summary["waived"] - len(passing)
+    assert len({case.attrib["classname"] for case in root.iter("testcase")}) == len(results["clauses"])
+
+
+def test_junit_attributes_count_the_children() -> None:
+    root = reporting.parse_xml(junit.render(reporting.red()))
+    for element in [root, *root.iter("testsuite")]:
+        cases = list(element.iter("testcase"))
+        assert int(element.attrib["tests"]) == len(cases)
+        for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
+            assert int(element.attrib[attribute]) == len(list(element.iter(tag)))
+    assert [suite.attrib["name"].split()[0] for suite in root] == list(
+        dict.fromkeys(row["chapter"] for row in reporting.red()["clauses"])
+    )
+
+
+def test_junit_tells_why() -> None:
+    root = reporting.parse_xml(junit.render(reporting.red()))
+    case = next(case for case in root.iter("testcase") if case.attrib["name"] == "LIST-2/list")
+    failure = case.find("failure")
+    assert failure is not None
+    assert failure.text is not None
+    assert "/data/41/container_id" in failure.text
+    assert "curl" in failure.text
+    waived = next(case for case in root.iter("testcase") if case.attrib["classname"] == "AUTH-4")
+    assert waived[0].attrib["message"].startswith("waived: ")
+    properties = {one.attrib["name"]: one.attrib["value"] for one in root[0].iter("property")}
+    assert properties["verdict"] == "non-conformant"
+    assert properties["seed"] == "1"
+
+
+def test_page_agrees(results: dict[str, Any]) -> None:
+    page = Page(html.render_summary(results))
+    expected = {outcome.value: results["summary"][outcome.value] for outcome in Outcome}
+    assert page.strip == expected
+    assert +page.rows == +Counter(expected)
+    told = ("failed", "error", "warned", "waived")
+    assert {name: page.entries[name] for name in told} == {name: expected[name] for name in told}
+
+
+def test_page_has_one_anchor_for_each_clause(results: dict[str, Any]) -> None:
+    ids = Page(html.render_summary(results)).ids
+    assert len(ids) == len(set(ids))
+    assert {row["id"] for row in results["clauses"]} <= set(ids)
+
+
+def test_page_links_lead_somewhere(results: dict[str, Any]) -> None:
+    text = html.render_summary(results)
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(Page(text).ids)
+
+
+def test_green_page_is_small() -> None:
+    assert len(html.render_summary(reporting.green())) < 500_000
+
+
+def test_markdown_agrees(results: dict[str, Any]) -> None:
+    text = markdown.render(results)
+    rows = dict(re.findall(r"^\| ([a-z ]+) \| (\d+) \|$", text, re.MULTILINE))
+    assert {name: int(number) for name, number in rows.items()} == {
+        label: results["summary"][outcome.value] for outcome, label in model.LABELS.items()
+    }
+    told = len(re.findall(r"^\| [A-Z]+-\d+ \| (?:MUST|SHOULD) \|", text, re.MULTILINE))
+    assert told == sum(results["summary"][name] for name in ("failed", "error", "warned", "waived"))
+
+
+@pytest.mark.parametrize("width", [30, 100])
+def test_terminal_agrees(results: dict[str, Any], width: int) -> None:
+    text = printed(results, width, verbose=True)
+    strip = r"\s+".join(rf"(\d+)\s+{label.replace(' ', chr(92) + 's+')}" for _, label, _ in model.counts(results))
+    numbers = re.findall(strip, text)[-1]
+    assert [int(number) for number in numbers] == [number for _, _, number in model.counts(results)]
+    assert len(re.findall(r"^FAILED ", text, re.MULTILINE)) == results["summary"]["failed"]
+
+
+def test_terminal_ends_with_verdict_and_report() -> None:
+    lines = printed(reporting.red()).splitlines()
+    assert lines[-2].lower() == reporting.red()["verdict_words"].lower()
+    assert lines[-1] == "Report: reports/x/report.html"
+
+
+def test_terminal_is_short_for_a_wholly_broken_target() -> None:
+    everything = reporting.results({row["id"]: Outcome.FAILED for row in reporting.green()["clauses"]})
+    text = printed(everything)
+    assert text.count("wanted status 403\n") < 25
+    assert all(row["id"] in text for row in everything["clauses"])
+
+
+def test_strict_warnings_are_failures_everywhere() -> None:
+    results = reporting.results({"LIST-6": Outcome.WARNED}, strict=True)
+    assert results["verdict"] == "non-conformant"
+    assert "WARNED LIST-6" in printed(results)
+    assert 'clause = "LIST-6"' in stubs.stubs(results)
+    assert len(list(reporting.parse_xml(junit.render(results)).iter("failure"))) == 1
+
+
+def test_stub_names_the_check_only_where_others_pass() -> None:
+    text = stubs.stubs(reporting.results({"CAP-5": Outcome.FAILED, "CAP-4": Outcome.FAILED}))
+    assert text.count("[[waiver]]") == 2
+    assert 'clause = "CAP-5"\ncheck = "CAP-5/list"\nreason = ""\nexpires = 2026-05-30' in text
+    assert "CAP-4/" not in text
+
+
+def test_no_stub_for_what_is_waived_or_not_told() -> None:
+    assert stubs.stubs(reporting.results({"CAP-5": Outcome.WAIVED, "CAP-4": Outcome.ERROR})) == ""
+
+
+def test_clause_without_telling_checks_is_a_line_of_its_own() -> None:
+    row = reporting.red()["clauses"][0] | {"outcome": "error", "reason": "our own bug"}
+    lines = model.cases({**row, "checks": []})
+    assert [(line.id, line.outcome, line.reason) for line in lines] == [(row["id"], Outcome.ERROR, "our own bug")]
+    assert worst(line.outcome for line in model.cases(row)) is Outcome.FAILED
+
+
+def test_error_is_told_with_its_cause() -> None:
+    text = html.render_summary(reporting.red())
+    entry = text[text.index('id="CAP-4"') :]
+    assert 'Could not be told because of this: <a href="#CAP-8">' in entry[: entry.index("</article>")]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "more", "words"),
+    [
+        ({}, {}, "conformant in 81 of 81 MUST clauses"),
+        ({"CAP-1": Outcome.NOT_TESTED, "CAP-2": Outcome.WAIVED}, {}, "80 of 81 MUST clauses; 1 not tested, 1 waived"),
+        ({"CAP-1": Outcome.FAILED}, {}, "non-conformant: 1 of 81 MUST clauses failed"),
+        ({"LIST-6": Outcome.WARNED}, {"strict": True}, "non-conformant: 1 warning, and --strict"),
+        ({"CAP-1": Outcome.ERROR}, {}, "inconclusive: 1 clause ended in error"),
+        ({}, {"interrupted": True}, "inconclusive: the run was interrupted, 81 of 81"),
+    ],
+)
+def test_verdict_in_words(outcomes: dict[str, Outcome], more: dict[str, Any], words: str) -> None:
+    assert words in reporting.results(outcomes, **more)["verdict_words"]
+
+
+def test_verdict_with_nothing_tested() -> None:
+    nothing = {"must_total": 81, "must_failed": 0, "must_tested": 0, "must_not_tested": 81, "waived": 0}
+    assert model.verdict_words(Verdict.INCONCLUSIVE, nothing) == "inconclusive: none of 81 MUST clauses was tested"
+
+
+def test_file_is_kept_when_writing_fails(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    files.write_json(path, {"whole": True})
+    with pytest.raises(TypeError):
+        files.write_json(path, {"whole": object()})
+    with pytest.raises(UnicodeEncodeError):
+        files.write_atomically(path, "\ud800")
+    assert json.loads(path.read_text()) == {"whole": True}
+    assert list(tmp_path.iterdir()) == [path]
