@@ -168,6 +168,7 @@ def build(root: Path, restore_seconds: float) -> World:
         builder.backup(elsewhere, number, builder.integrations[-1 - number % 2].id)
     good, failing = found[12], found[20]
     old_logs(found[8], found[9])
+    old_logs(found[10], good)
     damage(failing)
     first, second, _ = main.instances
     stock = Stock(

@@ -1,0 +1,175 @@
+"""Faults of the deletion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Answer, Reply
+from conformance.reference.editing import carry_out, edit_answers, edited, instead_of_refusing, recode, skip
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import fault
+from conformance.reference.world import VIEW
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.world import Backup, Key
+
+DELETE = frozenset({"delete"})
+
+
+def _refused_and_done(server: Behaviours, step: str) -> None:
+    def change(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "delete":
+            carry_out(call)
+        raise refusal
+
+    instead_of_refusing(server, step, change)
+
+
+@fault(breaks=("DEL-1",))
+def deletion_is_ok(server: Behaviours) -> None:
+    """An accepted deletion is a 200."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.operation == "delete" and answer.status == 202:
+            answer.status = 200
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("DEL-1",))
+def deletion_without_action(server: Behaviours) -> None:
+    """The answer to a deletion has no action."""
+    server.write_descriptor = edited(server.write_descriptor, lambda one: one.pop("action"), DELETE)
+
+
+@fault(breaks=("DEL-2",), also=("CAP-10",))
+def deletion_for_everyone(server: Behaviours) -> None:
+    """A deletion asks for no capability."""
+    skip(server, "capability", "delete")
+
+
+@fault(breaks=("DEL-2",))
+def deletion_with_view(server: Behaviours) -> None:
+    """Whoever may see backups may delete them."""
+    holds = server.holds
+    server.holds = lambda call, key, needed: (
+        holds(call, key, needed) or (call.operation == "delete" and VIEW in key.capabilities)
+    )
+
+
+@fault(breaks=("DEL-2",))
+def denied_deletion_happens(server: Behaviours) -> None:
+    """A deletion is denied, and happens."""
+    _refused_and_done(server, "capability")
+
+
+@fault(breaks=("DEL-3",))
+def nothing_is_deleted(server: Behaviours) -> None:
+    """A deletion is accepted and nothing comes of it."""
+    server.mark_deleted = lambda _call: None
+    server.work["delete"] = lambda _server, _job: None
+
+
+@fault(breaks=("DEL-3",))
+def deleted_is_still_listed(server: Behaviours) -> None:
+    """A deleted backup stays in the list as it was."""
+    visible, actions = server.visible, dict(server.actions)
+    gone: list[Backup] = []
+
+    def delete(call: Call) -> Reply:
+        gone.append(replace(call.backup))
+        return actions["delete"](call)
+
+    def with_gone(call: Call) -> list[Backup]:
+        ids = {one.id for one in gone}
+        return [one for one in visible(call) if one.id not in ids] + [
+            one for one in gone if one.container_id == call.container.id
+        ]
+
+    server.actions["delete"] = delete
+    server.visible = with_gone
+
+
+@fault(breaks=("DEL-3",), also=("JOB-11",))
+def deleting_can_be_restored(server: Behaviours) -> None:
+    """A deleted backup stays deleting, and can still be restored."""
+
+    def keep(_call: Call, refusal: RefusalError) -> None:
+        if _call.backup.current != "deleting":
+            raise refusal
+
+    server.work["delete"] = lambda _server, _job: None
+    instead_of_refusing(server, "state", keep)
+
+
+@fault(breaks=("DEL-4",))
+def deletion_without_key(server: Behaviours) -> None:
+    """A deletion needs no key."""
+    authenticate = server.authenticate
+
+    def lenient(call: Call) -> Key:
+        if call.operation == "delete" and "authorization" not in call.headers:
+            return call.world.keys[call.world.token("full")]
+        return authenticate(call)
+
+    server.authenticate = lenient
+
+
+@fault(breaks=("DEL-4",))
+def unknown_is_deleted_already(server: Behaviours) -> None:
+    """A deletion of what does not exist is accepted."""
+    delete = server.actions["delete"]
+
+    def lenient(call: Call, refusal: RefusalError) -> None:
+        if call.operation != "delete":
+            raise refusal
+
+    instead_of_refusing(server, "backup", lenient)
+    skip(server, "state", "delete")
+
+    def accept(call: Call) -> Reply:
+        if hasattr(call, "backup"):
+            return delete(call)
+        call.backup = next(iter(call.world.main.backups.values()))
+        return Reply(202, server.write_descriptor(call, server.new_job(call, "delete")))
+
+    server.actions["delete"] = accept
+
+
+@fault(breaks=("DEL-4",))
+def deletion_through_any_container(server: Behaviours) -> None:
+    """A backup can be deleted through any container of the hub."""
+    find = server.find_backup
+
+    def find_anywhere(call: Call, backup_id: str) -> Backup | None:
+        found = find(call, backup_id)
+        if found is None and call.operation == "delete":
+            containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+            return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
+        return found
+
+    server.find_backup = find_anywhere
+
+
+@fault(breaks=("DEL-4",))
+def refused_foreign_deletion_happens(server: Behaviours) -> None:
+    """A deletion with a key of another hub is refused, and happens."""
+    _refused_and_done(server, "scope")
+
+
+@fault(breaks=("DEL-4",))
+def unknown_deletion_is_forbidden(server: Behaviours) -> None:
+    """A deletion of what does not exist is a 403."""
+    recode(server, "404.container.backup", "403.mismatch", DELETE)
+
+
+@fault(breaks=("CAP-11",))
+def deletion_denial_names_nothing(server: Behaviours) -> None:
+    """The denial of a deletion does not say what is missing."""
+    denial = server.denial
+    server.denial = lambda call, needed: (
+        RefusalError("403.permissions") if call.operation == "delete" else denial(call, needed)
+    )

@@ -1,0 +1,127 @@
+"""Faults of the jobs that can be looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Answer, Reply
+from conformance.reference.editing import edit_answers, edited, instead_of_refusing, recode, skip
+from conformance.reference.registry import fault
+from conformance.reference.world import MANAGE, VIEW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.errors import RefusalError
+    from conformance.reference.world import Document, Job
+
+JOB = frozenset({"job"})
+FOLLOWED = ("RST-1", "RST-4", "RST-5", "RST-6")
+"""What is seen by way of the jobs."""
+
+
+def _written(server: Behaviours, change: Callable[[Document], object]) -> None:
+    server.write_job = edited(server.write_job, change)
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def job_without_creator(server: Behaviours) -> None:
+    """A job has no creator."""
+    _written(server, lambda one: one.pop("creator"))
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def job_is_done(server: Behaviours) -> None:
+    """A completed job is in a state that does not exist."""
+    _written(
+        server, lambda one: one["state"].update({"current": "done"}) if one["state"]["current"] == "completed" else 0
+    )
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def job_tasks_are_null(server: Behaviours) -> None:
+    """The tasks of a job are null."""
+    _written(server, lambda one: one.update(tasks=None))
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def job_of_another_id(server: Behaviours) -> None:
+    """A job has the id of its hub."""
+    _written(server, lambda one: one.update(id=one["hub_id"]))
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def finished_jobs_vanish(server: Behaviours) -> None:
+    """A job cannot be found any more half a second after it ended."""
+    find = server.find_job
+
+    def hide(call: Call, job_id: str) -> Job | None:
+        found = find(call, job_id)
+        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > 0.5
+        return None if over else found
+
+    server.find_job = hide
+
+
+@fault(breaks=("JBS-1",), also=FOLLOWED)
+def job_is_accepted(server: Behaviours) -> None:
+    """A job is a 202."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.operation == "job" and answer.status == 200:
+            answer.status = 202
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("JBS-2",), also=("CAP-10",))
+def jobs_for_everyone(server: Behaviours) -> None:
+    """A job asks for no capability."""
+    skip(server, "capability", "job")
+
+
+@fault(breaks=("JBS-2",))
+def jobs_with_manage(server: Behaviours) -> None:
+    """Whoever may see or manage backups may see their jobs."""
+    holds = server.holds
+    server.holds = lambda call, key, needed: (
+        holds(call, key, needed) or (call.operation == "job" and not key.capabilities.isdisjoint({VIEW, MANAGE}))
+    )
+
+
+@fault(breaks=("JBS-3",))
+def unknown_job_is_forbidden(server: Behaviours) -> None:
+    """A job that does not exist is a 403."""
+    recode(server, "404.job", "403.mismatch", JOB)
+
+
+@fault(breaks=("JBS-3",), also=("HTTP-2", "JBS-1"))
+def unknown_job_is_null(server: Behaviours) -> None:
+    """A job that does not exist is a 200 with null."""
+    get = server.actions["job"]
+
+    def lenient(_call: Call, _refusal: RefusalError) -> None:
+        return
+
+    instead_of_refusing(server, "job", lenient)
+    server.actions["job"] = lambda call: get(call) if hasattr(call, "job") else Reply(200, None)
+
+
+@fault(breaks=("JBS-3",))
+def unknown_job_is_an_unknown_address(server: Behaviours) -> None:
+    """A job that does not exist is a 404 that speaks of the container."""
+    recode(server, "404.job", "404.container", JOB)
+
+
+@fault(breaks=("JBS-4",))
+def schedule_is_empty(server: Behaviours) -> None:
+    """The schedule of a job is an empty string."""
+    _written(server, lambda one: one.update(schedule=""))
+
+
+@fault(breaks=("JBS-4",))
+def described_schedule_is_empty(server: Behaviours) -> None:
+    """The schedule in the answer to a restore is an empty string."""
+    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=""))

@@ -1,0 +1,317 @@
+"""Faults of the list: its items, its pages, its order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Answer, Reply
+from conformance.reference.editing import drop_when, edit_answers, edited, recode
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.world import Backup, Document
+
+LIST = frozenset({"list"})
+
+
+def _listed(server: Behaviours, change: Callable[[Document], object]) -> None:
+    """Write backups differently in the list."""
+    server.write_backup = edited(server.write_backup, change, LIST)
+
+
+def _see(server: Behaviours, change: Callable[[Call, list[Backup]], list[Backup]]) -> None:
+    """Change which backups there are to see."""
+    visible = server.visible
+    server.visible = lambda call: change(call, visible(call))
+
+
+@fault(breaks=("LIST-1",), also=("GET-3",))
+def listed_size_as_text(server: Behaviours) -> None:
+    """In the list a size is a string."""
+    _listed(server, lambda one: one["target"].update(size=str(one["target"]["size"])))
+
+
+@fault(breaks=("LIST-1",), also=("GET-3",))
+def listed_without_events(server: Behaviours) -> None:
+    """In the list a backup has no events."""
+    _listed(server, lambda one: one.pop("events"))
+
+
+@fault(breaks=("LIST-1",), also=("GET-3",))
+def one_listed_without_state(server: Behaviours) -> None:
+    """In the list the state of a deleted backup has no current."""
+    _listed(server, lambda one: one["state"].pop("current") if one["state"]["current"] == "deleted" else None)
+
+
+@fault(breaks=("LIST-1",))
+def list_is_partial_content(server: Behaviours) -> None:
+    """A page of a list is a 206."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.operation == "list" and "page[size]" in call.query and answer.status == 200:
+            answer.status = 206
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("LIST-2",))
+def neighbours_are_listed(server: Behaviours) -> None:
+    """The list has a backup of another container of the hub."""
+
+    def change(call: Call, items: list[Backup]) -> list[Backup]:
+        foreign = call.world.backup(call.world.stock.foreign_backup_id)
+        return [*items, foreign] if items and items[0].container_id == call.world.stock.container_id else items
+
+    _see(server, change)
+
+
+@fault(breaks=("LIST-2",), also=("GET-3",))
+def listed_under_another_hub(server: Behaviours) -> None:
+    """In the list the oldest backup has the id of another hub."""
+    other = server.world.stock.other_hub_id
+    oldest = min(server.world.main.backups.values(), key=lambda one: one.created).id
+    _listed(server, lambda one: one.update(hub_id=other) if one["id"] == oldest else None)
+
+
+@fault(breaks=("LIST-3",), also=("LIST-5",))
+def first_is_listed_twice(server: Behaviours) -> None:
+    """The first backup is there once more at the end."""
+    _see(server, lambda _call, items: [*items, *items[:1]])
+
+
+@fault(breaks=("LIST-3",), also=("LIST-5",))
+def pages_overlap(server: Behaviours) -> None:
+    """A page begins with the last item of the page before."""
+    server.page = lambda _call, items, number, size: items[max(0, (number - 1) * size - 1) : number * size]
+
+
+@fault(breaks=("LIST-4",))
+def page_size_is_ignored(server: Behaviours) -> None:
+    """A page has ten items, whatever was asked for."""
+    wanted = server.page_wanted
+    server.page_wanted = lambda call: (wanted(call)[0], 10)
+
+
+@fault(breaks=("LIST-4",))
+def pages_have_one_more(server: Behaviours) -> None:
+    """A page has one item more than asked for."""
+    wanted = server.page_wanted
+
+    def one_more(call: Call) -> tuple[int, int]:
+        number, size = wanted(call)
+        return number, size + 1
+
+    server.page_wanted = one_more
+
+
+@fault(breaks=("LIST-5",))
+def last_page_loses_one(server: Behaviours) -> None:
+    """The last page lacks its last item."""
+    page = server.page
+
+    def short(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        found = page(call, items, number, size)
+        return found[:-1] if number > 1 and number * size >= len(items) else found
+
+    server.page = short
+
+
+@fault(breaks=("LIST-5",))
+def partial_pages_are_dropped(server: Behaviours) -> None:
+    """A page that is not full is not there, unless it is the first."""
+    page = server.page
+
+    def full(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        found = page(call, items, number, size)
+        return found if number == 1 or len(found) == size else []
+
+    server.page = full
+
+
+@fault(breaks=("LIST-5",))
+def pages_count_from_zero(server: Behaviours) -> None:
+    """Page 1 is the second."""
+    page = server.page
+    server.page = lambda call, items, number, size: page(
+        call, items, number + 1 if "page[number]" in call.query else 1, size
+    )
+
+
+@fault(breaks=("LIST-5", "LIST-3"), also=("LIST-6",))
+def page_number_is_ignored(server: Behaviours) -> None:
+    """Every page is the first."""
+    server.page = lambda _call, items, _number, size: items[:size]
+
+
+@fault(breaks=("LIST-5",))
+def sorted_pages_lose_one(server: Behaviours) -> None:
+    """Of a list with a sort the pages from the second on lack their first item."""
+    page = server.page
+    server.page = lambda call, items, number, size: page(call, items, number, size)[
+        1 if number > 1 and "sort" in call.query else 0 :
+    ]
+
+
+@fault(breaks=("LIST-6",))
+def past_the_end_is_not_found(server: Behaviours) -> None:
+    """A page past the end is a 404."""
+    page = server.page
+
+    def strict(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        found = page(call, items, number, size)
+        if not found and number > 1:
+            raise RefusalError("404.uri")
+        return found
+
+    server.page = strict
+
+
+@fault(breaks=("LIST-7",))
+def sort_is_ignored(server: Behaviours) -> None:
+    """The list comes in its own order, whatever sort was asked for."""
+    server.order = lambda _call, items, _wanted: items
+
+
+@fault(breaks=("LIST-7",))
+def minus_is_ignored(server: Behaviours) -> None:
+    """A sort always ascends."""
+    order = server.order
+    server.order = lambda call, items, wanted: order(call, items, [(name, False) for name, _ in wanted])
+
+
+@fault(breaks=("LIST-7",))
+def pages_are_sorted_one_by_one(server: Behaviours) -> None:
+    """The list is cut into pages first, and each page sorted."""
+    order, page = server.order, server.page
+    server.order = lambda _call, items, _wanted: items
+    server.page = lambda call, items, number, size: order(
+        call, page(call, items, number, size), server.sort_wanted(call)
+    )
+
+
+@fault(breaks=("LIST-7",))
+def sort_by_creation(server: Behaviours) -> None:
+    """A sort by id sorts by creation."""
+    order = server.order
+    server.order = lambda call, items, wanted: order(call, items, [("created", down) for _, down in wanted])
+
+
+@fault(breaks=("LIST-8",), also=("HTTP-2", "LIST-1"))
+def empty_list_is_null(server: Behaviours) -> None:
+    """A list without items is null."""
+    listed = server.actions["list"]
+
+    def as_go_does(call: Call) -> Reply:
+        reply = listed(call)
+        reply.data = reply.data or None
+        return reply
+
+    server.actions["list"] = as_go_does
+
+
+@fault(breaks=("LIST-8",))
+def no_backups_is_not_found(server: Behaviours) -> None:
+    """A container without backups has no list."""
+    _refuse_empty(server, "404.container")
+
+
+@fault(breaks=("LIST-8",))
+def no_backups_is_not_ready(server: Behaviours) -> None:
+    """A container without backups is not ready for a list."""
+    _refuse_empty(server, "403.not-ready")
+
+
+def _refuse_empty(server: Behaviours, code: str) -> None:
+    visible = server.visible
+
+    def refuse(call: Call) -> list[Backup]:
+        found = visible(call)
+        if not found:
+            raise RefusalError(code)
+        return found
+
+    server.visible = refuse
+
+
+@fault(breaks=("LIST-9",))
+def unknown_container_is_empty(server: Behaviours) -> None:
+    """A container that does not exist has an empty list."""
+    listed, check = server.actions["list"], server.checks["container"]
+
+    def lenient(call: Call) -> None:
+        try:
+            check(call)
+        except RefusalError as refusal:
+            if refusal.code != "404.container" or call.operation != "list":
+                raise
+
+    server.checks["container"] = lenient
+    server.actions["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])
+
+
+@fault(breaks=("LIST-9",))
+def unknown_container_is_forbidden(server: Behaviours) -> None:
+    """The list of a container that does not exist is a 403."""
+    recode(server, "404.container", "403.mismatch", LIST)
+
+
+@fault(breaks=("LIST-9",))
+def unknown_container_is_an_unknown_address(server: Behaviours) -> None:
+    """The list of a container that does not exist is a 404 that speaks of the address."""
+    recode(server, "404.container", "404.uri", LIST)
+
+
+def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    page_wanted = server.page_wanted
+
+    def fragile(call: Call) -> tuple[int, int]:
+        if test(call):
+            raise RuntimeError("a fault breaks down here")
+        return page_wanted(call)
+
+    server.page_wanted = fragile
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def page_words_break_down(server: Behaviours) -> None:
+    """A page number that is not a number is a 500."""
+    _breaks_down(server, lambda call: not call.query.get("page[number]", "1").lstrip("-").isdigit())
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def page_size_zero_breaks_down(server: Behaviours) -> None:
+    """A page size of nothing is a 500."""
+    _breaks_down(server, lambda call: call.query.get("page[size]", "1").strip("0") == "")
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def negative_page_breaks_down(server: Behaviours) -> None:
+    """A negative page number or size is a 500."""
+    _breaks_down(
+        server, lambda call: any(call.query.get(f"page[{one}]", "").startswith("-") for one in ("number", "size"))
+    )
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def unknown_sort_breaks_down(server: Behaviours) -> None:
+    """A sort by a member that does not exist is a 500."""
+    wanted = server.sort_wanted
+
+    def fragile(call: Call) -> list[tuple[str, bool]]:
+        try:
+            return wanted(call)
+        except RefusalError as refusal:
+            raise RuntimeError("a fault breaks down here") from refusal
+
+    server.sort_wanted = fragile
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def huge_page_resets(server: Behaviours) -> None:
+    """A page number beyond 64 bits gets no answer: the connection is reset."""
+    drop_when(server, lambda call: len(call.query.get("page[number]", "")) > 18)

@@ -1,0 +1,128 @@
+"""Faults of logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Answer, Reply
+from conformance.reference.editing import edit_answers, edited, instead_of_refusing, recode
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.errors import RefusalError
+    from conformance.reference.world import Backup, Document, Log
+
+LOGS = frozenset({"logs"})
+AFTER_RESTORES = ("RST-2", "RST-4", "RST-6", "RST-7")
+"""What is seen by way of the logs."""
+
+
+@fault(breaks=("LOG-1",), also=AFTER_RESTORES)
+def log_of_another_type(server: Behaviours) -> None:
+    """The log of a backup has a type that does not exist."""
+    server.write_log = edited(
+        server.write_log, lambda one: one.update(type="snapshot") if one["type"] == "backup" else None
+    )
+
+
+@fault(breaks=("LOG-1",), also=AFTER_RESTORES)
+def log_without_text(server: Behaviours) -> None:
+    """An empty log has no text at all."""
+    server.write_log = edited(server.write_log, lambda one: None if one["log"] else one.pop("log"))
+
+
+@fault(breaks=("LOG-1",), also=AFTER_RESTORES)
+def stack_lines_as_text(server: Behaviours) -> None:
+    """The line of a stack frame is a string."""
+
+    def change(one: Document) -> None:
+        for frame in (one.get("error") or {}).get("stack") or ():
+            frame["line"] = str(frame["line"])
+
+    server.write_log = edited(server.write_log, change)
+
+
+@fault(breaks=("LOG-1",))
+def logs_are_accepted(server: Behaviours) -> None:
+    """Logs are a 202."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.operation == "logs" and answer.status == 200:
+            answer.status = 202
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("LOG-2",), also=AFTER_RESTORES)
+def log_of_another_backup(server: Behaviours) -> None:
+    """The logs of a backup begin with one that says it is of another."""
+    write, other = server.write_log, server.world.stock.foreign_backup_id
+
+    def mixed(call: Call, of: Backup, one: Log) -> Document:
+        document = write(call, of, one)
+        return document | {"backup_id": other} if one is of.logs[0] else document
+
+    server.write_log = mixed
+
+
+@fault(breaks=("LOG-2",), also=AFTER_RESTORES)
+def log_of_another_hub(server: Behaviours) -> None:
+    """The hub of a log is another one."""
+    other = server.world.stock.other_hub_id
+    server.write_log = edited(server.write_log, lambda one: one.update(hub_id=other))
+
+
+@fault(breaks=("LOG-2",), also=AFTER_RESTORES)
+def log_of_another_container(server: Behaviours) -> None:
+    """The container of a log with an error is another one."""
+    other = server.world.stock.empty_container_id
+    server.write_log = edited(server.write_log, lambda one: one.update(container_id=other) if "error" in one else None)
+
+
+@fault(breaks=("LOG-3",), also=AFTER_RESTORES)
+def logs_share_an_id(server: Behaviours) -> None:
+    """A log has the id of its backup."""
+    server.write_log = edited(server.write_log, lambda one: one.update(id=one["backup_id"]))
+
+
+@fault(breaks=("LOG-3",), also=AFTER_RESTORES)
+def last_log_twice(server: Behaviours) -> None:
+    """Where there are several logs, the first comes once more."""
+    visible = server.visible_logs
+    server.visible_logs = lambda call: visible(call) + (visible(call)[:1] if len(visible(call)) > 1 else [])
+
+
+@fault(breaks=("LOG-4",), also=("LOG-5",))
+def unknown_backup_has_no_logs(server: Behaviours) -> None:
+    """The logs of a backup that does not exist are an empty list."""
+    logs = server.actions["logs"]
+
+    def lenient(call: Call, refusal: RefusalError) -> None:
+        if call.operation != "logs":
+            raise refusal
+
+    instead_of_refusing(server, "backup", lenient)
+    server.actions["logs"] = lambda call: logs(call) if hasattr(call, "backup") else Reply(200, [])
+
+
+@fault(breaks=("LOG-4",))
+def unknown_backups_logs_are_forbidden(server: Behaviours) -> None:
+    """The logs of a backup that does not exist are a 403."""
+    recode(server, "404.container.backup", "403.mismatch", LOGS)
+
+
+@fault(breaks=("LOG-5",))
+def logs_through_any_container(server: Behaviours) -> None:
+    """Logs are found through any container of the hub."""
+    find = server.find_backup
+
+    def find_anywhere(call: Call, backup_id: str) -> Backup | None:
+        found = find(call, backup_id)
+        if found is None and call.operation == "logs":
+            containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+            return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
+        return found
+
+    server.find_backup = find_anywhere

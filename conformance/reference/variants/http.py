@@ -1,0 +1,251 @@
+"""Legal differences in HTTP: encodings, header names, methods, bodies, and 429."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from conformance.reference.editing import edit_answers, every
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Answer, Call
+
+
+@variant("compressed bodies")
+def gzip_bodies(server: Behaviours) -> None:
+    """Bodies are compressed for those who can read that."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if answer.body and "gzip" in call.headers.get("accept-encoding", ""):
+            answer.body = gzip.compress(answer.body, 1)
+            answer.headers |= {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+
+    edit_answers(server, change)
+
+
+@variant("chunked bodies")
+def chunked_bodies(server: Behaviours) -> None:
+    """Bodies come in small chunks, without their length."""
+    edit_answers(server, lambda _call, answer: answer.__setattr__("chunked", bool(answer.body)))
+    _wrap_send(server, _in_pieces)
+
+
+async def _in_pieces(message: Message, send: Send) -> None:
+    body = message.get("body", b"")
+    for start in range(0, len(body), 700):
+        await send({"type": "http.response.body", "body": body[start : start + 700], "more_body": True})
+    await send({**message, "body": b""} if body else message)
+
+
+def _wrap_send(server: Behaviours, sending: Callable[[Message, Send], Any]) -> None:
+    inner = server.wrap_app
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        wrapped = inner(app)
+
+        async def around(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_changed(message: Message) -> None:
+                await sending(message, send)
+
+            await wrapped(scope, receive, send_changed)
+
+        return around
+
+    server.wrap_app = wrap
+
+
+@variant("HTTP header names in any case")
+def header_names_in_capitals(server: Behaviours) -> None:
+    """Header names are written in capitals."""
+
+    async def shout(message: Message, send: Send) -> None:
+        if "headers" in message:
+            message = {**message, "headers": [(name.upper(), value) for name, value in message["headers"]]}
+        await send(message)
+
+    _wrap_send(server, shout)
+
+
+@variant("HTTP header names in any case")
+def header_names_in_small_letters(server: Behaviours) -> None:
+    """Header names are written in small letters."""
+
+    async def whisper(message: Message, send: Send) -> None:
+        if "headers" in message:
+            message = {**message, "headers": [(name.lower(), value) for name, value in message["headers"]]}
+        await send(message)
+
+    _wrap_send(server, whisper)
+
+
+def _now_and_then(server: Behaviours, retry_after: Callable[[], str]) -> None:
+    now = every(server, 40)
+    check = server.checks["key"]
+
+    def limited(call: Call) -> None:
+        if now():
+            raise RefusalError("429.rate-limiting", headers={"Retry-After": retry_after()})
+        check(call)
+
+    server.checks["key"] = limited
+
+
+@variant("429 with Retry-After at any time")
+def rate_limited_in_seconds(server: Behaviours) -> None:
+    """Every fortieth request is a 429 that says to come back in a second."""
+    _now_and_then(server, lambda: "1")
+
+
+@variant("429 with Retry-After at any time")
+def rate_limited_at_once(server: Behaviours) -> None:
+    """Every fortieth request is a 429 that says to come back at once."""
+    _now_and_then(server, lambda: "0")
+
+
+@variant("429 with Retry-After at any time")
+def rate_limited_until_a_date(server: Behaviours) -> None:
+    """Every fortieth request is a 429 that names the moment to come back."""
+    _now_and_then(server, lambda: format_datetime(server.clock() + timedelta(seconds=1), usegmt=True))
+
+
+@variant("parameters allowed (HTTP-1)")
+def content_type_with_charset(server: Behaviours) -> None:
+    """The content type has a charset, and capitals."""
+
+    def change(_call: Call, answer: Answer) -> None:
+        if "content-type" in answer.headers:
+            answer.headers["content-type"] = "Application/JSON;charset=UTF-8"
+
+    edit_answers(server, change)
+
+
+@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+def head_is_refused(server: Behaviours) -> None:
+    """HEAD is a 405."""
+    for operation in server.steps:
+        server.steps[operation].insert(0, "method")
+    server.checks["method"] = _refuse_head
+
+
+def _refuse_head(call: Call) -> None:
+    if call.method == "HEAD":
+        raise RefusalError("405.method-not-allowed", headers={"Allow": "GET"})
+
+
+@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+def options_are_refused(server: Behaviours) -> None:
+    """OPTIONS is a 405."""
+
+    def refuse(_call: Call, allowed: str) -> Answer:
+        raise RefusalError("405.method-not-allowed", headers={"Allow": allowed.replace(", OPTIONS", "")})
+
+    server.options = refuse
+
+
+@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+def options_are_ok(server: Behaviours) -> None:
+    """OPTIONS is a 200 with an empty object."""
+    options = server.options
+
+    def ok(call: Call, allowed: str) -> Answer:
+        answer = options(call, allowed)
+        answer.status, answer.body = 200, b'{"data":{}}'
+        answer.headers["content-type"] = "application/json"
+        return answer
+
+    server.options = ok
+
+
+@variant("an undocumented method: 401, 403, 404, 405 or 501")
+def other_methods_are_not_found(server: Behaviours) -> None:
+    """A method that is not served is a 404."""
+    server.unserved = lambda _call, _allowed: RefusalError("404.uri")
+
+
+@variant("an undocumented method: 401, 403, 404, 405 or 501")
+def other_methods_are_not_implemented(server: Behaviours) -> None:
+    """A method that is not served is a 501."""
+    server.unserved = lambda _call, allowed: RefusalError("501.not-implemented" if allowed else "404.uri")
+
+
+@variant("an undocumented method: 401, 403, 404, 405 or 501")
+def other_methods_need_a_key(server: Behaviours) -> None:
+    """A method that is not served is looked at only when the key is good."""
+    unserved = server.unserved
+
+    def first_the_key(call: Call, allowed: str) -> RefusalError:
+        server.checks["key"](call)
+        return unserved(call, allowed)
+
+    server.unserved = first_the_key
+
+
+@variant("a JSON body without Content-Type, or with a `+json` type, accepted or refused")
+def plus_json_is_refused(server: Behaviours) -> None:
+    """Only application/json itself is taken for JSON."""
+    is_json = server.is_json
+    server.is_json = lambda call, kind: "+json" not in kind.lower() and is_json(call, kind)
+
+
+@variant("a JSON body without Content-Type, or with a `+json` type, accepted or refused")
+def missing_type_is_refused(server: Behaviours) -> None:
+    """A body that does not say its type is a 415."""
+    is_json = server.is_json
+    server.is_json = lambda call, kind: bool(kind) and is_json(call, kind)
+
+
+@variant("invalid UTF-8 inside a JSON string replaced by U+FFFD and accepted or refused")
+def invalid_utf8_is_refused(server: Behaviours) -> None:
+    """A body that is not UTF-8 is a 400."""
+    decode = server.decode
+
+    def strict(call: Call, body: bytes) -> Any:
+        try:
+            body.decode()
+        except UnicodeDecodeError as problem:
+            raise RefusalError("400.invalid-syntax", "The body is not UTF-8") from problem
+        return decode(call, body)
+
+    server.decode = strict
+
+
+@variant("duplicated members in a request body taken last-wins or refused")
+def duplicates_are_refused(server: Behaviours) -> None:
+    """A body with a member twice is a 400."""
+    decode = server.decode
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({name for name, _ in pairs}) < len(pairs):
+            raise RefusalError("400.invalid-syntax", "A member is there twice")
+        return dict(pairs)
+
+    def strict(call: Call, body: bytes) -> Any:
+        found = decode(call, body)
+        json.loads(body.decode("utf-8", "replace"), object_pairs_hook=once)
+        return found
+
+    server.decode = strict
+
+
+@variant("a percent-encoded but valid id resolving (RFC 3986: it is the same address), or not")
+def encoded_ids_are_malformed(server: Behaviours) -> None:
+    """An address is taken as it was sent: an encoded id is not the id."""
+
+    check = server.checks["ids"]
+
+    def strict(call: Call) -> None:
+        if "%" in call.path:
+            raise RefusalError("400.invalid-syntax", "Nothing in an address may be encoded")
+        check(call)
+
+    server.checks["ids"] = strict

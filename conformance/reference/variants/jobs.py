@@ -1,0 +1,197 @@
+"""Legal differences in jobs: their pace, their logs, and what happens to restores asked for at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from conformance.reference.call import Reply
+from conformance.reference.errors import RefusalError
+from conformance.reference.registry import variant
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.call import Call
+    from conformance.reference.world import Job
+
+
+async def _no_time(_server: Behaviours, _job: Job, _state: str) -> None:
+    return
+
+
+@variant("jobs that finish at once")
+def instant_jobs(server: Behaviours) -> None:
+    """A job has ended before the answer to its request is read."""
+    server.pace = _no_time
+
+
+@variant("jobs that finish after seconds")
+def slow_jobs(server: Behaviours) -> None:
+    """A job takes two seconds."""
+    server.world.restore_seconds = 2.0
+
+
+@variant("a log that appears some time after the job has completed, within `restore.timeout_s`")
+def late_logs(server: Behaviours) -> None:
+    """The log appears half a second after the job has completed."""
+    log = server.log_restore
+
+    def later(server: Behaviours, job: Job, problem: str | None) -> None:
+        asyncio.get_running_loop().call_later(0.5, log, server, job, problem)
+
+    server.log_restore = later
+
+
+@variant("RST-5: new, then queued or scheduled; the two come in either order")
+def jobs_are_scheduled_first(server: Behaviours) -> None:
+    """A job is scheduled before it is queued."""
+    advance, pace = server.advance, server.pace
+
+    async def schedule(server: Behaviours, job: Job, state: str) -> None:
+        if state == "new":
+            advance(server, job, "scheduled")
+            job.completed = None
+        await pace(server, job, state)
+
+    server.pace = schedule
+
+
+@variant("RST-5: steps may be skipped")
+def jobs_are_scheduled_last(server: Behaviours) -> None:
+    """A job is scheduled after it was queued, and never seen running."""
+    advance = server.advance
+
+    def step(server: Behaviours, job: Job, state: str) -> None:
+        advance(server, job, state)
+        if state == "running":
+            job.current = "scheduled"
+
+    server.advance = step
+
+
+def _busy(call: Call) -> bool:
+    return any(
+        one.kind == "restore" and one.completed is None and one.lane == call.instance.id
+        for one in call.world.jobs.values()
+    )
+
+
+def _refuse_second(server: Behaviours, code: str) -> None:
+    def check(call: Call) -> None:
+        if _busy(call):
+            raise RefusalError(code, headers={"Retry-After": "1"} if code.startswith("429") else {})
+
+    server.checks["admission"] = check
+
+
+@variant("concurrent restores refused with 409")
+def second_restore_is_409(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 409."""
+    _refuse_second(server, "409.duplicate-found")
+
+
+@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+def second_restore_is_403(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 403."""
+    _refuse_second(server, "403.invalid-state")
+
+
+@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+def second_restore_is_422(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 422."""
+    _refuse_second(server, "422.invalid-input")
+
+
+@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+def second_restore_is_423(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 423."""
+    _refuse_second(server, "423.locked")
+
+
+@variant("In RST-6 a 429 to a second restore is a refusal and is not waited for")
+def second_restore_is_429(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 429."""
+    _refuse_second(server, "429.rate-limiting")
+
+
+@variant("RST-6: or 202 with `accepted: false`, and have no effect")
+def second_restore_is_not_accepted(server: Behaviours) -> None:
+    """While a restore runs, another to the same instance is a 202 that says it was not accepted."""
+    restore = server.actions["restore"]
+
+    def decline(call: Call) -> Reply:
+        if not _busy(call):
+            return restore(call)
+        job = server.new_job(call, call.action)
+        job.accepted = False
+        return Reply(202, server.write_descriptor(call, job))
+
+    server.actions["restore"] = decline
+
+
+@variant("restores asked for at once: each accepted one has its own job and its own log")
+def restores_run_side_by_side(server: Behaviours) -> None:
+    """Restores to one instance do not wait for each other."""
+    new_job = server.new_job
+
+    def own_lane(call: Call, kind: str) -> Job:
+        job = new_job(call, kind)
+        server.world.lanes.pop(job.lane, None)
+        return job
+
+    server.new_job = own_lane
+
+
+@variant("a new job that is `404.job` for up to 10 s after its 202")
+def new_jobs_are_not_found(server: Behaviours) -> None:
+    """A job cannot be found for a second after it was accepted."""
+    find = server.find_job
+
+    def hide(call: Call, job_id: str) -> Job | None:
+        found = find(call, job_id)
+        new = found and (server.clock() - found.created).total_seconds() < 1
+        return None if new else found
+
+    server.find_job = hide
+
+
+@variant("Jobs: not tested where the target has no such endpoint")
+def no_jobs_endpoint(server: Behaviours) -> None:
+    """There are no jobs to look at."""
+    del server.routes["/v1/jobs/{job}"]
+
+
+@variant("Delete: companion, optional")
+def no_deletion(server: Behaviours) -> None:
+    """Backups cannot be deleted."""
+    del server.routes["/v1/containers/{container}/backups/{backup}"]["DELETE"]
+
+
+@variant("RST-3: `updated` and `state.changed` may move; `state.error` of a backup may move with a restore")
+def restores_touch_the_backup(server: Behaviours) -> None:
+    """A restore moves the times of the backup, and a failed one leaves its error there."""
+    log = server.log_restore
+
+    def touch(server: Behaviours, job: Job, problem: str | None) -> None:
+        log(server, job, problem)
+        backup = job.backup
+        backup.updated = backup.changed = server.clock()
+        backup.error = {"message": problem, "time": server.clock()} if problem else None
+
+    server.log_restore = touch
+
+
+@variant("DEL-3: the backup is 404, or its state is `deleting` or `deleted`, in get and in list")
+def deleted_backups_stay(server: Behaviours) -> None:
+    """A deleted backup stays, in the state deleted."""
+
+    def keep(server: Behaviours, job: Job) -> None:
+        job.backup.current, job.backup.changed = "deleted", server.clock()
+
+    server.work["delete"] = keep
+
+
+@variant("DEL-3: the backup is 404, or its state is `deleting` or `deleted`, in get and in list")
+def deletion_takes_effect_late(server: Behaviours) -> None:
+    """A backup is live until the job of its deletion has ended."""
+    server.mark_deleted = lambda _call: None
