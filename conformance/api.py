@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from conformance import credentials
+from conformance import credentials, stories
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.expectations import CannotTellError, NotTestableError, listed, no_verdict
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from conformance.checks import Check
+    from conformance.following import Restore
     from conformance.proofs import Proofs
     from conformance.refusals import Watch
     from conformance.run import Run
@@ -40,6 +42,8 @@ GRANTS: dict[str, frozenset[str]] = {
     "manage": frozenset({"containers-backups-manage"}),
     "unrelated": frozenset(),
 }
+T = TypeVar("T")
+
 MOST_PAGES = 1000
 MOST_SIDE_BY_SIDE = 64
 
@@ -152,6 +156,7 @@ class Ask:
         path: str,
         resources: dict[str, str],
         asked: dict[str, object],
+        /,
         *,
         key: str = "full",
         hub: str | None = "own",
@@ -243,6 +248,44 @@ class Api:
     def delete(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.delete`, sent."""
         return self.send(self.ask.delete(*args, **how))
+
+    # ------------------------------------------------------------ stories
+
+    def story(self, name: str, tell: Callable[[Api], T]) -> T:
+        """A scenario that several checks judge: told by the first of them, its exchanges are evidence for each."""
+        told, exchanges, timeline = self.run.story(name, lambda: self._tell(tell))
+        self.exchanges += exchanges
+        self.timeline += timeline
+        return told
+
+    def _tell(self, tell: Callable[[Api], T]) -> tuple[T, list[Exchange], list[dict[str, Any]]]:
+        teller = Api(self.check, self.run)
+        return tell(teller), teller.exchanges, teller.timeline
+
+    def tell(self, what: str, on: Exchange | None, concluded: str) -> None:
+        """A step of the story, for the timeline of the report."""
+        answer = "" if on is None else f"{on.status or on.failure}"
+        t_s = round(time.monotonic() - self.run.started, 3)
+        self.timeline.append({"t_s": t_s, "what": what, "answer": answer, "concluded": concluded})
+
+    def real_job(self) -> str:
+        """A job that exists and that the full key can read. Raises NotTestableError where there is none."""
+        self.need_jobs()
+        restore = self.story("main", stories.main).restore
+        if restore.job_id is None or not restore.readable:
+            raise NotTestableError("does not apply: the target shows no jobs")
+        return restore.job_id
+
+    def need_jobs(self) -> None:
+        """Raises NotTestableError where the target has no jobs endpoint, or no key of ours may use it."""
+        if not self.world.target.jobs.follow:
+            raise NotTestableError("set jobs.follow = true")
+        if self.proofs.jobs is False:
+            raise NotTestableError("give keys.full the capability apionly-jobs-view")
+
+    def restored_by_manage(self) -> Restore:
+        """The restore that the key with manage alone asked for."""
+        return self.story("manage", stories.manage)
 
     def walk(self, size: int | None, *, sort: str | None = None, **how: Any) -> Walk:
         """Follows the pages from number 1 to an empty one or a 4xx; several are asked for side by side."""

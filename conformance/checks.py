@@ -84,7 +84,7 @@ def check(clause: str, *operations: Operation, stage: Stage | None = None) -> Ca
         takes_operation = function.__code__.co_argcount > 1
         declared = []
         for operation in operations:
-            default = Stage.CHANGES if operation in ("restore", "delete") else Stage.READS
+            default = Stage.CHANGES if operation in ("restore", "job", "delete") else Stage.READS
             one = Check(clause, operation, function, default if stage is None else stage, takes_operation)
             if one.id in _CHECKS:
                 raise ValueError(f"two checks are called {one.id}")

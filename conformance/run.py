@@ -8,6 +8,7 @@ import time
 import traceback
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance import catalogue, credentials, refusals
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.checks import Check
+    from conformance.following import Restore
     from conformance.exchange import Exchange
     from conformance.target import Target
 
 T = TypeVar("T")
 PASSED_EXCHANGES_KEPT = 2
+READS_PATIENCE_S = 300.0
 
 
 class Run:
@@ -52,6 +55,7 @@ class Run:
         workers: int = 1,
         examples: int = 25,
     ) -> None:
+        self.started = time.monotonic()
         self.target = target
         self.seed = seed
         self.profile = profile
@@ -68,8 +72,9 @@ class Run:
         self.ask = Ask(self.world, self.proofs, self.rng("run"))
         #: restores that the target accepted in this run, by backup
         self.accepted: Counter[str] = Counter()
+        self.restores: list[Restore] = []
         self.watches: list[refusals.Watch] = []
-        self._stories: dict[Any, Any] = {}
+        self._stories: dict[str, Any] = {}
         self._changes = ThreadPoolExecutor(1, thread_name_prefix="changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
         self._ready = threading.Event()
@@ -89,6 +94,17 @@ class Run:
         except (NotTestableError, CannotTellError, TargetGoneError, NotAllowedError) as reason:
             self.world.problem = str(reason)
 
+    def finish_changes(self) -> None:
+        """Waits until everything that changes the target has happened."""
+        for under_way in list(self._changing.values()):
+            under_way.exception()
+
+    def await_reads(self, count: int) -> None:
+        """Waits until the reads of all workers are done, so that a lockout by bad keys disturbs none of them."""
+        deadline = time.monotonic() + READS_PATIENCE_S
+        while self.ledger.read("reads_done") < count and time.monotonic() < deadline:
+            time.sleep(0.1)
+
     def look_back(self) -> None:
         """Looks once more at everything that refused requests must have left alone."""
         for record in refusals.look_back(self):
@@ -99,7 +115,10 @@ class Run:
         self._changes.shutdown(wait=True, cancel_futures=True)
         for record in self.judges.records(self.recorder, self.look_again):
             self.journal.record(record)
-        self.journal.entry("facts", {"requests": self.client.requests, "keys": self.proofs.states})
+        shared = {name: self.ledger.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
+        facts = {"requests": self.client.requests, "keys": self.proofs.states, **shared}
+        self.journal.entry("facts", facts)
+        self.journal.entry("maybe_running", [_maybe_running(one) for one in self.restores if one.accepted and not one.ended])
         self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
         self.journal.close()
         self.client.close()
@@ -121,7 +140,12 @@ class Run:
         under_way = self._changing.get(check.id)
         return under_way.result() if under_way else self.execute(check)
 
-    def story(self, name: Any, tell: Callable[[], T]) -> T:
+    @property
+    def told(self) -> set[str]:
+        """The stories that were told so far."""
+        return set(self._stories)
+
+    def story(self, name: str, tell: Callable[[], T]) -> T:
         """What several checks judge together happens once: the first that needs it makes it happen."""
         if name not in self._stories:
             try:
@@ -200,6 +224,13 @@ class Run:
             self.proofs.jobs = True if exchange.code == "404.job" else None
         elif exchange.succeeded:
             self.proofs.jobs = True
+
+
+def _maybe_running(restore: Restore) -> dict[str, str]:
+    """A restore that was accepted and whose end nobody saw."""
+    since = datetime.fromtimestamp(restore.answer.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    ids = {"backup_id": restore.backup, "instance_id": restore.instance}
+    return {"job_id": restore.job_id or "", **ids, "since": since}
 
 
 def _bug(bug: Exception) -> str:

@@ -1,0 +1,330 @@
+"""One run of the suite inside pytest: what is run in which order, on which worker, and what is made of it.
+
+The controller (or the only process) owns the target, the report folder and the results. Each process that executes
+checks has a `Run`; what it finds goes through the journal in the run's state folder to the controller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+
+from conformance import catalogue, progress, table
+from conformance.checks import Check, Stage
+from conformance.outcomes import CheckRecord, Outcome, Verdict
+from conformance.plugin import SESSION, SUITE, settings_of
+from conformance.report import write_all
+from conformance.report.carrier import HtmlCarrier
+from conformance.report.html import css_path
+from conformance.report.terminal import show
+from conformance.run import Run
+from conformance.target import load_target, target_from_options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.settings import Settings
+    from conformance.target import Target
+
+INI = Path(__file__).parent / "pytest.ini"
+GROUP = "changes"
+STATE = ".state"
+
+
+def main(settings: Settings, pytest_args: list[str]) -> int:
+    """`backups-conformance run`: the suite in pytest, with our own progress and our own exit code."""
+    if settings.plan:
+        from conformance import plan  # noqa: PLC0415 - only this option needs it
+
+        return plan.show(settings)
+    session = Session(settings, quiet=True)
+    os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # the report and the workers are plugins
+    arguments = ["-c", str(INI), "--rootdir", str(INI.parent), "-p", "no:cacheprovider", "--pyargs", SUITE]
+    with _terminated_is_interrupted(session):
+        code = pytest.main([*arguments, *pytest_args], plugins=[session])
+    if session.results is None:
+        return 2 if code == pytest.ExitCode.USAGE_ERROR else Verdict.INCONCLUSIVE.exit_code
+    return Verdict(session.results["verdict"]).exit_code
+
+
+def from_pytest(config: pytest.Config) -> Session:
+    """The session of `pytest --pyargs conformance.suite`, or of one of its workers."""
+    worker = getattr(config, "workerinput", {}).get("conformance")
+    return Session(settings_of(config), worker=worker) if worker is None else Session.of_worker(worker)
+
+
+class Session:
+    """The pytest plugin that makes a run of the suite out of a pytest session."""
+
+    def __init__(self, settings: Settings, *, quiet: bool = False, worker: dict[str, Any] | None = None) -> None:
+        self.__name__ = SESSION
+        self.settings = settings
+        self.results: dict[str, Any] | None = None
+        self.interruption = ""
+        self._quiet = quiet
+        self._worker = worker
+        self._run: Run | None = None
+        self._items: list[pytest.Item] = []
+        self._begun = False
+        self._open = contextlib.ExitStack()
+
+    @classmethod
+    def of_worker(cls, given: dict[str, Any]) -> Session:
+        """A worker's session: the controller decided everything, but keys do not travel, so they are read here."""
+        from conformance.settings import Settings  # noqa: PLC0415 - only workers build their own
+
+        if given["target_file"]:
+            target = load_target(Path(given["target_file"]), os.environ)
+        else:
+            target = target_from_options(given["base_url"], given["hub"], given["container"], os.environ)
+        settings = Settings(target=target, seed=given["seed"], examples=given["examples"], profile=given["profile"])
+        return cls(settings, worker=given)
+
+    # ------------------------------------------------------------ configuration
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """The controller makes everything ready; a worker takes it as it is given."""
+        config.addinivalue_line("markers", "xdist_group: checks that run on one worker")
+        if self._worker is not None:
+            self._take(self._worker)
+        else:
+            self._prepare(config)
+
+    def _take(self, given: dict[str, Any]) -> None:
+        assert self.settings.target is not None  # noqa: S101 - `of_worker` loaded it
+        self.target: Target = self.settings.target
+        self.seed, self.profile, self.selected = given["seed"], given["profile"], set(given["selected"])
+        self.state = Path(given["state"])
+
+    def _prepare(self, config: pytest.Config) -> None:
+        settings = self.settings
+        self.seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
+        self.started = datetime.now(UTC)
+        self.selected = catalogue.load().select(settings.only, settings.skip)
+        self.target_file = settings.target_file
+        self.target = settings.target or self._embedded()
+        self.profile = settings.profile or self.target.default_profile
+        self.folder = (settings.report_dir or self._default_folder()).absolute()
+        self.state = self.folder / STATE
+        shutil.rmtree(self.state, ignore_errors=True)
+        self.state.mkdir(parents=True)
+        config.option.htmlpath = str(self.folder / "report.html")
+        config.option.self_contained_html = True
+        config.option.css = [str(css_path())]
+        config.pluginmanager.register(HtmlCarrier(self._final_results))
+        if getattr(config.option, "dist", "no") == "load":
+            config.option.dist = "loadgroup"
+        if self._quiet:
+            config.pluginmanager.register(progress.Progress(config, self.target.name), "conformance-progress")
+
+    def _embedded(self) -> Target:
+        """The reference server in a process of its own, for a run without a target."""
+        from conformance.reference import launch  # noqa: PLC0415 - the suite itself never needs the server
+
+        server = self._open.enter_context(launch.spawn())
+        self.target_file = server.target_file
+        return load_target(server.target_file, os.environ)
+
+    def _default_folder(self) -> Path:
+        return Path("reports") / self.target.name / self.started.strftime("%Y%m%dT%H%M%S.%fZ")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """What a worker needs to know; no key is among it."""
+        target = self.target
+        node.workerinput["conformance"] = {
+            "target_file": str(self.target_file.absolute()) if self.target_file else None,
+            "base_url": target.base_url,
+            "hub": target.hub_id,
+            "container": target.fixtures.container_id,
+            "seed": self.seed,
+            "examples": self.settings.examples,
+            "profile": self.profile,
+            "selected": sorted(self.selected),
+            "state": str(self.state),
+            "workers": len(node.config.getoption("tx") or [1]),
+        }
+
+    # ------------------------------------------------------------ what runs, in which order
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keeps the selected clauses, puts changes behind reads, and gives all changes to one worker."""
+        left_out = [item for item in items if (check := check_of(item)) and check.clause not in self.selected]
+        items[:] = sorted((item for item in items if item not in left_out), key=_stage)
+        for item in items:
+            if _stage(item) > Stage.READS:
+                item.add_marker(pytest.mark.xdist_group(GROUP))
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Remembers what is left after everybody's selection (`-k` as well)."""
+        self._items = session.items
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Session]:
+        """Executes checks in this process, from its first test to its last."""
+        with contextlib.closing(self._start_run()) as run:
+            self._run = run
+            yield self
+            run.look_back()
+        self._run = None
+
+    def _start_run(self) -> Run:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        run = Run(
+            self.target,
+            seed=self.seed,
+            profile=self.profile,
+            selected=self.selected,
+            state=self.state,
+            worker=worker,
+            workers=self._worker["workers"] if self._worker else 1,
+            examples=self.settings.examples,
+        )
+        run.start()
+        if self._worker is None:
+            self._begin_changes(run)
+        return run
+
+    def _begin_changes(self, run: Run) -> None:
+        """From here on the changes happen on their own thread; their tests wait for what they came to."""
+        if not self._begun:
+            self._begun = True
+            found = [check for item in self._items if (check := check_of(item))]
+            run.begin_changes(check for check in found if check.stage in (Stage.CHANGES, Stage.DELETES))
+
+    def report(self, check: Check) -> None:
+        """The test of a check: executes it, and passes, fails or skips as it came out."""
+        assert self._run is not None  # noqa: S101 - the fixture is open while its tests run
+        if check.stage > Stage.READS:
+            self._begin_changes(self._run)
+        else:
+            self._run.ledger.add("reads_done")
+        if check.stage is Stage.BAD_KEYS:
+            self._before_bad_keys(self._run)
+        record = self._run.result(check)
+        if record.outcome in (Outcome.FAILED, Outcome.ERROR):
+            pytest.fail(in_words(record), pytrace=False)
+        if record.outcome is Outcome.NOT_TESTED:
+            pytest.skip(record.reason)
+
+    def _before_bad_keys(self, run: Run) -> None:
+        """Bad keys come last, since they may lock us out: first everything else has to be looked at."""
+        run.finish_changes()
+        reads = sum(1 for item in self._items if _stage(item) is Stage.READS)
+        run.await_reads(reads)
+        run.look_back()
+
+    # ------------------------------------------------------------ the end
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """The run is cut short, its reports are written all the same."""
+        self.interruption = self.interruption or "interrupted (SIGINT)"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """All outcomes into one table, and from it every report and the exit code."""
+        if self._worker is not None:
+            return
+        results = self._final_results()
+        write_all(results, self.folder)
+        if self.settings.report_dir is None:
+            _point_latest(self.folder)
+        session.exitstatus = Verdict(results["verdict"]).exit_code
+
+    def pytest_unconfigure(self) -> None:
+        """Shows how it ended, after everything else was printed."""
+        self._open.close()
+        if self._worker is None and self.results is not None:
+            shutil.rmtree(self.state, ignore_errors=True)
+            console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+            show(self.results, console, _shown(self.folder))
+
+    def _final_results(self) -> dict[str, Any]:
+        if self.results is None:
+            facts = table.RunFacts(
+                id=secrets.token_hex(8),
+                started=self.started,
+                seed=self.seed,
+                profile=self.profile,
+                command=self._command(),
+                interruption=self.interruption,
+            )
+            settings = replace(self.settings, seed=self.seed)
+            self.results = table.build(settings, self.target, self.selected, self.state, facts)
+        return self.results
+
+    def _command(self) -> str:
+        """How to do this run again."""
+        settings, parts = self.settings, ["backups-conformance", "run"]
+        if settings.target_file:
+            parts += ["--target", str(settings.target_file)]
+        elif settings.target:
+            target = settings.target
+            parts += ["--base-url", target.base_url, "--hub", target.hub_id, "--container", target.fixtures.container_id]
+        for name, values in (("--only", settings.only), ("--skip", settings.skip)):
+            parts += [name, ",".join(values)] if values else []
+        parts += ["--profile", self.profile, "--seed", str(self.seed), "--examples", str(settings.examples)]
+        return shlex.join(parts)
+
+
+def check_of(item: pytest.Item) -> Check | None:
+    """The check that a test of the suite executes."""
+    check = item.callspec.params.get("declared_check") if hasattr(item, "callspec") else None
+    return check if isinstance(check, Check) else None
+
+
+def in_words(record: CheckRecord) -> str:
+    """A failed check for pytest's own output: masked, like everything on a record."""
+    lines = [f"{record.id}: {catalogue.load()[record.clause].text}"]
+    lines += [f"  {finding.outcome}: {finding.sentence}" for finding in record.findings]
+    lines += [f"  {exchange['curl']}" for exchange in record.exchanges[:1]]
+    return "\n".join(lines)
+
+
+def _stage(item: pytest.Item) -> Stage:
+    check = check_of(item)
+    return check.stage if check else Stage.READS
+
+
+def _point_latest(folder: Path) -> None:
+    """`latest` beside the folder points at it; where links are not to be had, it is left out."""
+    link = folder.parent / "latest"
+    fresh = folder.parent / f".latest-{secrets.token_hex(4)}"
+    with contextlib.suppress(OSError):
+        fresh.symlink_to(folder.name, target_is_directory=True)
+        fresh.replace(link)
+
+
+def _shown(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+@contextlib.contextmanager
+def _terminated_is_interrupted(session: Session) -> Iterator[None]:
+    """SIGTERM ends a run as Ctrl-C does: with its reports."""
+
+    def stop(*_: object) -> None:
+        session.interruption = "interrupted (SIGTERM)"
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

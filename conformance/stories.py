@@ -1,0 +1,187 @@
+"""The restore scenarios, each told once per run and judged by many checks.
+
+A story sends, follows and remembers; it judges nothing. Its name is the key under which `Run.story` keeps it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.expectations import CannotTellError, NotTestableError, listed, success
+from conformance.following import Follower, Restore
+from conformance.probing import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.api import Api
+
+#: accepted restores that each story needs, the most valuable first; one place more is kept for requests that must be
+#: refused, since even those need room in the budget while they are under way
+COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "again": 1}
+SPARE = 1
+MOST_AT_ONCE = 3
+
+
+@dataclass
+class Digests:
+    """What the probe saw; None where there is no probe or no such instance."""
+
+    own_before: str | None = None
+    own_after: str | None = None
+    second_before: str | None = None
+    second_after: str | None = None
+
+
+@dataclass
+class Main:
+    """The full key restores the main backup, after the manage key brought the instance to another state."""
+
+    restore: Restore
+    digests: Digests
+
+
+@dataclass
+class AtOnce:
+    """Several restores of one backup to one instance, asked for side by side."""
+
+    restores: list[Restore] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> list[Restore]:
+        """Those that the target took on."""
+        return [one for one in self.restores if one.accepted]
+
+
+def budget_for(max_restores: int) -> set[str]:
+    """The stories that the budget allows, in the order of their value."""
+    left, chosen = max_restores - SPARE, set()
+    for story, cost in COSTS.items():
+        if cost <= left:
+            chosen.add(story)
+            left -= cost
+    return chosen
+
+
+def needed_for_all() -> int:
+    """The smallest `restore.max_restores` that lets every story be told."""
+    return sum(COSTS.values()) + SPARE
+
+
+def _afford(api: Api, story: str) -> None:
+    policy = api.world.target.restore
+    if not policy.allow:
+        raise NotTestableError("set restore.allow = true")
+    if api.client.profile == "read":
+        raise NotTestableError("the read profile starts no restore: use --profile full")
+    if story not in budget_for(policy.max_restores):
+        raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}")
+
+
+def ask_for(api: Api, backup: str, key: str = "full") -> Restore:
+    """Asks for a restore to the one instance that may be restored to, and remembers how things were before."""
+    instance = api.world.instance_id
+    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    known = frozenset(str(log.get("id")) for log in listed(logs))
+    asked_at = time.monotonic()
+    answer = api.restore(backup, instance, key=key)
+    restore = Restore(answer, backup, instance, known, asked_at, before=before)
+    api.tell(f"restore({backup}, {instance}) as {key}", answer, "accepted" if restore.accepted else "not accepted")
+    api.run.restores.append(restore)
+    return restore
+
+
+def follow(api: Api, restore: Restore, **how: Callable[[Restore], None]) -> Restore:
+    """Follows an accepted restore to its end; one that was not accepted has none."""
+    if not restore.accepted:
+        raise CannotTellError(
+            f"because JOB-1 failed on {restore.answer.request.line}: {next(iter(_why(restore)), 'not accepted')}"
+        )
+    return Follower(api).follow(restore, **how)
+
+
+def _why(restore: Restore) -> list[str]:
+    return [found.got for found in success(restore.answer)]
+
+
+def manage(api: Api) -> Restore:
+    """The manage key restores a backup other than the main one: the instance is in a different, known state then."""
+    _afford(api, "manage")
+    api.proofs.need("manage")
+    others = [backup for backup in api.world.stable_ids() if backup != api.world.backup_id]
+    restore = ask_for(api, others[0] if others else api.world.backup_id, key="manage")
+    if restore.accepted:
+        Follower(api).follow(restore)
+    return restore
+
+
+def main(api: Api) -> Main:
+    """The full key restores the main backup; reads go on meanwhile, the probe looks before and after."""
+    _afford(api, "main")
+    digests = Digests(second_before=_digest(api, api.world.target.fixtures.second_instance_id))
+    try:
+        api.story("manage", manage)
+    except (NotTestableError, CannotTellError):
+        api.tell("no restore by the manage key", None, "the instance stays as it is")
+    digests.own_before = _digest(api, api.world.instance_id)
+    restore = ask_for(api, api.world.backup_id)
+
+    def look(_: Restore) -> None:
+        digests.own_after = _digest(api, api.world.instance_id)
+        digests.second_after = _digest(api, api.world.target.fixtures.second_instance_id)
+
+    def read(running: Restore) -> None:
+        backup = running.backup
+        running.reads += api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)])
+
+    follow(api, restore, while_running=read, at_end=look)
+    return Main(restore, digests)
+
+
+def again(api: Api) -> Restore:
+    """The same backup to the same instance a second time."""
+    _afford(api, "again")
+    return follow(api, ask_for(api, api.world.backup_id))
+
+
+def failing(api: Api) -> Restore:
+    """A restore that is known to fail."""
+    backup = api.world.fixture("failing_backup_id")
+    _afford(api, "failing")
+    restore = ask_for(api, backup)
+    if not restore.accepted:
+        raise NotTestableError(f"the failing backup's restore was refused at once ({restore.answer.status})")
+    return follow(api, restore)
+
+
+def at_once(api: Api) -> AtOnce:
+    """Restores of the main backup, asked for side by side, as many as budget and concurrency allow."""
+    _afford(api, "at once")
+    policy, limits = api.world.target.restore, api.world.target.limits
+    left = policy.max_restores - SPARE - int(api.client.ledger.read("restores_accepted"))
+    left -= COSTS["again"] if "again" in budget_for(policy.max_restores) and "again" not in api.run.told else 0
+    count = min(MOST_AT_ONCE, left, limits.concurrency)
+    if count < COSTS["at once"]:
+        raise NotTestableError(
+            f"set restore.max_restores to at least {needed_for_all()} and limits.concurrency to at least 2"
+        )
+    backup, instance = api.world.backup_id, api.world.instance_id
+    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    known = frozenset(str(log.get("id")) for log in listed(logs))
+    asked_at = time.monotonic()
+    answers = api.send_all(api.ask.restore(backup, instance, patient=False) for _ in range(count))
+    told = AtOnce([Restore(answer, backup, instance, known, asked_at, before=before) for answer in answers])
+    api.run.restores += told.restores
+    for one in told.restores:
+        api.tell(f"restore({backup}, {instance}) at once", one.answer, "accepted" if one.accepted else "refused")
+    for one in told.accepted:
+        Follower(api).follow(one, logs_wanted=len(told.accepted))
+    return told
+
+
+def _digest(api: Api, instance: str | None) -> str | None:
+    if instance is None or api.world.target.probe is None:
+        return None
+    return digest_of(api.world.target, instance)
