@@ -128,3 +128,29 @@ def test_hostile_page_is_written_and_inert(tmp_path: Path) -> None:
 def test_page_without_a_script_may_run_none() -> None:
     page = finished_page('<html>\n<head>\n<meta charset="utf-8"/>\n</head></html>')
     assert "script-src 'none'" in page
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def palettes() -> list[dict[str, str]]:
+    """The light colours, and the dark ones over them."""
+    light, dark = (
+        dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", part))
+        for part in css_path().read_text().split("@media (prefers-color-scheme: dark)")[:2]
+    )
+    return [light, {**light, **dark}]
+
+
+@pytest.mark.parametrize("colours", palettes(), ids=["light", "dark"])
+def test_text_has_contrast(colours: dict[str, str]) -> None:
+    tones = ("red", "plum", "amber", "blue", "green", "grey")
+    pairs = [(tone, f"{tone}-tint") for tone in tones] + [(tone, "panel") for tone in tones]
+    pairs += [(ink, ground) for ink in ("ink", "soft", "link") for ground in ("ground", "panel", "sunk")]
+    pairs += [("mark-ink", "mark"), ("soft", "green-tint"), ("soft", "red-tint"), ("ink", "amber-tint")]
+    for ink, ground in pairs:
+        bright, dim = sorted((luminance(colours[ink]), luminance(colours[ground])), reverse=True)
+        assert (bright + 0.05) / (dim + 0.05) >= 4.5, f"{ink} on {ground}"
