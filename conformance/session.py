@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from conformance.target import Target
 
 INI = Path(__file__).parent / "pytest.ini"
+#: other packages' pytest plugins, and rewriting of asserts that we do not have, would cost seconds at every start
+LEAN = ("--assert=plain", *(f"-pno:{name}" for name in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")))
 GROUP = "changes"
 STATE = ".state"
 
@@ -51,7 +53,7 @@ def main(settings: Settings, pytest_args: list[str]) -> int:
         return plan.show(settings)
     session = Session(settings, quiet=True)
     os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # the report and the workers are plugins
-    arguments = ["-c", str(INI), "--rootdir", str(INI.parent), "-p", "no:cacheprovider", "--pyargs", SUITE]
+    arguments = ["-c", str(INI), "--rootdir", str(INI.parent), *LEAN, "--pyargs", SUITE]
     with _terminated_is_interrupted(session):
         code = pytest.main([*arguments, *pytest_args], plugins=[session])
     if session.results is None:
