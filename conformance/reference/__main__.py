@@ -10,18 +10,35 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from conformance.reference import launch, target
 from conformance.reference.registry import UnknownNameError
 
 
-def parser() -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it, and end with 2."""
+        self.exit(2, f"{message}\n")
+
+
+def seconds(text: str) -> float:
+    """A duration."""
+    value = float(text)
+    if not 0 <= value < 3600:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds under an hour")
+    return value
+
+
+def parser() -> Parser:
     """The command line."""
-    found = argparse.ArgumentParser(prog="python -m conformance.reference", description=__doc__)
+    found = Parser(prog="python -m conformance.reference", description=__doc__)
     found.add_argument("--port", type=int, default=0, help="0 takes any free port")
     found.add_argument("--fault", action="append", default=[], metavar="NAME")
     found.add_argument("--variant", action="append", default=[], metavar="NAME")
-    found.add_argument("--restore-seconds", type=float, default=launch.RESTORE_SECONDS)
+    found.add_argument("--restore-seconds", type=seconds, default=launch.RESTORE_SECONDS)
     found.add_argument("--data", type=Path, metavar="DIR", help="where archives and instances go")
     found.add_argument("--write-target", type=Path, metavar="FILE", help="where the target file goes")
     found.add_argument("--die-with-stdin", action="store_true", help="end when stdin closes")

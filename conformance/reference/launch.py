@@ -110,8 +110,10 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
     ticking = asyncio.create_task(runner.main_loop())
     await stop.wait()
     ticking.cancel()
-    runner.force_exit = True
-    await runner.shutdown(sockets=[listener])
+    for listening in runner.servers:
+        listening.close()
+    for connection in list(runner.server_state.connections):
+        connection.transport.abort()  # uvicorn's own shutdown would wait for them
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -1,0 +1,80 @@
+"""Faults and variants are well-formed values, and the server starts with each of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from conformance.reference import launch, registry
+from conformance.reference.faults import all_faults
+from conformance.reference.registry import DuplicateNameError, UnknownNameError, fault, variant
+from conformance.reference.variants import all_variants
+
+if TYPE_CHECKING:
+    from conformance.reference.behaviour import Behaviours
+
+CLAUSE = re.compile(r"(HTTP|ERR|AUTH|CAP|LIST|INC|GET|BKP|LOG|JOB|RST|JBS|DEL)-\d+")
+
+
+@pytest.mark.parametrize("name", [*all_faults(), *all_variants()])
+def test_the_server_starts_with_every_change(name: str) -> None:
+    with launch.serve_in_thread([name], restore_seconds=0) as running, httpx.Client(base_url=running.base_url) as http:
+        stock, world = running.world.stock, running.world
+        headers = {"Authorization": f"Bearer {world.token('full')}", "X-Hub-Id": stock.hub_id}
+        backup = f"/v1/containers/{stock.container_id}/backups/{stock.backup_id}"
+        body = {"action": "restore", "contents": {"instance_id": stock.instance_id}}
+        assert http.get(f"{backup}?include=integrations", headers=headers).status_code < 500
+        assert http.post(f"{backup}/tasks", headers=headers, json=body).status_code < 300
+
+
+def test_faults_name_clauses_and_speak_a_sentence() -> None:
+    for one in all_faults().values():
+        assert one.breaks, one.name
+        assert all(CLAUSE.fullmatch(clause) for clause in (*one.breaks, *one.also)), one.name
+        assert not set(one.breaks) & set(one.also), one.name
+        assert one.sentence.endswith("."), one.name
+
+
+def test_variants_name_a_difference_and_speak_a_sentence() -> None:
+    for one in all_variants().values():
+        assert one.difference, one.name
+        assert one.sentence.endswith("."), one.name
+
+
+def test_a_name_is_taken_once() -> None:
+    @fault(breaks=("CAP-1",))
+    def one(_server: Behaviours) -> None:
+        """One."""
+
+    @variant("anything")
+    def other(_server: Behaviours) -> None:
+        """Another."""
+
+    found: dict[str, registry.Change] = {"other": one}
+    with pytest.raises(DuplicateNameError, match="other is there twice"):
+        registry.add(found, other)
+
+
+def test_a_change_without_a_sentence_is_refused() -> None:
+    def silent(_server: Behaviours) -> None:
+        pass
+
+    with pytest.raises(ValueError, match="silent needs a docstring"):
+        fault(breaks=("CAP-1",))(silent)
+
+
+def test_an_unknown_name_gets_a_hint() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean list_for_everyone"):
+        registry.find("list_for_everyon")
+
+
+def test_changes_are_combined_in_their_order() -> None:
+    with launch.serve_in_thread(["list_for_everyone"], ["oauth_401"]) as running:
+        stock, world = running.world.stock, running.world
+        path = f"{running.base_url}/v1/containers/{stock.container_id}/backups"
+        headers = {"Authorization": f"Bearer {world.token('unrelated')}", "X-Hub-Id": stock.hub_id}
+        assert httpx.get(path, headers=headers).status_code == 200
+        assert httpx.get(path).json()["error"] == "invalid_token"
