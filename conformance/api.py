@@ -7,17 +7,19 @@ remembers the exchanges as that check's evidence.
 from __future__ import annotations
 
 import json
-import random
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from conformance import credentials, stories
+from conformance.client import NotAllowedError
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.expectations import CannotTellError, NotTestableError, listed, no_verdict
 
 if TYPE_CHECKING:
+    import random
+    import builtins
     from collections.abc import Callable, Iterable
 
     from conformance.checks import Check
@@ -49,7 +51,7 @@ MOST_SIDE_BY_SIDE = 64
 
 
 class Ask:
-    """Makes requests. Every verb takes `key` (a credential's name) and `hub` (default: the target's; None: no header)."""
+    """Makes requests. Every verb takes `key` (a credential's name) and `hub` (default: the target's; None: none)."""
 
     def __init__(self, world: World, proofs: Proofs | None, rng: random.Random) -> None:
         self.world = world
@@ -258,7 +260,14 @@ class Api:
         self.timeline += timeline
         return told
 
-    def _tell(self, tell: Callable[[Api], T]) -> tuple[T, list[Exchange], list[dict[str, Any]]]:
+    def story_if_affordable(self, name: str, tell: Callable[[Api], T]) -> T | None:
+        """The same where it is only one of several; None where it cannot be told."""
+        try:
+            return self.story(name, tell)
+        except (NotTestableError, CannotTellError, NotAllowedError):
+            return None
+
+    def _tell(self, tell: Callable[[Api], T]) -> tuple[T, builtins.list[Exchange], builtins.list[dict[str, Any]]]:
         teller = Api(self.check, self.run)
         return tell(teller), teller.exchanges, teller.timeline
 
@@ -271,7 +280,7 @@ class Api:
     def real_job(self) -> str:
         """A job that exists and that the full key can read. Raises NotTestableError where there is none."""
         self.need_jobs()
-        restore = self.story("main", stories.main).restore
+        restore = self.story("main", stories.main).followed
         if restore.job_id is None or not restore.readable:
             raise NotTestableError("does not apply: the target shows no jobs")
         return restore.job_id
@@ -282,6 +291,16 @@ class Api:
             raise NotTestableError("set jobs.follow = true")
         if self.proofs.jobs is False:
             raise NotTestableError("give keys.full the capability apionly-jobs-view")
+
+    def deletable(self, index: int) -> str:
+        """A backup that the target file offers to delete, and that is there. Raises NotTestableError otherwise."""
+        offered = self.world.target.fixtures.deletable_backup_ids
+        if not offered:
+            raise NotTestableError("set fixtures.deletable_backup_ids")
+        backup = offered[index]
+        if self.get(backup).status == 404:
+            raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
+        return backup
 
     def restored_by_manage(self) -> Restore:
         """The restore that the key with manage alone asked for."""

@@ -98,9 +98,11 @@ class Follower:
     ) -> Restore:
         """Polls until the restore has ended and its log is there, or `restore.timeout_s` is over."""
         ended = False
+        if while_running:
+            while_running(restore)
         while True:
             self._poll(restore)
-            if restore.ended and not ended:
+            if self._ended(restore) and not ended:
                 ended = True
                 self._api.tell("ended", restore.jobs[-1] if restore.jobs else restore.logs_exchange, restore.last_seen)
                 if at_end:
@@ -109,7 +111,7 @@ class Follower:
                 break
             if while_running and not ended:
                 while_running(restore)
-            time.sleep(self._policy.poll_s)
+            self._api.run.wait(self._policy.poll_s)
         if not ended:
             self._api.tell("gave up", restore.logs_exchange, restore.last_seen)
         self._settle(restore)
@@ -122,8 +124,14 @@ class Follower:
         if self._by_job(restore):
             job = api.job(restore.job_id)
             restore.jobs.append(job)
-        if restore.terminal or not self._by_job(restore):
+            if job.succeeded:
+                api.proofs.jobs = True
+        if restore.terminal or not restore.readable:
             self.read_logs(restore)
+
+    def _ended(self, restore: Restore) -> bool:
+        """A job that must still appear (the vendor's own client waits for it) is waited for, log or no log."""
+        return restore.ended and (restore.readable or not (self._api.proofs.jobs and self._by_job(restore)))
 
     def _settle(self, restore: Restore) -> None:
         """A last look: a terminal state must be final, and no second log may have come."""
@@ -133,12 +141,10 @@ class Follower:
         restore.after = self._api.get(restore.backup)
 
     def _by_job(self, restore: Restore) -> bool:
-        """Jobs are followed where the target file says so, the key may, and the job can be seen soon enough."""
+        """Jobs are asked for where the target file says so, the key may, and as long as one can still appear."""
         if not self._api.world.target.jobs.follow or self._api.proofs.jobs is False or restore.job_id is None:
             return False
-        if restore.readable or time.monotonic() - restore.asked_at < JOB_APPEARS_S or self._api.proofs.jobs:
-            return True
-        return False
+        return restore.readable or time.monotonic() - restore.asked_at < JOB_APPEARS_S
 
     def read_logs(self, restore: Restore) -> None:
         """The new logs of this backup that speak of a restore, or of this instance."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance import compare
-from conformance.expectations import CannotTellError, Found, broken, listed, shown
+from conformance.expectations import CannotTellError, Found, broken, listed, same, shown
 from conformance.judging import Tally, attach
 from conformance.outcomes import CheckRecord, Outcome
 
@@ -31,6 +31,7 @@ class Watch:
     instances: frozenset[str]
     before: dict[str, Any]
     logs: frozenset[str]
+    asked_before: int
     accepted_before: int
     effects: list[Found] = field(default_factory=list)
 
@@ -44,6 +45,19 @@ def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
     return answers
 
 
+def refused_deletes(api: Api, backup: str, requests: Sequence[Request]) -> tuple[list[Exchange], list[Found]]:
+    """Deletes that must be refused, and what they changed: the backup is there and as it was, in get and in list."""
+    before = shown(api.get(backup))
+    answers = api.send_all(requests)
+    after = api.get(backup)
+    if not after.succeeded:
+        return answers, [broken("the backup still there", f"{after.status}", after)]
+    changed = list(same("backup", before, after.data, after))
+    if not changed and backup not in api.walk(100).ids:
+        changed.append(broken("the backup still listed", "not listed", after))
+    return answers, changed
+
+
 def effects(api: Api) -> Iterator[Found]:
     """What the refused requests of this very check changed at once, where the check's clause forbids it."""
     for watch in api.watches:
@@ -55,6 +69,8 @@ def look_back(run: Run) -> list[CheckRecord]:
     """The second look at everything watched since the last one: a record for each clause that forbids effects."""
     found: dict[str, list[Found]] = defaultdict(list)
     for watch in run.watches:
+        if run.asked[watch.backup] == watch.asked_before:
+            continue  # the profile or a limit kept the requests back: there is nothing to have had an effect
         answers = run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)])
         later = list(_changes(run, watch, *answers))
         found[watch.clause] += watch.effects or later
@@ -85,6 +101,7 @@ def _watch(api: Api, requests: Sequence[Request]) -> Watch | None:
         instances=frozenset(instances | {api.world.instance_id}),
         before=shown(before),
         logs=frozenset(log["id"] for log in listed(logs) if isinstance(log.get("id"), str)),
+        asked_before=api.run.asked[backup],
         accepted_before=api.run.accepted[backup],
     )
     api.watches.append(watch)

@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance import catalogue, credentials, refusals
+from conformance import afterwards, catalogue, credentials, refusals
 from conformance.api import Api, Ask
 from conformance.client import Client, NotAllowedError, TargetGoneError
 from conformance.evidence import Recorder
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.checks import Check
-    from conformance.following import Restore
     from conformance.exchange import Exchange
+    from conformance.following import Restore
     from conformance.target import Target
 
 T = TypeVar("T")
@@ -70,14 +70,15 @@ class Run:
         self.world = World(target)
         self.proofs = Proofs(self.client)
         self.ask = Ask(self.world, self.proofs, self.rng("run"))
-        #: restores that the target accepted in this run, by backup
+        #: requests for a restore that were sent in this run, and those that the target accepted, by backup
+        self.asked: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
         self.restores: list[Restore] = []
         self.watches: list[refusals.Watch] = []
         self._stories: dict[str, Any] = {}
         self._changes = ThreadPoolExecutor(1, thread_name_prefix="changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
-        self._ready = threading.Event()
+        self.stopping = threading.Event()
         self._watch_keys()
 
     # ------------------------------------------------------------ life
@@ -85,14 +86,17 @@ class Run:
     def start(self) -> None:
         """Proves the keys and looks around. Raises nothing that the target does: the checks tell it."""
         try:
-            self.client.use_controls(
-                [self.ask.list(size=1), self.ask.job(), self.ask.get(self.ask.unknown_id())]
-            )
+            self.client.use_controls([self.ask.list(size=1), self.ask.job(), self.ask.get(self.ask.unknown_id())])
             self.proofs.prove_all(self.ask)
             look_around(self.world, self.client, self.ask)
             self._look_for_jobs()
         except (NotTestableError, CannotTellError, TargetGoneError, NotAllowedError) as reason:
             self.world.problem = str(reason)
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass between two looks. Raises TargetGoneError when the run is being stopped."""
+        if self.stopping.wait(seconds):
+            raise TargetGoneError("the run was stopped")
 
     def finish_changes(self) -> None:
         """Waits until everything that changes the target has happened."""
@@ -107,18 +111,20 @@ class Run:
 
     def look_back(self) -> None:
         """Looks once more at everything that refused requests must have left alone."""
-        for record in refusals.look_back(self):
+        for record in (*refusals.look_back(self), *afterwards.recount(self)):
             self.journal.record(record)
 
     def close(self) -> None:
         """Writes the passive records and the run's facts into the journal, and lets go of everything."""
+        self.stopping.set()
         self._changes.shutdown(wait=True, cancel_futures=True)
         for record in self.judges.records(self.recorder, self.look_again):
             self.journal.record(record)
         shared = {name: self.ledger.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
         facts = {"requests": self.client.requests, "keys": self.proofs.states, **shared}
         self.journal.entry("facts", facts)
-        self.journal.entry("maybe_running", [_maybe_running(one) for one in self.restores if one.accepted and not one.ended])
+        unfinished = [_maybe_running(one) for one in self.restores if one.accepted and not one.ended]
+        self.journal.entry("maybe_running", unfinished)
         self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
         self.journal.close()
         self.client.close()
@@ -172,7 +178,7 @@ class Run:
             record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
         except (CannotTellError, TargetGoneError) as reason:
             tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
-        except Exception as bug:  # noqa: BLE001 - a bug of ours is `error`, never the target's failure
+        except Exception as bug:  # a bug of ours is `error`, never the target's failure
             tally.add(untold(_bug(bug)))
         record.duration_s = round(time.monotonic() - started, 4)
         attach(record, self.catalogue, tally.defects.values(), self.recorder, self.look_again)
@@ -199,8 +205,10 @@ class Run:
         request = exchange.request
         if exchange.status == 401 and request.good_key:
             exchange.key_died = self.proofs.died(self.ask, request.key)
-        if request.operation == "restore" and request.method == "POST" and (exchange.succeeded or exchange.status is None):
-            self.accepted[request.resources["backup"]] += 1
+        if request.operation == "restore" and request.method == "POST":
+            self.asked[request.resources["backup"]] += 1
+            if exchange.succeeded or exchange.status is None:
+                self.accepted[request.resources["backup"]] += 1
         self.judges.observe(exchange)
 
     def _watch_keys(self) -> None:

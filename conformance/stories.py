@@ -9,19 +9,19 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.expectations import CannotTellError, NotTestableError, listed, success
+from conformance.expectations import CannotTellError, NotTestableError, at, listed
 from conformance.following import Follower, Restore
 from conformance.probing import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from conformance.api import Api
+    from conformance.exchange import Exchange
 
 #: accepted restores that each story needs, the most valuable first; one place more is kept for requests that must be
 #: refused, since even those need room in the budget while they are under way
 COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "again": 1}
 SPARE = 1
+GONE = ("deleting", "deleted")
 MOST_AT_ONCE = 3
 
 
@@ -41,6 +41,25 @@ class Main:
 
     restore: Restore
     digests: Digests
+
+    @property
+    def followed(self) -> Restore:
+        """The restore, which was accepted and followed. Raises CannotTellError where it was refused."""
+        if not self.restore.accepted:
+            raise CannotTellError(f"because JOB-1 failed on {self.restore.answer.request.line}")
+        return self.restore
+
+
+@dataclass
+class Deleted:
+    """An offered backup was deleted, and looked for until it was gone or the time was over."""
+
+    backup: str
+    answer: Exchange
+    get: Exchange
+    listing: Exchange
+    gone_in_get: bool = False
+    gone_in_list: bool = False
 
 
 @dataclass
@@ -93,25 +112,38 @@ def ask_for(api: Api, backup: str, key: str = "full") -> Restore:
     return restore
 
 
-def follow(api: Api, restore: Restore, **how: Callable[[Restore], None]) -> Restore:
+def follow(api: Api, restore: Restore) -> Restore:
     """Follows an accepted restore to its end; one that was not accepted has none."""
     if not restore.accepted:
-        raise CannotTellError(
-            f"because JOB-1 failed on {restore.answer.request.line}: {next(iter(_why(restore)), 'not accepted')}"
-        )
-    return Follower(api).follow(restore, **how)
+        raise CannotTellError(f"because JOB-1 failed on {restore.answer.request.line}: {restore.answer.status}")
+    return Follower(api).follow(restore)
 
 
-def _why(restore: Restore) -> list[str]:
-    return [found.got for found in success(restore.answer)]
+def _another_state(api: Api) -> None:
+    """Brings the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
+    try:
+        restore = api.story("manage", manage)
+        if restore.accepted:
+            return
+    except (NotTestableError, CannotTellError):
+        pass
+    if api.world.target.probe is not None and (other := _other_backup(api)) != api.world.backup_id:
+        restore = ask_for(api, other)
+        if restore.accepted:
+            Follower(api).follow(restore)
+
+
+def _other_backup(api: Api) -> str:
+    """A live backup other than the main one, where there is any."""
+    others = [backup for backup in api.world.stable_ids() if backup != api.world.backup_id]
+    return others[0] if others else api.world.backup_id
 
 
 def manage(api: Api) -> Restore:
     """The manage key restores a backup other than the main one: the instance is in a different, known state then."""
     _afford(api, "manage")
     api.proofs.need("manage")
-    others = [backup for backup in api.world.stable_ids() if backup != api.world.backup_id]
-    restore = ask_for(api, others[0] if others else api.world.backup_id, key="manage")
+    restore = ask_for(api, _other_backup(api), key="manage")
     if restore.accepted:
         Follower(api).follow(restore)
     return restore
@@ -121,10 +153,7 @@ def main(api: Api) -> Main:
     """The full key restores the main backup; reads go on meanwhile, the probe looks before and after."""
     _afford(api, "main")
     digests = Digests(second_before=_digest(api, api.world.target.fixtures.second_instance_id))
-    try:
-        api.story("manage", manage)
-    except (NotTestableError, CannotTellError):
-        api.tell("no restore by the manage key", None, "the instance stays as it is")
+    _another_state(api)
     digests.own_before = _digest(api, api.world.instance_id)
     restore = ask_for(api, api.world.backup_id)
 
@@ -136,7 +165,8 @@ def main(api: Api) -> Main:
         backup = running.backup
         running.reads += api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)])
 
-    follow(api, restore, while_running=read, at_end=look)
+    if restore.accepted:
+        Follower(api).follow(restore, while_running=read, at_end=look)
     return Main(restore, digests)
 
 
@@ -179,6 +209,37 @@ def at_once(api: Api) -> AtOnce:
     for one in told.accepted:
         Follower(api).follow(one, logs_wanted=len(told.accepted))
     return told
+
+
+def deleted(api: Api) -> Deleted:
+    """Deletes the first offered backup, and looks for it until it is gone from get and list."""
+    backup = api.deletable(0)
+    answer = api.delete(backup)
+    api.tell(f"delete({backup})", answer, "accepted" if answer.succeeded else "not accepted")
+    if not answer.succeeded:
+        raise CannotTellError(f"because DEL-1 failed on {answer.request.line}: {answer.status}")
+    deadline = time.monotonic() + api.world.target.restore.timeout_s
+    while True:
+        told = _look_for(api, backup, answer)
+        if (told.gone_in_get and told.gone_in_list) or time.monotonic() > deadline:
+            api.tell("looked for it", told.get, "gone" if told.gone_in_get and told.gone_in_list else "still there")
+            return told
+        api.run.wait(api.world.target.restore.poll_s)
+
+
+def _look_for(api: Api, backup: str, answer: Exchange) -> Deleted:
+    get = api.get(backup)
+    pages = api.walk(100).pages
+    shown_in = [page for page in pages if backup in page.ids]
+    states = [at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
+    return Deleted(
+        backup,
+        answer,
+        get,
+        shown_in[0] if shown_in else pages[0],
+        gone_in_get=get.status == 404 or at(get.data, "/state/current") in GONE,
+        gone_in_list=all(state in GONE for state in states),
+    )
 
 
 def _digest(api: Api, instance: str | None) -> str | None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, catalogue, checks, journal, shapes, waivers
 from conformance.api import CAPABILITY, GRANTS
-from conformance.outcomes import CheckRecord, Outcome, Verdict, verdict, worst
+from conformance.outcomes import CheckRecord, Outcome, verdict, worst
+from conformance.report import FORMAT
+from conformance.report.model import verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from conformance.settings import Settings
     from conformance.target import Target
 
-FORMAT = "backups-conformance/results/1"
 WHEN_NOTHING_JUDGED = "no answer of the run was one that it speaks of"
 
 
@@ -37,7 +38,9 @@ class RunFacts:
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-def build(settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts) -> dict[str, Any]:
+def build(
+    settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts
+) -> dict[str, Any]:
     """results.json of a run, from the journals in `state`."""
     entries = list(journal.read(state))
     records = [value for kind, value in entries if kind == "check"]
@@ -76,8 +79,15 @@ def _row(clause: Clause, records: Sequence[CheckRecord], selected: bool, facts: 
         "should": clause.should,
         "outcome": outcome.value,
         "reason": _reason(clause, own, outcome, selected, facts),
-        "checks": [record.to_json() for record in sorted(own, key=lambda record: record.id)],
+        "checks": [_check(record) for record in sorted(own, key=lambda record: record.id)],
     }
+
+
+def _check(record: CheckRecord) -> dict[str, Any]:
+    """A record as the report has it: its clause is the row that it stands in."""
+    found = record.to_json()
+    del found["clause"]
+    return found
 
 
 def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, selected: bool, facts: RunFacts) -> str:
@@ -99,30 +109,15 @@ def _verdict(rows: Sequence[dict[str, Any]], settings: Settings, facts: RunFacts
     failed, untested = must.count(Outcome.FAILED), must.count(Outcome.NOT_TESTED)
     strict = settings.strict and Outcome.WARNED in outcomes
     found = verdict(must, interrupted=bool(facts.interruption), strict_warnings=strict)
-    tested = len(must) - untested
-    words = {
-        Verdict.CONFORMANT: f"conformant in {tested} of {len(must)} MUST clauses",
-        Verdict.NON_CONFORMANT: f"non-conformant: {failed} of {len(must)} MUST clauses failed",
-        Verdict.INCONCLUSIVE: f"inconclusive: {tested} of {len(must)} MUST clauses tested, "
-        f"{must.count(Outcome.ERROR)} could not be told",
-    }[found]
-    if strict and not failed:
-        words += f", {outcomes.count(Outcome.WARNED)} warnings count as failures (--strict)"
-    if untested:
-        words += f"; {untested} not tested"
-    if waived := must.count(Outcome.WAIVED):
-        words += f"; {waived} waived"
-    return {
-        "verdict": found.value,
-        "verdict_words": words,
-        "summary": {
-            **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
-            "must_total": len(must),
-            "must_tested": tested,
-            "must_failed": failed,
-            "must_not_tested": untested,
-        },
+    summary = {
+        **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
+        "must_total": len(must),
+        "must_tested": len(must) - untested,
+        "must_failed": failed,
+        "must_not_tested": untested,
     }
+    words = verdict_words(found, summary, strict=strict, interrupted=bool(facts.interruption))
+    return {"verdict": found.value, "verdict_words": words, "summary": summary}
 
 
 def _run(settings: Settings, facts: RunFacts, entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -159,7 +154,9 @@ def _keys(entries: Sequence[tuple[str, Any]]) -> dict[str, str]:
     states: dict[str, str] = {}
     for kind, value in entries:
         if kind == "facts":
-            states.update({name: state for name, state in value["keys"].items() if not states.get(name, "").startswith("refused")})
+            states.update(
+                {name: state for name, state in value["keys"].items() if not states.get(name, "").startswith("refused")}
+            )
     return states
 
 
@@ -171,7 +168,13 @@ def _matrix(entries: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
             for key, operation, ownership, status, count in value:
                 cells[(key, operation, ownership)][status] += count
     return [
-        {"key": key, "operation": operation, "resource": ownership, "wanted": _wanted(key, operation, ownership), "statuses": dict(statuses)}
+        {
+            "key": key,
+            "operation": operation,
+            "resource": ownership,
+            "wanted": _wanted(key, operation, ownership),
+            "statuses": dict(statuses),
+        }
         for (key, operation, ownership), statuses in sorted(cells.items())
     ]
 

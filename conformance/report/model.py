@@ -155,7 +155,7 @@ def waivers_words(results: Results) -> str:
     if not waivers:
         return "none"
     states = [waiver["state"] for waiver in waivers]
-    kinds = [f"{states.count(state)} {state}" for state in ("used", "stale", "expired") if state in states]
+    kinds = [f"{states.count(state)} {state}" for state in ("used", "stale", "expired", "untested") if state in states]
     return f"{len(waivers)}: {', '.join(kinds)}"
 
 

@@ -1,0 +1,442 @@
+"""JOB-1 … JOB-11 and RST-1 … RST-9: what may start a restore, and that a restore restores."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from conformance import stories
+from conformance.answers import serves, violations_at
+from conformance.checks import check, passive
+from conformance.expectations import (
+    ANY_4XX,
+    CannotTellError,
+    NotTestableError,
+    at,
+    broken,
+    equal,
+    no_verdict,
+    same,
+    shown,
+    shown_status,
+    status,
+    success,
+    unique,
+    untold,
+)
+from conformance.following import TERMINAL
+from conformance.probing import digest_of
+from conformance.refusals import effects, refused
+from conformance.suite.test_get import crossed
+from conformance.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Request
+    from conformance.expectations import Found
+    from conformance.following import Restore
+
+#: what a restore may move on the backup that it restores
+MAY_MOVE = ("/events/updated", "/state/changed", "/state/error")
+PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
+BUSY = (403, 409, 422, 423, 429)
+FORM = "application/x-www-form-urlencoded"
+
+
+# ---------------------------------------------------------------- the request and its answer
+
+
+@passive("JOB-1", when=serves("restore"))
+def restore_is_answered_with_a_descriptor(x: Exchange) -> Iterator[Found]:
+    yield from shown_status(x)
+    for violation in violations_at(x, "/data"):
+        if isinstance(x.data, dict):
+            yield broken(violation.wanted, violation.got, x, violation.pointer)
+
+
+@check("JOB-1", "restore")
+def test_job_1_a_valid_request_is_accepted(api: Api) -> Iterator[Found]:
+    """A restore by the full key while nothing else runs on the instance."""
+    restore = api.story("main", stories.main).restore
+    yield from success(restore.answer)
+    if at(restore.answer.data, "/job/accepted") is False:
+        yield broken(
+            "an accepted job, since nothing else runs", "accepted: false", restore.answer, "/data/job/accepted"
+        )
+
+
+@passive("JOB-2", when=serves("restore"))
+def descriptor_names_the_action(x: Exchange) -> Iterator[Found]:
+    action = at(x.data, "/action")
+    if isinstance(action, str):
+        yield from equal(action, "restore", x, "/data/action")
+
+
+@passive("JOB-3", when=lambda x: serves("restore")(x) and at(x.data, "/job/accepted") is not False)
+def accepted_job_has_an_id(x: Exchange) -> Iterator[Found]:
+    if at(x.data, "/job/id") == "":
+        yield broken("the id of the job", "an empty string", x, "/data/job/id")
+
+
+@check("JOB-3", "restore")
+def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
+    """All restores that were accepted in this run, those asked for at once among them."""
+    api.story("main", stories.main)
+    for name, tell in (("again", stories.again), ("at once", stories.at_once)):
+        api.story_if_affordable(name, tell)
+    ids = [restore.job_id for restore in api.run.restores if restore.accepted and restore.job_id]
+    yield from unique(ids, api.run.restores[-1].answer, "job")
+
+
+# ---------------------------------------------------------------- requests that must be refused
+
+
+def valid_body(api: Api, **other: Any) -> dict[str, Any]:
+    return {"action": "restore", "contents": {"instance_id": api.world.instance_id}, **other}
+
+
+def refuse_bodies(api: Api, bodies: list[Any]) -> Iterator[Found]:
+    """JSON bodies that must be refused, for a backup that exists."""
+    backup = api.world.bystander(api.check.clause)
+    for answer in refused(api, [api.ask.restore(backup, body=body, refusable=True) for body in bodies]):
+        yield from status(answer, ANY_4XX)
+
+
+@check("JOB-4", "restore")
+def test_job_4_bodies_that_are_no_json_object_are_refused(api: Api) -> Iterator[Found]:
+    """Nothing, cut short, two documents, other JSON values, other languages."""
+    good = json.dumps(valid_body(api)).encode()
+    raw = [b"", b" ", b"{", good[:-1], good + b"}", good + good, good + b" x", good[1:], good.replace(b'"', b"'")]
+    raw += [b"null", b"true", b"7", b'"restore"', b"[]", b"[" + good + b"]", json.dumps(good.decode()).encode()]
+    raw += [b"restore", b"<action>restore</action>", b"NaN", good.replace(b'"restore"', b"restore"), b"\xff\xfe" + good]
+    raw += [good.replace(b'"action"', b"action"), good[:-1] + b",}", b"//\n" + good, b"[" * 5000, b"\x00" + good]
+    backup = api.world.bystander("JOB-4")
+    for answer in refused(api, [api.ask.restore(backup, raw=body, refusable=True) for body in raw]):
+        yield from status(answer, ANY_4XX)
+
+
+@check("JOB-5", "restore")
+def test_job_5_missing_null_and_mistyped_members_are_refused(api: Api) -> Iterator[Found]:
+    """Each of the three members missing, null, and of every other type, the right value wrapped among them."""
+    instance = api.world.instance_id
+    contents = {"instance_id": instance}
+    bodies: list[Any] = [{}, {"action": "restore"}, {"contents": contents}, valid_body(api, contents={})]
+    bodies += [valid_body(api, action=value) for value in (None, 1, True, False, [], ["restore"], {}, {"restore": 1})]
+    wrapped = ([contents], json.dumps(contents), instance, [instance], {"contents": contents}, {"instance": instance})
+    bodies += [valid_body(api, contents=value) for value in (None, 1, True, [], "", *wrapped)]
+    ids: tuple[Any, ...] = (
+        None,
+        0,
+        7,
+        -1,
+        1.5,
+        True,
+        False,
+        [],
+        {},
+        [instance],
+        {"id": instance},
+        {"instance_id": instance},
+    )
+    bodies += [valid_body(api, contents={"instance_id": value}) for value in ids]
+    bodies += [{"action": "restore", "instance_id": instance}, {"task": valid_body(api)}, {"data": valid_body(api)}]
+    yield from refuse_bodies(api, bodies)
+
+
+@check("JOB-6", "restore")
+def test_job_6_other_actions_are_refused(api: Api) -> Iterator[Found]:
+    """Other words, and this one written otherwise."""
+    actions = ("", "destroy", "backup", "delete", "Restore", "RESTORE", " restore", "restore ", "restores", "restor")
+    odd = (
+        "restore\x00",
+        "restore\n",
+        "re\u200bstore",
+        "rest\u043ere",
+        "restore,backup",
+        "null",
+        "true",
+        "*",
+        "x" * 500,
+    )
+    yield from refuse_bodies(api, [valid_body(api, action=action) for action in (*actions, *odd)])
+
+
+@check("JOB-7", "restore")
+def test_job_7_other_content_types_are_refused(api: Api) -> Iterator[Found]:
+    """A good JSON body under another type's name, and bodies of other types."""
+    good = json.dumps(valid_body(api)).encode()
+    form = f"action=restore&contents[instance_id]={api.world.instance_id}".encode()
+    sent = [(kind, good) for kind in ("text/plain", "application/xml", "application/octet-stream", FORM, "text/html")]
+    sent += [(FORM, form), ("application/xml", b"<action>restore</action>")]
+    backup = api.world.bystander("JOB-7")
+    asked = [api.ask.restore(backup, raw=body, content_type=kind, refusable=True) for kind, body in sent]
+    for answer in refused(api, asked):
+        yield from status(answer, ANY_4XX, advise=(415,))
+
+
+@check("JOB-8", "restore")
+def test_job_8_other_instances_are_refused(api: Api) -> Iterator[Found]:
+    """Unknown ones, none, the right one written otherwise, and one of another container."""
+    own = api.world.instance_id
+    wrong = [
+        api.ask.unknown_id(),
+        "",
+        " ",
+        f" {own}",
+        f"{own} ",
+        f"{own}\x00",
+        own[:-1],
+        f"{own}0",
+        f"{own},{own}",
+        "*",
+    ]
+    wrong += [api.world.container_id, api.world.backup_id, f"{own}\n", "null", f"../{own}"]
+    if foreign := api.world.target.fixtures.foreign_instance_id:
+        wrong.append(foreign)
+    backup = api.world.bystander("JOB-8")
+    requests = [api.ask.restore(backup, instance, refusable=True) for instance in wrong if instance != own]
+    for answer in refused(api, requests):
+        yield from status(answer, ANY_4XX)
+
+
+@check("JOB-9", "restore")
+def test_job_9_other_backups_are_not_found(api: Api) -> Iterator[Found]:
+    """An unknown backup; ours through the sibling's path, the sibling's through ours."""
+    unknown = api.ask.restore(api.ask.unknown_id(), refusable=True, ownership="missing")
+    yield from status(api.send(unknown), 404)
+    try:
+        paths = [*crossed(api, "restore")]
+    except NotTestableError:
+        return
+    for answer in refused(api, paths):
+        yield from status(answer, 403, 404, advise=(404,))
+
+
+@check("JOB-10", "restore")
+def test_job_10_rejected_requests_do_nothing(api: Api) -> Iterator[Found]:
+    """One rejection of each kind on a backup of their own: looked at right after it, and at the end of the run."""
+    backup, own = api.world.bystander("JOB-10"), api.world.instance_id
+    for request in _rejections(api, backup, own):
+        for answer in refused(api, [request]):
+            if why := no_verdict(answer):
+                yield untold(why, answer)
+    yield from effects(api)
+
+
+def _rejections(api: Api, backup: str, own: str) -> Iterator[Request]:
+    good = valid_body(api)
+    yield api.ask.restore(backup, raw=json.dumps(good).encode()[:-1], refusable=True)
+    yield api.ask.restore(backup, body=[good], refusable=True)
+    yield api.ask.restore(backup, body={**good, "action": "backup"}, refusable=True)
+    yield api.ask.restore(backup, body={**good, "contents": {"instance_id": [own]}}, refusable=True)
+    yield api.ask.restore(backup, body={"contents": good["contents"]}, refusable=True)
+    yield api.ask.restore(backup, api.ask.unknown_id(), refusable=True)
+    yield api.ask.restore(backup, raw=json.dumps(good).encode(), content_type="text/plain", refusable=True)
+
+
+@check("JOB-11", "restore")
+def test_job_11_backups_that_are_not_live_are_refused(api: Api) -> Iterator[Found]:
+    """A restore of a backup that is being saved, being deleted, or deleted."""
+    backup = api.world.fixture("not_live_backup_id")
+    state = at(shown(api.get(backup)), "/state/current")
+    if state == "live":
+        raise NotTestableError("set fixtures.not_live_backup_id to a backup that is not live (it is live now)")
+    for answer in refused(api, [api.ask.restore(backup)]):
+        yield from status(answer, ANY_4XX)
+
+
+# ---------------------------------------------------------------- the restore itself
+
+
+def told_restores(api: Api) -> list[Restore]:
+    """The restores that ought to succeed, each followed to its end."""
+    found = [api.story("main", stories.main).followed]
+    found += [one for one in (api.story_if_affordable("manage", stories.manage),) if one and one.accepted]
+    again = api.story_if_affordable("again", stories.again)
+    return found + ([again] if again else [])
+
+
+def last_look(restore: Restore) -> Exchange:
+    """The exchange that shows best where a restore stood at the end."""
+    return restore.jobs[-1] if restore.jobs else (restore.logs_exchange or restore.answer)
+
+
+@check("RST-1", "restore")
+def test_rst_1_restores_come_to_an_end(api: Api) -> Iterator[Found]:
+    """Every accepted restore, the failing one included, within `restore.timeout_s`."""
+    failing = api.story_if_affordable("failing", stories.failing)
+    for restore in [*told_restores(api), *([failing] if failing else [])]:
+        if restore.ended:
+            continue
+        if not restore.readable:
+            raise CannotTellError("because RST-2 failed: without jobs the end of a restore shows by its log alone")
+        wanted = f"a terminal state within {api.world.target.restore.timeout_s:g} s"
+        yield broken(wanted, restore.last_seen, last_look(restore), "/data/state/current")
+
+
+@check("RST-2", "restore")
+def test_rst_2_a_restore_leaves_one_log(api: Api) -> Iterator[Found]:
+    """One new log, of type restore, for this backup and instance, without error."""
+    for restore in told_restores(api):
+        on = restore.logs_exchange or restore.answer
+        if restore.readable and restore.terminal is None:
+            raise CannotTellError("because RST-1 failed: the restore did not come to an end")
+        if restore.terminal not in (None, "completed"):
+            message = at(last_look(restore).data, "/state/error/message")
+            yield broken("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
+        if len(restore.logs) != 1:
+            within = f"one new log within {api.world.target.restore.timeout_s:g} s"
+            yield broken(within, f"{len(restore.logs)} ({restore.last_seen})", on, "/data")
+        for log in restore.logs:
+            yield from speaks_of(log, restore, on)
+            if log.get("error") is not None:
+                yield broken("no error", f"{at(log, '/error/message')}", on, "/data")
+
+
+def speaks_of(log: dict[str, Any], restore: Restore, on: Exchange) -> Iterator[Found]:
+    """The log is a restore's, of this backup to this instance."""
+    for name, wanted in {"type": "restore", "backup_id": restore.backup, "instance_id": restore.instance}.items():
+        yield from equal(log.get(name), wanted, on, f"/data/{_index(log, on)}/{name}")
+
+
+def _index(log: dict[str, Any], on: Exchange) -> int:
+    return next((index for index, one in enumerate(on.items) if one.get("id") == log.get("id")), 0)
+
+
+@check("RST-3", "restore")
+def test_rst_3_a_restore_leaves_the_backup_as_it_was(api: Api) -> Iterator[Found]:
+    """The backup before the request and after the end, but for what may move."""
+    for restore in told_restores(api):
+        yield from unchanged(restore)
+
+
+def unchanged(restore: Restore) -> Iterator[Found]:
+    """Get shows the same before and after."""
+    if restore.before is not None and restore.after is not None:
+        yield from same("backup", shown(restore.before), shown(restore.after), restore.after, ignore=MAY_MOVE)
+
+
+@check("RST-4", "restore")
+def test_rst_4_a_failed_restore_says_so(api: Api) -> Iterator[Found]:
+    """An error message in the log, job state error with one, the backup as it was."""
+    restore = api.story("failing", stories.failing)
+    on = last_look(restore)
+    if restore.readable:
+        if restore.terminal is None:
+            raise CannotTellError("because RST-1 failed: the failing restore did not come to an end")
+        yield from equal(restore.terminal, "error", on, "/data/state/current")
+        if restore.terminal == "error" and not at(on.data, "/state/error/message"):
+            yield broken("an error message", "none", on, "/data/state/error")
+    messages = [at(log, "/error/message") for log in restore.logs]
+    if not any(isinstance(message, str) and message.strip() for message in messages):
+        yield broken(
+            "a log with an error message", f"{len(messages)} logs without", restore.logs_exchange or on, "/data"
+        )
+    for log in restore.logs:
+        yield from speaks_of(log, restore, restore.logs_exchange or on)
+    yield from unchanged(restore)
+
+
+@check("RST-5", "restore")
+def test_rst_5_jobs_only_move_forward(api: Api) -> Iterator[Found]:
+    """The states and times of every job that was followed, sampled while it ran and looked at again."""
+    api.real_job()
+    for name, tell in (("again", stories.again), ("failing", stories.failing), ("at once", stories.at_once)):
+        api.story_if_affordable(name, tell)
+    for restore in api.run.restores:
+        if restore.accepted and restore.readable:
+            seen = [*restore.jobs, api.job(restore.job_id)]
+            yield from moves_forward([job for job in seen if job.succeeded])
+
+
+def moves_forward(jobs: list[Exchange]) -> Iterator[Found]:
+    """No state after a later one, no other state after a terminal one, times in their order."""
+    for earlier, later in pairwise(jobs):
+        before, after = at(earlier.data, "/state/current"), at(later.data, "/state/current")
+        back = PROGRESS.get(after, 0) < PROGRESS.get(before, 0)
+        if back or (before in TERMINAL and after != before):
+            yield broken(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
+    for job in jobs:
+        yield from times_in_order(job)
+
+
+def times_in_order(job: Exchange) -> Iterator[Found]:
+    names = ("queued", "started", "completed")
+    texts = {name: at(job.data, f"/events/{name}") for name in names}
+    times = {name: parse_time(text) for name, text in texts.items() if isinstance(text, str)}
+    known = [(name, when) for name, when in times.items() if when is not None and not when.unset]
+    for (first, earlier), (second, later) in pairwise(known):
+        if later < earlier:
+            yield broken(f"{second} not before {first}", f"{texts[second]}", job, f"/data/events/{second}")
+
+
+@check("RST-6", "restore")
+def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
+    """Each accepted one has its own job and its own log; the others are refused and leave nothing."""
+    told = api.story("at once", stories.at_once)
+    for restore in told.restores:
+        if not restore.accepted and not restore.answer.succeeded:
+            yield from status(restore.answer, *BUSY)
+    if not told.accepted:
+        yield broken("at least one accepted", "none", told.restores[0].answer)
+        return
+    last = told.accepted[-1]
+    yield from unique([one.job_id for one in told.accepted if one.job_id], last.answer, "job")
+    logs = max((one.logs for one in told.accepted), key=len)
+    if len(logs) != len(told.accepted):
+        wanted = f"{len(told.accepted)} new logs, one for each accepted restore"
+        yield broken(wanted, f"{len(logs)} ({last.last_seen})", last.logs_exchange or last.answer, "/data")
+    for one in told.accepted:
+        if one.readable and one.terminal != "completed":
+            yield broken("every accepted restore to complete", one.last_seen, last_look(one), "/data/state/current")
+
+
+@check("RST-7", "restore")
+def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
+    """List, get and logs, asked again and again while the main restore runs."""
+    restore = api.story("main", stories.main).followed
+    for answer in restore.reads:
+        yield from success(answer)
+        if answer.succeeded and answer.operation == "get":
+            yield from equal(at(answer.data, "/id"), restore.backup, answer, "/data/id")
+            yield from same("backup", shown_or_empty(restore.before), answer.data, answer, ignore=MAY_MOVE)
+        whole_list = answer.operation == "list" and len(answer.ids) >= len(api.world.backups)
+        if answer.succeeded and whole_list and restore.backup not in answer.ids:
+            yield broken("the backup in the list", "not listed", answer, "/data")
+
+
+def shown_or_empty(x: Exchange | None) -> dict[str, Any]:
+    return shown(x) if x is not None else {}
+
+
+@check("RST-8", "restore")
+def test_rst_8_the_instance_holds_the_backups_data(api: Api) -> Iterator[Found]:
+    """The probe's digest when the restore was first seen completed; before it the instance held something else."""
+    probe = api.world.target.probe
+    if probe is None or probe.expected is None:
+        raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
+    told = api.story("main", stories.main)
+    if told.digests.own_after is None:
+        raise CannotTellError("because RST-1 failed: the restore did not come to an end")
+    if told.digests.own_before == probe.expected:
+        raise CannotTellError("the instance held this data before, so a restore that does nothing would look the same")
+    if told.digests.own_after != probe.expected:
+        yield broken(f"the data {probe.expected}", told.digests.own_after, last_look(told.restore))
+
+
+@check("RST-9", "restore")
+def test_rst_9_other_instances_are_untouched(api: Api) -> Iterator[Found]:
+    """The probe's digest of the second instance before the first restore, after the main one, and after all."""
+    if api.world.target.probe is None:
+        raise NotTestableError("set probe.command")
+    second = api.world.fixture("second_instance_id")
+    told = api.story("main", stories.main)
+    for name, tell in (("again", stories.again), ("failing", stories.failing), ("at once", stories.at_once)):
+        api.story_if_affordable(name, tell)
+    for digest in (told.digests.second_after, digest_of(api.world.target, second)):
+        if digest is not None and digest != told.digests.second_before:
+            yield broken(f"the data {told.digests.second_before} as before", digest, last_look(told.restore))
+            return
