@@ -365,6 +365,11 @@ def test_a_server_in_its_own_process(tmp_path: Path) -> None:
     assert not root.exists()
 
 
+def test_a_server_that_does_not_start_says_why() -> None:
+    with pytest.raises(launch.LaunchError, match="did you mean no_cors"), launch.spawn(["no_corz"]):
+        pass
+
+
 def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "conformance.reference", *arguments]
     return subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
-from conformance.reference import launch, registry
+from conformance.reference import launch, registry, stock
+from conformance.reference.app import application
 from conformance.reference.faults import all_faults
 from conformance.reference.registry import DuplicateNameError, UnknownNameError, fault, variant
 from conformance.reference.variants import all_variants
 
 if TYPE_CHECKING:
     from conformance.reference.behaviour import Behaviours
+    from conformance.reference.world import World
 
 CLAUSE = re.compile(r"(HTTP|ERR|AUTH|CAP|LIST|INC|GET|BKP|LOG|JOB|RST|JBS|DEL)-\d+")
 
 
+@pytest.fixture(scope="module")
+def fresh_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return stock.build(tmp_path_factory.mktemp("world"), restore_seconds=0)
+
+
+async def ask(server: Behaviours) -> list[int]:
+    """The statuses of a read and of a restore; no socket is needed for them."""
+    named = server.world.stock
+    headers = {"Authorization": f"Bearer {server.world.token('full')}", "X-Hub-Id": named.hub_id}
+    backup = f"/v1/containers/{named.container_id}/backups/{named.backup_id}"
+    body = {"action": "restore", "contents": {"instance_id": named.instance_id}}
+    transport = httpx.ASGITransport(application(server))
+    async with httpx.AsyncClient(transport=transport, base_url="http://reference", headers=headers) as http:
+        read = await http.get(f"{backup}?include=integrations")
+        restored = await http.post(f"{backup}/tasks", json=body)
+    return [read.status_code, restored.status_code]
+
+
 @pytest.mark.parametrize("name", [*all_faults(), *all_variants()])
-def test_the_server_starts_with_every_change(name: str) -> None:
-    with launch.serve_in_thread([name], restore_seconds=0) as running, httpx.Client(base_url=running.base_url) as http:
-        stock, world = running.world.stock, running.world
-        headers = {"Authorization": f"Bearer {world.token('full')}", "X-Hub-Id": stock.hub_id}
-        backup = f"/v1/containers/{stock.container_id}/backups/{stock.backup_id}"
-        body = {"action": "restore", "contents": {"instance_id": stock.instance_id}}
-        assert http.get(f"{backup}?include=integrations", headers=headers).status_code < 500
-        assert http.post(f"{backup}/tasks", headers=headers, json=body).status_code < 300
+def test_the_server_works_with_every_change(name: str, fresh_world: World) -> None:
+    read, restored = asyncio.run(ask(launch.prepare(deepcopy(fresh_world), [name])))
+    assert read in {200, 201}
+    assert restored in {200, 202}
 
 
 def test_faults_name_clauses_and_speak_a_sentence() -> None:
@@ -73,8 +91,8 @@ def test_an_unknown_name_gets_a_hint() -> None:
 
 def test_changes_are_combined_in_their_order() -> None:
     with launch.serve_in_thread(["list_for_everyone"], ["oauth_401"]) as running:
-        stock, world = running.world.stock, running.world
-        path = f"{running.base_url}/v1/containers/{stock.container_id}/backups"
-        headers = {"Authorization": f"Bearer {world.token('unrelated')}", "X-Hub-Id": stock.hub_id}
+        named, world = running.world.stock, running.world
+        path = f"{running.base_url}/v1/containers/{named.container_id}/backups"
+        headers = {"Authorization": f"Bearer {world.token('unrelated')}", "X-Hub-Id": named.hub_id}
         assert httpx.get(path, headers=headers).status_code == 200
         assert httpx.get(path).json()["error"] == "invalid_token"

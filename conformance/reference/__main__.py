@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from conformance.reference import launch, target
+from conformance.reference import launch, stock, target
 from conformance.reference.registry import UnknownNameError
 
 
@@ -48,7 +48,7 @@ def parser() -> Parser:
 def serve(options: argparse.Namespace) -> None:
     """Serve until a signal, or the end of stdin, says so."""
     with launch.data_folder(options.data) as root:
-        server = launch.prepare(root, options.restore_seconds, (*options.variant, *options.fault))
+        server = launch.prepare(stock.build(root, options.restore_seconds), (*options.variant, *options.fault))
         listener = launch.listen(options.port)
         url = launch.url_of(listener)
         file = (options.write_target or root / "target.toml").absolute()

@@ -12,8 +12,10 @@ import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -62,10 +64,10 @@ class Spawned:
         return self.target_file.read_text("utf-8")
 
 
-def prepare(root: Path, restore_seconds: float, changes: Iterable[Change | str]) -> Behaviours:
-    """The behaviours of a server over fresh data in `root`, with faults and variants applied in their order."""
+def prepare(world: World, changes: Iterable[Change | str]) -> Behaviours:
+    """The behaviours of a server over that data, with faults and variants applied in their order."""
     found = [find(change) if isinstance(change, str) else change for change in changes]
-    server = Behaviours(stock.build(root, restore_seconds))
+    server = Behaviours(world)
     for change in found:
         change.apply(server)
     return server
@@ -118,7 +120,7 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a coroutine in a loop of its own; uvloop's where that is installed."""
-    factory = uvicorn.Config("", loop="auto").get_loop_factory()
+    factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
 
@@ -152,7 +154,7 @@ def serve_in_thread(
 ) -> Iterator[Running]:
     """A server on a free port in a thread of this process. Any number of them may run side by side."""
     with data_folder(None) as root:
-        server = prepare(root, restore_seconds, (*variants, *faults))
+        server = prepare(stock.build(root, restore_seconds), (*variants, *faults))
         listener = listen(0)
         ready, stop = threading.Event(), asyncio.Event()
         loops: list[asyncio.AbstractEventLoop] = []
@@ -200,14 +202,16 @@ def spawn(
 ) -> Iterator[Spawned]:
     """A server in a process of its own, which ends with the context and with us, however we end."""
     line = command(faults, variants, port=port, restore_seconds=restore_seconds, write_target=write_target)
-    process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
-    try:
-        yield _announced(process)
-    finally:
-        _end(process)
+    pipe = subprocess.PIPE
+    with tempfile.TemporaryFile("w+") as complaints:  # a file, for nobody reads along and a pipe would fill up
+        process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=complaints, text=True)  # noqa: S603
+        try:
+            yield _announced(process, complaints)
+        finally:
+            _end(process)
 
 
-def _announced(process: subprocess.Popen[str]) -> Spawned:
+def _announced(process: subprocess.Popen[str], complaints: IO[str]) -> Spawned:
     """Wait for the ready line; a server that ends or hangs instead is an error."""
     timer = threading.Timer(PATIENCE, process.kill)
     timer.start()
@@ -216,7 +220,9 @@ def _announced(process: subprocess.Popen[str]) -> Spawned:
     finally:
         timer.cancel()
     if not line:
-        problem = process.stderr.read().strip() if process.stderr else ""
+        process.wait(PATIENCE)
+        complaints.seek(0)
+        problem = complaints.read().strip()
         raise LaunchError(problem.splitlines()[-1] if problem else "the server did not start")
     ready = json.loads(line)
     return Spawned(ready["base_url"], Path(ready["target_file"]), process)
@@ -224,7 +230,7 @@ def _announced(process: subprocess.Popen[str]) -> Spawned:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Close its stdin, which ends it in good order; kill it if that does not help."""
-    for stream in (process.stdin, process.stdout, process.stderr):
+    for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
     try:

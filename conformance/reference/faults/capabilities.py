@@ -156,7 +156,7 @@ def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
     instead_of_refusing(server, "capability", change)
 
 
-@fault(breaks=("CAP-8",))
+@fault(breaks=("CAP-8",), also=("CAP-4",))
 def denied_restore_happens(server: Behaviours) -> None:
     """A restore is denied, and happens."""
     _after_denial(server, carry_out)

@@ -52,7 +52,7 @@ def oauth_form_for_403(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("ERR-1",), also=("HTTP-1",))
+@fault(breaks=("ERR-1",), also=("HTTP-1", "HTTP-5"))
 def bare_method_refusal(server: Behaviours) -> None:
     """A 405 has no body."""
 

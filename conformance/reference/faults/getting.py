@@ -103,13 +103,13 @@ def get_shifts_offsets(server: Behaviours) -> None:
     _got(server, lambda one: one["events"].update(created=re.sub(r"\+\d\d:\d\d$", "Z", one["events"]["created"])))
 
 
-@fault(breaks=("GET-4",))
+@fault(breaks=("GET-4",), also=("DEL-3",))
 def unknown_backup_is_gone(server: Behaviours) -> None:
     """Get of a backup that does not exist is a 403."""
     recode(server, "404.container.backup", "403.not-ready", GET)
 
 
-@fault(breaks=("GET-4",), also=("HTTP-2", "GET-1", "GET-5"))
+@fault(breaks=("GET-4",), also=("HTTP-2", "GET-1", "GET-5", "DEL-3"))
 def unknown_backup_is_null(server: Behaviours) -> None:
     """Get of a backup that does not exist is a 200 with null."""
     get = server.actions["get"]

@@ -200,7 +200,23 @@ def logs_count_their_readers(server: Behaviours) -> None:
     server.write_log = counting
 
 
-@fault(breaks=("HTTP-4",), also=("GET-3", "RST-3", "RST-7", "JOB-10", "CAP-8", "DEL-2", "DEL-4", "AUTH-5", "AUTH-6"))
+@fault(
+    breaks=("HTTP-4",),
+    also=(
+        "GET-3",
+        "RST-3",
+        "RST-7",
+        "JOB-10",
+        "CAP-8",
+        "DEL-2",
+        "DEL-4",
+        "AUTH-5",
+        "AUTH-6",
+        "AUTH-9",
+        "RST-4",
+        "RST-6",
+    ),
+)
 def reading_moves_the_size(server: Behaviours) -> None:
     """Each get makes the backup one byte larger."""
     get = server.actions["get"]

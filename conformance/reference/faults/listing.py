@@ -238,7 +238,7 @@ def _refuse_empty(server: Behaviours, code: str) -> None:
     server.visible = refuse
 
 
-@fault(breaks=("LIST-9",))
+@fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_empty(server: Behaviours) -> None:
     """A container that does not exist has an empty list."""
     listed, check = server.actions["list"], server.checks["container"]
