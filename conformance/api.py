@@ -15,11 +15,11 @@ from urllib.parse import quote
 from conformance import credentials, stories
 from conformance.client import NotAllowedError
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
-from conformance.expectations import CannotTellError, NotTestableError, listed, no_verdict
+from conformance.expectations import CannotTellError, NotTestableError, at, listed, no_verdict
 
 if TYPE_CHECKING:
-    import random
     import builtins
+    import random
     from collections.abc import Callable, Iterable
 
     from conformance.checks import Check
@@ -297,9 +297,12 @@ class Api:
         offered = self.world.target.fixtures.deletable_backup_ids
         if not offered:
             raise NotTestableError("set fixtures.deletable_backup_ids")
-        backup = offered[index]
-        if self.get(backup).status == 404:
+        backup = offered[index % len(offered)]
+        look = self.get(backup)
+        if look.status == 404:
             raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
+        if (state := at(look.data, "/state/current")) != "live":
+            raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
         return backup
 
     def restored_by_manage(self) -> Restore:
