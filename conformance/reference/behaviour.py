@@ -14,7 +14,8 @@ Every seam of a request takes the `Call` first: it knows the operation, the call
 Every seam of a job takes the behaviours and the `Job`. Writers return fresh documents, which may be changed in place.
 `steps` names the checks of each operation in their order: remove or reorder names, or replace a check in `checks`.
 `document` sees every document before it is encoded, `finish` every answer, `wrap_app` the whole ASGI application.
-`editing` has the usual ways of changing things. Data can be changed too: `server.world` is built before the faults are applied. The server never asks for a fault.
+`editing` has the usual ways of changing things. Data can be changed too: `server.world` is built before the faults are
+applied. The server never asks for a fault.
 """
 
 from __future__ import annotations
