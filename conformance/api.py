@@ -44,6 +44,8 @@ GRANTS: dict[str, frozenset[str]] = {
     "manage": frozenset({"containers-backups-manage"}),
     "unrelated": frozenset(),
 }
+#: "unrelated" may hold any capability that is not of backups, the jobs' among them: its jobs are not judged
+UNKNOWN_GRANTS = frozenset({("unrelated", "job")})
 T = TypeVar("T")
 
 MOST_PAGES = 1000
@@ -173,7 +175,7 @@ class Ask:
         else:
             query = "&".join(f"{quote(name, safe='')}={quote(value, safe=',')}" for name, value in given.items())
         own_hub = hub_id == self.world.target.hub_id
-        lacking = key in GRANTS and own_hub and CAPABILITY[operation] not in GRANTS[key]
+        lacking = own_hub and lacks(key, operation)
         return Request(
             operation=operation,
             method=how.pop("method", method),
@@ -348,6 +350,12 @@ class Walk:
     def last(self) -> Exchange:
         """The page that showed the end, or the last one asked for."""
         return self.pages[-1]
+
+
+def lacks(key: str, operation: Operation) -> bool:
+    """Is this a key of the target file that surely may not do this?"""
+    known = key in GRANTS and (key, operation) not in UNKNOWN_GRANTS
+    return known and CAPABILITY[operation] not in GRANTS[key]
 
 
 def as_malformed(request: Request) -> Request:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 import string
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def authorization(target: Target, name: str, seed: int = 0) -> str | None:
         "unknown": lambda: f"Bearer {_unknown(full, seed)}",
         "cut": lambda: f"Bearer {full[:-1]}",
         "extended": lambda: f"Bearer {full}x",
-        "swapped case": lambda: f"Bearer {full.swapcase()}",
+        "swapped case": lambda: f"Bearer {_swapped(full)}",
         "bare": lambda: full,
         "basic user": lambda: _basic(full, ""),
         "basic password": lambda: _basic("backups", full),
@@ -73,7 +74,12 @@ def _finder(sent: str) -> Redactor:
 
 def bent_forms(full: str) -> dict[str, str]:
     """The forms of the full key that checks send: they give it away almost whole, so they are masked as well."""
-    return {"full, cut": full[:-1], "full, extended": f"{full}x", "full, case swapped": full.swapcase()}
+    return {"full, cut": full[:-1], "full, extended": f"{full}x", "full, case swapped": _swapped(full)}
+
+
+def _swapped(full: str) -> str:
+    """The key in the other case; turned round where case may not matter in it (digits, hex, a UUID)."""
+    return full[::-1] if re.fullmatch(r"[0-9a-fA-F-]*", full) else full.swapcase()
 
 
 def _reveal(target: Target, name: str) -> str:

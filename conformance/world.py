@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from conformance.expectations import CannotTellError, NotTestableError, listed
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterator, Sequence
 
     from conformance.client import Client
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from conformance.target import Target
 
 MOST_PAGES = 400
+#: the first so many free backups may be restored in this run: the main one (where none is named) and one beside it
+RESTORED = 2
+#: what bystanders are needed for; where there are enough backups each purpose has its own
+PURPOSES = (
+    "CAP-8", "JOB-10", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-4", "CAP-10", "AUTH-1", "AUTH-2", "AUTH-3", "AUTH-4",
+    "JOB-4", "JOB-5", "JOB-6", "JOB-7", "JOB-8", "crossed", "GET-6", "ERR-6", "CAP-7", "CAP-9", "CAP-1", "CAP-2", "CAP-3",
+)  # fmt: skip
 
 
 class World:
@@ -70,15 +77,25 @@ class World:
         named = (fixtures.backup_id, fixtures.failing_backup_id, fixtures.not_live_backup_id)
         return {*fixtures.deletable_backup_ids, *(name for name in named if name)}
 
+    def restored_ids(self) -> set[str]:
+        """Backups that the restores of this run move a little: the main one, the failing one, and one beside them."""
+        if not self.target.restore.allow:
+            return set()
+        named = {self.target.fixtures.backup_id, self.target.fixtures.failing_backup_id}
+        return {name for name in named if name} | set(self._free()[:RESTORED])
+
     def stable_ids(self) -> list[str]:
         """Live backups that no restore or delete of this run touches; else the one that most checks read."""
-        free = [backup["id"] for backup in self.live() if backup["id"] not in self.reserved_ids()]
-        return free or [self.backup_id]
+        return self._free() or [self.backup_id]
+
+    def _free(self) -> list[str]:
+        return [backup["id"] for backup in self.live() if backup["id"] not in self.reserved_ids()]
 
     def bystander(self, purpose: str) -> str:
         """A live backup of its own for each purpose, so that an effect on it points to one culprit."""
         free = self.stable_ids()
-        return free[random.Random(purpose).randrange(len(free))]  # noqa: S311 - spreads, guards nothing
+        free = free[RESTORED:] or free
+        return free[PURPOSES.index(purpose) % len(free)]
 
     def sample(self, rng: random.Random, most: int) -> list[str]:
         """Ids of the container's backups: those of the target file first, then some at random."""

@@ -36,7 +36,10 @@ def has_envelope(x: Exchange) -> bool:
 
 
 def about_title(violation: Violation) -> bool:
-    return violation.pointer == "/error/title" or (violation.pointer, violation.wanted) == ("/error", "the member title")
+    return violation.pointer == "/error/title" or (violation.pointer, violation.wanted) == (
+        "/error",
+        "the member title",
+    )
 
 
 @passive("ERR-1", when=is_error)
@@ -111,5 +114,3 @@ def names_member(x: Exchange, places: tuple[str, ...]) -> Iterator[Found]:
 def no_answer_echoes_the_key(x: Exchange) -> Iterator[Found]:
     if x.response and (where := echoes(x.request.authorization, x.response)):
         yield broken("no trace of the key in the answer", f"the key in {where}", x)
-
-

@@ -33,8 +33,8 @@ ODD_HEADERS = (
     ("Accept-Language", "x" * 500),
     ("Content-Type", "application/xml"),
     ("X-Forwarded-For", "' OR 1=1 --"),
-    ("If-None-Match", "*"),
-    ("Range", "bytes=0-0"),
+    ("Prefer", "return=minimal"),
+    ("Cookie", "session=nonsense"),
 )
 
 
@@ -85,7 +85,7 @@ def no_input_draws_a_500(x: Exchange) -> Iterator[Found]:
 def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operation) -> Iterator[Found]:
     """Queries and headers that nobody expects are answered, if only by a refusal."""
     odd = [api.ask.on(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
-    odd += [api.ask.on(operation, headers=(header,)) for header in ODD_HEADERS]
+    odd += [api.ask.on(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
     for answer in api.send_all(odd):
         yield from answered(answer)
 

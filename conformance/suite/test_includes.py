@@ -53,7 +53,9 @@ def references_resolve(x: Exchange) -> Iterator[Found]:
     known = {one.get(name) for one in integrations(x).values() for name in ("id", "identifier")}
     for pointer, backup in backups(x):
         if (reference := reference_of(backup)) and reference not in known:
-            yield broken(f"{reference} among the included", f"{len(known) // 2} others", x, f"{pointer}/target/integration_id")
+            yield broken(
+                f"{reference} among the included", f"{len(known) // 2} others", x, f"{pointer}/target/integration_id"
+            )
 
 
 def reference_of(backup: dict[str, Any]) -> str | None:

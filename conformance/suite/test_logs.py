@@ -62,5 +62,3 @@ def test_log_5_another_containers_path_shows_no_logs(api: Api) -> Iterator[Found
     """Our backup's logs through the sibling's path, and the sibling's through ours."""
     for answer in api.send_all(crossed(api, "logs")):
         yield from status(answer, 403, 404, advise=(404,))
-
-

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from conformance.following import Restore
 
 #: what a restore may move on the backup that it restores
-MAY_MOVE = ("/events/updated", "/state/changed", "/state/error")
+MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
 PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
 BUSY = (403, 409, 422, 423, 429)
 FORM = "application/x-www-form-urlencoded"
@@ -381,6 +381,8 @@ def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
         if not restore.accepted and not restore.answer.succeeded:
             yield from status(restore.answer, *BUSY)
     if not told.accepted:
+        if any(one.accepted and not one.ended for one in api.run.restores):
+            raise CannotTellError("because RST-1 failed: an earlier restore did not come to an end")
         yield broken("at least one accepted", "none", told.restores[0].answer)
         return
     last = told.accepted[-1]
@@ -390,8 +392,8 @@ def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
         wanted = f"{len(told.accepted)} new logs, one for each accepted restore"
         yield broken(wanted, f"{len(logs)} ({last.last_seen})", last.logs_exchange or last.answer, "/data")
     for one in told.accepted:
-        if one.readable and one.terminal != "completed":
-            yield broken("every accepted restore to complete", one.last_seen, last_look(one), "/data/state/current")
+        if not one.ended:
+            yield broken("every accepted restore to end", one.last_seen, last_look(one), "/data/state/current")
 
 
 @check("RST-7", "restore")
@@ -402,14 +404,9 @@ def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
         yield from success(answer)
         if answer.succeeded and answer.operation == "get":
             yield from equal(at(answer.data, "/id"), restore.backup, answer, "/data/id")
-            yield from same("backup", shown_or_empty(restore.before), answer.data, answer, ignore=MAY_MOVE)
         whole_list = answer.operation == "list" and len(answer.ids) >= len(api.world.backups)
         if answer.succeeded and whole_list and restore.backup not in answer.ids:
             yield broken("the backup in the list", "not listed", answer, "/data")
-
-
-def shown_or_empty(x: Exchange | None) -> dict[str, Any]:
-    return shown(x) if x is not None else {}
 
 
 @check("RST-8", "restore")
