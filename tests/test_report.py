@@ -53,7 +53,7 @@ class Page(HTMLParser):
         known = dict(attrs)
         classes = (known.get("class") or "").split()
         outcome = next((name[2:] for name in classes if name.startswith("o-")), "")
-        self.ids += [known["id"]] if known.get("id") else []
+        self.ids += [name for name in (known.get("id"),) if name]
         self.rows[outcome] += tag == "tr" and bool(outcome)
         self.entries[outcome] += tag == "article"
         self._open = outcome if tag == "li" else self._open if tag in {"a", "b"} else ""
