@@ -126,6 +126,8 @@ class Follower:
             restore.jobs.append(job)
             if job.succeeded:
                 api.proofs.jobs = True
+            elif job.status == 403 and api.proofs.jobs is None:
+                api.proofs.jobs = False
         if restore.terminal or not restore.readable:
             self.read_logs(restore)
 

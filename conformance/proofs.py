@@ -27,7 +27,7 @@ class Proofs:
         self._client = client
         self._lock = threading.Lock()
         self.states: dict[str, str] = {}
-        #: whether GET /v1/jobs/{id} exists for the full key; None: not known
+        #: whether GET /v1/jobs/{id} is there for the full key; None: not known
         self.jobs: bool | None = None
 
     def need(self, name: str) -> None:

@@ -224,14 +224,9 @@ class Run:
             self.redactor.add(label, value)
 
     def _look_for_jobs(self) -> None:
-        """Is there a jobs endpoint, and may the full key use it? Told by what an unknown job is answered."""
+        """Is there a jobs endpoint? An unknown job's code may tell; else only a restore's own job will."""
         exchange = self.client.send(self.ask.job())
-        if exchange.status == 403:
-            self.proofs.jobs = False
-        elif exchange.status == 404:
-            self.proofs.jobs = True if exchange.code == "404.job" else None
-        elif exchange.succeeded:
-            self.proofs.jobs = True
+        self.proofs.jobs = True if exchange.code == "404.job" else None
 
 
 def _maybe_running(restore: Restore) -> dict[str, str]:

@@ -20,7 +20,8 @@ RESTORED = 2
 #: what bystanders are needed for; where there are enough backups each purpose has its own
 PURPOSES = (
     "CAP-8", "JOB-10", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-4", "CAP-10", "AUTH-1", "AUTH-2", "AUTH-3", "AUTH-4",
-    "JOB-4", "JOB-5", "JOB-6", "JOB-7", "JOB-8", "crossed", "GET-6", "ERR-6", "CAP-7", "CAP-9", "CAP-1", "CAP-2", "CAP-3",
+    "JOB-4", "JOB-5", "JOB-6", "JOB-7", "JOB-8", "crossed", "GET-6", "ERR-6", "CAP-7", "CAP-9", "CAP-1", "CAP-2",
+    "CAP-3",
 )  # fmt: skip
 
 

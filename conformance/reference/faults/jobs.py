@@ -97,7 +97,7 @@ def unknown_job_is_forbidden(server: Behaviours) -> None:
     recode(server, "404.job", "403.mismatch", JOB)
 
 
-@fault(breaks=("JBS-3",), also=("HTTP-2", "JBS-1"))
+@fault(breaks=("JBS-3",), also=("HTTP-2", "JBS-1", "AUTH-6"))
 def unknown_job_is_null(server: Behaviours) -> None:
     """A job that does not exist is a 200 with null."""
     get = server.actions["job"]
