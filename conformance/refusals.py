@@ -98,19 +98,27 @@ def _watch(api: Api, requests: Sequence[Request]) -> Watch | None:
         return None
     clause = api.check.clause if api.check.clause in OWN_EFFECT else "JOB-10"
     instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
-    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    before, listed_logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    logs = frozenset(log["id"] for log in listed(listed_logs) if isinstance(log.get("id"), str))
     watch = Watch(
         clause=clause,
         backup=backup,
         instances=frozenset(instances | {api.world.instance_id}),
         before=shown(before),
-        logs=frozenset(log["id"] for log in listed(logs) if isinstance(log.get("id"), str)),
+        logs=logs,
         asked_before=api.run.asked[backup],
-        accepted_before=api.run.accepted[backup],
+        accepted_before=_logged(api.run, backup, logs),
     )
     api.watches.append(watch)
     api.run.watches.append(watch)
     return watch
+
+
+def _logged(run: Run, backup: str, logs: frozenset[str]) -> int:
+    """How many of the restores that were accepted so far have their log: one may still be running, its log to come."""
+    first = next((watch for watch in run.watches if watch.backup == backup), None)
+    came = run.accepted[backup] if first is None else first.accepted_before + len(logs - first.logs)
+    return min(came, run.accepted[backup])
 
 
 def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange) -> Iterator[Found]:
@@ -123,10 +131,6 @@ def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange) -> Iterator[
     moving = ("/events/updated", "/state/changed", "/state/error") if explained else ()
     for pointer in compare.differences("backup", watch.before, backup, ignore=moving)[:3]:
         yield broken("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
-    new = [
-        log for log in entries if log.get("id") not in watch.logs and log.get("instance_id") in watch.instances
-    ]
+    new = [log for log in entries if log.get("id") not in watch.logs and log.get("instance_id") in watch.instances]
     if len(new) > explained:
         yield broken("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
-
-

@@ -73,6 +73,8 @@ class Run:
         #: requests for a restore that were sent in this run, and those that the target accepted, by backup
         self.asked: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
+        #: the first look at each backup that is watched: its logs, and how many restores had been accepted
+        self.baselines: dict[str, tuple[frozenset[str], int]] = {}
         self.restores: list[Restore] = []
         self.watches: list[refusals.Watch] = []
         self._stories: dict[str, Any] = {}

@@ -110,7 +110,7 @@ def _default_request(call: Call) -> None:
     call.body = {"action": "restore", "contents": {"instance_id": call.backup.instance_id}}
 
 
-@fault(breaks=("JOB-4",))
+@fault(breaks=("JOB-4",), also=("RST-9",))
 def no_json_is_a_default(server: Behaviours) -> None:
     """A body that is not JSON restores to where the backup came from."""
     instead_of_refusing(server, "body", lambda call, _refusal: _default_request(call))
