@@ -77,6 +77,7 @@ class Run:
         self.baselines: dict[str, tuple[frozenset[str], int]] = {}
         self.restores: list[Restore] = []
         self.watches: list[refusals.Watch] = []
+        self._counting = threading.Lock()
         self._stories: dict[str, Any] = {}
         self._changes = ThreadPoolExecutor(1, thread_name_prefix="changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
@@ -210,7 +211,8 @@ class Run:
         if request.operation == "restore" and request.method == "POST":
             self.asked[request.resources["backup"]] += 1
             if exchange.succeeded or exchange.status is None:
-                self.accepted[request.resources["backup"]] += 1
+                with self._counting:
+                    self.accepted[request.resources["backup"]] += 1
         self.judges.observe(exchange)
 
     def _watch_keys(self) -> None:
