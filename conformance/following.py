@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TERMINAL = frozenset({"completed", "error", "expired"})
 #: the vendor's own client gives a new job this long to appear
 JOB_APPEARS_S = 10.0
+#: how long to wait for a log where one was missing before: that clause has failed already
+LOG_LATE_S = 1.0
 
 
 @dataclass
@@ -75,6 +77,11 @@ class Restore:
         return self.terminal is not None if self.readable else bool(self.logs)
 
     @property
+    def logless(self) -> bool:
+        """It ended, was looked at to the last, and left no log."""
+        return self.accepted and self.after is not None and self.terminal is not None and not self.logs
+
+    @property
     def last_seen(self) -> str:
         """Where it stood when we stopped looking, in words."""
         state = self.states[-1] if self.states else "no readable job"
@@ -107,7 +114,7 @@ class Follower:
                 self._api.tell("ended", restore.jobs[-1] if restore.jobs else restore.logs_exchange, restore.last_seen)
                 if at_end:
                     at_end(restore)
-            if (ended and len(restore.logs) >= logs_wanted) or self._over(restore):
+            if (ended and len(restore.logs) >= logs_wanted) or self._over(restore, ended=ended):
                 break
             if while_running and not ended:
                 while_running(restore)
@@ -120,7 +127,8 @@ class Follower:
     def _poll(self, restore: Restore) -> None:
         api = self._api
         restore.polls += 1
-        restore.took_s = time.monotonic() - restore.asked_at
+        if not restore.ended:
+            restore.took_s = time.monotonic() - restore.asked_at
         if self._by_job(restore):
             job = api.job(restore.job_id)
             restore.jobs.append(job)
@@ -156,5 +164,9 @@ class Follower:
             new = [log for log in exchange.items if log.get("id") not in restore.logs_before]
             restore.logs = new
 
-    def _over(self, restore: Restore) -> bool:
-        return time.monotonic() - restore.asked_at > self._policy.timeout_s
+    def _over(self, restore: Restore, *, ended: bool) -> bool:
+        """The time is over; sooner where an earlier restore has ended and left no log: that clause failed already."""
+        waited = time.monotonic() - restore.asked_at
+        if ended and any(one is not restore and one.logless for one in self._api.run.restores):
+            return waited > restore.took_s + LOG_LATE_S
+        return waited > self._policy.timeout_s

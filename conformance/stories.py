@@ -95,6 +95,9 @@ def _afford(api: Api, story: str) -> None:
         raise NotTestableError("set restore.allow = true")
     if api.client.profile == "read":
         raise NotTestableError("the read profile starts no restore: use --profile full")
+    if stuck := next((one for one in api.run.restores if one.accepted and not one.ended), None):
+        clause = "RST-1" if stuck.readable else "RST-2"
+        raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
     if story not in budget_for(policy.max_restores):
         raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}")
 

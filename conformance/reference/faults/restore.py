@@ -128,7 +128,7 @@ def array_of_one_is_taken(server: Behaviours) -> None:
     server.decode = unwrap
 
 
-@fault(breaks=("JOB-4",))
+@fault(breaks=("JOB-4",), also=("RST-9",))
 def null_is_a_default(server: Behaviours) -> None:
     """A body that is null restores to where the backup came from."""
 
@@ -361,7 +361,7 @@ def refused_types_restore(server: Behaviours) -> None:
     _refused_and_done(server, "content type", restore)
 
 
-@fault(breaks=("JOB-10",))
+@fault(breaks=("JOB-10",), also=("RST-9",))
 def refused_request_restores(server: Behaviours) -> None:
     """A request for what does not exist is refused, and restores to where the backup came from."""
     _refused_and_done(server, "request", _restore_anyway)
@@ -389,7 +389,7 @@ def refused_request_touches_the_backup(server: Behaviours) -> None:
     _refused_and_done(server, "request", lock)
 
 
-@fault(breaks=("JOB-11",))
+@fault(breaks=("JOB-11",), also=("DEL-3",))
 def unfinished_backups_restore(server: Behaviours) -> None:
     """A backup that is not live can be restored."""
     server.steps["restore"].remove("state")
