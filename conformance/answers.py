@@ -38,6 +38,16 @@ def is_error(x: Exchange) -> bool:
     return judged(x) and x.status is not None and x.status >= 400
 
 
+def has_envelope(x: Exchange) -> bool:
+    """An error whose `error` is an object: its members can be judged."""
+    return is_error(x) and not x.oauth and isinstance(x.value, dict) and isinstance(x.value.get("error"), dict)
+
+
+def rightful(x: Exchange) -> bool:
+    """A success where one was due: what it shows must be what was asked for. Elsewhere its status is the defect."""
+    return served(x) and x.request.good_key and x.request.ownership in ("own", "sibling")
+
+
 def serves(*operations: Operation) -> Any:
     """Predicate: a success of one of the operations."""
     return lambda x: x.operation in operations and served(x)
@@ -84,5 +94,5 @@ def integrations(x: Exchange) -> dict[str, dict[str, Any]]:
 
 
 def asks_integrations(x: Exchange) -> bool:
-    """A success that was asked for with include=integrations."""
-    return served(x) and x.operation in ("list", "get") and x.request.asked.get("include") == "integrations"
+    """A success that was rightly asked for with include=integrations."""
+    return rightful(x) and x.operation in ("list", "get") and x.request.asked.get("include") == "integrations"

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from conformance import credentials, stories
 from conformance.client import NotAllowedError
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
-from conformance.expectations import CannotTellError, NotTestableError, at, listed, no_verdict
+from conformance.expectations import SHAPE_CLAUSE, CannotTellError, NotTestableError, at, listed, no_verdict
 
 if TYPE_CHECKING:
     import builtins
@@ -306,6 +306,14 @@ class Api:
         if (state := at(look.data, "/state/current")) != "live":
             raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
         return backup
+
+    def need_served(self, operation: Operation) -> None:
+        """Raises CannotTellError where even the plain request of the full key is not served: one cause, one failure."""
+        plain = self.run.story(f"plain {operation}", lambda: self.client.send(self.ask.on(operation)))
+        if why := no_verdict(plain):
+            raise CannotTellError(f"{why} on {plain.request.line}")
+        if not plain.succeeded:
+            raise CannotTellError(f"because {SHAPE_CLAUSE[operation]} failed on {plain.request.line}: {plain.status}")
 
     def restored_by_manage(self) -> Restore:
         """The restore that the key with manage alone asked for."""

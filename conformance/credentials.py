@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from conformance.redact import Redactor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.exchange import Response
     from conformance.keys import Key
     from conformance.target import Target
@@ -21,7 +23,10 @@ KEY_NAMES = ("full", "view", "manage", "unrelated", "expired", "other_hub")
 SHORTEST_TOKEN = 8
 
 #: ways to present something that is not a key of this target: they count against `limits.bad_auth_max`
-BAD = ("unknown", "cut", "extended", "swapped case", "bare", "basic user", "basic password", "expired")
+BAD = (
+    *("unknown", "cut", "extended", "swapped case", "bare", "empty"),
+    *("other scheme", "basic raw", "basic user", "basic password", "expired"),
+)
 
 
 def key_of(target: Target, name: str) -> Key | None:
@@ -37,12 +42,15 @@ def authorization(target: Target, name: str, seed: int = 0) -> str | None:
     if name in KEY_NAMES:
         return f"Bearer {_reveal(target, name)}"
     full = _reveal(target, "full")
-    bent = {
+    bent: dict[str, Callable[[], str]] = {
         "unknown": lambda: f"Bearer {_unknown(full, seed)}",
         "cut": lambda: f"Bearer {full[:-1]}",
         "extended": lambda: f"Bearer {full}x",
         "swapped case": lambda: f"Bearer {_swapped(full)}",
         "bare": lambda: full,
+        "empty": lambda: "Bearer",
+        "other scheme": lambda: f"Token {full}",
+        "basic raw": lambda: f"Basic {full}",
         "basic user": lambda: _basic(full, ""),
         "basic password": lambda: _basic("backups", full),
         "lower scheme": lambda: f"bearer {full}",

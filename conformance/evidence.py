@@ -99,7 +99,10 @@ class Recorder:
             "extended": f"Bearer ${{{variable}}}x",
             "swapped case": f"Bearer $(printf %s \"${variable}\" | tr 'a-zA-Z' 'A-Za-z')",
             "bare": f"${{{variable}}}",
-            "basic user": f"Basic $(printf %s: \"${variable}\" | base64 -w0)",
+            "empty": "Bearer",
+            "other scheme": f"Token ${variable}",
+            "basic raw": f"Basic ${variable}",
+            "basic user": f'Basic $(printf %s: "${variable}" | base64 -w0)',
             "basic password": f"Basic $(printf 'backups:%s' \"${variable}\" | base64 -w0)",
             "lower scheme": f"bearer ${variable}",
             "upper scheme": f"BEARER ${variable}",
@@ -148,4 +151,4 @@ def _shell(text: str) -> str:
         for byte in text.encode("utf-8", "surrogateescape")
         for char in (chr(byte),)
     )
-    return f'"$(printf \'{octal}\')"'
+    return f"\"$(printf '{octal}')\""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -166,6 +167,16 @@ class Exchange:
     def oauth(self) -> bool:
         """A 401 in the OAuth shape: a string `error`, whatever stands beside it."""
         return self.status == 401 and isinstance(self.value, dict) and isinstance(self.value.get("error"), str)
+
+
+def same_code(first: str, second: str) -> bool:
+    """Are two error codes the same? The status counts, the words' separators (dot, dash, underscore) do not."""
+    return _words_of(first) == _words_of(second)
+
+
+def _words_of(code: str) -> tuple[str, ...]:
+    status, _, words = code.partition(".")
+    return (status, *re.split(r"[._-]", words))
 
 
 def encoded(segment: str) -> str:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance import compare, shapes, strictjson
-from conformance.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation
+from conformance.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation, same_code
 from conformance.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -68,8 +68,10 @@ def untold(why: str, on: Exchange | None = None) -> Found:
 
 def no_verdict(on: Exchange) -> str | None:
     """Why nothing can be concluded from this exchange's status; None where something can."""
-    if on.status is None or on.unanswered:
-        return on.failure or f"{on.status}, again and again"
+    if on.unanswered:
+        return f"because HTTP-3 failed ({on.failure or on.status}, twice)"
+    if on.status is None:
+        return on.failure or "no answer"
     if on.status in UNAVAILABLE:
         return f"{on.status}: the target is unavailable"
     if on.status == 429 and on.request.patient:
@@ -81,17 +83,25 @@ def no_verdict(on: Exchange) -> str | None:
 
 def status(on: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Found]:
     """The status is one of those allowed; where `advise` is given, being another one is a warning."""
-    if why := no_verdict(on):
-        yield untold(f"{on.request.line}: {why}", on)
+    if why := no_verdict(on) or _redirected(on):
+        yield untold(f"{why} on {on.request.line}", on)
     elif not any(on.status == item or (isinstance(item, range) and on.status in item) for item in allowed):
         yield broken(_statuses(allowed), _answer(on), on)
     elif advise and on.status not in advise:
         yield advised(_statuses(tuple(advise)), _answer(on), on)
 
 
+def harmless(on: Exchange, *allowed: int | range) -> Iterator[Found]:
+    """The same for what must do no harm: the same input twice without an answer is harm, too."""
+    if on.unanswered:
+        yield broken(_statuses(allowed), f"{on.failure or on.status}, twice", on)
+    else:
+        yield from status(on, *allowed)
+
+
 def code(on: Exchange, wanted: str) -> Iterator[Found]:
     """The error code is the published one: a SHOULD wherever it is asked."""
-    if on.refused and on.code is not None and on.code != wanted:
+    if on.refused and on.code is not None and not same_code(on.code, wanted):
         yield advised(f"code {wanted}", f"{on.code}", on, "/error/code")
 
 
@@ -152,7 +162,7 @@ def same_ids(got: Collection[str], wanted: Collection[str], on: Exchange | None,
 
 def ordered(ids: Sequence[str], on: Exchange, *, descending: bool = False) -> Iterator[Found]:
     """Ids ascend (or descend) strictly by value."""
-    for first, second in zip(ids, ids[1:], strict=False):
+    for first, second in pairwise(ids):
         if (first.lower() < second.lower()) == descending and first.lower() != second.lower():
             word = "descending" if descending else "ascending"
             yield broken(f"{word} ids", f"{first} before {second}", on, "/data")
@@ -222,6 +232,11 @@ def _need(on: Exchange, kind: type) -> None:
         raise CannotTellError(f"because HTTP-1 failed on {on.request.line}: {on.parsed}")
     if not isinstance(on.data, kind):
         raise CannotTellError(f"because HTTP-2 failed on {on.request.line}: data is {shapes.render(on.data)}")
+
+
+def _redirected(on: Exchange) -> str | None:
+    redirect = on.status is not None and 300 <= on.status < 400 and on.request.documented
+    return f"because HTTP-9 failed ({on.status})" if redirect else None
 
 
 def _statuses(allowed: Sequence[int | range]) -> str:

@@ -312,12 +312,18 @@ def _from_base64(text: bytes) -> bytes:
         return b""
 
 
+_BRACKETED = re.compile(r"[\[<({]{1,2}[A-Za-z][A-Za-z _-]{0,23}[\])>}]{1,2}")
+_MASK = re.compile(r"[-_. ]?([*\uff0a\u2217•●∙◦○■▪█▓▒░…]+|([xX#.·_-])\2{2,})[-_. ]?")
+_MOST_SHOWN = 4
+
+
 def is_masked(value: str) -> bool:
-    """Whether a value is a mask: mask characters or a bracketed word, at most four characters of a secret shown."""
-    if re.fullmatch(r"[\[<({][A-Za-z _-]{1,24}[\])>}]", value):
-        return True
-    shown = re.sub(r"[*•●.…#xX_-]{3,}", "", value, count=1)
-    return shown != value and len(shown) <= 4
+    """Whether a value is a mask: mask characters or a bracketed word, at most four characters of a secret shown.
+
+    Of a secret of four characters or fewer nothing may show, so a mask that short must show none.
+    """
+    shown = _MASK.sub("", _BRACKETED.sub("", value))
+    return shown != value and len(shown) <= (_MOST_SHOWN if len(value) > _MOST_SHOWN else 0)
 
 
 def _is_definition(value: Any) -> bool:

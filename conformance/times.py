@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -62,6 +63,17 @@ def _parse(text: str) -> Instant | None:
 
 
 _cached = lru_cache(maxsize=16_384)(_parse)
+
+
+def is_retry_after(text: str) -> bool:
+    """Does a Retry-After say when to come back, in seconds or as a date (HTTP-8)?"""
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text.strip()):
+        return True
+    try:
+        parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
 
 
 def _days(year: int, month: int, day: int) -> int | None:

@@ -21,7 +21,7 @@ RESTORED = 2
 PURPOSES = (
     "CAP-8", "JOB-10", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-4", "CAP-10", "AUTH-1", "AUTH-2", "AUTH-3", "AUTH-4",
     "JOB-4", "JOB-5", "JOB-6", "JOB-7", "JOB-8", "crossed", "GET-6", "ERR-6", "CAP-7", "CAP-9", "CAP-1", "CAP-2",
-    "CAP-3",
+    "CAP-3", "HTTP-3", "HTTP-4",
 )  # fmt: skip
 
 
@@ -108,13 +108,14 @@ class World:
     def discover(self, first: Exchange, more: Sequence[Exchange]) -> None:
         """Takes in the own container's list: its plain answer and its pages."""
         try:
-            found = {item["id"]: item for item in listed(first) if isinstance(item.get("id"), str)}
+            items = listed(first)
         except CannotTellError as reason:
             self.problem = str(reason)
             return
-        for exchange in more:
-            found.update({item["id"]: item for item in exchange.items if isinstance(item.get("id"), str)})
-        self.backups = list(found.values())
+        items = [*items, *(item for exchange in more for item in exchange.items)]
+        # what says that it is another container's is LIST-2's defect, and nothing to test with
+        own = [item for item in items if item.get("container_id", self.container_id) == self.container_id]
+        self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
 
 
 def look_around(world: World, client: Client, ask: Any) -> None:

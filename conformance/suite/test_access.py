@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
 #: beside an unknown key each operation draws one more form of garbling, so that few bad keys are sent in all
-GARBLED: dict[str, str] = {"list": "cut", "get": "bare", "logs": "extended", "restore": "swapped case", "job": "cut"}
+GARBLED: dict[str, str] = {"list": "cut", "get": "bare", "logs": "extended", "restore": "swapped case", "job": "empty"}
 OTHER_SCHEME: dict[str, str] = {
-    "list": "basic user", "get": "basic password", "logs": "basic password", "restore": "basic user", "job": "basic user",
+    "list": "basic user", "get": "basic password", "logs": "other scheme", "restore": "basic raw", "job": "basic user",
 }  # fmt: skip
 
 
@@ -81,11 +81,10 @@ def test_auth_6_another_hubs_key_opens_nothing(api: Api, operation: Operation) -
         hows.append({**hows[0], "hub": api.world.other_hub_id})
     if operation in ("list", "get"):
         hows += [{**how, "include": "integrations"} for how in hows]
-    own = api.send(api.ask.on(operation)) if operation in ("list", "get", "logs") else None
+    if operation in ("list", "get", "logs"):
+        api.send(api.ask.on(operation))  # an answer that a careless cache might show to others
     for answer in ask_each(api, operation, *hows):
         yield from status(answer, 401, 403, 404)
-    if own is not None:
-        yield from success(own)
     yield from effects(api)
 
 
@@ -98,6 +97,7 @@ def unauthorized_says_how(x: Exchange) -> Iterator[Found]:
 @check("AUTH-8", "list", "get", "logs")
 def test_auth_8_the_schemes_case_does_not_matter(api: Api, operation: Operation) -> Iterator[Found]:
     """`bearer` and `BEARER`."""
+    api.need_served(operation)
     for key in ("lower scheme", "upper scheme"):
         yield from success(api.send(api.ask.on(operation, key=key)))
 
@@ -105,7 +105,9 @@ def test_auth_8_the_schemes_case_does_not_matter(api: Api, operation: Operation)
 @check("AUTH-9", *EVERYWHERE)
 def test_auth_9_keys_open_their_own_hub_only(api: Api, operation: Operation) -> Iterator[Found]:
     """Our keys with another hub's id, and with one that names nothing."""
-    hubs = [api.ask.unknown_id()] + [hub for hub in (api.world.target.keys.other_hub_id,) if hub]
+    own, other = api.world.target.hub_id, api.world.target.keys.other_hub_id
+    bent = [own[:-1], f"{own}0", f"{own},{own}"]
+    hubs = [*bent, api.ask.unknown_id(), *([other] if other else [])]
     for answer in ask_each(api, operation, *({"hub": hub, "ownership": "other hub"} for hub in hubs)):
-        yield from status(answer, 401, 403, 404)
+        yield from status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
     yield from effects(api)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.answers import backups, serves, violations_at
+from conformance.answers import backups, rightful, serves, violations_at
 from conformance.api import as_malformed
 from conformance.checks import check, passive
 from conformance.expectations import (
@@ -15,6 +15,7 @@ from conformance.expectations import (
     broken,
     code,
     equal,
+    harmless,
     same,
     shown_status,
     status,
@@ -51,9 +52,9 @@ def test_get_1_backups_are_shown(api: Api) -> Iterator[Found]:
         yield from success(answer)
 
 
-@passive("GET-2", when=serves("get"))
+@passive("GET-2", when=lambda x: serves("get")(x) and rightful(x))
 def get_shows_what_was_asked_for(x: Exchange) -> Iterator[Found]:
-    if isinstance(x.data, dict) and x.request.good_key and x.request.ownership != "malformed":
+    if isinstance(x.data, dict):
         ids = x.request.resources
         wanted = {"id": ids["backup"], "container_id": ids["container"], "hub_id": x.request.hub_id}
         for name, value in wanted.items():
@@ -66,6 +67,8 @@ def test_get_3_get_and_list_show_the_same(api: Api) -> Iterator[Found]:
     """A sample of the list against get; what differs is read again, twice, since live backups move."""
     if not api.world.backups:
         raise NotTestableError("set fixtures.container_id to a container with backups")
+    api.need_served("list")
+    api.need_served("get")
     suspects = api.world.sample(api.rng, SAMPLE)
     for _ in range(3):
         found = _differences(api, suspects)
@@ -78,7 +81,8 @@ def test_get_3_get_and_list_show_the_same(api: Api) -> Iterator[Found]:
 
 def _differences(api: Api, suspects: list[str]) -> dict[str, list[Found]]:
     gets = api.send_all(api.ask.get(backup) for backup in suspects)
-    items = {item["id"]: item for page in api.walk(100).pages for item in page.items if isinstance(item.get("id"), str)}
+    pages = [*api.walk(100).pages, api.list()]
+    items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
     moving = api.world.restored_ids()
     found = {
         backup: list(_compare(x, items.get(backup), MAY_MOVE if backup in moving else ()))
@@ -89,9 +93,8 @@ def _differences(api: Api, suspects: list[str]) -> dict[str, list[Found]]:
 
 def _compare(x: Exchange, item: dict[str, Any] | None, ignore: tuple[str, ...]) -> Iterator[Found]:
     if item is None:
-        if x.succeeded:
-            yield broken("the backup in the list as well", "not listed", x)
-    elif not x.succeeded:
+        return  # that every backup is listed is LIST-5's business
+    if not x.succeeded:
         yield from success(x)
     elif isinstance(x.data, dict):
         for one in same("backup", item, x.data, x, ignore=ignore):
@@ -117,11 +120,10 @@ def test_get_5_another_containers_path_shows_nothing(api: Api) -> Iterator[Found
 def crossed(api: Api, operation: Operation) -> Iterator[Request]:
     """Requests that name a backup through a container that is not its own."""
     fixtures = api.world.target.fixtures
-    if not fixtures.other_container_id and not fixtures.foreign_backup_id:
-        raise NotTestableError("set fixtures.other_container_id or fixtures.foreign_backup_id")
-    if sibling := fixtures.other_container_id:
-        backup = api.world.bystander("crossed")
-        yield api.ask.on(operation, backup=backup, container=sibling, ownership="crossed", refusable=True)
+    backup = api.world.bystander("crossed")
+    for container in (fixtures.other_container_id, fixtures.empty_container_id, api.ask.unknown_id()):
+        if container:
+            yield api.ask.on(operation, backup=backup, container=container, ownership="crossed", refusable=True)
     if foreign := fixtures.foreign_backup_id:
         yield api.ask.on(operation, backup=foreign, ownership="crossed", refusable=True)
 
@@ -140,7 +142,7 @@ def test_get_6_malformed_ids_are_refused(api: Api, operation: Operation) -> Iter
     ]
     answers = refused(api, requests) if operation == "restore" else api.send_all(requests)
     for answer in answers:
-        yield from status(answer, ANY_4XX)
+        yield from harmless(answer, ANY_4XX)
 
 
 def _ids(operation: Operation, good: dict[str, str]) -> dict[str, str]:
@@ -180,7 +182,7 @@ def created_is_set_and_first(x: Exchange) -> Iterator[Found]:
 def deleted_is_set_only_when_deleted(x: Exchange) -> Iterator[Found]:
     for pointer, backup in backups(x):
         deleted = time_at(backup, "/events/deleted")
-        if deleted and not deleted.unset and at(backup, "/state/current") not in ("deleting", "deleted"):
+        if deleted and not deleted.unset and at(backup, "/state/current") in ("saving", "live"):
             yield broken("deleted not set in this state", "set", x, f"{pointer}/events/deleted")
 
 

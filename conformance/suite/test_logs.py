@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.answers import serves, violations_at
+from conformance.answers import rightful, serves, violations_at
 from conformance.checks import check, passive
 from conformance.expectations import broken, equal, shown_status, status, success, unique
 from conformance.suite.test_get import crossed
@@ -33,10 +33,8 @@ def test_log_1_logs_are_served(api: Api) -> Iterator[Found]:
         yield from success(answer)
 
 
-@passive("LOG-2", when=serves("logs"))
+@passive("LOG-2", when=lambda x: serves("logs")(x) and rightful(x))
 def logs_are_of_this_backup(x: Exchange) -> Iterator[Found]:
-    if x.request.ownership == "malformed" or not x.request.good_key:
-        return
     ids = x.request.resources
     wanted = {"backup_id": ids["backup"], "container_id": ids["container"], "hub_id": x.request.hub_id}
     for index, log in enumerate(x.items):

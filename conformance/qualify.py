@@ -1,0 +1,125 @@
+"""What the suite catches: a run against each fault and each legal variant of the reference server.
+
+`judge` is a whole run without pytest, for tests that want nothing but its outcomes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance import catalogue, table
+from conformance.checks import Stage, all_checks
+from conformance.outcomes import Outcome
+from conformance.reference import launch
+from conformance.reference.registry import Fault, find
+from conformance.run import Run
+from conformance.settings import Settings
+from conformance.target import load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from conformance.checks import Check
+    from conformance.target import Target
+
+#: a restore takes so long on a server that is only there to be judged
+RESTORE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a run came to on one clause, and the outcomes of the clause's checks."""
+
+    outcome: Outcome
+    reason: str
+    checks: Mapping[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to on a server with one fault or variant (`name`); None is the reference as it is."""
+
+    name: str | None
+    clauses: Mapping[str, Judged]
+    seconds: float
+
+    @property
+    def red(self) -> frozenset[str]:
+        """The clauses that failed."""
+        return self.of(Outcome.FAILED)
+
+    @property
+    def warned(self) -> frozenset[str]:
+        """The clauses of which only a SHOULD is broken."""
+        return self.of(Outcome.WARNED)
+
+    @property
+    def errors(self) -> frozenset[str]:
+        """The clauses that could not be told."""
+        return self.of(Outcome.ERROR)
+
+    @property
+    def not_tested(self) -> frozenset[str]:
+        """The clauses that were not tested."""
+        return self.of(Outcome.NOT_TESTED)
+
+    def of(self, outcome: Outcome) -> frozenset[str]:
+        """The clauses with this outcome."""
+        return frozenset(clause for clause, judged in self.clauses.items() if judged.outcome is outcome)
+
+    def reasons(self, clauses: Collection[str]) -> str:
+        """Why these clauses came out as they did, a line each."""
+        rows = [(clause, self.clauses[clause]) for clause in sorted(clauses)]
+        return "\n".join(f"{clause} {judged.outcome}: {judged.reason}" for clause, judged in rows)
+
+
+def judge(target: Target, *, selected: Collection[str] | None = None, seed: int = 1) -> dict[str, Judged]:
+    """Runs the suite against a target in this process, and tells what each clause of the catalogue came to."""
+    chosen = catalogue.load().select((), ()) if selected is None else set(selected)
+    checks = [check for check in all_checks().values() if check.clause in chosen]
+    started = datetime.now(UTC)
+    with tempfile.TemporaryDirectory(prefix="backups-qualify-") as folder:
+        state, profile = Path(folder), target.default_profile
+        with closing(Run(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
+            run.start()
+            _execute(run, checks)
+        facts = table.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")
+        results = table.build(Settings(), target, chosen, state, facts)
+    return {row["id"]: _judged(row) for row in results["clauses"]}
+
+
+def qualify_one(name: str | None, *, selected: Collection[str] | None = None, seed: int = 1) -> Result:
+    """Runs the suite against the reference server with this fault or variant; None: as it is."""
+    change = None if name is None else find(name)
+    started = time.monotonic()
+    faults = [change.name] if isinstance(change, Fault) else []
+    variants = [change.name] if change is not None and not faults else []
+    with launch.spawn(faults, variants, restore_seconds=RESTORE_SECONDS) as server:
+        target = load_target(server.target_file, os.environ)
+        clauses = judge(target, selected=selected, seed=seed)
+    return Result(name, clauses, time.monotonic() - started)
+
+
+def _execute(run: Run, checks: Collection[Check]) -> None:
+    """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
+    ordered = sorted(checks, key=lambda check: check.stage)
+    run.begin_changes(check for check in ordered if check.stage in (Stage.CHANGES, Stage.DELETES))
+    for check in ordered:
+        if check.stage is Stage.BAD_KEYS:
+            run.finish_changes()
+            run.look_back()
+        run.result(check)
+    run.finish_changes()
+    run.look_back()
+
+
+def _judged(row: dict[str, Any]) -> Judged:
+    checks = {check["id"]: Outcome(check["outcome"]) for check in row["checks"]}
+    return Judged(Outcome(row["outcome"]), row["reason"], checks)
