@@ -89,11 +89,12 @@ class Restore:
 
 
 class Follower:
-    """Follows restores for one check; `while_running` is called once a poll, `at_end` once when the end is seen."""
+    """Follows the restores of one check to their ends; `clock` gives seconds that only ever grow."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._policy = api.world.target.restore
+        self._clock = clock
 
     def follow(
         self,
@@ -101,43 +102,81 @@ class Follower:
         *,
         while_running: Callable[[Restore], None] | None = None,
         at_end: Callable[[Restore], None] | None = None,
-        logs_wanted: int = 1,
     ) -> Restore:
-        """Polls until the restore has ended and its log is there, or `restore.timeout_s` is over."""
-        ended = False
-        if while_running:
-            while_running(restore)
-        while True:
-            self._poll(restore)
-            if self._ended(restore) and not ended:
-                ended = True
-                self._api.tell("ended", restore.jobs[-1] if restore.jobs else restore.logs_exchange, restore.last_seen)
-                if at_end:
-                    at_end(restore)
-            if (ended and len(restore.logs) >= logs_wanted) or self._over(restore, ended=ended):
-                break
-            if while_running and not ended:
-                while_running(restore)
-            self._api.run.wait(self._policy.poll_s)
-        if not ended:
-            self._api.tell("gave up", restore.logs_exchange, restore.last_seen)
+        """Follows one restore: to its end, then to its log, within `restore.timeout_s` for both together.
+
+        `while_running` is called once a poll, `at_end` once when the end is first seen.
+        """
+        self._to_end(restore, restore.asked_at, while_running)
+        if restore.ended and at_end:
+            at_end(restore)
+        self._await_logs(restore, 1, restore.asked_at)
         self._settle(restore)
         return restore
 
+    def follow_all(self, restores: list[Restore]) -> None:
+        """Follows restores of one backup that were asked for at once: a target may run them one after the other.
+
+        So each has its time from the end of the one before, and the logs have theirs from the last one that came.
+        """
+        since = restores[0].asked_at
+        for restore in restores:
+            self._to_end(restore, since)
+            since = self._clock()
+        last = restores[-1]
+        while self._await_logs(last, len(last.logs) + 1, since) and len(last.logs) < len(restores):
+            since = self._clock()
+        for restore in restores:
+            restore.logs, restore.logs_exchange = last.logs, last.logs_exchange
+            self._settle(restore)
+
+    # ------------------------------------------------------------ waiting
+
+    def _to_end(self, restore: Restore, since: float, while_running: Callable[[Restore], None] | None = None) -> None:
+        """Polls until an end is seen, or the time is over. The first reads come before the first poll."""
+        while True:
+            if while_running:
+                while_running(restore)
+            self._poll(restore)
+            if self._ended(restore):
+                self._api.tell("ended", last_look(restore), restore.last_seen)
+                return
+            if self._clock() - since > self._policy.timeout_s:
+                self._api.tell("gave up", last_look(restore), restore.last_seen)
+                return
+            self._api.run.wait(self._policy.poll_s)
+
+    def _await_logs(self, restore: Restore, count: int, since: float) -> bool:
+        """Waits for so many new logs; says whether they came in time.
+
+        Where an earlier restore ended and left none, that clause failed already: this one is not waited for as long.
+        """
+        patience = self._policy.timeout_s
+        if any(one is not restore and one.logless for one in self._api.run.restores):
+            since, patience = self._clock(), min(LOG_LATE_S, patience)
+        while len(restore.logs) < count:
+            self.read_logs(restore)
+            if len(restore.logs) >= count:
+                break
+            if not restore.ended or self._clock() - since > patience:
+                return False
+            self._api.run.wait(self._policy.poll_s)
+        return True
+
+    # ------------------------------------------------------------ looking
+
     def _poll(self, restore: Restore) -> None:
-        api = self._api
         restore.polls += 1
-        if not restore.ended:
-            restore.took_s = time.monotonic() - restore.asked_at
         if self._by_job(restore):
-            job = api.job(restore.job_id)
+            job = self._api.job(restore.job_id)
             restore.jobs.append(job)
             if job.succeeded:
-                api.proofs.jobs = True
-            elif job.status == 403 and api.proofs.jobs is None:
-                api.proofs.jobs = False
-        if restore.terminal or not restore.readable:
+                self._api.proofs.jobs = True
+            elif job.status == 403 and self._api.proofs.jobs is None:
+                self._api.proofs.jobs = False
+        if not restore.readable:
             self.read_logs(restore)
+        restore.took_s = self._clock() - restore.asked_at
 
     def _ended(self, restore: Restore) -> bool:
         """A job that must still appear (the vendor's own client waits for it) is waited for, log or no log."""
@@ -154,19 +193,16 @@ class Follower:
         """Jobs are asked for where the target file says so, the key may, and as long as one can still appear."""
         if not self._api.world.target.jobs.follow or self._api.proofs.jobs is False or restore.job_id is None:
             return False
-        return restore.readable or time.monotonic() - restore.asked_at < JOB_APPEARS_S
+        return restore.readable or self._clock() - restore.asked_at < JOB_APPEARS_S
 
     def read_logs(self, restore: Restore) -> None:
-        """The new logs of this backup that speak of a restore, or of this instance."""
+        """The logs of this backup that were not there before."""
         exchange = self._api.logs(restore.backup)
         if exchange.succeeded:
             restore.logs_exchange = exchange
-            new = [log for log in exchange.items if log.get("id") not in restore.logs_before]
-            restore.logs = new
+            restore.logs = [log for log in exchange.items if log.get("id") not in restore.logs_before]
 
-    def _over(self, restore: Restore, *, ended: bool) -> bool:
-        """The time is over; sooner where an earlier restore has ended and left no log: that clause failed already."""
-        waited = time.monotonic() - restore.asked_at
-        if ended and any(one is not restore and one.logless for one in self._api.run.restores):
-            return waited > restore.took_s + LOG_LATE_S
-        return waited > self._policy.timeout_s
+
+def last_look(restore: Restore) -> Exchange:
+    """The exchange that shows best where a restore stood at the end."""
+    return restore.jobs[-1] if restore.jobs else (restore.logs_exchange or restore.answer)

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from conformance.api import Api
     from conformance.exchange import Exchange
 
-#: accepted restores that each story needs, the most valuable first; one place more is kept for requests that must be
-#: refused, since even those need room in the budget while they are under way
-COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "again": 1}
+#: accepted restores that each story needs at the least, the most valuable first; one place more is kept for requests
+#: that must be refused, since even those need room in the budget while they are under way
+COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2}
 SPARE = 1
 GONE = ("deleting", "deleted")
-MOST_AT_ONCE = 3
 
 
 @dataclass
@@ -64,7 +63,7 @@ class Deleted:
 
 @dataclass
 class AtOnce:
-    """Several restores of one backup to one instance, asked for side by side."""
+    """Restores of the main backup to the same instance as before, asked for side by side."""
 
     restores: list[Restore] = field(default_factory=list)
 
@@ -95,11 +94,16 @@ def _afford(api: Api, story: str) -> None:
         raise NotTestableError("set restore.allow = true")
     if api.client.profile == "read":
         raise NotTestableError("the read profile starts no restore: use --profile full")
+    _nothing_runs(api)
+    if story not in budget_for(policy.max_restores):
+        raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}")
+
+
+def _nothing_runs(api: Api) -> None:
+    """No restore is asked for while an earlier one has no end: not on a stuck instance. Raises CannotTellError."""
     if stuck := next((one for one in api.run.restores if one.accepted and not one.ended), None):
         clause = "RST-1" if stuck.readable else "RST-2"
         raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
-    if story not in budget_for(policy.max_restores):
-        raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}")
 
 
 def ask_for(api: Api, backup: str, key: str = "full") -> Restore:
@@ -173,12 +177,6 @@ def main(api: Api) -> Main:
     return Main(restore, digests)
 
 
-def again(api: Api) -> Restore:
-    """The same backup to the same instance a second time."""
-    _afford(api, "again")
-    return follow(api, ask_for(api, api.world.backup_id))
-
-
 def failing(api: Api) -> Restore:
     """A restore that is known to fail."""
     backup = api.world.fixture("failing_backup_id")
@@ -190,16 +188,16 @@ def failing(api: Api) -> Restore:
 
 
 def at_once(api: Api) -> AtOnce:
-    """Restores of the main backup, asked for side by side, as many as budget and concurrency allow."""
+    """Restores of the main backup, side by side, as many as budget and concurrency allow; told last of all."""
     _afford(api, "at once")
+    for name, tell in (("main", main), ("failing", failing)):
+        api.story_if_affordable(name, tell)
+    _nothing_runs(api)
     policy, limits = api.world.target.restore, api.world.target.limits
     left = policy.max_restores - SPARE - int(api.client.ledger.read("restores_accepted"))
-    left -= COSTS["again"] if "again" in budget_for(policy.max_restores) and "again" not in api.run.told else 0
-    count = min(MOST_AT_ONCE, left, limits.concurrency)
+    count = min(left, limits.concurrency)
     if count < COSTS["at once"]:
-        raise NotTestableError(
-            f"set restore.max_restores to at least {needed_for_all()} and limits.concurrency to at least 2"
-        )
+        raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}, limits.concurrency to 2")
     backup, instance = api.world.backup_id, api.world.instance_id
     before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
     known = frozenset(str(log.get("id")) for log in listed(logs))
@@ -209,9 +207,15 @@ def at_once(api: Api) -> AtOnce:
     api.run.restores += told.restores
     for one in told.restores:
         api.tell(f"restore({backup}, {instance}) at once", one.answer, "accepted" if one.accepted else "refused")
-    for one in told.accepted:
-        Follower(api).follow(one, logs_wanted=len(told.accepted))
+    if told.accepted:
+        Follower(api).follow_all(told.accepted)
     return told
+
+
+def tell_all(api: Api) -> None:
+    """Every story that the target file offers and the budget allows, for checks that judge all restores of a run."""
+    for name, tell in (("main", main), ("failing", failing), ("at once", at_once)):
+        api.story_if_affordable(name, tell)
 
 
 def deleted(api: Api) -> Deleted:

@@ -25,7 +25,7 @@ from conformance.expectations import (
     unique,
     untold,
 )
-from conformance.following import TERMINAL
+from conformance.following import TERMINAL, last_look
 from conformance.probing import digest_of
 from conformance.refusals import effects, refused
 from conformance.suite.test_get import crossed
@@ -85,8 +85,7 @@ def accepted_job_has_an_id(x: Exchange) -> Iterator[Found]:
 def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
     """All restores that were accepted in this run, those asked for at once among them."""
     api.story("main", stories.main)
-    for name, tell in (("again", stories.again), ("at once", stories.at_once)):
-        api.story_if_affordable(name, tell)
+    stories.tell_all(api)
     ids = [restore.job_id for restore in api.run.restores if restore.accepted and restore.job_id]
     yield from unique(ids, api.run.restores[-1].answer, "job")
 
@@ -255,20 +254,13 @@ def told_restores(api: Api) -> list[Restore]:
     """The restores that ought to succeed, each followed to its end."""
     found = [api.story("main", stories.main).followed]
     found += [one for one in (api.story_if_affordable("manage", stories.manage),) if one and one.accepted]
-    again = api.story_if_affordable("again", stories.again)
-    return found + ([again] if again else [])
-
-
-def last_look(restore: Restore) -> Exchange:
-    """The exchange that shows best where a restore stood at the end."""
-    return restore.jobs[-1] if restore.jobs else (restore.logs_exchange or restore.answer)
+    return found
 
 
 @check("RST-1", "restore")
 def test_rst_1_restores_come_to_an_end(api: Api) -> Iterator[Found]:
     """Every accepted restore, the failing one included, within `restore.timeout_s`."""
-    for name, tell in (("main", stories.main), ("again", stories.again), ("failing", stories.failing)):
-        api.story_if_affordable(name, tell)
+    stories.tell_all(api)
     followed = [restore for restore in api.run.restores if restore.accepted and restore.after is not None]
     if not followed:
         told_restores(api)  # tells why there is none
@@ -313,7 +305,8 @@ def _index(log: dict[str, Any], on: Exchange) -> int:
 @check("RST-3", "restore")
 def test_rst_3_a_restore_leaves_the_backup_as_it_was(api: Api) -> Iterator[Found]:
     """The backup before the request and after the end, but for what may move."""
-    for restore in told_restores(api):
+    at_once = api.story_if_affordable("at once", stories.at_once)
+    for restore in [*told_restores(api), *(at_once.accepted[-1:] if at_once else [])]:
         yield from unchanged(restore)
 
 
@@ -348,8 +341,7 @@ def test_rst_4_a_failed_restore_says_so(api: Api) -> Iterator[Found]:
 def test_rst_5_jobs_only_move_forward(api: Api) -> Iterator[Found]:
     """The states and times of every job that was followed, sampled while it ran and looked at again."""
     api.real_job()
-    for name, tell in (("again", stories.again), ("failing", stories.failing), ("at once", stories.at_once)):
-        api.story_if_affordable(name, tell)
+    stories.tell_all(api)
     for restore in api.run.restores:
         if restore.accepted and restore.readable:
             seen = [*restore.jobs, api.job(restore.job_id)]
@@ -433,8 +425,7 @@ def test_rst_9_other_instances_are_untouched(api: Api) -> Iterator[Found]:
         raise NotTestableError("set probe.command")
     second = api.world.fixture("second_instance_id")
     told = api.story("main", stories.main)
-    for name, tell in (("again", stories.again), ("failing", stories.failing), ("at once", stories.at_once)):
-        api.story_if_affordable(name, tell)
+    stories.tell_all(api)
     for digest in (told.digests.second_after, digest_of(api.world.target, second)):
         if digest is not None and digest != told.digests.second_before:
             yield broken(f"the data {told.digests.second_before} as before", digest, last_look(told.restore))
