@@ -26,14 +26,14 @@ def recount(run: Run) -> Iterator[CheckRecord]:
         return
     tally = Tally()
     for backup, restores in groups.items():
-        for found in _too_many(run, backup, restores):
+        for found in _differences(run, backup, restores):
             tally.add(found)
     record = CheckRecord("RST-2/restore/afterwards", "RST-2", "restore", Outcome.PASSED)
     attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
     yield record
 
 
-def _too_many(run: Run, backup: str, restores: list[Restore]) -> Iterator[Found]:
+def _differences(run: Run, backup: str, restores: list[Restore]) -> Iterator[Found]:
     exchange = run.client.send(run.ask.logs(backup))
     try:
         logs = listed(exchange)

@@ -200,6 +200,8 @@ def at_once(api: Api) -> AtOnce:
         raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}, limits.concurrency to 2")
     backup, instance = api.world.backup_id, api.world.instance_id
     before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    if (state := at(before.data, "/state/current")) != "live":
+        raise CannotTellError(f"because RST-3 failed: the backup is {state} after a restore")
     known = frozenset(str(log.get("id")) for log in listed(logs))
     asked_at = time.monotonic()
     answers = api.send_all(api.ask.restore(backup, instance, patient=False) for _ in range(count))

@@ -484,7 +484,7 @@ def _after_work(server: Behaviours, change: Callable[[Job], object]) -> None:
     server.work["restore"] = more
 
 
-@fault(breaks=("RST-3",))
+@fault(breaks=("RST-3",), also=("BKP-1",))
 def restored_backup_is_new(server: Behaviours) -> None:
     """A restore sets the backup's time of creation."""
     _after_work(server, lambda job: job.backup.__setattr__("created", job.started))
