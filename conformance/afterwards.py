@@ -45,3 +45,6 @@ def _differences(run: Run, backup: str, restores: list[Restore]) -> Iterator[Fou
         yield broken(
             f"{accepted} new logs for {accepted} accepted restores", f"{len(new)} in the end", exchange, "/data"
         )
+    left = {log.get("id") for restore in restores for log in restore.logs} - {log.get("id") for log in logs}
+    if left:
+        yield broken("the logs of the restores still there", f"{len(left)} of them gone", exchange, "/data")
