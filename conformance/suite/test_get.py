@@ -163,6 +163,7 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
         *forms,
         *("not-an-id", "0", "-1", "null", "undefined", "*", "%", "{id}", "\x00", "\x7f", "é" * 24, "\u202e" + good),
         *(f"{good}\n", f"\t{good}", f"/{good}", f"{good[:12]}/{good[12:]}", f"{good},{good}", f"{good};", f'"{good}"'),
+        *(f"{good}.json", f"{good[:8]}-{good[8:]}", f"0{good}"),
         *(wide, f"{good}\u200b", f"0x{good}", f"{good}%00", f"+{good}", f"{good}?x", f"{good}#", "g" + good[1:]),
     ]
     return [form for form in found if form != good]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import shapes, strictjson
 from conformance.answers import ANSWER_SHAPE, judged, served, shape_of, violations
+from conformance.api import as_malformed
 from conformance.checks import Stage, check, passive
 from conformance.exchange import UNAVAILABLE
 from conformance.expectations import advised, answered, at, broken, no_verdict, steady, untold
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
+    from conformance.exchange import Exchange, Operation, Request
     from conformance.expectations import Found
 
 LISTS = ("list", "logs")
@@ -29,16 +31,30 @@ UNDOCUMENTED: dict[Operation, tuple[str, ...]] = {
 }
 POLITE = (401, 403, 404, 405, 501)
 ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
-ODD_QUERIES = ("include=%FF", "sort=%00", "a=" + "b" * 2000, "page=1", "include[]=integrations", "&&=&", "%E2%82%AC=1")
-ODD_HEADERS = (
-    ("Accept", "text/html"),
-    ("Accept", "*/*;q=0"),
+ODD_QUERIES = (
+    "include=%FF",
+    "sort=%00",
+    "include=%",
+    "sort=%zz",
+    "include=%E0%A4%A",
+    "%=1",
+    "a=" + "b" * 2000,
+    "page=1",
+    "include[]=integrations",
+    "&&=&",
+    "%E2%82%AC=1",
+)
+#: what a browser or a proxy may add: the answer is JSON all the same
+PLAIN_HEADERS = (
+    ("Accept", "text/html,application/xhtml+xml;q=0.9"),
     ("Accept-Language", "x" * 500),
-    ("Content-Type", "application/xml"),
     ("X-Forwarded-For", "' OR 1=1 --"),
-    ("Prefer", "return=minimal"),
     ("Cookie", "session=nonsense"),
 )
+#: what asks for another answer than the documented one
+ODD_HEADERS = (("Accept", "*/*;q=0"), ("Content-Type", "application/xml"), ("Prefer", "return=minimal"))
+#: in the place of an id, percent-encoded already: bytes that are no UTF-8, and half an encoding
+ODD_PATHS = ("%FF", "%C3%28", "%ED%A0%80", "%", "%zz", "%u0041")
 #: what a body may hold beside its members: nothing that forbids them, much that breaks a careless parser
 ODD_MEMBERS = (
     b"[" * 300 + b"]" * 300,
@@ -109,11 +125,19 @@ def _allowed_5xx(x: Exchange) -> tuple[int, ...]:
 def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operation) -> Iterator[Found]:
     """Queries and headers that nobody expects are answered, if only by a refusal."""
     odd = [api.ask.on(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
+    odd += [api.ask.on(operation, headers=(header,)) for header in PLAIN_HEADERS]
     odd += [api.ask.on(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
+    odd += [odd_path(api.ask.on(operation), part) for part in ODD_PATHS]
     odd += [api.ask.on(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
     odd += [api.ask.on(operation, hub=hub, ownership="other hub") for hub in ODD_HUBS]
     for answer in api.send_all(odd):
         yield from answered(answer)
+
+
+def odd_path(request: Request, part: str) -> Request:
+    """The request with this in the place of the last id."""
+    last = request.resources.get("backup") or request.resources["container"]
+    return replace(as_malformed(request), path=request.path.replace(last, part), documented=False)
 
 
 @check("HTTP-3", "restore")
@@ -138,12 +162,20 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 def test_http_4_reading_again_gives_the_same(api: Api, operation: Operation) -> Iterator[Found]:
     """Four readings: data may move on, but never with each reading, and never back."""
     ids = {} if operation == "list" else {"backup": api.world.bystander("HTTP-4")}
+    if operation == "logs":
+        ids = {"backup": longest_logs(api)}
     for _ in range(3):
         readings = [api.send(api.ask.on(operation, **ids)) for _ in range(4)]
         found = list(steady(ANSWER_SHAPE[operation], readings))
         if not found:
             return
     yield from found
+
+
+def longest_logs(api: Api) -> str:
+    """The backup with the most logs among some that no restore of this run touches: their order can be seen."""
+    answers = api.send_all(api.ask.logs(backup) for backup in api.world.stable_ids()[-16:])
+    return max(answers, key=lambda answer: len(answer.ids)).request.resources["backup"]
 
 
 @check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.CHANGES)

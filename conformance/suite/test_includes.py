@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.answers import asks_integrations, backups, integrations, rightful, serves, violations_at
 from conformance.checks import check, passive
-from conformance.expectations import ANY_4XX, NotTestableError, at, broken, equal, harmless, status, success
+from conformance.expectations import ANY_4XX, NotTestableError, answered, at, broken, equal, harmless, status, success
 from conformance.redact import SECRET_MEMBERS, is_masked
 
 if TYPE_CHECKING:
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from conformance.exchange import Exchange, Operation
     from conformance.expectations import Found
 
+UNKNOWN_WORDS = ("nope", "creators")
 UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "creators", "%F0%9F%92%A9", "x" * 500, "*")
 
 
 def asked_for_nothing(x: Exchange) -> bool:
-    return serves("list", "get")(x) and not {"include", "raw query"} & set(x.request.asked)
+    asked = x.request.asked
+    return serves("list", "get")(x) and "raw query" not in asked and asked.get("include") in (None, *UNKNOWN_WORDS)
 
 
 @passive("INC-1", when=asked_for_nothing)
@@ -32,10 +34,12 @@ def nothing_is_included_unasked(x: Exchange) -> Iterator[Found]:
 
 @check("INC-1", "list", "get")
 def test_inc_1_nothing_is_included_unasked(api: Api, operation: Operation) -> Iterator[Found]:
-    """Asked right after a request that did ask for integrations: an answer must not be another one's."""
+    """Right after a request that did ask for integrations (it must not be answered with that), and for other things."""
     api.need_served(operation)
     api.send(api.ask.on(operation, include="integrations"))
     yield from success(api.send(api.ask.on(operation)))
+    for word in UNKNOWN_WORDS:
+        yield from answered(api.send(api.ask.on(operation, include=word)))
 
 
 def included_are_valid(x: Exchange) -> Iterator[Found]:

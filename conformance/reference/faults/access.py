@@ -304,3 +304,74 @@ def scheme_with_case(server: Behaviours) -> None:
         return token(call)
 
     server.token = exact
+
+
+@fault(breaks=("AUTH-4",))
+def scheme_is_not_looked_at(server: Behaviours) -> None:
+    """Whatever stands before the key is taken for its scheme."""
+    token = server.token
+
+    def last_word(call: Call) -> str:
+        word = call.headers.get("authorization", "").rpartition(" ")[2]
+        return word if " " in call.headers.get("authorization", "") else token(call)
+
+    server.token = last_word
+
+
+@fault(breaks=("AUTH-2",))
+def scheme_alone_opens(server: Behaviours) -> None:
+    """A scheme without a key behind it is let in."""
+    _let_in(server, lambda call: call.headers.get("authorization", "").strip() == "Bearer")
+
+
+@fault(breaks=("AUTH-9",))
+def beginning_of_a_hub_is_enough(server: Behaviours) -> None:
+    """A hub is found by the beginning of its id."""
+    hub = server.hub
+
+    def complete(call: Call) -> str:
+        found = hub(call)
+        own = call.caller.hub_id if call.caller else ""
+        return own if len(found) > 20 and own.startswith(found) else found
+
+    server.hub = complete
+
+
+@fault(breaks=("AUTH-9",))
+def hub_counts_for_lists_only(server: Behaviours) -> None:
+    """Only the list looks at the hub that a request names."""
+    in_scope, hub = server.in_scope, server.hub
+    server.in_scope = lambda call, key, hub_id: call.operation != "list" or in_scope(call, key, hub_id)
+    server.hub = lambda call: (
+        call.caller.hub_id if hub(call) and call.caller and call.operation != "list" else hub(call)
+    )
+
+
+@fault(breaks=("AUTH-5", "AUTH-9"))
+def hub_is_looked_at_once(server: Behaviours) -> None:
+    """What a key has read once it may read again whatever hub it names, if any."""
+    known: set[tuple[str, str]] = set()
+
+    def hub(call: Call, check: Check) -> None:
+        if call.caller and call.method == "GET" and (call.caller.id, call.path) in known:
+            call.hub_id = call.caller.hub_id
+        else:
+            check(call)
+
+    def scope(call: Call, check: Check) -> None:
+        check(call)
+        known.add((call.caller.id if call.caller else "", call.path))
+
+    wrap_check(server, "hub", hub)
+    wrap_check(server, "scope", scope)
+
+
+@fault(breaks=("AUTH-7",))
+def challenge_is_empty(server: Behaviours) -> None:
+    """A 401 has the header of a challenge, with nothing in it."""
+    edit_answers(
+        server,
+        lambda _call, answer: (
+            answer.headers.update({"WWW-Authenticate": ""}) if "WWW-Authenticate" in answer.headers else None
+        ),
+    )

@@ -156,13 +156,13 @@ def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
     instead_of_refusing(server, "capability", change)
 
 
-@fault(breaks=("CAP-8",), also=("CAP-4",))
+@fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_happens(server: Behaviours) -> None:
     """A restore is denied, and happens."""
     _after_denial(server, carry_out)
 
 
-@fault(breaks=("CAP-8",), also=("CAP-4",))
+@fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_is_logged(server: Behaviours) -> None:
     """A denied restore leaves a log with an error."""
 
@@ -176,7 +176,7 @@ def denied_restore_is_logged(server: Behaviours) -> None:
     _after_denial(server, leave_log)
 
 
-@fault(breaks=("CAP-8",), also=("CAP-4",))
+@fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_touches_the_backup(server: Behaviours) -> None:
     """A denied restore leaves the backup with another file id."""
 
@@ -212,12 +212,6 @@ def body_before_capability(server: Behaviours) -> None:
 
 
 @fault(breaks=("CAP-9",))
-def ids_before_the_key(server: Behaviours) -> None:
-    """A malformed id is refused before the key is looked at."""
-    move(server, "ids", before="key", operations=(*READS, "restore"))
-
-
-@fault(breaks=("CAP-9",))
 def job_denial_tells_what_exists(server: Behaviours) -> None:
     """A job that is not there is a 404 even for those who may not know."""
     move(server, "job", before="capability", operations=("job",))
@@ -246,3 +240,34 @@ def logs_denial_names_nothing(server: Behaviours) -> None:
     """A denial of logs does not say what is missing."""
     denial = server.denial
     server.denial = lambda call, needed: RefusalError(CODE) if call.operation == "logs" else denial(call, needed)
+
+
+@fault(breaks=("CAP-2",))
+def included_get_for_everyone(server: Behaviours) -> None:
+    """Whoever asks for a backup with its integrations needs no capability."""
+    _grant(server, lambda call, _key: call.operation == "get" and "include" in call.query)
+
+
+@fault(breaks=("CAP-1",), also=("CAP-10",))
+def second_container_for_everyone(server: Behaviours) -> None:
+    """The capability is looked at for one container only."""
+    first = server.world.stock.container_id
+    _grant(server, lambda call, _key: call.operation == "list" and call.ids["container"] != first)
+
+
+@fault(breaks=("CAP-7",))
+def denial_code_with_more(server: Behaviours) -> None:
+    """The code of a denial goes on where it should end."""
+    server.denial = lambda _call, needed: RefusalError("403.permissions", capability=f" {needed}")
+
+
+@fault(breaks=("CAP-8",), also=("JOB-10",))
+def denied_restore_marks_the_time(server: Behaviours) -> None:
+    """A denied restore leaves its moment on the backup."""
+
+    def touch(call: Call) -> None:
+        backup = call.container.backups.get(call.ids["backup"]) if _find(call) else None
+        if backup:
+            backup.updated = call.server.clock()
+
+    _after_denial(server, touch)

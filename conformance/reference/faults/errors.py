@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.editing import edit_answers, edit_errors, recode
@@ -52,7 +53,7 @@ def oauth_form_for_403(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("ERR-1",), also=("HTTP-1", "HTTP-5"))
+@fault(breaks=("HTTP-5",))
 def bare_method_refusal(server: Behaviours) -> None:
     """A 405 has no body."""
 
@@ -209,3 +210,36 @@ def key_in_a_success(server: Behaviours) -> None:
 def unpublished_code_for_400(server: Behaviours) -> None:
     """The code of a 400 is one that nobody has published."""
     recode(server, "400.invalid-syntax", "400.bad-request")
+
+
+@fault(breaks=("ERR-1",))
+def bare_401(server: Behaviours) -> None:
+    """A 401 has an error without an envelope."""
+    write = server.write_error
+    server.write_error = lambda call, refusal: (
+        write(call, refusal)["error"] if refusal.status == 401 else write(call, refusal)
+    )
+
+
+@fault(breaks=("ERR-2",))
+def status_of_the_gateway(server: Behaviours) -> None:
+    """The status in a 415 is 400."""
+    edit_errors(server, lambda error: error.update(status=400), _is(415))
+
+
+@fault(breaks=("ERR-6",))
+def source_from_the_root(server: Behaviours) -> None:
+    """The pointer of an error begins with the name of the whole body."""
+    edit_errors(server, lambda error: error.update(source=f"/body{error['source']}") if "source" in error else None)
+
+
+@fault(breaks=("ERR-7",))
+def key_in_the_challenge(server: Behaviours) -> None:
+    """A 401 repeats the credentials in its challenge, encoded."""
+
+    def change(call: Call, answer: Any) -> None:
+        word = call.headers.get("authorization", "").rpartition(" ")[2]
+        if answer.status == 401 and word:
+            answer.headers["WWW-Authenticate"] = f'Bearer error="{base64.b64encode(word.encode()).decode()}"'
+
+    edit_answers(server, change)

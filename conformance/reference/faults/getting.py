@@ -97,13 +97,13 @@ def get_cuts_fractions(server: Behaviours) -> None:
     _got(server, lambda one: one["events"].update(created=re.sub(r"\.\d+", "", one["events"]["created"])))
 
 
-@fault(breaks=("GET-3",))
+@fault(breaks=("GET-3",), also=("BKP-1",))
 def get_shifts_offsets(server: Behaviours) -> None:
     """In get a time with an offset is written as if it were UTC."""
     _got(server, lambda one: one["events"].update(created=re.sub(r"\+\d\d:\d\d$", "Z", one["events"]["created"])))
 
 
-@fault(breaks=("GET-4",), also=("DEL-3",))
+@fault(breaks=("GET-4",), also=("DEL-3", "GET-5"))
 def unknown_backup_is_gone(server: Behaviours) -> None:
     """Get of a backup that does not exist is a 403."""
     recode(server, "404.container.backup", "403.not-ready", GET)
@@ -267,3 +267,46 @@ def live_without_file(server: Behaviours) -> None:
 def paths_are_kept_back(server: Behaviours) -> None:
     """The path of a backup is not shown."""
     server.write_backup = edited(server.write_backup, lambda one: one["target"].update(path=""))
+
+
+@fault(breaks=("GET-3",))
+def listed_sizes_are_doubles(server: Behaviours) -> None:
+    """In the list a size goes through a double."""
+
+    def change(one: Document) -> None:
+        one["target"]["size"] = int(float(one["target"]["size"]))
+
+    server.write_backup = edited(server.write_backup, change, {"list"})
+
+
+@fault(breaks=("GET-5",))
+def container_is_not_looked_at(server: Behaviours) -> None:
+    """Get looks at no container at all, not even whether it exists."""
+
+    def lenient(call: Call, refusal: RefusalError) -> None:
+        if call.operation != "get":
+            raise refusal
+        found = _anywhere(call, call.ids["backup"])
+        if found is None:
+            raise refusal
+        call.container = call.world.containers[found.container_id]
+
+    instead_of_refusing(server, "container", lenient)
+
+
+@fault(breaks=("GET-6",))
+def ids_with_a_suffix(server: Behaviours) -> None:
+    """An id may end with the name of a format."""
+    _reads_ids(server, lambda text: text.removesuffix(".json"))
+
+
+@fault(breaks=("GET-6",))
+def ids_with_dashes(server: Behaviours) -> None:
+    """Dashes in an id do not matter."""
+    _reads_ids(server, lambda text: text.replace("-", ""))
+
+
+@fault(breaks=("GET-6",))
+def ids_with_leading_zeros(server: Behaviours) -> None:
+    """Zeros before an id do not matter."""
+    _reads_ids(server, lambda text: text[-24:] if text[:-24].strip("0") == "" else text)

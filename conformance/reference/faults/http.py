@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from itertools import count
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from conformance.reference.call import Answer, Reply
 from conformance.reference.editing import drop_when, edit_answers, edit_errors, edited, every, fail_when
@@ -351,3 +353,94 @@ def no_error_is_null(server: Behaviours) -> None:
 def no_detail_is_null(server: Behaviours) -> None:
     """An error without detail says that its detail is null."""
     edit_errors(server, lambda error: error.setdefault("detail", None))
+
+
+@fault(breaks=("HTTP-1",))
+def errors_as_problems(server: Behaviours) -> None:
+    """An error says that it is application/problem+json, in whatever shape it comes."""
+
+    def change(_call: Call, answer: Answer) -> None:
+        if answer.status >= 400:
+            answer.headers["content-type"] = "application/problem+json"
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("HTTP-1",))
+def page_for_browsers(server: Behaviours) -> None:
+    """Whoever would rather have HTML gets a page."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.headers.get("accept", "").startswith("text/html") and answer.status == 200:
+            answer.headers["content-type"] = "text/html"
+            answer.body = b"<!doctype html><title>Backups</title>"
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("HTTP-3",))
+def odd_hub_breaks_down(server: Behaviours) -> None:
+    """A hub id that is not one is a 500."""
+    fail_when(server, "hub", lambda call: not re.fullmatch(r"[0-9a-f]{0,30}", call.headers.get("x-hub-id", "")))
+
+
+@fault(breaks=("HTTP-3",))
+def half_a_percent_sign_breaks_down(server: Behaviours) -> None:
+    """A percent sign in a query that is not followed by two digits is a 500."""
+    fail_when(server, "key", lambda call: any("%" in value for value in call.query.values()))
+
+
+@fault(breaks=("HTTP-3",))
+def path_not_in_utf8_breaks_down(server: Behaviours) -> None:
+    """An address with bytes that are not UTF-8 is a 500."""
+    fail_when(server, "key", _not_utf8)
+
+
+def _not_utf8(call: Call) -> bool:
+    try:
+        unquote_to_bytes(call.path).decode()
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+@fault(breaks=("HTTP-3",))
+def huge_number_breaks_down(server: Behaviours) -> None:
+    """A number in the body beyond what a double holds is a 500."""
+    fail_when(server, "body", lambda call: re.search(rb"[0-9]{350}|e[0-9]{3}", call.raw_body) is not None)
+
+
+@fault(breaks=("HTTP-3",))
+def nul_in_text_breaks_down(server: Behaviours) -> None:
+    """A NUL in a string of the body is a 500, as a database has it."""
+    fail_when(server, "request", lambda call: b"\\u0000" in call.raw_body and isinstance(call.body, dict))
+
+
+@fault(breaks=("HTTP-3",))
+def head_breaks_down(server: Behaviours) -> None:
+    """HEAD is a 500."""
+    fail_when(server, "key", lambda call: call.method == "HEAD")
+
+
+@fault(breaks=("HTTP-4",))
+def logs_come_in_any_order(server: Behaviours) -> None:
+    """Several logs of a backup turn round with each reading."""
+    visible, turn = server.visible_logs, count()
+    server.visible_logs = lambda call: visible(call)[:: -1 if next(turn) % 2 else 1]
+
+
+@fault(breaks=("HTTP-8",))
+def retry_after_is_negative(server: Behaviours) -> None:
+    """Now and then there is a 429 that asks to come back before it."""
+    _sometimes_429(server, {"Retry-After": "-1"})
+
+
+@fault(breaks=("HTTP-9",))
+def unknown_containers_are_elsewhere(server: Behaviours) -> None:
+    """What is in a container that is not there is looked for at another address."""
+    finish = server.finish
+    server.finish = lambda call, answer: (
+        Answer(302, {"location": "/v1/containers"}, b"")
+        if answer.status == 404 and b'"404.container"' in answer.body
+        else finish(call, answer)
+    )

@@ -184,3 +184,35 @@ def public_integration_of_another_hub(server: Behaviours) -> None:
             one["hub_id"] = other
 
     server.write_integration = edited(server.write_integration, change)
+
+
+@fault(breaks=("INC-1",))
+def any_include_includes(server: Behaviours) -> None:
+    """Whatever include is asked for, integrations come."""
+    server.include_wanted = lambda call: bool(call.query.get("include"))
+
+
+@fault(breaks=("INC-3",))
+def resolved_before_sorting(server: Behaviours) -> None:
+    """A sorted page includes what the same page refers to without the sort."""
+    resolve = server.resolve
+
+    def unsorted(call: Call, backups: list[Any]) -> list[Any]:
+        if call.operation == "list" and "sort" in call.query:
+            number, size = server.page_wanted(call)
+            backups = server.page(call, server.visible(call), number, size)
+        return resolve(call, backups)
+
+    server.resolve = unsorted
+
+
+@fault(breaks=("INC-7",))
+def config_decoded(server: Behaviours) -> None:
+    """The configuration of an integration is shown as what it decodes to."""
+    _auth(server, lambda auth: auth.update(base64_config='{"private_key":"MIIEvQIBADANBgkq"}'))
+
+
+@fault(breaks=("INC-7",))
+def last_six_show(server: Behaviours) -> None:
+    """The mask of a secret leaves its last six characters."""
+    _auth(server, lambda auth: auth.update({"secret": "**************RfiCY7"}))

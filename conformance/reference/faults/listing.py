@@ -84,7 +84,7 @@ def first_is_listed_twice(server: Behaviours) -> None:
     _see(server, lambda _call, items: [*items, *items[:1]])
 
 
-@fault(breaks=("LIST-3",), also=("LIST-5",))
+@fault(breaks=("LIST-3",), also=("LIST-5", "LIST-4"))
 def pages_overlap(server: Behaviours) -> None:
     """A page begins with the last item of the page before."""
     server.page = lambda _call, items, number, size: items[max(0, (number - 1) * size - 1) : number * size]
@@ -315,3 +315,82 @@ def unknown_sort_breaks_down(server: Behaviours) -> None:
 def huge_page_resets(server: Behaviours) -> None:
     """A page number beyond 64 bits gets no answer: the connection is reset."""
     drop_when(server, lambda call: len(call.query.get("page[number]", "")) > 18)
+
+
+@fault(breaks=("LIST-5",))
+def listing_includes_loses_some(server: Behaviours) -> None:
+    """A list with integrations has only the backups that refer to one by its id."""
+
+    def joined(call: Call, items: list[Backup]) -> list[Backup]:
+        known = {one.id for one in call.world.integrations}
+        return [one for one in items if one.integration in known or "include" not in call.query]
+
+    _see(server, joined)
+
+
+@fault(breaks=("LIST-5",), also=("LIST-3", "LIST-6"))
+def page_number_needs_a_size(server: Behaviours) -> None:
+    """A page number without a size is not looked at."""
+    wanted = server.page_wanted
+    server.page_wanted = lambda call: (wanted(call)[0] if "page[size]" in call.query else 1, wanted(call)[1])
+
+
+@fault(breaks=("LIST-5",))
+def full_last_page_loses_one(server: Behaviours) -> None:
+    """Where the size divides the number of backups, the last one is missing."""
+    page = server.page
+    server.page = lambda call, items, number, size: page(
+        call, items[:-1] if 1 < size < len(items) and len(items) % size == 0 else items, number, size
+    )
+
+
+@fault(breaks=("LIST-5",))
+def deep_pages_are_refused(server: Behaviours) -> None:
+    """There is no page beyond the tenth."""
+    wanted = server.page_wanted
+
+    def shallow(call: Call) -> tuple[int, int]:
+        number, size = wanted(call)
+        if number > 10:
+            raise RefusalError("400.invalid-syntax", "That is too far")
+        return number, size
+
+    server.page_wanted = shallow
+
+
+@fault(breaks=("LIST-5",), also=("LIST-3",))
+def other_page_other_order(server: Behaviours) -> None:
+    """Without a sort the pages of a list are each cut from another order."""
+    page = server.page
+    server.page = lambda call, items, number, size: page(
+        call, items if "sort" in call.query or number % 2 else items[3:] + items[:3], number, size
+    )
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def offsets_overflow(server: Behaviours) -> None:
+    """A page whose first item has a number beyond 63 bits is a 500."""
+    page = server.page
+
+    def cut(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        if (number - 1) * size >= 2**63:
+            raise RuntimeError("a fault breaks down here")
+        return page(call, items, number, size)
+
+    server.page = cut
+
+
+@fault(breaks=("LIST-9",))
+def unknown_container_is_known_to_pages(server: Behaviours) -> None:
+    """A page of the list of a container that does not exist is empty; the list itself is a 404."""
+    listed, check = server.actions["list"], server.checks["container"]
+
+    def lenient(call: Call) -> None:
+        try:
+            check(call)
+        except RefusalError:
+            if "page[size]" not in call.query:
+                raise
+
+    server.checks["container"] = lenient
+    server.actions["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])

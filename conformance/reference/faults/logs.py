@@ -107,7 +107,7 @@ def unknown_backup_has_no_logs(server: Behaviours) -> None:
     server.actions["logs"] = lambda call: logs(call) if hasattr(call, "backup") else Reply(200, [])
 
 
-@fault(breaks=("LOG-4",))
+@fault(breaks=("LOG-4",), also=("LOG-5",))
 def unknown_backups_logs_are_forbidden(server: Behaviours) -> None:
     """The logs of a backup that does not exist are a 403."""
     recode(server, "404.container.backup", "403.mismatch", LOGS)
@@ -126,3 +126,30 @@ def logs_through_any_container(server: Behaviours) -> None:
         return found
 
     server.find_backup = find_anywhere
+
+
+@fault(breaks=("HTTP-2",), also=("LOG-1", *AFTER_RESTORES))
+def no_logs_are_null(server: Behaviours) -> None:
+    """The logs of a backup that has none are null."""
+    logs = server.actions["logs"]
+
+    def as_go_does(call: Call) -> Reply:
+        reply = logs(call)
+        reply.data = reply.data or None
+        return reply
+
+    server.actions["logs"] = as_go_does
+
+
+@fault(breaks=("LOG-5",))
+def logs_without_looking_at_the_container(server: Behaviours) -> None:
+    """Logs are found whatever container the path names, be it one that does not exist."""
+
+    def lenient(call: Call, refusal: RefusalError) -> None:
+        containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+        found = next((one for one in containers if call.ids.get("backup") in one.backups), None)
+        if call.operation != "logs" or found is None:
+            raise refusal
+        call.container = found
+
+    instead_of_refusing(server, "container", lenient)
