@@ -8,9 +8,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from conformance.answers import shape_of
 from conformance.checks import all_judges
 from conformance.expectations import CannotTellError, Found
 from conformance.outcomes import CheckRecord, Finding, Outcome, worst
+from conformance.shapetree import unknown_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from conformance.exchange import Exchange
 
 MOST_DEFECTS = 12
-MOST_NOTES = 40
+MOST_NOTED = 40
 
 
 @dataclass
@@ -68,13 +70,18 @@ class PassiveJudges:
         self._judges = [judge for judge in all_judges() if judge.clause in selected]
         self._lock = threading.Lock()
         self._tallies: dict[tuple[str, str, str], Tally] = {}
+        self._noted: Counter[str] = Counter()
+        #: members that the contract does not name: legal everywhere, told beside the outcomes
+        self.notes: set[str] = set()
         self.matrix: Counter[tuple[str, str, str, str]] = Counter()
 
     def observe(self, exchange: Exchange) -> None:
         """Judges one exchange by every passive clause that speaks of it."""
         results = [(judge, self._apply(judge, exchange)) for judge in self._judges if judge.when(exchange)]
         request = exchange.request
+        notes = self._notes(exchange)
         with self._lock:
+            self.notes |= notes
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
             for judge, found in results:
@@ -83,6 +90,14 @@ class PassiveJudges:
                 tally.judged += 1
                 for one in found:
                     tally.add(one)
+
+    def _notes(self, exchange: Exchange) -> set[str]:
+        """Unknown members of the first answers of each kind."""
+        shape = shape_of(exchange)
+        if shape is None or self._noted[shape] >= MOST_NOTED:
+            return set()
+        self._noted[shape] += 1
+        return {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
 
     def records(self, recorder: Recorder, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
         """One record per clause and operation that was judged at all."""

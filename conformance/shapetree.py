@@ -14,8 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+
+NOTED_ITEMS = 5
+"""So many items of an array are looked at for members that the contract does not name."""
 
 _NO_SHAPES = {"results.json"}  # the format of our own reports stands in the same folder
 
@@ -81,6 +84,24 @@ def escape(name: str) -> str:
 def project(shape: str, value: object) -> Any:
     """`value` with only those members that the shapes name, at every level; maps and free objects keep all theirs."""
     return _project(node(shape), value)
+
+
+def unknown_members(shape: str, value: object) -> set[str]:
+    """Pointers to members that the shapes do not name, with `*` for indices and the keys of maps: legal, but told."""
+    return set(_unknown(node(shape), value, ""))
+
+
+def _unknown(node: Node, value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, dict) and (node.members or node.values):
+        for name, item in value.items():
+            below = node.member(name)
+            if below is None:
+                yield f"{pointer}/{escape(name)}"
+            else:
+                yield from _unknown(below, item, f"{pointer}/{escape(name) if name in node.members else '*'}")
+    elif isinstance(value, list) and node.items is not None:
+        for item in value[:NOTED_ITEMS]:
+            yield from _unknown(node.items, item, f"{pointer}/*")
 
 
 @cache

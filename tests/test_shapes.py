@@ -359,3 +359,17 @@ def test_the_digest_changes_with_a_name_and_with_a_content(tmp_path: Path, monke
         (tmp_path / name).write_text(content)
         digests.add(schemas_sha256())
     assert len(digests) == 3
+
+
+def test_members_that_the_shapes_do_not_name_are_found_at_every_level() -> None:
+    value = {
+        "data": [{"id": "x", "labels": {}, "target": {"region": "eu"}}],
+        "includes": {"integrations": {"a": {"id": "a", "cost": 1}}},
+        "page": 1,
+    }
+    assert shapetree.unknown_members("backup-list-answer", value) == {
+        "/data/*/labels",
+        "/data/*/target/region",
+        "/includes/integrations/*/cost",
+        "/page",
+    }
