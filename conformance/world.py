@@ -99,11 +99,17 @@ class World:
         return free[PURPOSES.index(purpose) % len(free)]
 
     def sample(self, rng: random.Random, most: int) -> list[str]:
-        """Ids of the container's backups: those of the target file first, then some at random."""
-        known = [str(backup["id"]) for backup in self.backups if isinstance(backup.get("id"), str)]
+        """Ids of the container's lasting backups: those of the target file first, then some at random."""
+        known = [str(backup["id"]) for backup in self.lasting()]
         first = [item for item in known if item in self.reserved_ids()]
         rest = [item for item in known if item not in first]
         return (first + rng.sample(rest, len(rest)))[:most]
+
+    def lasting(self) -> Iterator[dict[str, Any]]:
+        """The backups that this run deletes none of."""
+        for backup in self.backups:
+            if backup["id"] not in self.target.fixtures.deletable_backup_ids:
+                yield backup
 
     def discover(self, first: Exchange, more: Sequence[Exchange]) -> None:
         """Takes in the own container's list: its plain answer and its pages."""

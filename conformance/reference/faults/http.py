@@ -137,7 +137,7 @@ def error_beside_data(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("JOB-4",))
 def deep_body_breaks_down(server: Behaviours) -> None:
     """A deeply nested body exhausts the parser and is a 500."""
     fail_when(server, "body", lambda call: call.raw_body.count(b"[") > 200 or call.raw_body.count(b"{") > 200)
