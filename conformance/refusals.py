@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conformance.exchange import Exchange, Request
     from conformance.run import Run
 
-#: clauses whose own text forbids an effect; for any other refused restore JOB-10 does
+#: clauses whose own text forbids an effect; CAP-8 does for any other denied restore, JOB-10 for what is refused else
 OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
 
 
@@ -96,7 +96,8 @@ def _watch(api: Api, requests: Sequence[Request]) -> Watch | None:
     backup = requests[0].resources.get("backup", "")
     if requests[0].ownership in ("missing", "malformed"):
         return None
-    clause = api.check.clause if api.check.clause in OWN_EFFECT else "JOB-10"
+    of_others = "CAP-8" if requests[0].denied is not None else "JOB-10"
+    clause = api.check.clause if api.check.clause in OWN_EFFECT else of_others
     instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
     before, listed_logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
     logs = frozenset(log["id"] for log in listed(listed_logs) if isinstance(log.get("id"), str))
