@@ -299,6 +299,9 @@ class Api:
         offered = self.world.target.fixtures.deletable_backup_ids
         if not offered:
             raise NotTestableError("set fixtures.deletable_backup_ids")
+        unknown = self.story("delete unknown", lambda api: api.delete(api.ask.unknown_id(), ownership="missing"))
+        if unknown.status in (405, 501) or unknown.code == "404.uri":
+            raise NotTestableError("does not apply: the target has no delete")
         backup = offered[index % len(offered)]
         look = self.get(backup)
         if look.status == 404:

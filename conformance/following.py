@@ -23,6 +23,8 @@ TERMINAL = frozenset({"completed", "error", "expired"})
 JOB_APPEARS_S = 10.0
 #: how long to wait for a log where one was missing before: that clause has failed already
 LOG_LATE_S = 1.0
+#: rounds of reads and polls that are made without a pause
+EAGER_POLLS = 15
 
 
 @dataclass
@@ -133,7 +135,10 @@ class Follower:
     # ------------------------------------------------------------ waiting
 
     def _to_end(self, restore: Restore, since: float, while_running: Callable[[Restore], None] | None = None) -> None:
-        """Polls until an end is seen, or the time is over. The first reads come before the first poll."""
+        """Polls until an end is seen, or the time is over. The first reads come before the first poll.
+
+        Where reads are to be made meanwhile, the first rounds follow each other at once: a quick restore is over soon.
+        """
         while True:
             if while_running:
                 while_running(restore)
@@ -144,7 +149,8 @@ class Follower:
             if self._clock() - since > self._policy.timeout_s:
                 self._api.tell("gave up", last_look(restore), restore.last_seen)
                 return
-            self._api.run.wait(self._policy.poll_s)
+            if not while_running or restore.polls > EAGER_POLLS:
+                self._api.run.wait(self._policy.poll_s)
 
     def _await_logs(self, restore: Restore, count: int, since: float) -> bool:
         """Waits for so many new logs; says whether they came in time.

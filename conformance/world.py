@@ -33,6 +33,7 @@ class World:
         self.container_id = target.fixtures.container_id
         self.backups: list[dict[str, Any]] = []
         self.problem: str | None = None
+        self.plain_list_is_whole = False
 
     def fixture(self, name: str) -> str:
         """A fixture of the target file. Raises NotTestableError naming the member to set."""

@@ -397,13 +397,21 @@ def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
 def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
     """List, get and logs, asked again and again while the main restore runs."""
     restore = api.story("main", stories.main).followed
+    valid_before = restore.before is not None and not violations_at(restore.before, "/data")
     for answer in restore.reads:
         yield from success(answer)
-        if answer.succeeded and answer.operation == "get":
-            yield from equal(at(answer.data, "/id"), restore.backup, answer, "/data/id")
-        whole_list = answer.operation == "list" and len(answer.ids) >= len(api.world.backups)
-        if answer.succeeded and whole_list and restore.backup not in answer.ids:
-            yield broken("the backup in the list", "not listed", answer, "/data")
+        for violation in violations_at(answer, "/data") if valid_before and answer.succeeded else ():
+            yield broken(f"{violation.wanted}, as before the restore", violation.got, answer, violation.pointer)
+        yield from still_there(api, restore, answer)
+
+
+def still_there(api: Api, restore: Restore, answer: Exchange) -> Iterator[Found]:
+    """The backup that is being restored is the one shown, and is in the list."""
+    if answer.succeeded and answer.operation == "get":
+        yield from equal(at(answer.data, "/id"), restore.backup, answer, "/data/id")
+    shows_all = answer.succeeded and answer.operation == "list" and api.world.plain_list_is_whole
+    if shows_all and restore.backup not in answer.ids:
+        yield broken("the backup in the list", "not listed", answer, "/data")
 
 
 @check("RST-8", "restore")
