@@ -31,12 +31,17 @@ class Fault:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to be different and right: `difference` is the part of the contract that allows it."""
+    """One way to be different and right: `difference` is the part of the contract that allows it.
+
+    `warns` are the clauses of which it leaves a SHOULD aside, `untested` those that speak of something it has not.
+    """
 
     name: str
     sentence: str
     difference: str
     apply: Apply
+    warns: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
 
 
 Change = Fault | Variant
@@ -65,9 +70,11 @@ def fault(
     return lambda apply: Fault(apply.__name__, sentence_of(apply), breaks, also, needs_probe, apply)
 
 
-def variant(difference: str) -> Callable[[Apply], Variant]:
+def variant(
+    difference: str, *, warns: tuple[str, ...] = (), untested: tuple[str, ...] = ()
+) -> Callable[[Apply], Variant]:
     """Make a function that changes the behaviours a legal variant."""
-    return lambda apply: Variant(apply.__name__, sentence_of(apply), difference, apply)
+    return lambda apply: Variant(apply.__name__, sentence_of(apply), difference, apply, warns, untested)
 
 
 def collect(package: str) -> dict[str, Change]:

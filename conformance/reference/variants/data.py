@@ -257,3 +257,10 @@ def schedule_is_zero(server: Behaviours) -> None:
     """A job that is not planned for a time has the zero time as its schedule."""
     server.write_job = edited(server.write_job, lambda one: one.update(schedule=times.ZERO))
     server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=times.ZERO))
+
+
+@variant("RFC 3339: T and Z may be small letters")
+def times_in_small_letters(server: Behaviours) -> None:
+    """Times are written in small letters."""
+    write = server.write_time
+    server.write_time = lambda moment: write(moment).lower()

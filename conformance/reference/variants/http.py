@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import zlib
 from datetime import timedelta
 from email.utils import format_datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from conformance.reference.editing import edit_answers, every
@@ -249,3 +252,72 @@ def encoded_ids_are_malformed(server: Behaviours) -> None:
         check(call)
 
     server.checks["ids"] = strict
+
+
+@variant("compressed bodies")
+def deflated_bodies(server: Behaviours) -> None:
+    """Bodies are compressed as zlib does, for those who can read that."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if answer.body and "deflate" in call.headers.get("accept-encoding", ""):
+            answer.body = zlib.compress(answer.body, 1)
+            answer.headers["content-encoding"] = "deflate"
+
+    edit_answers(server, change)
+
+
+@variant("headers that the contract does not speak of")
+def talkative_headers(server: Behaviours) -> None:
+    """Answers carry what web servers like to add."""
+    more = {
+        "etag": 'W/"7f1c"', "cache-control": "no-store", "set-cookie": "session=1; HttpOnly", "vary": "Authorization",
+        "link": "</v1/>; rel=service", "location": "/v1/elsewhere", "server-timing": "db;dur=3", "retry-after": "1",
+    }  # fmt: skip
+    edit_answers(server, lambda _call, answer: answer.headers.update(more))
+
+
+@variant("how connections are used (RFC 9112)")
+def connections_are_closed(server: Behaviours) -> None:
+    """A connection serves one request, and says so."""
+    edit_answers(server, lambda _call, answer: answer.headers.update({"connection": "close"}))
+
+
+@variant("how connections are used (RFC 9112)")
+def connections_end_without_a_word(server: Behaviours) -> None:
+    """A connection is closed behind every third answer, without saying so."""
+    inner, served = server.wrap_app, count(1)
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        wrapped = inner(app)
+
+        async def closing(scope: Scope, receive: Receive, send: Send) -> None:
+            await wrapped(scope, receive, send)
+            if scope["type"] == "http" and next(served) % 3 == 0:
+                scope["extensions"]["transport"]["transport"].close()
+
+        return closing
+
+    server.wrap_app = wrap
+
+
+@variant("an undocumented method: 401, 403, 404, 405 or 501")
+def other_methods_are_forbidden(server: Behaviours) -> None:
+    """A method that is not served is a 403."""
+    server.unserved = lambda _call, allowed: RefusalError("403.mismatch" if allowed else "404.uri")
+
+
+@variant("how long an answer takes")
+def slow_answers(server: Behaviours) -> None:
+    """Every answer takes twenty milliseconds."""
+    inner = server.wrap_app
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        wrapped = inner(app)
+
+        async def waiting(scope: Scope, receive: Receive, send: Send) -> None:
+            await asyncio.sleep(0.02)
+            await wrapped(scope, receive, send)
+
+        return waiting
+
+    server.wrap_app = wrap

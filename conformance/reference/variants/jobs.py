@@ -155,13 +155,16 @@ def new_jobs_are_not_found(server: Behaviours) -> None:
     server.find_job = hide
 
 
-@variant("Jobs: not tested where the target has no such endpoint")
+@variant(
+    "Jobs: not tested where the target has no such endpoint",
+    untested=("JBS-1", "JBS-2", "JBS-3", "RST-5"),
+)
 def no_jobs_endpoint(server: Behaviours) -> None:
     """There are no jobs to look at."""
     del server.routes["/v1/jobs/{job}"]
 
 
-@variant("Delete: companion, optional")
+@variant("Delete: companion, optional", untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4"))
 def no_deletion(server: Behaviours) -> None:
     """Backups cannot be deleted."""
     del server.routes["/v1/containers/{container}/backups/{backup}"]["DELETE"]

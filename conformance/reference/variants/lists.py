@@ -118,3 +118,9 @@ def secrets_are_masked_otherwise(server: Behaviours) -> None:
             one.document["auth"].update(
                 {"secret": "••••••••", "api_key": "<redacted>", "base64_config": "****************9f3a"}
             )
+
+
+@variant("a server-side cap on `page[size]`")
+def page_size_cap_of_two(server: Behaviours) -> None:
+    """A page never has more than two items."""
+    _pages(server, default=2, largest=2)

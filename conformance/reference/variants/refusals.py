@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.editing import ALL, edit_errors, edit_refusals, recode
+from conformance.reference.editing import ALL, edit_errors, edit_refusals, move, recode
 from conformance.reference.errors import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
     from conformance.reference.behaviour import Behaviours
     from conformance.reference.call import Call
-    from conformance.reference.world import Container
+    from conformance.reference.world import Backup, Container
 
 
 @variant("an OAuth-shaped 401")
@@ -207,3 +207,71 @@ def ids_are_looked_at_late(server: Behaviours) -> None:
 def bad_pages_are_422(server: Behaviours) -> None:
     """A bad page or sort value is a 422."""
     recode(server, "400.invalid-syntax", "422.invalid-argument", {"list"})
+
+
+@variant("no X-Hub-Id, or an empty one: 4xx")
+def missing_hub_is_401(server: Behaviours) -> None:
+    """A request without a hub is a 401."""
+    edit_refusals(
+        server,
+        lambda _call, refusal: (
+            RefusalError("401.auth-invalid", headers={"WWW-Authenticate": "Bearer"})
+            if refusal.detail == "Exactly one X-Hub-Id header is required"
+            else None
+        ),
+    )
+
+
+@variant("no X-Hub-Id, or an empty one: 4xx")
+def missing_hub_is_not_found(server: Behaviours) -> None:
+    """A request without a hub is a 404."""
+    edit_refusals(
+        server,
+        lambda _call, refusal: (
+            RefusalError("404.hub") if refusal.detail == "Exactly one X-Hub-Id header is required" else None
+        ),
+    )
+
+
+@variant("what a refusal looks at first is CAP-9's alone")
+def hub_before_the_key(server: Behaviours) -> None:
+    """That a hub is named is looked at before the key."""
+    for operation in server.steps:
+        move(server, "hub", before="key", operations=(operation,))
+
+
+@variant("what a refusal looks at first is CAP-9's alone")
+def capability_before_the_hub(server: Behaviours) -> None:
+    """What the key may do is looked at before the hub that it may do it in."""
+    for operation in server.steps:
+        move(server, "capability", before="hub", operations=(operation,))
+
+
+@variant("what a refusal looks at first is CAP-9's alone")
+def body_before_the_backup(server: Behaviours) -> None:
+    """A body is judged before it is looked whether there is such a backup."""
+    for step in ("content type", "body"):
+        move(server, step, before="container", operations=("restore",))
+
+
+@variant("GET-5, LOG-5, JOB-9, DEL-4: 404 or 403", warns=("GET-5", "LOG-5", "JOB-9", "DEL-4"))
+def crossed_paths_are_forbidden(server: Behaviours) -> None:
+    """A backup asked for through another container of the hub is a 403."""
+    find = server.find_backup
+
+    def tell(call: Call, backup_id: str) -> Backup | None:
+        found = find(call, backup_id)
+        containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+        if found is None and any(backup_id in one.backups for one in containers):
+            raise RefusalError("403.mismatch")
+        return found
+
+    server.find_backup = tell
+
+
+@variant("CAP-9 is a SHOULD", warns=("CAP-9",))
+def existence_before_capability(server: Behaviours) -> None:
+    """What is not there is a 404 to every key of the hub."""
+    for operation in ("list", "get", "logs", "restore"):
+        move(server, "ids", before="capability", operations=(operation,))
+        move(server, "container", before="capability", operations=(operation,))
