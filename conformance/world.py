@@ -123,6 +123,8 @@ class World:
         # what says that it is another container's is LIST-2's defect, and nothing to test with
         own = [item for item in items if item.get("container_id", self.container_id) == self.container_id]
         self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
+        #: the plain list shows all there is: its default page is no smaller
+        self.plain_list_is_whole = set(first.ids) >= {backup["id"] for backup in self.backups}
 
 
 def look_around(world: World, client: Client, ask: Any) -> None:
