@@ -200,7 +200,7 @@ def politely_refused(x: Exchange) -> Iterator[Found]:
         yield broken("no success for an undocumented method", f"{x.status}", x)
     elif x.status not in POLITE:
         yield advised("401, 403, 404, 405 or 501", f"{x.status}", x)
-    elif x.status == 405 and x.response and x.response.header("allow") is None:
+    elif x.status == 405 and header_of(x, "allow") is None:
         yield advised("Allow on a 405", "none", x)
     elif not x.oauth and not isinstance(at(x.value, "/error"), dict):
         yield advised("the error shape", shapes.render(x.value), x)
@@ -215,8 +215,12 @@ def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation
         answer = api.send(api.ask.on(operation, **origin, **how))
         if why := no_verdict(answer):
             yield untold(why, answer)
-        elif judged(answer) and answer.response and answer.response.header("access-control-allow-origin") is None:
+        elif (answer.succeeded or answer.refused) and header_of(answer, "access-control-allow-origin") is None:
             yield broken("Access-Control-Allow-Origin", "no such header", answer)
+
+
+def header_of(x: Exchange, name: str) -> str | None:
+    return x.response.header(name) if x.response else None
 
 
 @passive("HTTP-7", when=lambda x: judged(x) and isinstance(x.parsed, strictjson.Parsed))
@@ -228,7 +232,7 @@ def no_member_twice(x: Exchange) -> Iterator[Found]:
 
 @passive("HTTP-8", when=lambda x: x.status == 429)
 def throttling_says_how_long(x: Exchange) -> Iterator[Found]:
-    given = x.response.header("retry-after") if x.response else None
+    given = header_of(x, "retry-after")
     if given is None or not is_retry_after(given):
         yield broken("Retry-After on a 429: seconds or a date", given or "no such header", x)
 
@@ -236,8 +240,7 @@ def throttling_says_how_long(x: Exchange) -> Iterator[Found]:
 @passive("HTTP-9", when=judged)
 def no_redirects(x: Exchange) -> Iterator[Found]:
     if x.status is not None and 300 <= x.status < 400:
-        where = x.response.header("location") if x.response else None
-        yield broken("an answer, not a redirect", f"{x.status} to {where or 'nowhere'}", x)
+        yield broken("an answer, not a redirect", f"{x.status} to {header_of(x, 'location') or 'nowhere'}", x)
 
 
 @passive("HTTP-10", when=lambda x: shape_of(x) is not None)

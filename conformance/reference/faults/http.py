@@ -310,7 +310,7 @@ def retry_after_some_time(server: Behaviours) -> None:
 
 
 def _sometimes_429(server: Behaviours, headers: dict[str, str]) -> None:
-    now = every(server, 29)
+    now = every(server, 211)
     authenticate = server.checks["key"]
 
     def check(call: Call) -> None:

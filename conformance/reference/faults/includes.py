@@ -91,7 +91,7 @@ def one_included_for_all(server: Behaviours) -> None:
     server.resolve = lambda call, backups: resolve(call, backups)[: 1 if call.operation == "list" else None]
 
 
-@fault(breaks=("INC-3",))
+@fault(breaks=("INC-3",), also=("INC-5",))
 def only_first_page_is_resolved(server: Behaviours) -> None:
     """The pages from the second on include what the first refers to."""
     resolve = server.resolve
@@ -192,7 +192,7 @@ def any_include_includes(server: Behaviours) -> None:
     server.include_wanted = lambda call: bool(call.query.get("include"))
 
 
-@fault(breaks=("INC-3",))
+@fault(breaks=("INC-3",), also=("INC-5",))
 def resolved_before_sorting(server: Behaviours) -> None:
     """A sorted page includes what the same page refers to without the sort."""
     resolve = server.resolve

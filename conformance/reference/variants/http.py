@@ -92,7 +92,7 @@ def header_names_in_small_letters(server: Behaviours) -> None:
 
 
 def _now_and_then(server: Behaviours, retry_after: Callable[[], str]) -> None:
-    now = every(server, 40)
+    now = every(server, 160)
     check = server.checks["key"]
 
     def limited(call: Call) -> None:
@@ -105,19 +105,19 @@ def _now_and_then(server: Behaviours, retry_after: Callable[[], str]) -> None:
 
 @variant("429 with Retry-After at any time")
 def rate_limited_in_seconds(server: Behaviours) -> None:
-    """Every fortieth request is a 429 that says to come back in a second."""
+    """Now and then a request is a 429 that says to come back in a second."""
     _now_and_then(server, lambda: "1")
 
 
 @variant("429 with Retry-After at any time")
 def rate_limited_at_once(server: Behaviours) -> None:
-    """Every fortieth request is a 429 that says to come back at once."""
+    """Now and then a request is a 429 that says to come back at once."""
     _now_and_then(server, lambda: "0")
 
 
 @variant("429 with Retry-After at any time")
 def rate_limited_until_a_date(server: Behaviours) -> None:
-    """Every fortieth request is a 429 that names the moment to come back."""
+    """Now and then a request is a 429 that names the moment to come back."""
     _now_and_then(server, lambda: format_datetime(server.clock() + timedelta(seconds=1), usegmt=True))
 
 
