@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from conformance import shapes, strictjson
-from conformance.exchange import UNAVAILABLE, Operation
 
 if TYPE_CHECKING:
-    from conformance.exchange import Exchange
+    from conformance.exchange import Exchange, Operation
 
 ANSWER_SHAPE: dict[Operation, str] = {
     "list": "backup-list-answer",
@@ -25,12 +24,12 @@ _violations: WeakKeyDictionary[Exchange, list[shapes.Violation]] = WeakKeyDictio
 
 def judged(x: Exchange) -> bool:
     """An answer, by the target itself, to a request that the contract describes."""
-    return x.response is not None and x.request.documented and x.status not in UNAVAILABLE and not x.unanswered
+    return x.judged
 
 
 def served(x: Exchange) -> bool:
     """A success that carries JSON: its content can be judged."""
-    return judged(x) and x.succeeded and isinstance(x.parsed, strictjson.Parsed)
+    return x.served
 
 
 def is_error(x: Exchange) -> bool:

@@ -118,6 +118,17 @@ class Exchange:
         return self.status is not None and 400 <= self.status < 500
 
     @cached_property
+    def judged(self) -> bool:
+        """An answer, by the target itself, to a request that the contract describes."""
+        itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
+        return itself and self.request.documented
+
+    @cached_property
+    def served(self) -> bool:
+        """A success that carries JSON: its content can be judged."""
+        return self.judged and self.succeeded and isinstance(self.parsed, strictjson.Parsed)
+
+    @cached_property
     def parsed(self) -> strictjson.Parsed | strictjson.NotJSON:
         """The body as strict JSON, or why it is none."""
         if self.response is None:
@@ -129,27 +140,27 @@ class Exchange:
         except strictjson.NotJSON as problem:
             return problem
 
-    @property
+    @cached_property
     def value(self) -> Any:
         """The body's JSON value; None where the body is not JSON."""
         return self.parsed.value if isinstance(self.parsed, strictjson.Parsed) else None
 
-    @property
+    @cached_property
     def data(self) -> Any:
         """The envelope's `data`; None where there is no such thing."""
         return self.value.get("data") if isinstance(self.value, dict) else None
 
-    @property
+    @cached_property
     def items(self) -> list[dict[str, Any]]:
         """The objects of a list answer (anything else in the list is left to the shape's clause)."""
         return [item for item in self.data if isinstance(item, dict)] if isinstance(self.data, list) else []
 
-    @property
+    @cached_property
     def ids(self) -> list[str]:
         """The ids of a list answer, in its order."""
         return [item["id"] for item in self.items if isinstance(item.get("id"), str)]
 
-    @property
+    @cached_property
     def error(self) -> dict[str, Any]:
         """The envelope's `error`; empty where there is no such object."""
         error = self.value.get("error") if isinstance(self.value, dict) else None

@@ -86,7 +86,8 @@ class CheckRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as results.json and the journal have it."""
-        return asdict(self)
+        members = {name: getattr(self, name) for name in self.__slots__}
+        return {**members, "findings": [asdict(finding) for finding in self.findings]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CheckRecord:
