@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 #: a restore takes so long on a server that is only there to be judged
 RESTORE_SECONDS = 0.05
+#: clauses of which a right server need not give anything to judge
+NEVER_TESTED = frozenset({"HTTP-8"})
+#: what stands in the reason of a check that could not judge because a more basic clause broke
+BECAUSE = "because "
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,35 @@ class Result:
         """Why these clauses came out as they did, a line each."""
         rows = [(clause, self.clauses[clause]) for clause in sorted(clauses)]
         return "\n".join(f"{clause} {judged.outcome}: {judged.reason}" for clause, judged in rows)
+
+
+def problems(result: Result) -> list[str]:
+    """What the run should have said otherwise: clauses missed, accused, or not told without a cause; [] if none.
+
+    Of a fault the clauses that it breaks must be red, those that fall with it may be; of anything else nothing may
+    be, but what a variant declares.
+    """
+    change = None if result.name is None else find(result.name)
+    if isinstance(change, Fault):
+        missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in _signs_of(clause)]
+        accused = (result.red | result.warned).difference(change.breaks, change.also)
+        untold = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
+        return _told(result, {"missed": missed, "accused": accused, "not told": untold.difference(change.also)})
+    warns, untested = (change.warns, change.untested) if change else ((), ())
+    accused = result.red | result.warned.difference(warns)
+    unheard = result.not_tested.difference(NEVER_TESTED, untested)
+    return _told(result, {"accused": accused, "not told": result.errors, "not tested": unheard})
+
+
+def _signs_of(clause_id: str) -> tuple[Outcome, ...]:
+    """The outcomes that show a clause broken: one with two halves may be broken in the second."""
+    clause = catalogue.load()[clause_id]
+    halves = (Outcome.FAILED, Outcome.WARNED) if clause.should else (Outcome.FAILED,)
+    return halves if clause.level == "MUST" else (Outcome.WARNED,)
+
+
+def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
+    return [f"{what}: {result.reasons([clause])}" for what, clauses in found.items() for clause in sorted(clauses)]
 
 
 def judge(target: Target, *, selected: Collection[str] | None = None, seed: int = 1) -> dict[str, Judged]:

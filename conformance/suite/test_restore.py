@@ -126,20 +126,7 @@ def test_job_5_missing_null_and_mistyped_members_are_refused(api: Api) -> Iterat
     bodies += [valid_body(api, action=value) for value in (None, 1, True, False, [], ["restore"], {}, {"restore": 1})]
     wrapped = ([contents], json.dumps(contents), instance, [instance], {"contents": contents}, {"instance": instance})
     bodies += [valid_body(api, contents=value) for value in (None, 1, True, [], "", *wrapped)]
-    ids: tuple[Any, ...] = (
-        None,
-        0,
-        7,
-        -1,
-        1.5,
-        True,
-        False,
-        [],
-        {},
-        [instance],
-        {"id": instance},
-        {"instance_id": instance},
-    )
+    ids: list[Any] = [None, 0, 7, -1, 1.5, True, False, [], {}, [instance], {"id": instance}, contents]
     bodies += [valid_body(api, contents={"instance_id": value}) for value in ids]
     bodies += [{"action": "restore", "instance_id": instance}, {"task": valid_body(api)}, {"data": valid_body(api)}]
     yield from refuse_bodies(api, bodies)
