@@ -242,13 +242,13 @@ def logs_denial_names_nothing(server: Behaviours) -> None:
     server.denial = lambda call, needed: RefusalError(CODE) if call.operation == "logs" else denial(call, needed)
 
 
-@fault(breaks=("CAP-2",))
+@fault(breaks=("CAP-2",), also=("CAP-10",))
 def included_get_for_everyone(server: Behaviours) -> None:
     """Whoever asks for a backup with its integrations needs no capability."""
     _grant(server, lambda call, _key: call.operation == "get" and "include" in call.query)
 
 
-@fault(breaks=("CAP-1",), also=("CAP-10",))
+@fault(breaks=("CAP-1",), also=("CAP-9", "CAP-10"))
 def second_container_for_everyone(server: Behaviours) -> None:
     """The capability is looked at for one container only."""
     first = server.world.stock.container_id
