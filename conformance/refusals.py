@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from conformance.exchange import Exchange, Request
     from conformance.run import Run
 
+#: so many requests that must be refused are sent one by one before the others go side by side
+ONE_BY_ONE = 2
+
 #: clauses whose own text forbids an effect; CAP-8 does for any other denied restore, JOB-10 for what is refused else
 OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
 
@@ -39,9 +42,22 @@ class Watch:
 def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
     """Sends requests that must be refused; what they changed is told by `effects`, now and at the end of the run."""
     watch = _watch(api, requests)
-    answers = api.send_all(requests)
+    answers = _until_accepted(api, requests)
     if watch is not None:
         watch.effects += _changes(api.run, watch, api.get(watch.backup), api.logs(watch.backup))
+    return answers
+
+
+def _until_accepted(api: Api, requests: Sequence[Request]) -> list[Exchange]:
+    """Sends side by side, but stops soon after one was accepted: the clause is broken then, and each more costs budget.
+
+    The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it.
+    """
+    answers: list[Exchange] = []
+    step = 1
+    while len(answers) < len(requests) and not any(answer.succeeded for answer in answers):
+        answers += api.send_all(requests[len(answers) : len(answers) + step])
+        step = 1 if len(answers) < ONE_BY_ONE else max(1, api.world.target.limits.concurrency)
     return answers
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 MOST_PAGES = 400
 #: the first so many free backups may be restored in this run: the main one (where none is named) and one beside it
 RESTORED = 2
+#: the clauses up to here forbid effects in their own words: their bystanders are no one else's
+LAST_OF_ITS_OWN = "AUTH-9"
 #: what bystanders are needed for; where there are enough backups each purpose has its own
 PURPOSES = (
     "CAP-8", "JOB-10", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-4", "CAP-10", "AUTH-1", "AUTH-2", "AUTH-3", "AUTH-4",
@@ -97,7 +99,10 @@ class World:
         """A live backup of its own for each purpose, so that an effect on it points to one culprit."""
         free = self.stable_ids()
         free = free[RESTORED:] or free
-        return free[PURPOSES.index(purpose) % len(free)]
+        index, own = PURPOSES.index(purpose), PURPOSES.index(LAST_OF_ITS_OWN) + 1
+        if index < own or len(free) <= own:
+            return free[index % len(free)]
+        return free[own + (index - own) % (len(free) - own)]
 
     def sample(self, rng: random.Random, most: int) -> list[str]:
         """Ids of the container's lasting backups: those of the target file first, then some at random."""

@@ -81,15 +81,6 @@ def accepted_job_has_an_id(x: Exchange) -> Iterator[Found]:
         yield broken("the id of the job", "an empty string", x, "/data/job/id")
 
 
-@check("JOB-3", "restore")
-def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
-    """All restores that were accepted in this run, those asked for at once among them."""
-    api.story("main", stories.main)
-    stories.tell_all(api)
-    ids = [restore.job_id for restore in api.run.restores if restore.accepted and restore.job_id]
-    yield from unique(ids, api.run.restores[-1].answer, "job")
-
-
 # ---------------------------------------------------------------- requests that must be refused
 
 
@@ -378,6 +369,15 @@ def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
     for one in told.accepted:
         if not one.ended:
             yield broken("every accepted restore to end", one.last_seen, last_look(one), "/data/state/current")
+
+
+@check("JOB-3", "restore")
+def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
+    """All restores that were accepted in this run, those asked for at once among them."""
+    api.story("main", stories.main)
+    stories.tell_all(api)
+    ids = [restore.job_id for restore in api.run.restores if restore.accepted and restore.job_id]
+    yield from unique(ids, api.run.restores[-1].answer, "job")
 
 
 @check("RST-7", "restore")
