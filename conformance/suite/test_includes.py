@@ -51,12 +51,20 @@ def included_are_valid(x: Exchange) -> Iterator[Found]:
 
 
 def references_resolve(x: Exchange) -> Iterator[Found]:
-    known = {one.get(name) for one in integrations(x).values() for name in ("id", "identifier")}
+    known = {name for one in integrations(x).values() for name in names_of(one)}
     for pointer, backup in backups(x):
         if (reference := reference_of(backup)) and reference not in known:
             yield broken(
-                f"{reference} among the included", f"{len(known) // 2} others", x, f"{pointer}/target/integration_id"
+                f"{reference} among the included",
+                f"{len(integrations(x))} others",
+                x,
+                f"{pointer}/target/integration_id",
             )
+
+
+def names_of(integration: dict[str, Any]) -> list[str]:
+    """What a backup may call an integration."""
+    return [name for name in (integration.get("id"), integration.get("identifier")) if isinstance(name, str)]
 
 
 def reference_of(backup: dict[str, Any]) -> str | None:
@@ -120,7 +128,7 @@ def nothing_needless_is_included(x: Exchange) -> Iterator[Found]:
     if None in wanted or violations_at(x, "/data"):
         return  # a backup that does not say what it refers to
     for key, one in integrations(x).items():
-        if not {key, one.get("id"), one.get("identifier")} & wanted:
+        if not {key, *names_of(one)} & wanted:
             yield broken("only what the backups refer to", shapes_of(one), x, f"/includes/integrations/{key}")
 
 
