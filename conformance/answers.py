@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from conformance import shapes, strictjson
+from conformance.exchange import well_coded
 
 if TYPE_CHECKING:
     from conformance.exchange import Exchange, Operation
@@ -40,6 +41,11 @@ def is_error(x: Exchange) -> bool:
 def has_envelope(x: Exchange) -> bool:
     """An error whose `error` is an object: its members can be judged."""
     return is_error(x) and not x.oauth and isinstance(x.value, dict) and isinstance(x.value.get("error"), dict)
+
+
+def coded(x: Exchange) -> bool:
+    """An error whose code is of its own status: which one it is can be judged."""
+    return has_envelope(x) and well_coded(x)
 
 
 def rightful(x: Exchange) -> bool:

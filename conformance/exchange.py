@@ -180,6 +180,12 @@ class Exchange:
         return self.status == 401 and isinstance(self.value, dict) and isinstance(self.value.get("error"), str)
 
 
+def well_coded(x: Exchange) -> bool:
+    """Is the error's code `<status>.<words>`, of the same status?"""
+    code = x.error.get("code")
+    return isinstance(code, str) and bool(re.fullmatch(rf"{x.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", code))
+
+
 def same_code(first: str, second: str) -> bool:
     """Are two error codes the same? The status counts, the words' separators (dot, dash, underscore) do not."""
     return _words_of(first) == _words_of(second)

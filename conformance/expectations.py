@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance import compare, shapes, strictjson
-from conformance.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation, same_code
+from conformance.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation, same_code, well_coded
 from conformance.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def harmless(on: Exchange, *allowed: int | range) -> Iterator[Found]:
 
 def code(on: Exchange, wanted: str) -> Iterator[Found]:
     """The error code is the published one: a SHOULD wherever it is asked."""
-    if on.refused and on.code is not None and not same_code(on.code, wanted):
+    if on.refused and well_coded(on) and not same_code(str(on.code), wanted):
         yield advised(f"code {wanted}", f"{on.code}", on, "/error/code")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.answers import has_envelope
+from conformance.answers import coded
 from conformance.api import GRANTS, lacks
 from conformance.checks import check, passive
 from conformance.exchange import same_code
@@ -112,10 +112,10 @@ def test_cap_6_manage_alone_restores(api: Api) -> Iterator[Found]:
     yield from success(api.restored_by_manage().answer)
 
 
-@passive("CAP-7", when=lambda x: has_envelope(x) and x.status == 403 and x.request.denied is not None)
+@passive("CAP-7", when=lambda x: coded(x) and x.status == 403 and x.request.denied is not None)
 def denials_name_the_right_capability(x: Exchange) -> Iterator[Found]:
-    if x.code is not None and not same_code(x.code, "403.permissions"):
-        yield broken("code 403.permissions", x.code, x, "/error/code")
+    if not same_code(str(x.code), "403.permissions"):
+        yield broken("code 403.permissions", str(x.code), x, "/error/code")
     named = at(x.value, "/error/extra/capability")
     if named is not None and named != x.request.denied:
         yield broken(f"{x.request.denied}, the missing capability", f"{named}", x, "/error/extra/capability")
@@ -193,7 +193,8 @@ def test_cap_10_other_capabilities_grant_nothing(api: Api, operation: Operation)
         yield from not_served(answer)
 
 
-@passive("CAP-11", when=lambda x: has_envelope(x) and x.status == 403 and x.request.denied is not None)
+@passive("CAP-11", when=lambda x: coded(x) and x.status == 403 and x.request.denied is not None)
 def denials_name_a_capability(x: Exchange) -> Iterator[Found]:
-    if at(x.value, "/error/extra/capability") in (None, ""):
+    extra = x.error.get("extra") or {}
+    if isinstance(extra, dict) and extra.get("capability") in (None, ""):
         yield advised(f"extra.capability {x.request.denied}", "nothing", x, "/error/extra/capability")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from conformance import shapes, strictjson
-from conformance.answers import has_envelope, is_error, violations
+from conformance.answers import coded, has_envelope, is_error, violations
 from conformance.checks import check, passive
 from conformance.credentials import echoes
-from conformance.exchange import same_code
+from conformance.exchange import same_code, well_coded
 from conformance.expectations import advised, at, broken
 from conformance.refusals import refused
 
@@ -60,9 +59,8 @@ def error_status_is_the_http_status(x: Exchange) -> Iterator[Found]:
 
 @passive("ERR-3", when=has_envelope)
 def error_code_starts_with_the_status(x: Exchange) -> Iterator[Found]:
-    got = x.error.get("code")
-    if not isinstance(got, str) or not re.fullmatch(rf"{x.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", got):
-        yield broken(f"{x.status}.<words>", shapes.render(got), x, "/error/code")
+    if not well_coded(x):
+        yield broken(f"{x.status}.<words>", shapes.render(x.error.get("code")), x, "/error/code")
 
 
 @passive("ERR-4", when=has_envelope)
@@ -75,10 +73,10 @@ def error_title_says_something(x: Exchange) -> Iterator[Found]:
         yield broken("a title that says something", "white space", x, "/error/title")
 
 
-@passive("ERR-5", when=lambda x: has_envelope(x) and str(x.status) in PUBLISHED_STATUSES)
+@passive("ERR-5", when=lambda x: coded(x) and str(x.status) in PUBLISHED_STATUSES)
 def error_code_is_published(x: Exchange) -> Iterator[Found]:
-    if x.code is not None and not any(same_code(x.code, known) for known in PUBLISHED):
-        yield broken(f"a published {x.status} code", x.code, x, "/error/code")
+    if not any(same_code(str(x.code), known) for known in PUBLISHED):
+        yield broken(f"a published {x.status} code", str(x.code), x, "/error/code")
 
 
 @check("ERR-6", "restore")

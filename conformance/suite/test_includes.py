@@ -51,7 +51,10 @@ def included_are_valid(x: Exchange) -> Iterator[Found]:
 
 
 def references_resolve(x: Exchange) -> Iterator[Found]:
-    known = {name for one in integrations(x).values() for name in names_of(one)}
+    included = at(x.value, "/includes/integrations")
+    if violations_at(x, "/includes") and not isinstance(included, dict):
+        return  # not even an object: INC-2's and INC-4's
+    known = {*(included or ()), *(name for one in integrations(x).values() for name in names_of(one))}
     for pointer, backup in backups(x):
         if (reference := reference_of(backup)) and reference not in known:
             yield broken(
@@ -125,8 +128,8 @@ def test_inc_4_integrations_are_included_on_get(api: Api) -> Iterator[Found]:
 @passive("INC-5", when=lambda x: asks_integrations(x) and bool(integrations(x)))
 def nothing_needless_is_included(x: Exchange) -> Iterator[Found]:
     wanted = {reference_of(backup) for _, backup in backups(x)}
-    if None in wanted or violations_at(x, "/data"):
-        return  # a backup that does not say what it refers to
+    if None in wanted or violations_at(x, "/data") or x.data is None or any(True for _ in references_resolve(x)):
+        return  # what the backups refer to cannot be told
     for key, one in integrations(x).items():
         if not {key, *names_of(one)} & wanted:
             yield broken("only what the backups refer to", shapes_of(one), x, f"/includes/integrations/{key}")
