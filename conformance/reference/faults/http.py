@@ -378,7 +378,7 @@ def page_for_browsers(server: Behaviours) -> None:
     edit_answers(server, change)
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("AUTH-9",))
 def odd_hub_breaks_down(server: Behaviours) -> None:
     """A hub id that is not one is a 500."""
     fail_when(server, "hub", lambda call: not re.fullmatch(r"[0-9a-f]{0,30}", call.headers.get("x-hub-id", "")))
@@ -407,10 +407,10 @@ def _not_utf8(call: Call) -> bool:
 @fault(breaks=("HTTP-3",))
 def huge_number_breaks_down(server: Behaviours) -> None:
     """A number in the body beyond what a double holds is a 500."""
-    fail_when(server, "body", lambda call: re.search(rb"[0-9]{350}|e[0-9]{3}", call.raw_body) is not None)
+    fail_when(server, "body", lambda call: re.search(rb"[0-9]{350}|1e400", call.raw_body) is not None)
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("JOB-6", "JOB-8"))
 def nul_in_text_breaks_down(server: Behaviours) -> None:
     """A NUL in a string of the body is a 500, as a database has it."""
     fail_when(server, "request", lambda call: b"\\u0000" in call.raw_body and isinstance(call.body, dict))

@@ -344,7 +344,7 @@ def full_last_page_loses_one(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("LIST-5",))
+@fault(breaks=("LIST-5",), also=("LIST-6",))
 def deep_pages_are_refused(server: Behaviours) -> None:
     """There is no page beyond the tenth."""
     wanted = server.page_wanted
