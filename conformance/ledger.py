@@ -1,4 +1,4 @@
-"""What must be one for a whole run, however many workers: restore budget, pause, pace, bad keys, progress.
+"""What must be one for a whole run, however many workers: restore budget, pause, pace, bad keys, progress, the stop.
 
 The workers are processes, so the ledger is a small JSON file behind a file lock. It is written a few times a second
 at most (an unlimited request rate is never looked up here), only the pause is looked at before each request.
@@ -7,32 +7,38 @@ at most (an unlimited request rate is never looked up here), only the pause is l
 from __future__ import annotations
 
 import json
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 Entries = dict[str, float]
+POLL_S = 0.005
 
 
 class Ledger:
     """The run's shared counters, kept in `folder`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         self._file = folder / "ledger.json"
         self._pause = folder / "pause"
+        self._stop = folder / "stop"
+        self._now = now
         self._lock = FileLock(folder / "ledger.lock")
+        self._threads = threading.Lock()
 
     def read(self, name: str) -> float:
         """The present value of a counter."""
-        with self._lock:
-            return self._load().get(name, 0)
+        return self._load().get(name, 0)
 
     def add(self, name: str, amount: float = 1, *, limit: float | None = None) -> bool:
         """Adds to a counter, unless that would take it over `limit`; says whether it did."""
@@ -45,7 +51,7 @@ class Ledger:
     def next_slot(self, per_second: float) -> float:
         """Seconds to wait for this request's turn, at so many requests per second for the whole run."""
         with self._entries() as entries:
-            now = time.time()
+            now = self._now()
             slot = max(now, entries.get("next_slot", 0))
             entries["next_slot"] = slot + 1 / per_second
             return slot - now
@@ -53,28 +59,56 @@ class Ledger:
     def pause(self, seconds: float) -> None:
         """The target asked for patience: nobody sends anything for so long."""
         with self._entries() as entries:
-            until = max(time.time() + seconds, entries.get("pause_until", 0))
-            entries["waited_s"] = entries.get("waited_s", 0) + seconds
+            now = self._now()
+            before = max(now, entries.get("pause_until", 0))
+            until = max(now + seconds, before)
+            entries["waited_s"] = entries.get("waited_s", 0) + until - before
             entries["throttled"] = entries.get("throttled", 0) + 1
             entries["pause_until"] = until
-        self._pause.write_text(repr(until))
+            self._write(self._pause, repr(until))
 
     def paused_for(self) -> float:
         """Seconds left of the pause; cheap enough to ask before every request."""
         try:
-            return float(self._pause.read_text()) - time.time()
-        except (FileNotFoundError, ValueError):
+            return float(self._pause.read_text()) - self._now()
+        except FileNotFoundError:
             return 0.0
+
+    def place(self, worker: int, workers: int, concurrency: int) -> AbstractContextManager[object]:
+        """A place among the requests under way, where there are more workers than requests allowed at once.
+
+        Workers that share a place send in turns; where each may send at least one, nothing is to be shared.
+        """
+        if workers <= concurrency:
+            return nullcontext()
+        lock = FileLock(self._folder / f"place-{worker % concurrency}.lock", thread_local=False)
+        return lock.acquire(poll_interval=POLL_S)
+
+    def stop(self) -> None:
+        """Tells all processes of the run that it is over."""
+        self._stop.touch()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether some process of the run has stopped it."""
+        return self._stop.exists()
 
     @contextmanager
     def _entries(self) -> Iterator[Entries]:
-        with self._lock:
+        # Threads queue up among themselves: whoever waits for a file lock looks for it now and then, which is slow.
+        with self._threads, self._lock.acquire(poll_interval=POLL_S):
             entries = self._load()
             yield entries
-            self._file.write_text(json.dumps(entries))
+            self._write(self._file, json.dumps(entries))
 
     def _load(self) -> Entries:
         try:
             return dict(json.loads(self._file.read_text()))
         except FileNotFoundError:
             return {}
+
+    def _write(self, file: Path, text: str) -> None:
+        """In one step, so that a reader, or whoever comes after a crash, sees the old text or the new one."""
+        fresh = file.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.replace(file)

@@ -7,17 +7,20 @@ import threading
 import time
 import traceback
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance import afterwards, catalogue, credentials, refusals
-from conformance.api import Api, Ask
-from conformance.client import Client, NotAllowedError, TargetGoneError
+from conformance.api import GRANTS, Api, Ask
+from conformance.background import Background
+from conformance.budget import asks_for_restore, may_have_started
+from conformance.client import Client, NotAllowedError, StoppedError, TargetGoneError
 from conformance.evidence import Recorder
-from conformance.expectations import CannotTellError, NotTestableError, untold
+from conformance.expectations import CannotTellError, NotTestableError, at, untold
 from conformance.journal import Journal
 from conformance.judging import PassiveJudges, Tally, attach
+from conformance.keys import KeyUnavailableError
 from conformance.ledger import Ledger
 from conformance.outcomes import CheckRecord, Outcome
 from conformance.proofs import Proofs
@@ -26,16 +29,21 @@ from conformance.world import World, look_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from concurrent.futures import Future
     from pathlib import Path
 
     from conformance.checks import Check
-    from conformance.exchange import Exchange
+    from conformance.exchange import Exchange, Request
     from conformance.following import Restore
     from conformance.target import Target
 
 T = TypeVar("T")
 PASSED_EXCHANGES_KEPT = 2
 READS_PATIENCE_S = 300.0
+#: what a stopped run still waits for its changes; what they ask for is refused by then
+STOPPED_PATIENCE_S = 5.0
+#: reasons for which something cannot be asked at all, none of them a finding
+CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError)
 
 
 class Run:
@@ -66,7 +74,8 @@ class Run:
         self.journal = Journal(state, worker)
         self.ledger = Ledger(state)
         self.judges = PassiveJudges(self.catalogue, selected)
-        self.client = Client(target, self.ledger, self._observe, profile=profile, workers=workers)
+        number = int("".join(filter(str.isdigit, worker)) or 0)
+        self.client = Client(target, self.ledger, self._observe, profile=profile, workers=workers, worker=number)
         self.world = World(target)
         self.proofs = Proofs(self.client)
         self.ask = Ask(self.world, self.proofs, self.rng("run"))
@@ -79,9 +88,11 @@ class Run:
         self.watches: list[refusals.Watch] = []
         self._counting = threading.Lock()
         self._stories: dict[str, Any] = {}
-        self._changes = ThreadPoolExecutor(1, thread_name_prefix="changes")
+        self._changes: Background[CheckRecord] = Background("changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
-        self.stopping = threading.Event()
+        #: requests that started a restore, or may have: their answer was lost
+        self._started: list[Exchange] = []
+        self.client.use_keys(lambda exchange: self.proofs.second_chance(self.ask, exchange))
         self._watch_keys()
 
     # ------------------------------------------------------------ life
@@ -89,17 +100,26 @@ class Run:
     def start(self) -> None:
         """Proves the keys and looks around. Raises nothing that the target does: the checks tell it."""
         try:
-            self.client.use_controls([self.ask.list(size=1), self.ask.job(), self.ask.get(self.ask.unknown_id())])
+            self.client.use_controls(self._controls())
+            self.client.reach()
             self.proofs.prove_all(self.ask)
             look_around(self.world, self.client, self.ask)
             self._look_for_jobs()
-        except (NotTestableError, CannotTellError, TargetGoneError, NotAllowedError) as reason:
+        except CANNOT_GO_ON as reason:
             self.world.problem = str(reason)
 
+    def stop(self) -> None:
+        """Ends the run early: what is under way is cut off, what comes is refused. From another thread than checks."""
+        self.client.stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run was ended early."""
+        return self.client.waiting.stopped
+
     def wait(self, seconds: float) -> None:
-        """Lets time pass between two looks. Raises TargetGoneError when the run is being stopped."""
-        if self.stopping.wait(seconds):
-            raise TargetGoneError("the run was stopped")
+        """Lets time pass between two looks. Raises StoppedError when the run is being stopped."""
+        self.client.waiting.wait(seconds)
 
     def finish_changes(self) -> None:
         """Waits until everything that changes the target has happened."""
@@ -110,24 +130,31 @@ class Run:
         """Waits until the reads of all workers are done, so that a lockout by bad keys disturbs none of them."""
         deadline = time.monotonic() + READS_PATIENCE_S
         while self.ledger.read("reads_done") < count and time.monotonic() < deadline:
-            time.sleep(0.1)
+            self.wait(0.1)
 
     def look_back(self) -> None:
         """Looks once more at everything that refused requests must have left alone."""
-        for record in (*refusals.look_back(self), *afterwards.recount(self)):
-            self.journal.record(record)
+        try:
+            for record in (*refusals.look_back(self), *afterwards.recount(self)):
+                self.journal.record(record)
+        except CANNOT_GO_ON as reason:
+            for clause in {watch.clause for watch in self.watches}:
+                self.journal.record(
+                    CheckRecord(f"{clause}/restore/afterwards", clause, "restore", Outcome.ERROR, str(reason))
+                )
 
     def close(self) -> None:
         """Writes the passive records and the run's facts into the journal, and lets go of everything."""
-        self.stopping.set()
-        self._changes.shutdown(wait=True, cancel_futures=True)
+        self._changes.close(STOPPED_PATIENCE_S if self.stopped else None)
         for record in self.judges.records(self.recorder, self.look_again):
             self.journal.record(record)
         shared = {name: self.ledger.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
-        facts = {"requests": self.client.requests, "keys": self.proofs.states, **shared}
+        problem = self.recorder.text(self.client.presence.gone or self.proofs.problem)
+        facts = {"requests": self.client.requests, "keys": self.proofs.states, "problem": problem, **shared}
         self.journal.entry("facts", facts)
-        unfinished = [_maybe_running(one) for one in self.restores if one.accepted and not one.ended]
-        self.journal.entry("maybe_running", unfinished)
+        ended = {id(restore.answer) for restore in self.restores if restore.ended}
+        self.journal.entry("maybe_running", [_maybe_running(one) for one in self._started if id(one) not in ended])
+        self.journal.entry("notes", [self.recorder.text(note) for note in sorted(self.judges.notes)])
         self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
         self.journal.close()
         self.client.close()
@@ -142,7 +169,7 @@ class Run:
         """Starts the checks that change the target, in order, beside whatever else runs."""
         for check in checks:
             if check.id not in self._changing:
-                self._changing[check.id] = self._changes.submit(self.execute, check)
+                self._changing[check.id] = self._changes.submit(partial(self.execute, check))
 
     def result(self, check: Check) -> CheckRecord:
         """The record of a check: executed here and now, or awaited where it is under way already."""
@@ -159,7 +186,7 @@ class Run:
         if name not in self._stories:
             try:
                 self._stories[name] = tell()
-            except (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError) as reason:
+            except CANNOT_GO_ON as reason:
                 self._stories[name] = reason
         told = self._stories[name]
         if isinstance(told, Exception):
@@ -179,7 +206,9 @@ class Run:
                 tally.add(untold("the check asked nothing: a bug of the suite"))
         except (NotTestableError, NotAllowedError) as reason:
             record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
-        except (CannotTellError, TargetGoneError) as reason:
+        except StoppedError:
+            record.outcome, record.reason = Outcome.NOT_TESTED, "the run ended before it"
+        except (CannotTellError, TargetGoneError, KeyUnavailableError) as reason:
             tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
         except Exception as bug:  # a bug of ours is `error`, never the target's failure
             tally.add(untold(_bug(bug)))
@@ -198,7 +227,7 @@ class Run:
             return
         try:
             again = self.client.send(request, judged=False)
-        except (NotAllowedError, TargetGoneError):
+        except CANNOT_GO_ON:
             return
         exchange.seen = (2 if again.status == exchange.status else 1, 2)
 
@@ -206,14 +235,25 @@ class Run:
 
     def _observe(self, exchange: Exchange) -> None:
         request = exchange.request
-        if exchange.status == 401 and request.good_key:
-            exchange.key_died = self.proofs.died(self.ask, request.key)
-        if request.operation == "restore" and request.method == "POST":
+        if asks_for_restore(request):
             self.asked[request.resources["backup"]] += 1
+            if may_have_started(exchange):
+                self._started.append(exchange)
             if exchange.succeeded or exchange.status is None:
                 with self._counting:
                     self.accepted[request.resources["backup"]] += 1
         self.judges.observe(exchange)
+
+    def _controls(self) -> list[Request]:
+        """Requests of different kinds to which any answer will do, with a key that is there."""
+        names = [name for name in (*GRANTS, "none") if name == "none" or credentials.key_of(self.target, name)]
+        for name in names:
+            try:
+                unknown = self.ask.unknown_id()
+                return [self.ask.list(size=1, key=name), self.ask.job(key=name), self.ask.get(unknown, key=name)]
+            except KeyUnavailableError:
+                continue
+        return []
 
     def _watch_keys(self) -> None:
         """The redactor knows every key, and what is made of it, before anything is sent with it."""
@@ -233,11 +273,12 @@ class Run:
         self.proofs.jobs = True if exchange.code == "404.job" else None
 
 
-def _maybe_running(restore: Restore) -> dict[str, str]:
-    """A restore that was accepted and whose end nobody saw."""
-    since = datetime.fromtimestamp(restore.answer.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    ids = {"backup_id": restore.backup, "instance_id": restore.instance}
-    return {"job_id": restore.job_id or "", **ids, "since": since}
+def _maybe_running(exchange: Exchange) -> dict[str, str]:
+    """A restore that was accepted, or may have been, and whose end nobody saw."""
+    since = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    ids = {"backup_id": exchange.request.resources["backup"], "instance_id": exchange.request.resources["instance"]}
+    job = at(exchange.data, "/job/id")
+    return {"job_id": job if isinstance(job, str) else "", **ids, "since": since}
 
 
 def _bug(bug: Exception) -> str:

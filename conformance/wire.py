@@ -6,24 +6,37 @@ the encodings that we accept. What breaks a limit is described, not raised, so t
 
 from __future__ import annotations
 
+import logging
 import ssl
+import threading
 import time
-import zlib
+from contextlib import ExitStack
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
+import httpcore
 
+from conformance.encodings import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.exchange import Exchange, Request, Response
+from conformance.network import Network, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from urllib.parse import SplitResult
 
     from conformance.target import Target
 
-ACCEPT_ENCODING = "gzip, deflate"
+#: of a body that is over the limit so much is kept, as evidence
+KEPT_OF_TOO_LARGE = 64 * 1024
+#: bodies that outgrow this are read a few at a time, so that many threads together need no more memory than those
+LARGE = 2**20
+LARGE_AT_ONCE = 2
+IDLE_S = 5.0
+
+# What httpcore logs has headers in it: keys, when a target echoes them.
+logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 
 class Wire:
@@ -31,131 +44,160 @@ class Wire:
 
     def __init__(self, target: Target, user_agent: str) -> None:
         self._limits = target.limits
-        self._base = httpx.URL(target.base_url)
-        self._prefix = urlsplit(target.base_url).path.rstrip("/")
+        self._extra = target.headers
+        parts = urlsplit(target.base_url)
+        self._prefix = parts.path.rstrip("/")
+        self._origin = (parts.scheme, _host(parts), parts.port)
         self._common = [
-            (b"host", self._base.netloc),
-            (b"user-agent", user_agent.encode()),
-            (b"accept", b"application/json"),
-            (b"accept-encoding", ACCEPT_ENCODING.encode()),
-            *((name.encode(), key.reveal().encode()) for name, key in target.headers.items()),
+            (b"Host", _netloc(parts)),
+            (b"User-Agent", user_agent.encode()),
+            (b"Accept", b"application/json"),
+            (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
         ]
-        self._transport = httpx.HTTPTransport(
-            verify=_tls(target.verify_tls),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
-            proxy=_proxy(self._base),
-        )
+        self._network = Network()
+        tls, proxy = _tls(parts.scheme, target.verify_tls), _proxy(parts)
+        self._kept = self._pool(tls, proxy, keep=True)
+        self._fresh = self._pool(tls, proxy, keep=False)
+        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
     def close(self) -> None:
         """Gives the connections back."""
-        self._transport.close()
+        self._kept.close()
+        self._fresh.close()
 
-    def send(self, request: Request) -> Exchange:
-        """One attempt. Never raises for anything the target or the network does."""
-        started = time.time()
-        clock = time.monotonic()
+    def cut_off(self) -> None:
+        """Ends the requests that are under way, in all threads, without an answer."""
+        self._network.cut_off()
+
+    def send(self, request: Request, *, fresh: bool = False) -> Exchange:
+        """One attempt. Never raises for anything the target or the network does (KeyUnavailableError of a header).
+
+        `fresh`: over a connection of its own, which no earlier answer can have spoilt and no idle timeout closes just
+        now. What must not be sent twice always goes that way.
+        """
+        pool = self._fresh if fresh or not request.repeatable else self._kept
+        encoded = self._encode(request)
+        started, clock = time.time(), time.monotonic()
         try:
-            response = self._transport.handle_request(self._encode(request))
-            try:
-                return Exchange(request, self._read(response, clock), started=started)
-            finally:
-                response.close()
-        except httpx.TimeoutException:
+            with self._network.within(self._limits.timeout_s):
+                response = pool.handle_request(encoded)
+                try:
+                    return self._answer(request, response, started, clock)
+                finally:
+                    response.close()
+        except httpcore.TimeoutException:
             failure = f"no answer within {self._limits.timeout_s:g} s"
-        except (httpx.TransportError, OSError) as error:
-            failure = _in_words(error)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError, OSError) as error:
+            failure = in_words(error)
         return Exchange(request, None, failure=failure, started=started)
 
-    def _encode(self, request: Request) -> httpx.Request:
-        given = {name.lower() for name, _ in request.headers}
-        headers = [item for item in self._common if item[0].decode() not in given]
-        headers += [(name.encode(), value.encode("latin-1")) for name, value in request.headers]
-        if request.authorization is not None:
-            headers.append((b"authorization", request.authorization.encode()))
-        if request.hub_id is not None:
-            headers.append((b"x-hub-id", request.hub_id.encode()))
-        target = (self._prefix + request.target).encode("ascii")
-        timeout = self._limits.timeout_s
-        return httpx.Request(
-            request.method,
-            self._base,
-            headers=headers,
-            content=request.body,
-            extensions={
-                "target": target,
-                "timeout": {"connect": timeout, "read": timeout, "write": timeout, "pool": 6 * timeout},
-            },
+    # ------------------------------------------------------------ there
+
+    def _pool(self, tls: ssl.SSLContext | None, proxy: httpcore.Proxy | None, *, keep: bool) -> httpcore.ConnectionPool:
+        most = 2 * self._limits.concurrency + 8
+        return httpcore.ConnectionPool(
+            ssl_context=tls,
+            proxy=proxy,
+            max_connections=most,
+            max_keepalive_connections=most if keep else 0,
+            keepalive_expiry=IDLE_S,
+            network_backend=self._network,
         )
 
-    def _read(self, response: httpx.Response, clock: float) -> Response:
-        headers = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in response.headers.raw)
-        limit = int(self._limits.max_body_mb * 2**20)
+    def _encode(self, request: Request) -> httpcore.Request:
+        given = {name.lower() for name, _ in request.headers}
+        headers = [item for item in self._common if item[0].decode().lower() not in given]
+        headers += [(name.encode(), key.reveal().encode()) for name, key in self._extra.items()]
+        headers += [(name.encode(), value.encode("latin-1")) for name, value in request.headers]
+        if request.authorization is not None:
+            headers.append((b"Authorization", request.authorization.encode()))
+        if request.hub_id is not None:
+            headers.append((b"X-Hub-Id", request.hub_id.encode()))
+        if request.body is not None or request.method in ("POST", "PUT", "PATCH"):
+            headers.append((b"Content-Length", str(len(request.body or b"")).encode()))
+        scheme, host, port = self._origin
+        url = httpcore.URL(scheme=scheme, host=host, port=port, target=self._prefix + request.target)
+        timeout = self._limits.timeout_s  # the network counts for itself; this is for a place in the pool
+        how = {"timeout": {"pool": timeout, "connect": timeout, "read": timeout, "write": timeout}}
+        return httpcore.Request(request.method, url, headers=headers, content=request.body, extensions=how)
+
+    # ------------------------------------------------------------ and back
+
+    def _answer(self, request: Request, response: httpcore.Response, started: float, clock: float) -> Exchange:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        encoding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
         body = bytearray()
-        problem = None
         try:
-            assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - a sync transport's stream
-            for piece in _decoded(response.stream, response.headers.get("content-encoding", ""), limit):
+            problem = self._read(response, encoding, body, clock)
+        except EncodingError as error:
+            problem = str(error)
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
+            # Half an answer is no answer: what it would have said nobody knows.
+            late = isinstance(error, httpcore.TimeoutException)
+            why = f"not complete within {self._limits.timeout_s:g} s" if late else in_words(error)
+            failure = f"{response.status}, but its body was cut off after {len(body)} bytes: {why}"
+            return Exchange(request, None, failure=failure, started=started)
+        elapsed = time.monotonic() - clock
+        return Exchange(request, Response(response.status, headers, bytes(body), elapsed, problem), started=started)
+
+    def _read(self, response: httpcore.Response, encoding: str, body: bytearray, clock: float) -> str | None:
+        """Reads the body; gives the problem that made it stop early, None for a whole body."""
+        limit = int(self._limits.max_body_mb * 2**20)
+        with ExitStack() as held:
+            large = False
+            for piece in decoded(response.iter_stream(), encoding):
                 body += piece
                 if len(body) > limit:
-                    del body[limit:]
-                    problem = f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
-                    break
+                    del body[KEPT_OF_TOO_LARGE:]
+                    return f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
                 if time.monotonic() - clock > self._limits.timeout_s:
-                    problem = f"a body that was not complete within {self._limits.timeout_s:g} s"
-                    break
-        except _EncodingError as error:
-            problem = str(error)
-        except (httpx.TransportError, OSError) as error:
-            problem = f"a body cut off after {len(body)} bytes: {_in_words(error)}"
-        elapsed = time.monotonic() - clock
-        return Response(response.status_code, headers, bytes(body), elapsed, problem)
-
-
-class _EncodingError(ValueError):
-    """The body is not in the encoding that its header names."""
-
-
-def _decoded(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """The body decompressed in pieces of bounded size, so that a bomb costs no more than the limit."""
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        yield from chunks
-        return
-    if name not in ("gzip", "x-gzip", "deflate"):
-        raise _EncodingError(f"content-encoding {name[:40]!r}, which was not offered ({ACCEPT_ENCODING})")
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16 if "gzip" in name else zlib.MAX_WBITS)
-    piece = max(1, min(limit, 2**18))
-    try:
-        for chunk in chunks:
-            data = chunk
-            while data:
-                yield inflate.decompress(data, piece)
-                data = inflate.unconsumed_tail
-    except zlib.error as error:
-        raise _EncodingError(f"a body that is not {name} as its content-encoding says ({error})") from None
-    if not inflate.eof:
-        raise _EncodingError(f"a {name} body that ends too early")
-
-
-def _tls(verify: bool | Path) -> ssl.SSLContext | bool:
-    return verify if isinstance(verify, bool) else ssl.create_default_context(cafile=str(verify))
-
-
-def _proxy(base: httpx.URL) -> str | None:
-    """The environment's proxy for the target; never for this machine itself."""
-    if base.host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(base.host):
+                    raise httpcore.ReadTimeout("the time is over")
+                if len(body) > LARGE and not large:
+                    large = True
+                    if self._large.acquire(timeout=self._network.left()):
+                        held.callback(self._large.release)
         return None
-    return getproxies().get(base.scheme)
 
 
-def _in_words(error: Exception) -> str:
-    """A transport error without addresses or internals: what happened, in a few words."""
-    words = {
-        httpx.ConnectError: "connection refused or not possible",
-        httpx.ReadError: "connection reset",
-        httpx.WriteError: "connection reset while sending",
-        httpx.RemoteProtocolError: "connection closed or not HTTP",
-        httpx.ReadTimeout: "no more bytes in time",
-    }
-    known = next((text for kind, text in words.items() if isinstance(error, kind)), type(error).__name__)
-    return f"{known} ({str(error)[:120]})" if str(error) else known
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    return host if host.isascii() else host.encode("idna").decode()
+
+
+def _netloc(parts: SplitResult) -> bytes:
+    host = _host(parts)
+    host = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return (host if parts.port in (None, default) else f"{host}:{parts.port}").encode()
+
+
+def _tls(scheme: str, verify: bool | Path) -> ssl.SSLContext | None:
+    """How certificates are looked at: as the system does, by a bundle, or not at all."""
+    if scheme != "https":
+        return None
+    context = ssl.create_default_context(cafile=None if isinstance(verify, bool) else str(verify))
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _proxy(parts: SplitResult) -> httpcore.Proxy | None:
+    """The environment's proxy for the target; never for this machine itself."""
+    host = parts.hostname or ""
+    if host == "localhost" or _is_loopback(host) or proxy_bypass(host):
+        return None
+    found = getproxies().get(parts.scheme)
+    if not found:
+        return None
+    proxy = urlsplit(found if "://" in found else f"http://{found}")
+    auth = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
+    url = httpcore.URL(scheme=proxy.scheme, host=proxy.hostname or "", port=proxy.port, target="/")
+    return httpcore.Proxy(url, auth=auth)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

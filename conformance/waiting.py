@@ -1,0 +1,44 @@
+"""The run's clock, and waits that end at once when the run is stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class TargetGoneError(RuntimeError):
+    """The target stopped answering: nothing more can be told about it in this run."""
+
+
+class StoppedError(TargetGoneError):
+    """The run is being stopped: nothing more is sent."""
+
+
+class Waiting:
+    """Everything that lets time pass asks here, so that a stopped run ends promptly and a test needs no real time."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run is being stopped."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """From now on nothing waits any more."""
+        self._stopping.set()
+
+    def now(self) -> float:
+        """Seconds since the epoch: what all processes of a run share."""
+        return time.time()
+
+    def wait(self, seconds: float) -> None:
+        """Lets time pass. Raises StoppedError as soon as the run is stopped."""
+        if self._stopping.wait(seconds):
+            raise StoppedError("the run was interrupted")
+
+    def proceed(self) -> None:
+        """Raises StoppedError where the run is stopped."""
+        if self.stopped:
+            raise StoppedError("the run was interrupted")
