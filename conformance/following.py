@@ -126,7 +126,7 @@ class Follower:
             self._to_end(restore, since)
             since = self._clock()
         last = restores[-1]
-        while self._await_logs(last, len(last.logs) + 1, since) and len(last.logs) < len(restores):
+        while len(last.logs) < len(restores) and self._await_logs(last, len(last.logs) + 1, since):
             since = self._clock()
         for restore in restores:
             restore.logs, restore.logs_exchange = last.logs, last.logs_exchange

@@ -167,3 +167,11 @@ def test_a_lost_log_of_restores_at_once_is_given_up_after_the_last_that_came() -
     api.follower().follow_all(restores)
     assert len(restores[0].logs) == 2
     assert api.now <= 5 + 10 + 2
+
+
+def test_logs_that_are_all_there_are_not_waited_for_any_longer() -> None:
+    api = Scripted([], [0, 0, 0], follows_jobs=False)
+    restores = [api.restore() for _ in range(3)]
+    api.follower().follow_all(restores)
+    assert all(len(restore.logs) == 3 for restore in restores)
+    assert api.now == 0
