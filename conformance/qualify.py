@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 #: a restore takes so long on a server that is only there to be judged
 RESTORE_SECONDS = 0.05
+#: and what never comes is waited for so long
+PATIENCE_S = 8.0
+#: where there is such a folder, what a run writes down does not have to reach a disk
+MEMORY = Path("/dev/shm")  # noqa: S108 - only its existence is asked for, the folder in it is a fresh one
 #: clauses of which a right server need not give anything to judge
 NEVER_TESTED = frozenset({"HTTP-8"})
 #: what stands in the reason of a check that could not judge because a more basic clause broke
@@ -118,7 +122,7 @@ def judge(target: Target, *, selected: Collection[str] | None = None, seed: int 
     chosen = catalogue.load().select((), ()) if selected is None else set(selected)
     checks = [check for check in all_checks().values() if check.clause in chosen]
     started = datetime.now(UTC)
-    with tempfile.TemporaryDirectory(prefix="backups-qualify-") as folder:
+    with tempfile.TemporaryDirectory(prefix="backups-qualify-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         state, profile = Path(folder), target.default_profile
         with closing(Run(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
             run.start()
@@ -136,6 +140,7 @@ def qualify_one(name: str | None, *, selected: Collection[str] | None = None, se
     variants = [change.name] if change is not None and not faults else []
     with launch.spawn(faults, variants, restore_seconds=RESTORE_SECONDS) as server:
         target = load_target(server.target_file, os.environ)
+        target = replace(target, restore=replace(target.restore, timeout_s=PATIENCE_S))
         clauses = judge(target, selected=selected, seed=seed)
     return Result(name, clauses, time.monotonic() - started)
 

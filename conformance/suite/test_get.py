@@ -131,14 +131,14 @@ def crossed(api: Api, operation: Operation) -> Iterator[Request]:
 @check("GET-6", "list", "get", "logs", "restore", "job")
 def test_get_6_malformed_ids_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
     """Too short, not hex, very long, padded, with encoded slash, NUL, control characters, unicode; in every place."""
+    good = {"container": api.world.container_id, "backup": api.world.bystander("GET-6")}
     if operation == "job":
-        api.need_jobs()
-    good = {"container": api.world.container_id, "backup": api.world.bystander("GET-6"), "job": api.ask.unknown_id()}
+        good["job"] = api.real_job()
     places = {"list": ("container",), "job": ("job",)}.get(operation, ("backup", "container"))
     requests = [
         as_malformed(api.ask.on(operation, **_ids(operation, good | {place: form})))
         for place in places
-        for form in malformed(good[place], brief=place != places[0])
+        for form in malformed(good[place], brief=place != places[0] or operation not in ("list", "get"))
     ]
     answers = refused(api, requests) if operation == "restore" else api.send_all(requests)
     for answer in answers:
@@ -155,16 +155,26 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
     forms = [f" {good}", f"{good} ", f"{good}\x00", f"{good}/", good * 42]
     if not re.fullmatch(r"[0-9a-f]{24}", good):  # not an oid: cut or extended it could be the name of something else
         return forms
-    forms += [good[:-1], f"{good}0", "z" * 24]
+    forms += [good[:-1], f"{good}0", "z" * 24, "0", "null", f"{good}\n", f"{good}.json", "é" * 24]
     if brief:
         return forms
     wide = "".join(chr(ord(digit) - ord("0") + 0xFF10) if digit.isdecimal() else digit for digit in good)
     found = [
         *forms,
-        *("not-an-id", "0", "-1", "null", "undefined", "*", "%", "{id}", "\x00", "\x7f", "é" * 24, "\u202e" + good),
-        *(f"{good}\n", f"\t{good}", f"/{good}", f"{good[:12]}/{good[12:]}", f"{good},{good}", f"{good};", f'"{good}"'),
-        *(f"{good}.json", f"{good[:8]}-{good[8:]}", f"0{good}"),
-        *(wide, f"{good}\u200b", f"0x{good}", f"{good}%00", f"+{good}", f"{good}?x", f"{good}#", "g" + good[1:]),
+        *("not-an-id", "-1", "undefined", "*", "%", "{id}", "\x00", "\x7f", "\u202e" + good),
+        *(f"\t{good}", f"/{good}", f"{good[:12]}/{good[12:]}", f"{good},{good}", f"{good};", f'"{good}"'),
+        *(
+            f"{good[:8]}-{good[8:]}",
+            f"0{good}",
+            wide,
+            f"{good}\u200b",
+            f"0x{good}",
+            f"{good}%00",
+            f"+{good}",
+            f"{good}?x",
+            f"{good}#",
+            "g" + good[1:],
+        ),
     ]
     return [form for form in found if form != good]
 

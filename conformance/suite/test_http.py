@@ -129,7 +129,7 @@ def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operat
     odd += [api.ask.on(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
     odd += [odd_path(api.ask.on(operation), part) for part in ODD_PATHS]
     odd += [api.ask.on(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
-    odd += [api.ask.on(operation, hub=hub, ownership="other hub") for hub in ODD_HUBS]
+    odd += [api.ask.on(operation, hub=hub, ownership="other hub") for hub in ODD_HUBS if operation == "list"]
     for answer in api.send_all(odd):
         yield from answered(answer)
 
