@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from conformance import credentials, stories
+from conformance import credentials, probing, stories
 from conformance.client import NotAllowedError
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.expectations import SHAPE_CLAUSE, CannotTellError, NotTestableError, at, listed, no_verdict
@@ -216,6 +216,15 @@ class Api:
         self.exchanges: list[Exchange] = []
         self.watches: list[Watch] = []
         self.timeline: list[dict[str, Any]] = []
+
+    @property
+    def profile(self) -> str:
+        """What may be sent: `read` or `full`."""
+        return self.run.profile
+
+    def digest_of(self, instance: str) -> str:
+        """What the target file's probe says of an instance's data."""
+        return probing.digest_of(self.world.target, instance)
 
     def send(self, request: Request) -> Exchange:
         """One exchange."""

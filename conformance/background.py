@@ -43,5 +43,5 @@ class Background(Generic[T]):
             future, task = item
             try:
                 future.set_result(task())
-            except BaseException as error:  # noqa: BLE001 - whoever waits for the result gets it
+            except BaseException as error:
                 future.set_exception(error)

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__, credentials
@@ -61,7 +62,7 @@ class Client:
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)
         self._slots = threading.BoundedSemaphore(concurrency)
-        self._place = lambda: ledger.place(worker, workers, limit)
+        self._place = partial(ledger.place, worker, workers, limit)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
         self._counting = threading.Condition()
         self._restores_under_way = 0

@@ -108,7 +108,7 @@ class PassiveJudges:
             return list(judge.function(exchange))
         except CannotTellError:
             return []
-        except Exception as bug:  # noqa: BLE001 - a bug of ours is told as such, never as the target's failure
+        except Exception as bug:
             return [Found(Outcome.ERROR, "our judge to work", f"{type(bug).__name__}: {bug}", exchange)]
 
     def _record(

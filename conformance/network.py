@@ -110,7 +110,8 @@ class _Stream(httpcore.NetworkStream):
 
 def in_words(error: Exception) -> str:
     """A transport error in a few words of our own: an error's text may quote what the target sent."""
-    cause = error.__cause__ or error
+    inner = error.args[0] if error.args else None  # the pool raises without a cause, but what it was stands inside
+    cause = error.__cause__ or (inner if isinstance(inner, Exception) else error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"the TLS certificate is not accepted: {cause.verify_message}"
     if isinstance(cause, ssl.SSLError):

@@ -29,7 +29,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--seed", {"metavar": "N", "type": int, "help": "reproduce a run"}),
     ("--examples", {"metavar": "N", "type": int, "help": "generated cases per property"}),
     ("--waivers", {"metavar": "FILE", "help": "known deviations (TOML)"}),
-    ("--conformance-strict", {"action": "store_true", "default": None, "help": "`run --strict`: a warning counts as a failure"}),
+    (
+        "--conformance-strict",
+        {"action": "store_true", "default": None, "help": "`run --strict`: a warning counts as a failure"},
+    ),
 )
 
 
@@ -56,7 +59,9 @@ def runs_the_suite(config: pytest.Config) -> bool:
         return "conformance" in config.workerinput
     suite = Path(__file__).parent / "suite"
     named = [argument.partition("::")[0] for argument in config.args]
-    return any(name.startswith(SUITE) or suite in (Path(name).resolve(), *Path(name).resolve().parents) for name in named)
+    return any(
+        name.startswith(SUITE) or suite in (Path(name).resolve(), *Path(name).resolve().parents) for name in named
+    )
 
 
 def _destination(name: str) -> str:

@@ -7,8 +7,8 @@ import threading
 import time
 import traceback
 from collections import Counter
-from functools import partial
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance import afterwards, catalogue, credentials, refusals

@@ -116,8 +116,11 @@ class Session:
         self.seed = settings.seed if settings.seed is not None else secrets.randbelow(2**31)
         self.started = datetime.now(UTC)
         self.selected = catalogue.load().select(settings.only, settings.skip)
-        self.target_file = settings.target_file
-        self.target = settings.target or self._embedded()
+        if settings.target is None:
+            self.target, found = embedded(self._open)
+            self.target_file: Path | None = found
+        else:
+            self.target, self.target_file = settings.target, settings.target_file
         self.profile = settings.profile or self.target.default_profile
         self.folder = (settings.report_dir or self._default_folder()).absolute()
         self.state = self.folder / STATE
@@ -131,14 +134,6 @@ class Session:
             config.option.dist = "loadgroup"
         if self._quiet:
             config.pluginmanager.register(progress.Progress(config, self.target.name), "conformance-progress")
-
-    def _embedded(self) -> Target:
-        """The reference server in a process of its own, for a run without a target."""
-        from conformance.reference import launch  # noqa: PLC0415 - the suite itself never needs the server
-
-        server = self._open.enter_context(launch.spawn())
-        self.target_file = server.target_file
-        return load_target(server.target_file, os.environ)
 
     def _default_folder(self) -> Path:
         return Path("reports") / self.target.name / self.started.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -180,11 +175,22 @@ class Session:
     @contextlib.contextmanager
     def running(self) -> Iterator[Session]:
         """Executes checks in this process, from its first test to its last."""
-        with contextlib.closing(self._start_run()) as run:
-            self._run = run
+        self._run = self._start_run()
+        try:
             yield self
+        finally:
+            self._end_run()
+
+    def _end_run(self) -> None:
+        """Ends this process's part, if it is not over: with a last look, unless it was cut short."""
+        run, self._run = self._run, None
+        if run is None:
+            return
+        if self.interruption:
+            run.stop()
+        else:
             run.look_back()
-        self._run = None
+        run.close()
 
     def _start_run(self) -> Run:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -241,6 +247,9 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """All outcomes into one table, and from it every report and the exit code."""
+        if session.shouldfail or session.shouldstop:
+            self.interruption = self.interruption or f"stopped early: {session.shouldfail or session.shouldstop}"
+        self._end_run()  # pytest closes its fixtures only after this, where it was cut short
         if self._worker is not None:
             return
         results = self._final_results()
@@ -278,11 +287,26 @@ class Session:
             parts += ["--target", str(settings.target_file)]
         elif settings.target:
             target = settings.target
-            parts += ["--base-url", target.base_url, "--hub", target.hub_id, "--container", target.fixtures.container_id]
+            parts += [
+                "--base-url",
+                target.base_url,
+                "--hub",
+                target.hub_id,
+                "--container",
+                target.fixtures.container_id,
+            ]
         for name, values in (("--only", settings.only), ("--skip", settings.skip)):
             parts += [name, ",".join(values)] if values else []
         parts += ["--profile", self.profile, "--seed", str(self.seed), "--examples", str(settings.examples)]
         return shlex.join(parts)
+
+
+def embedded(open_until: contextlib.ExitStack) -> tuple[Target, Path]:
+    """The reference server in a process of its own, for a run without a target: the target and its file."""
+    from conformance.reference import launch  # noqa: PLC0415 - the suite itself never needs the server
+
+    server = open_until.enter_context(launch.spawn())
+    return load_target(server.target_file, os.environ), server.target_file
 
 
 def check_of(item: pytest.Item) -> Check | None:

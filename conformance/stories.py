@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from conformance.expectations import CannotTellError, NotTestableError, at, listed
 from conformance.following import Follower, Restore
-from conformance.probing import digest_of
 
 if TYPE_CHECKING:
     from conformance.api import Api
@@ -92,7 +91,7 @@ def _afford(api: Api, story: str) -> None:
     policy = api.world.target.restore
     if not policy.allow:
         raise NotTestableError("set restore.allow = true")
-    if api.client.profile == "read":
+    if api.profile == "read":
         raise NotTestableError("the read profile starts no restore: use --profile full")
     _nothing_runs(api)
     if story not in budget_for(policy.max_restores):
@@ -128,14 +127,16 @@ def follow(api: Api, restore: Restore) -> Restore:
 
 def _another_state(api: Api) -> None:
     """Brings the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
+    if _other_backup(api) == api.world.backup_id:
+        return  # nothing else can be restored: the instance is looked at as it was found
     try:
         restore = api.story("manage", manage)
         if restore.accepted:
             return
     except (NotTestableError, CannotTellError):
         pass
-    if api.world.target.probe is not None and (other := _other_backup(api)) != api.world.backup_id:
-        restore = ask_for(api, other)
+    if api.world.target.probe is not None:
+        restore = ask_for(api, _other_backup(api))
         if restore.accepted:
             Follower(api).follow(restore)
 
@@ -147,7 +148,12 @@ def _other_backup(api: Api) -> str:
 
 
 def manage(api: Api) -> Restore:
-    """The manage key restores a backup other than the main one: the instance is in a different, known state then."""
+    """The manage key restores a backup other than the main one: the instance is in a different, known state then.
+
+    Where there is no other, the main story comes first: it looks at the instance as it was found.
+    """
+    if _other_backup(api) == api.world.backup_id:
+        api.story_if_affordable("main", main)
     _afford(api, "manage")
     api.proofs.need("manage")
     restore = ask_for(api, _other_backup(api), key="manage")
@@ -254,4 +260,4 @@ def _look_for(api: Api, backup: str, answer: Exchange) -> Deleted:
 def _digest(api: Api, instance: str | None) -> str | None:
     if instance is None or api.world.target.probe is None:
         return None
-    return digest_of(api.world.target, instance)
+    return api.digest_of(instance)

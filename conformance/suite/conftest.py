@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def conformance_run(pytestconfig: pytest.Config) -> Iterator[Session]:
     """This process's part of the run."""
     session: Session | None = pytestconfig.pluginmanager.getplugin(SESSION)
-    assert session is not None, "the plugin conformance.plugin is not active"
+    if session is None:
+        pytest.exit("the plugin conformance.plugin is not active", returncode=2)
     with session.running() as running:
         yield running
