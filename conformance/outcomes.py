@@ -64,7 +64,9 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """The difference in one line."""
+        """The difference in one line, or why there is none to tell."""
+        if self.outcome is Outcome.ERROR:
+            return f"could not tell: {self.got}"
         where = f" at {self.pointer}" if self.pointer else ""
         times = f" ({self.places} places)" if self.places > 1 else ""
         return f"wanted {self.wanted}, got {self.got}{where}{times}"
