@@ -43,6 +43,10 @@ MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/erro
 PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
 BUSY = (403, 409, 422, 423, 429)
 FORM = "application/x-www-form-urlencoded"
+SAME_DATA = (
+    "the instance held this data before the restore, so one that does nothing would look the same: "
+    "set fixtures.backup_id to a backup whose data differs from the instance's and from the other live backups'"
+)
 
 
 # ---------------------------------------------------------------- the request and its answer
