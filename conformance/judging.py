@@ -73,6 +73,8 @@ class PassiveJudges:
         self._noted: Counter[str] = Counter()
         #: members that the contract does not name: legal everywhere, told beside the outcomes
         self.notes: set[str] = set()
+        #: MUST clauses that were seen broken so far
+        self.broken: set[str] = set()
         self.matrix: Counter[tuple[str, str, str, str]] = Counter()
 
     def observe(self, exchange: Exchange) -> None:
@@ -90,6 +92,8 @@ class PassiveJudges:
                 tally.judged += 1
                 for one in found:
                     tally.add(one)
+                    if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
+                        self.broken.add(judge.clause)
 
     def _notes(self, exchange: Exchange) -> set[str]:
         """Unknown members of the first answers of each kind."""

@@ -24,7 +24,7 @@ from conformance.settings import Settings
 from conformance.target import load_target
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from conformance.checks import Check
     from conformance.target import Target
@@ -96,7 +96,7 @@ def problems(result: Result) -> list[str]:
     """
     change = None if result.name is None else find(result.name)
     if isinstance(change, Fault):
-        missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in _signs_of(clause)]
+        missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
         untold = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
         return _told(result, {"missed": missed, "accused": accused, "not told": untold.difference(change.also)})
@@ -106,7 +106,7 @@ def problems(result: Result) -> list[str]:
     return _told(result, {"accused": accused, "not told": result.errors, "not tested": unheard})
 
 
-def _signs_of(clause_id: str) -> tuple[Outcome, ...]:
+def signs_of(clause_id: str) -> tuple[Outcome, ...]:
     """The outcomes that show a clause broken: one with two halves may be broken in the second."""
     clause = catalogue.load()[clause_id]
     halves = (Outcome.FAILED, Outcome.WARNED) if clause.should else (Outcome.FAILED,)
@@ -117,14 +117,19 @@ def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
     return [f"{what}: {result.reasons([clause])}" for what, clauses in found.items() for clause in sorted(clauses)]
 
 
-def judge(target: Target, *, selected: Collection[str] | None = None, seed: int = 1) -> dict[str, Judged]:
-    """Runs the suite against a target in this process, and tells what each clause of the catalogue came to."""
+def judge(
+    target: Target, *, selected: Collection[str] | None = None, seed: int = 1, begin: Callable[..., Run] = Run
+) -> dict[str, Judged]:
+    """Runs the suite against a target in this process, and tells what each clause of the catalogue came to.
+
+    `begin` makes the run that executes the checks.
+    """
     chosen = catalogue.load().select((), ()) if selected is None else set(selected)
     checks = [check for check in all_checks().values() if check.clause in chosen]
     started = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="backups-qualify-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         state, profile = Path(folder), target.default_profile
-        with closing(Run(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
+        with closing(begin(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
             run.start()
             _execute(run, checks)
         facts = table.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")
