@@ -32,9 +32,20 @@ class Stage(IntEnum):
 
     READS = 0
     CHANGES = 1
-    AFTERWARDS = 2
-    DELETES = 3
-    BAD_KEYS = 4
+    #: generated requests that could change something: behind the scenarios, whose budget they must not use up
+    GENERATED = 2
+    AFTERWARDS = 3
+    DELETES = 4
+    BAD_KEYS = 5
+
+    @property
+    def changes(self) -> bool:
+        """What changes the target goes on beside the reads."""
+        return self in (Stage.CHANGES, Stage.GENERATED, Stage.DELETES)
+
+
+#: how a check comes by its requests, where they are not written by hand
+KINDS = ("generated", "stateful", "schemathesis")
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,12 @@ class Check:
     function: CheckFunction
     stage: Stage
     takes_operation: bool
+    kind: str = ""
 
     @property
     def id(self) -> str:
-        """`LIST-5/list`: what reports and waivers call it."""
-        return f"{self.clause}/{self.operation}"
+        """`LIST-5/list`, or `LIST-5/list/generated`: what reports and waivers call it."""
+        return "/".join(filter(None, (self.clause, self.operation, self.kind)))
 
     def run(self, api: Api) -> Iterator[Found]:
         """What is wrong, found by asking the target."""
@@ -74,18 +86,21 @@ _CHECKS: dict[str, Check] = {}
 _JUDGES: list[Judge] = []
 
 
-def check(clause: str, *operations: Operation, stage: Stage | None = None) -> Callable[[CheckFunction], Any]:
+def check(
+    clause: str, *operations: Operation, stage: Stage | None = None, kind: str = ""
+) -> Callable[[CheckFunction], Any]:
     """Declares the check of a clause, for one or several operations, and makes it a pytest test.
 
     Checks of restore and delete change the target (or must be refused to), so they run in the stage of changes.
+    `kind` (one of KINDS): a check beside the one that is written by hand, whose requests are generated.
     """
 
     def declare(function: CheckFunction) -> Any:
         takes_operation = function.__code__.co_argcount > 1
         declared = []
         for operation in operations:
-            default = Stage.CHANGES if operation in ("restore", "job", "delete") else Stage.READS
-            one = Check(clause, operation, function, default if stage is None else stage, takes_operation)
+            given = _default_stage(operation, kind) if stage is None else stage
+            one = Check(clause, operation, function, given, takes_operation, kind)
             if one.id in _CHECKS:
                 raise ValueError(f"two checks are called {one.id}")
             _CHECKS[one.id] = one
@@ -101,6 +116,12 @@ def check(clause: str, *operations: Operation, stage: Stage | None = None) -> Ca
         return test
 
     return declare
+
+
+def _default_stage(operation: Operation, kind: str) -> Stage:
+    if operation not in ("restore", "job", "delete"):
+        return Stage.READS
+    return Stage.GENERATED if kind else Stage.CHANGES
 
 
 def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:

@@ -214,7 +214,7 @@ class Session:
         if not self._begun:
             self._begun = True
             found = [check for item in self._items if (check := check_of(item))]
-            run.begin_changes(check for check in found if check.stage in (Stage.CHANGES, Stage.DELETES))
+            run.begin_changes(check for check in found if check.stage.changes)
 
     def report(self, check: Check) -> None:
         """The test of a check: executes it, and passes, fails or skips as it came out."""

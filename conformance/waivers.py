@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
 OBSERVED = "observed"  # the last part of the ID of a check that watches every exchange of the run
+GENERATED = ("generated", "stateful", "schemathesis")  # the last part of the ID of a check whose requests are
 
 
 class WaiverError(FileProblemsError):
@@ -157,8 +158,9 @@ def _check_names(
     if check is None:
         return
     checks = [f"{clause}/{name}{tail}" for name in operations for tail in ("", f"/{OBSERVED}")]
+    checks += [f"{clause}/{name}/{kind}" for name in operations for kind in GENERATED]
     checks.append(f"{clause}/{OBSERVED}")
     if check not in checks:
-        table.report("check", f"{clause} has no check {check}", did_you_mean(check, checks[:-1:2]))
+        table.report("check", f"{clause} has no check {check}", did_you_mean(check, checks[: 2 * len(operations) : 2]))
     elif operation is not None and operation not in check.split("/") and check != checks[-1]:
         table.report("check", f"is not one of operation {operation}", "leave operation out, the check says it")
