@@ -153,7 +153,7 @@ def qualify_one(name: str | None, *, selected: Collection[str] | None = None, se
 def _execute(run: Run, checks: Collection[Check]) -> None:
     """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
     ordered = sorted(checks, key=lambda check: check.stage)
-    run.begin_changes(check for check in ordered if check.stage in (Stage.CHANGES, Stage.DELETES))
+    run.begin_changes(check for check in ordered if check.stage.changes)
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
             run.finish_changes()
