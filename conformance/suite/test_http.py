@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance import shapes, strictjson
 from conformance.answers import ANSWER_SHAPE, judged, served, shape_of, violations
-from conformance.api import as_malformed
 from conformance.checks import Stage, check, passive
 from conformance.exchange import UNAVAILABLE
 from conformance.expectations import advised, answered, at, broken, no_verdict, steady, untold
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.api import Api
-    from conformance.exchange import Exchange, Operation, Request
+    from conformance.exchange import Exchange, Operation
     from conformance.expectations import Found
 
 LISTS = ("list", "logs")
@@ -53,8 +51,6 @@ PLAIN_HEADERS = (
 )
 #: what asks for another answer than the documented one
 ODD_HEADERS = (("Accept", "*/*;q=0"), ("Content-Type", "application/xml"), ("Prefer", "return=minimal"))
-#: in the place of an id, percent-encoded already: bytes that are no UTF-8, and half an encoding
-ODD_PATHS = ("%FF", "%C3%28", "%ED%A0%80", "%", "%zz", "%u0041")
 #: what a body may hold beside its members: nothing that forbids them, much that breaks a careless parser
 ODD_MEMBERS = (
     b"[" * 300 + b"]" * 300,
@@ -127,17 +123,10 @@ def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operat
     odd = [api.ask.on(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
     odd += [api.ask.on(operation, headers=(header,)) for header in PLAIN_HEADERS]
     odd += [api.ask.on(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
-    odd += [odd_path(api.ask.on(operation), part) for part in ODD_PATHS]
     odd += [api.ask.on(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
     odd += [api.ask.on(operation, hub=hub, ownership="other hub") for hub in ODD_HUBS if operation == "list"]
     for answer in api.send_all(odd):
         yield from answered(answer)
-
-
-def odd_path(request: Request, part: str) -> Request:
-    """The request with this in the place of the last id."""
-    last = request.resources.get("backup") or request.resources["container"]
-    return replace(as_malformed(request), path=request.path.replace(last, part), documented=False)
 
 
 @check("HTTP-3", "restore")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from itertools import count
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
 
 from conformance.reference.call import Answer, Reply
 from conformance.reference.editing import drop_when, edit_answers, edit_errors, edited, every, fail_when
@@ -388,20 +387,6 @@ def odd_hub_breaks_down(server: Behaviours) -> None:
 def half_a_percent_sign_breaks_down(server: Behaviours) -> None:
     """A percent sign in a query that is not followed by two digits is a 500."""
     fail_when(server, "key", lambda call: any("%" in value for value in call.query.values()))
-
-
-@fault(breaks=("HTTP-3",))
-def path_not_in_utf8_breaks_down(server: Behaviours) -> None:
-    """An address with bytes that are not UTF-8 is a 500."""
-    fail_when(server, "key", _not_utf8)
-
-
-def _not_utf8(call: Call) -> bool:
-    try:
-        unquote_to_bytes(call.path).decode()
-    except UnicodeDecodeError:
-        return True
-    return False
 
 
 @fault(breaks=("HTTP-3",))
