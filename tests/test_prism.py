@@ -65,7 +65,6 @@ FAILED = {
     "LOG-4": f"{ONE_ANSWER}, so no backup is unknown",
     "LOG-5": f"{ONE_ANSWER}, whichever container the path names",
     "JBS-1": f"{ONE_ANSWER}, whose id is not the one asked for",
-    "JBS-3": f"{ONE_ANSWER}, so no job is unknown",
 }
 WARNED = {
     "AUTH-8": "Prism takes Bearer for the scheme's name, and neither bearer nor BEARER",
@@ -232,4 +231,5 @@ def test_the_read_profile_only_reads(done: Done, prism: Prism) -> None:
     """Told by Prism's own log, which names the method of each request."""
     methods = {found[1] for line in prism.said if (found := re.search(r"\[HTTP SERVER\] (\w+) /", line))}
     assert done.results["run"]["requests"] > 0
-    assert methods == {"get"}
+    assert "get" in methods
+    assert methods <= {"get", "head", "options"}
