@@ -2,50 +2,132 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from conformance import credentials
+from conformance.redact import SECRET_MEMBERS, is_masked
 
 if TYPE_CHECKING:
-    from conformance.exchange import Exchange, Request
+    from conformance.exchange import Exchange, Request, Response
     from conformance.redact import Redactor
     from conformance.target import Target
 
 BODY_KEPT = 16 * 1024
 HEADER_KEPT = 1024
+_SECRET_TEXT = re.compile(
+    rb'(?P<before>"(?P<name>%s)"\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"?' % b"|".join(map(str.encode, SECRET_MEMBERS))
+)
 
 
-class Recorder:
-    """The one place where an exchange becomes something that is kept."""
+class Masking:
+    """What evidence is, whoever recorded it: masked and bounded."""
 
-    def __init__(self, target: Target, redactor: Redactor) -> None:
-        self._target = target
+    def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
 
-    def evidence(self, exchange: Exchange) -> dict[str, Any]:
-        """The exchange as results.json has it."""
+    @property
+    def learnt(self) -> int:
+        """How many secrets the target itself gave away so far."""
+        return self._redactor.learnt
+
+    def text(self, text: str) -> str:
+        """Any words that may hold something from the target, masked."""
+        return self._redactor.text(text)
+
+    def _evidence(self, exchange: Exchange, url: str, headers: dict[str, str], curl: str) -> dict[str, Any]:
         request = exchange.request
         return {
             "key": request.key,
             "operation": request.operation,
             "request": {
                 "method": request.method,
-                "url": self._redactor.text(self._url(request)),
-                "headers": self._request_headers(request),
+                "url": url,
+                "headers": headers,
                 "body": self._text(request.body) if request.body is not None else None,
             },
             "response": self._response(exchange),
             "failure": self.text(exchange.failure) if exchange.failure else None,
-            "curl": self.curl(request),
+            "curl": curl,
             "seen": f"{exchange.seen[0]} of {exchange.seen[1]}" if exchange.seen else None,
         }
 
-    def text(self, text: str) -> str:
-        """Any words that may hold something from the target, masked."""
-        return self._redactor.text(text)
+    def _response(self, exchange: Exchange) -> dict[str, Any] | None:
+        response = exchange.response
+        if response is None:
+            return None
+        return {
+            "status": response.status,
+            "headers": {name: self._redactor.text(value)[:HEADER_KEPT] for name, value in response.headers},
+            "body": self._text(response.body),
+            "body_bytes": len(response.body),
+            "body_sha256": hashlib.sha256(response.body).hexdigest(),
+            "body_cut": len(response.body) > BODY_KEPT or response.problem is not None,
+            "problem": self._redactor.text(response.problem) if response.problem else None,
+            "elapsed_s": round(response.elapsed_s, 4),
+        }
+
+    def _text(self, body: bytes) -> str:
+        """A body as text: masked whole, then cut, so that no key survives by standing across the cut."""
+        masked = self._redactor.body(self._without_secret_members(body))
+        text = masked[:BODY_KEPT].decode("utf-8", "backslashreplace")
+        return text if len(masked) <= BODY_KEPT else f"{text} … [{len(masked)} bytes in all]"
+
+    def _without_secret_members(self, body: bytes) -> bytes:
+        """Integrations' secrets (INC-7's members) are the target's own: they are masked, and learnt by value."""
+        if not any(name in body for name in (b'"secret"', b'"api_key"', b'"base64_config"')):
+            return body
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return _without_secret_texts(body)
+        masked = self._redactor.mask_secret_members(value)
+        return body if masked == value else json.dumps(masked, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+class Recorder(Masking):
+    """The one place where an exchange becomes something that is kept."""
+
+    def __init__(self, target: Target, redactor: Redactor) -> None:
+        super().__init__(redactor)
+        self._target = target
+
+    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+        """The exchange as results.json has it."""
+        request = exchange.request
+        url = self._redactor.text(self._url(request))
+        return self._evidence(exchange, url, self._request_headers(request), self.curl(request))
+
+    def replayable(self, exchange: Exchange, longest: int) -> dict[str, Any]:
+        """The exchange with all that judging it again needs: whole, unless its body is longer than that."""
+        request, response = exchange.request, exchange.response
+        left_out = response is not None and len(response.body) > longest
+        members = {name: getattr(request, name) for name in request.__slots__}
+        members.update(
+            body=_kept(self._redactor.body(request.body)) if request.body is not None else None,
+            asked=dict(request.asked),
+            resources=dict(request.resources),
+        )
+        shown = {
+            "url": self._url(request),
+            "headers": self._request_headers(request),
+            "curl": self.curl(request),
+        }
+        return {
+            "request": self._redactor.value(members),
+            "response": None if response is None or left_out else self._kept_response(response),
+            "failure": self.text(exchange.failure) if exchange.failure else None,
+            "started": exchange.started,
+            "seen": exchange.seen,
+            "unanswered": exchange.unanswered,
+            "key_died": exchange.key_died,
+            "left_out": left_out,
+            "shown": self._redactor.value(shown),
+        }
 
     def curl(self, request: Request) -> str:
         """The request as a shell line: keys stand as variables, bodies as they were sent."""
@@ -62,6 +144,29 @@ class Recorder:
         return f"{line} {shlex.quote(self._redactor.text(self._url(request)))}"
 
     # ------------------------------------------------------------ parts
+
+    def _kept_response(self, response: Response) -> dict[str, Any]:
+        body, secrets_shown = self._masked_in_place(response.body)
+        return {
+            "status": response.status,
+            "headers": [(self.text(name), self.text(value)) for name, value in response.headers],
+            "body": _kept(body),
+            "secrets_shown": secrets_shown,
+            "elapsed_s": round(response.elapsed_s, 4),
+            "problem": self.text(response.problem) if response.problem else None,
+            "too_large": response.too_large,
+        }
+
+    def _masked_in_place(self, body: bytes) -> tuple[bytes, bool]:
+        """A body without secrets and otherwise byte for byte, and whether it showed secrets of the target's own."""
+        rewritten = self._without_secret_members(body)
+        masked = self._redactor.body(body)
+        if rewritten is body:
+            return masked, False
+        # Its secrets are known by now, but for those of a member that occurs twice, of which a parser sees the last.
+        # Those too short to be looked for everywhere leave only the rewritten body.
+        masked = _without_secret_texts(masked)
+        return (masked if self._without_secret_members(masked) is masked else self._redactor.body(rewritten)), True
 
     def _url(self, request: Request) -> str:
         return f"{self._target.base_url.rstrip('/')}{request.target}"
@@ -109,37 +214,23 @@ class Recorder:
         }
         return shown.get(request.key, f"Bearer ${variable}")
 
-    def _response(self, exchange: Exchange) -> dict[str, Any] | None:
-        response = exchange.response
-        if response is None:
-            return None
-        return {
-            "status": response.status,
-            "headers": {name: self._redactor.text(value)[:HEADER_KEPT] for name, value in response.headers},
-            "body": self._text(response.body),
-            "body_bytes": len(response.body),
-            "body_sha256": hashlib.sha256(response.body).hexdigest(),
-            "body_cut": len(response.body) > BODY_KEPT or response.problem is not None,
-            "problem": self._redactor.text(response.problem) if response.problem else None,
-            "elapsed_s": round(response.elapsed_s, 4),
-        }
 
-    def _text(self, body: bytes) -> str:
-        """A body as text: masked whole, then cut, so that no key survives by standing across the cut."""
-        masked = self._redactor.body(self._without_secret_members(body))
-        text = masked[:BODY_KEPT].decode("utf-8", "backslashreplace")
-        return text if len(masked) <= BODY_KEPT else f"{text} … [{len(masked)} bytes in all]"
+def _without_secret_texts(body: bytes) -> bytes:
+    """The secret members of what is no JSON, or not only once there, found by the looks of them."""
 
-    def _without_secret_members(self, body: bytes) -> bytes:
-        """Integrations' secrets (INC-7's members) are the target's own: they are masked, and learnt by value."""
-        if not any(name in body for name in (b'"secret"', b'"api_key"', b'"base64_config"')):
-            return body
-        try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
-            return body
-        masked = self._redactor.mask_secret_members(value)
-        return body if masked == value else json.dumps(masked, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    def masked(match: re.Match[bytes]) -> bytes:
+        name, value = match["name"].decode(), match["value"].decode("utf-8", "replace")
+        return match[0] if not value or is_masked(value) else match["before"] + f'"[secret auth.{name}]"'.encode()
+
+    return _SECRET_TEXT.sub(masked, body)
+
+
+def _kept(data: bytes) -> Any:
+    """Bytes as JSON holds them without loss: text where they are, else base64."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
 
 
 def _shell(text: str) -> str:

@@ -61,6 +61,11 @@ class Redactor:
                 forms = {form: _Form(label, encoded) for piece in _pieces(secret) for form, encoded in _forms_of(piece)}
                 self._forms = {**forms, **self._forms}  # replaced, not changed: a reader in another thread goes on
 
+    @property
+    def learnt(self) -> int:
+        """How many secrets the target itself gave away so far."""
+        return len(self._learnt)
+
     def body(self, data: bytes, limit: int | None = None) -> bytes:
         """The bytes with every secret replaced; with `limit`, those that come from the first `limit` bytes.
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, catalogue, checks, journal, shapes, waivers
 from conformance.api import CAPABILITY, GRANTS
-from conformance.outcomes import CheckRecord, Outcome, Verdict, verdict, worst
+from conformance.outcomes import CheckRecord, Outcome, worst
 from conformance.report import FORMAT
-from conformance.report.model import verdict_words
+from conformance.report.model import judgement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -55,7 +55,7 @@ def build(
         },
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
         "run": _run(settings, facts, entries),
-        **_verdict(rows, settings, facts, _problem(entries)),
+        **judgement(rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=_problem(entries)),
         "waivers": waiver_rows,
         "notes": sorted({note for kind, value in entries if kind == "notes" for note in value}),
         "keys": _keys(entries),
@@ -103,25 +103,6 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
     return WHEN_NOTHING_JUDGED
 
 
-def _verdict(rows: Sequence[dict[str, Any]], settings: Settings, facts: RunFacts, problem: str) -> dict[str, Any]:
-    outcomes = [Outcome(row["outcome"]) for row in rows]
-    must = [Outcome(row["outcome"]) for row in rows if row["level"] == "MUST"]
-    failed, untested = must.count(Outcome.FAILED), must.count(Outcome.NOT_TESTED)
-    strict = settings.strict and Outcome.WARNED in outcomes
-    found = verdict(must, interrupted=bool(facts.interruption), strict_warnings=strict)
-    summary = {
-        **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
-        "must_total": len(must),
-        "must_tested": len(must) - untested,
-        "must_failed": failed,
-        "must_not_tested": untested,
-    }
-    words = verdict_words(found, summary, strict=strict, interrupted=bool(facts.interruption))
-    if found is Verdict.INCONCLUSIVE and problem:
-        words = f"inconclusive: {problem}"
-    return {"verdict": found.value, "verdict_words": words, "summary": summary}
-
-
 def _problem(entries: Sequence[tuple[str, Any]]) -> str:
     """What is wrong with the target or its keys as a whole, in words; mostly nothing."""
     return next((value["problem"] for kind, value in entries if kind == "facts" and value.get("problem")), "")
@@ -154,7 +135,7 @@ def _run(settings: Settings, facts: RunFacts, entries: Sequence[tuple[str, Any]]
         "problem": _problem(entries),
         "throttled": {"count": int(counted["throttled"]), "waited_s": round(counted["waited_s"], 3)},
         "command": facts.command,
-        "restores_maybe_running": [row for kind, value in entries if kind == "maybe_running" for row in value],
+        "restores_maybe_running": journal.maybe_running(entries),
     }
 
 

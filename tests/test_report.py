@@ -85,7 +85,12 @@ def test_schema_is_strict() -> None:
 def test_json_reads_back(results: dict[str, Any], tmp_path: Path) -> None:
     write_all(results, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "results.json").read_text()) == results
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["junit.xml", "results.json", "summary.md"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        "badge.svg",
+        "junit.xml",
+        "results.json",
+        "summary.md",
+    ]
     assert all(path.read_bytes().endswith(b"\n") for path in (tmp_path / "new").iterdir())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.report import junit, markdown
+from conformance.report import badge, junit, markdown
 from conformance.report.files import write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ FORMAT = "backups-conformance/results/1"
 
 
 def write_all(results: Results, folder: Path) -> None:
-    """Write results.json, junit.xml and summary.md into the folder; report.html is written by the carrier's run."""
+    """Write results.json, junit.xml, summary.md and badge.svg into the folder; report.html is the carrier's work."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results)
     write_atomically(folder / "junit.xml", junit.render(results))
     write_atomically(folder / "summary.md", markdown.render(results))
+    write_atomically(folder / "badge.svg", badge.render(results))
 
 
 __all__ = ["FORMAT", "write_all"]

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.report.files import write_atomically
-from conformance.report.html import page_title, render_summary
+from conformance.report.html import marks, page_title, render_summary
 from conformance.report.text import block
 
 if TYPE_CHECKING:
@@ -91,15 +91,18 @@ class HtmlCarrier:
         path = session.config.getoption("htmlpath", None)
         if path and Path(path).is_file() and not hasattr(session.config, "workerinput"):
             page = Path(path)
-            write_atomically(page, finished_page(page.read_text(encoding="utf-8")))
+            results = self._supply()
+            found = marks(results["run"]["id"], results["verdict"])
+            write_atomically(page, finished_page(page.read_text(encoding="utf-8"), found))
         return outcome
 
 
-def finished_page(page: str) -> str:
-    """The page with language, viewport and content security policy, without inline handlers and local paths."""
+def finished_page(page: str, marked: str = "") -> str:
+    """The page with language, viewport, content security policy and marks, without inline handlers and local paths."""
     page = page.replace("<html>", '<html lang="en">', 1).replace(' onclick="location.reload()"', "", 1)
     page = _CSS_ORIGIN.sub("", page, count=1)
-    head = f'{_HEAD}\n    <meta name="viewport" content="width=device-width, initial-scale=1"/>\n    {_policy(page)}'
+    viewport = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
+    head = "\n    ".join([_HEAD, viewport, _policy(page), marked])
     return page.replace(_HEAD, head, 1)
 
 

@@ -32,6 +32,13 @@ def page_title(results: Results) -> str:
     return f"Container backups conformance: {one_line(results['target']['name'], 80)}"
 
 
+def marks(run_id: str, verdict: str) -> str:
+    """What in the page's head says, to programs, which run it tells and how that ended."""
+    names = {"run": run_id, "verdict": verdict}
+    marked = (f'<meta name="backups-conformance-{name}" content="{escape(told)}"/>' for name, told in names.items())
+    return "".join(marked)
+
+
 def render_summary(results: Results) -> str:
     """Everything but the table of checks, which is pytest-html's. All that is foreign is escaped."""
     results = model.shown(results)

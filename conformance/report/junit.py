@@ -49,6 +49,7 @@ def _suite(chapter: Chapter, results: Results, *, strict: bool) -> ElementTree.E
 
 def _properties(results: Results) -> dict[str, object]:
     return {
+        "run": results["run"]["id"],
         "verdict": results["verdict"],
         "verdict_words": results["verdict_words"],
         "suite_version": results["suite"]["version"],

@@ -70,7 +70,7 @@ def _facts(results: Results) -> str:
     rows = {
         "target": f"{target['name']} ({target['base_url']})",
         "suite": f"backups-conformance {suite['version']}",
-        "when": f"{run['started']}, {run['duration_s']:.1f} s",
+        "run": f"{run['id']}, {run['started']}, {run['duration_s']:.1f} s",
         "profile": run["profile"],
         "selection": selection_words(run),
         "seed": str(run["seed"]),

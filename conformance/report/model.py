@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance import catalogue
-from conformance.outcomes import Outcome, Verdict, worst
+from conformance.outcomes import Outcome, Verdict, verdict, worst
 from conformance.report.text import cut, one_line, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Results = dict[str, Any]
 Row = dict[str, Any]
@@ -165,6 +165,25 @@ def throttled_words(run: Row) -> str:
     if not throttled["count"]:
         return "never"
     return f"{counted(throttled['count'], 'answer')} 429, {throttled['waited_s']:.1f} s waited"
+
+
+def judgement(rows: Sequence[Row], *, strict: bool, interrupted: bool, problem: str = "") -> dict[str, Any]:
+    """Verdict, its words and the counts, from the clause rows alone: what a run writes, and what `verify` recounts."""
+    outcomes = [Outcome(row["outcome"]) for row in rows]
+    must = [Outcome(row["outcome"]) for row in rows if row["level"] == "MUST"]
+    failed, untested = must.count(Outcome.FAILED), must.count(Outcome.NOT_TESTED)
+    found = verdict(must, interrupted=interrupted, strict_warnings=strict and Outcome.WARNED in outcomes)
+    summary = {
+        **{outcome.value: outcomes.count(outcome) for outcome in Outcome},
+        "must_total": len(must),
+        "must_tested": len(must) - untested,
+        "must_failed": failed,
+        "must_not_tested": untested,
+    }
+    words = verdict_words(found, summary, strict=strict, interrupted=interrupted)
+    if found is Verdict.INCONCLUSIVE and problem:
+        words = f"inconclusive: {problem}"
+    return {"verdict": found.value, "verdict_words": words, "summary": summary}
 
 
 def verdict_words(verdict: Verdict, summary: dict[str, int], *, strict: bool = False, interrupted: bool = False) -> str:

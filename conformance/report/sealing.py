@@ -1,0 +1,120 @@
+"""Signatures: an ed25519 key over a DSSE envelope. Needs the extra `sign`; loaded only where one is asked for."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+    PrivateKey: TypeAlias = Ed25519PrivateKey
+    PublicKey: TypeAlias = Ed25519PublicKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+
+class SealError(Exception):
+    """A key that cannot be used, or an envelope that does not hold; the message is one line."""
+
+
+def load_private(path: Path) -> PrivateKey:
+    """The ed25519 key of a PEM file without a passphrase. Raises SealError, which quotes nothing of the file."""
+    serialization, ed25519 = _library()
+    try:
+        key = serialization.load_pem_private_key(_read(path), password=None)
+    except (ValueError, TypeError, _unsupported()):
+        raise SealError(f"{path}: is no private key in PEM without a passphrase") from None
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise SealError(f"{path}: is no ed25519 key; `openssl genpkey -algorithm ed25519` makes one")
+    found: PrivateKey = key
+    return found
+
+
+def load_public(pem: bytes, name: str) -> PublicKey:
+    """The ed25519 key of a PEM text, which is called `name` in messages. Raises SealError."""
+    serialization, ed25519 = _library()
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except (ValueError, TypeError, _unsupported()):
+        raise SealError(f"{name}: is no public key in PEM; `openssl pkey -in KEY -pubout` makes one") from None
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise SealError(f"{name}: is no ed25519 key")
+    found: PublicKey = key
+    return found
+
+
+def public_pem(key: PrivateKey | PublicKey) -> str:
+    """The public half, in the one spelling that we write."""
+    serialization, ed25519 = _library()
+    public: Any = key.public_key() if isinstance(key, ed25519.Ed25519PrivateKey) else key
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return str(public.public_bytes(serialization.Encoding.PEM, form).decode())
+
+
+def key_id(key: PrivateKey | PublicKey) -> str:
+    """What a key is called: the digest of its public half."""
+    return hashlib.sha256(public_pem(key).encode()).hexdigest()
+
+
+def seal(payload: bytes, key: PrivateKey) -> str:
+    """The envelope's text."""
+    return _text(payload, key_id(key), key.sign(_signed(payload)))
+
+
+def check(envelope: bytes, payload: bytes, key: PublicKey) -> str | None:
+    """What is wrong with an envelope of this payload by this key; None where it holds, to the last byte."""
+    try:
+        signature = base64.b64decode(json.loads(envelope)["signatures"][0]["sig"], validate=True)
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return "is no envelope with a signature"
+    if envelope != (_text(payload, key_id(key), signature) + "\n").encode():
+        return "holds another record than signoff.json, or another key's name than the key given"
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - an extra
+
+    try:
+        key.verify(signature, _signed(payload))
+    except InvalidSignature:
+        return "its signature was not made by this key over this record"
+    return None
+
+
+def _text(payload: bytes, name: str, signature: bytes) -> str:
+    signatures = [{"keyid": name, "sig": base64.b64encode(signature).decode()}]
+    envelope = {
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": PAYLOAD_TYPE,
+        "signatures": signatures,
+    }
+    return json.dumps(envelope, indent=1)
+
+
+def _signed(payload: bytes) -> bytes:
+    """DSSE's pre-authentication encoding: what the signature is over."""
+    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as problem:
+        raise SealError(f"{path}: cannot be read: {problem.strerror or problem}") from None
+
+
+def _library() -> tuple[Any, Any]:
+    try:
+        from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
+        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise SealError("signatures need the extra: pip install 'backups-conformance[sign]'") from None
+    return serialization, ed25519
+
+
+def _unsupported() -> type[Exception]:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - an extra
+
+    return UnsupportedAlgorithm

@@ -1,0 +1,129 @@
+"""signoff.json: the run as an in-toto statement with the test-result predicate, naming the other files by digest.
+
+It is made from results.json and the files beside it and from nothing else, always in the same spelling. So whoever
+has the folder can make it again: a byte changed anywhere, in this file as well, shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from conformance.outcomes import Outcome, Verdict
+from conformance.report import sealing
+from conformance.report.files import write_atomically
+from conformance.report.model import clauses_in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from conformance.report.model import Results
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
+FILE, ENVELOPE, PUBLIC_KEY = "signoff.json", "signoff.dsse.json", "signoff.pub"
+#: what every report folder has, beside the record itself
+REQUIRED = ("results.json", "report.html", "junit.xml", "summary.md")
+#: what it has as well, in most cases
+OPTIONAL = ("target.json", "badge.svg", "exchanges.ndjson.gz", PUBLIC_KEY)
+MEDIA_TYPES = {
+    "results.json": "application/json",
+    "report.html": "text/html",
+    "junit.xml": "application/xml",
+    "summary.md": "text/markdown",
+    "target.json": "application/json",
+    "badge.svg": "image/svg+xml",
+    "exchanges.ndjson.gz": "application/gzip",
+    PUBLIC_KEY: "application/x-pem-file",
+}
+
+
+class SubjectError(ValueError):
+    """What was given as the subject names no build by its digest; the message is one line."""
+
+
+def parse_subject(text: str) -> dict[str, str]:
+    """`NAME@sha256:<64 hex digits>` as results.json has it. Raises SubjectError."""
+    name, _, digest = text.rpartition("@")
+    if not name.strip() or not name.isprintable() or not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", digest):
+        raise SubjectError(f"wanted NAME@sha256: and 64 hexadecimal digits, got {text[:200]!r}")
+    return {"name": name, "sha256": digest.removeprefix("sha256:").lower()}
+
+
+def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None) -> None:
+    """Write the record, last of all files; with a key also a signed envelope of it, and the key's public half."""
+    if key is not None:
+        write_atomically(folder / PUBLIC_KEY, sealing.public_pem(key))
+    present = [name for name in (*REQUIRED, *OPTIONAL) if (folder / name).is_file()]
+    text = render(results, {name: sha256(folder / name) for name in present})
+    write_atomically(folder / FILE, text)
+    if key is not None:
+        write_atomically(folder / ENVELOPE, sealing.seal(text.encode(), key))
+
+
+def render(results: Results, digests: dict[str, str]) -> str:
+    """The record's text, for files with these digests."""
+    return json.dumps(statement(results, digests), indent=1, ensure_ascii=True) + "\n"
+
+
+def statement(results: Results, digests: dict[str, str]) -> dict[str, Any]:
+    """The statement. Without a subject it speaks of results.json itself: nobody said which build was tested."""
+    subjects = results["run"].get("subjects") or [{"name": "results.json", "sha256": digests["results.json"]}]
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": one["name"], "digest": {"sha256": one["sha256"]}} for one in subjects],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "result": result_of(results),
+            "configuration": _configuration(results, digests),
+            "passedTests": _clauses(results, {Outcome.PASSED}),
+            "warnedTests": _clauses(results, {Outcome.WARNED}),
+            "failedTests": _clauses(results, {Outcome.FAILED}),
+        },
+    }
+
+
+def result_of(results: Results) -> str:
+    """PASSED, WARNED or FAILED. An inconclusive run is none of the first two; one that needed a waiver did not pass."""
+    if results["verdict"] != Verdict.CONFORMANT:
+        return "FAILED"
+    summary = results["summary"]
+    return "WARNED" if summary["warned"] or summary["waived"] else "PASSED"
+
+
+def sha256(path: Path) -> str:
+    """A file's digest in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, Any]]:
+    files = [
+        {"name": name, "digest": {"sha256": digest}, "mediaType": MEDIA_TYPES[name]} for name, digest in digests.items()
+    ]
+    # The predicate has no place for what it must not count as passed, so that stands on the file that tells it.
+    files[0]["annotations"] = {
+        "run": results["run"]["id"],
+        "started": results["run"]["started"],
+        "target": results["target"]["name"],
+        "suite": results["suite"]["version"],
+        "verdict": results["verdict"],
+        "verdictWords": results["verdict_words"],
+        "summary": results["summary"],
+        "notTested": _clauses(results, {Outcome.NOT_TESTED}),
+        "waived": _clauses(results, {Outcome.WAIVED}),
+        "error": _clauses(results, {Outcome.ERROR}),
+    }
+    judged_by = {
+        "schemas": results["suite"]["schemas_sha256"],
+        "catalogue": results["suite"]["catalogue_sha256"],
+        "waivers": results["run"].get("waivers_sha256"),
+    }
+    return files + [{"name": name, "digest": {"sha256": digest}} for name, digest in judged_by.items() if digest]
+
+
+def _clauses(results: Results, outcomes: Collection[Outcome]) -> list[str]:
+    return [row["id"] for row in clauses_in_order(results) if row["outcome"] in outcomes]
