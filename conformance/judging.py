@@ -28,10 +28,17 @@ MOST_NOTED = 40
 
 @dataclass
 class Defect:
-    """Equal findings on one clause and operation: the first one stands for all."""
+    """Equal findings on one clause and operation: the one on the smallest request stands for all."""
 
     first: Found
     places: int = 1
+
+    def add(self, found: Found) -> None:
+        """Counts an equal finding in."""
+        self.places += 1
+        on, shown = found.on, self.first.on
+        if on is not None and shown is not None and on.request.weight < shown.request.weight:
+            self.first = found
 
 
 @dataclass
@@ -46,7 +53,7 @@ class Tally:
         """Counts a finding in with its equals."""
         same = identity(found)
         if same in self.defects:
-            self.defects[same].places += 1
+            self.defects[same].add(found)
         elif len(self.defects) < MOST_DEFECTS:
             self.defects[same] = Defect(found)
         else:
@@ -71,6 +78,7 @@ class PassiveJudges:
         self._lock = threading.Lock()
         self._tallies: dict[tuple[str, str, str], Tally] = {}
         self._noted: Counter[str] = Counter()
+        self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name: legal everywhere, told beside the outcomes
         self.notes: set[str] = set()
         #: MUST clauses that were seen broken so far
@@ -94,6 +102,18 @@ class PassiveJudges:
                     tally.add(one)
                     if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
                         self.broken.add(judge.clause)
+
+    def findings(self, exchange: Exchange) -> list[tuple[str, Found]]:
+        """What these judges find wrong with an exchange, by clause; nothing is counted."""
+        judged = [judge for judge in self._judges if judge.when(exchange)]
+        return [(judge.clause, found) for judge in judged for found in self._apply(judge, exchange)]
+
+    def first_to_shrink(self, name: tuple[str, ...]) -> bool:
+        """Whether nobody has looked yet for the smallest case of this defect; from now on somebody has."""
+        with self._lock:
+            first = name not in self._shrunk
+            self._shrunk.add(name)
+        return first
 
     def _notes(self, exchange: Exchange) -> set[str]:
         """Unknown members of the first answers of each kind."""

@@ -13,8 +13,11 @@ ROOT = Path(conformance.__file__).parent
 #: packages, and what modules of ours they may import beside their own
 ALLOWED: dict[str, set[str]] = {
     "suite": {
-        "answers", "api", "checks", "credentials", "exchange", "expectations", "following", "probing", "redact",
-        "refusals", "shapes", "stories", "strictjson", "times",
+        "answers", "api", "checks", "credentials", "exchange", "expectations", "following", "generation", "probing",
+        "redact", "refusals", "shapes", "stories", "strictjson", "times",
+    },
+    "generation": {
+        "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "shapetree", "stories",
     },
     "reference": set(),
     "report": {"catalogue", "outcomes"},

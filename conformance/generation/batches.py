@@ -1,0 +1,98 @@
+"""One generated example is a batch: a case of each kind, sent side by side. Shrinking leaves cases out of it.
+
+Hypothesis generates and shrinks, and nothing but the seed decides what: no example database, no deadline, and none of
+the constants that it would otherwise collect from whatever source code happens to be imported.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+from hypothesis import HealthCheck, Phase, Verbosity, configuration
+from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
+
+from conformance.exchange import Request
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+#: cases of one batch; more than `limits.concurrency` of them wait for a place at the client
+MOST_SIDE_BY_SIDE = 16
+#: generated once in so many times: a case that is left out, which is what shrinking turns the others into
+RARELY = 2**16
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way in which a request is odd, in words, and the requests that are."""
+
+    label: str
+    requests: SearchStrategy[Request]
+
+
+Case = tuple[Kind, Request]
+
+
+@cache
+def prepare() -> None:
+    """Makes hypothesis depend on nothing but the seed. Its tables of characters are kept in the user's cache."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    configuration.set_hypothesis_home_dir(Path(root) / "backups-conformance" / "hypothesis")
+    if hasattr(providers, "_get_local_constants"):
+        nothing = Constants()
+        providers._get_local_constants = lambda: nothing  # noqa: SLF001 - there is no setting for it
+
+
+def settings(*, shrink: bool = False, examples: int = 1, **more: Any) -> hypothesis.settings:
+    """Settings for so many examples beside the empty one, which hypothesis tries first."""
+    prepare()
+    return hypothesis.settings(
+        max_examples=examples + 1,
+        phases=(Phase.generate, Phase.shrink) if shrink else (Phase.generate,),
+        deadline=None,
+        database=None,
+        derandomize=False,  # the seed is given, as the run has it
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+
+
+@st.composite
+def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
+    """A case of each kind; in shrinking of as few as show the defect."""
+    return [(kind, draw(kind.requests)) for kind in kinds if draw(st.integers(0, RARELY))]
+
+
+def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[Kind]]:
+    """The kinds of each batch: every kind once before any comes again, `count` cases in all."""
+    found: list[list[Kind]] = []
+    while count > 0:
+        chosen = list(kinds) if count >= len(kinds) else rng.sample(list(kinds), count)
+        found += [chosen[at : at + MOST_SIDE_BY_SIDE] for at in range(0, len(chosen), MOST_SIDE_BY_SIDE)]
+        count -= len(chosen)
+    return found
+
+
+def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:
+    """Gives `test` the batch that belongs to the seed; with `shrink` ever smaller ones as long as it raises."""
+
+    @hypothesis.seed(seed)
+    @settings(shrink=shrink)
+    @hypothesis.given(batches(kinds))
+    def example(batch: list[Case]) -> None:
+        test(batch)
+
+    example()

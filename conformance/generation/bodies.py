@@ -1,0 +1,193 @@
+"""Bodies of job requests: broken wherever their schema says something, no JSON at all, and strange but good.
+
+The schema itself says what to break: each keyword once (`type`, `required`, `enum`, `minLength`), then two at a time.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from conformance.generation import text
+from conformance.shapetree import schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hypothesis.strategies import SearchStrategy
+
+REQUEST = "job-request.json"
+LEFT_OUT = object()
+#: members of a job request: no generated member may be called so in any spelling, since Go reads names without case
+NAMES = ("action", "contents", "instance_id")
+
+WRONG: dict[str, SearchStrategy[Any]] = {
+    "null": st.none(),
+    "boolean": st.booleans(),
+    "number": st.one_of(st.integers(-(2**63), 2**64), st.sampled_from([0.5, -0.5, 1e300, 1.5e-7])),
+    "string": st.sampled_from(["", "x", "{}", "null", "restore"]),
+    "array": st.lists(st.sampled_from([None, 0, "x", {}]), max_size=2),
+    "object": st.dictionaries(st.sampled_from(["", "id", "x", "$oid"]), st.sampled_from([None, 0, "x"]), max_size=2),
+}
+
+
+@dataclass(frozen=True)
+class Break:
+    """One keyword of the schema at one place, and the values that break it there."""
+
+    pointer: tuple[str, ...]
+    keyword: str
+    values: SearchStrategy[Any]
+
+    @property
+    def label(self) -> str:
+        """In words: `a body that breaks required at /contents`."""
+        where = "/" + "/".join(self.pointer) if self.pointer else "the body itself"
+        return f"a body that breaks {self.keyword} at {where}"
+
+
+def breaks(valid: dict[str, Any]) -> Iterator[Break]:
+    """Every keyword of the schema of job requests, and how to break it in a request that is valid otherwise."""
+    yield from _breaks(schemas()[REQUEST], (), valid)
+
+
+def _breaks(schema: dict[str, Any], pointer: tuple[str, ...], valid: Any) -> Iterator[Break]:
+    if "$ref" in schema:
+        yield from _breaks(schemas()[schema["$ref"]], pointer, valid)
+        return
+    if "type" in schema:
+        for kind, values in WRONG.items():
+            if kind != schema["type"]:
+                yield Break(pointer, f"type ({kind})", values)
+        yield Break(pointer, "type (wrapped)", st.sampled_from([[valid], {"value": valid}, [[valid]], {"0": valid}]))
+        if not isinstance(valid, str):
+            yield Break(pointer, "type (in a string)", st.just(json.dumps(valid)))
+    if "enum" in schema:
+        yield Break(pointer, "enum", other_words(schema["enum"][0]))
+    if schema.get("minLength"):
+        yield Break(pointer, "minLength", st.just(""))
+    for name, below in schema.get("properties", {}).items():
+        if name in schema.get("required", ()):
+            yield Break((*pointer, name), "required", st.just(LEFT_OUT))
+        yield from _breaks(below, (*pointer, name), valid[name])
+
+
+def other_words(word: str) -> SearchStrategy[str]:
+    """Words that are not this one, some of them nearly."""
+    return st.one_of(*other_words_by_kind(word).values())
+
+
+def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
+    """The same, by what is other about them."""
+    respelled = [word.upper(), word.title(), word[:-1], f"{word}s", f"{word},{word}", word * 2, f"{word};", f"/{word}"]
+    found = {
+        "the word between spaces": text.around(word, st.text(text.SPACES + "\0", min_size=1, max_size=2)),
+        "the word with something in it": text.inserted(word, st.sampled_from(text.INVISIBLE + text.PUNCTUATION)),
+        "the word respelled": st.sampled_from(respelled),
+        "another word": st.sampled_from(text.WORDS),
+        "a word in another script": text.exotic(),
+        "printable text": text.printable(),
+    }
+    return {label: words.filter(lambda other: other != word) for label, words in found.items()}
+
+
+def broken(valid: dict[str, Any], *chosen: Break) -> SearchStrategy[Any]:
+    """The valid request with these keywords broken, one after the other, as far as their places are still there."""
+
+    def build(*values: Any) -> Any:
+        body: Any = copy.deepcopy(valid)
+        for one, value in zip(chosen, values, strict=True):
+            body = _put(body, one.pointer, value)
+        return body
+
+    return st.builds(build, *(one.values for one in chosen))
+
+
+def _put(body: Any, pointer: tuple[str, ...], value: Any) -> Any:
+    if not pointer:
+        return value
+    name, *rest = pointer
+    if not isinstance(body, dict) or (rest and name not in body):
+        return body
+    if not rest and value is LEFT_OUT:
+        return {key: item for key, item in body.items() if key != name}
+    return {**body, name: _put(body.get(name), tuple(rest), value)}
+
+
+def no_json(valid: dict[str, Any]) -> dict[str, SearchStrategy[bytes]]:
+    """Bodies that are no JSON, all of them made of a valid request; and JSON that is no object."""
+    good = json.dumps(valid)
+    quoted = good.replace('"', "'")
+    loose = [
+        *(quoted, good.replace('"action"', "action"), good[:-1] + ",}", "// x\n" + good, good[:-1] + "/**/}"),
+        *(
+            good.replace(":", "=", 1),
+            good.replace('"restore"', "restore"),
+            f"({good})",
+            f"{good};",
+            f"callback({good})",
+        ),
+    ]
+    other = json.dumps([valid]), json.dumps(good), f"[{good}, {good}]", f"[[{good}]]"
+    said = {
+        "an empty body": st.sampled_from(["", " ", "\n", "\t \r\n"]),
+        "a body that is cut short": st.integers(1, len(good) - 1).map(lambda length: good[:length]),
+        "a body that begins too late": st.integers(1, len(good) - 2).map(lambda length: good[length:]),
+        "a body with something behind it": st.sampled_from([good, "}", "]", "x", "{}", ",", "null", "\0"]).map(
+            lambda more: good + more
+        ),
+        "a body in another language": st.sampled_from(loose),
+        "a body with a raw control character": st.sampled_from("\0\n\x1b\x1f").map(
+            lambda char: good.replace("restore", f"rest{char}ore")
+        ),
+        "an array": st.sampled_from([*other, "[]", "[null]", "[{}]"]),
+        "a number, a string or a word": st.sampled_from(["0", "-1", "1e999", '""', '"restore"', "null", "true", "NaN"]),
+        "an unclosed body": st.integers(1, 5000).map(lambda depth: "[" * depth),
+        "a form": st.just("action=restore&contents[instance_id]=" + valid["contents"]["instance_id"]),
+        "markup": st.sampled_from(["<restore/>", "<?xml version='1.0'?><a/>", "action: restore\n", "--x\r\n\r\n--x--"]),
+    }
+    return {label: found.map(str.encode) for label, found in said.items()}
+
+
+def strange_members() -> dict[str, SearchStrategy[bytes]]:
+    """JSON values that break a careless parser; nothing forbids them as the value of a member that nobody knows."""
+    depth = st.integers(100, 3000)
+    return {
+        "arrays in arrays": depth.map(lambda depth: b"[" * depth + b"]" * depth),
+        "objects in objects": depth.map(lambda depth: b'{"a":' * depth + b"1" + b"}" * depth),
+        "a lone surrogate": st.sampled_from([b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\uDEAD x"', b'{"\\ud834":1}']),
+        "a NUL in text": st.sampled_from([b'"\\u0000"', b'"a\\u0000b"', b'{"\\u0000":1}']),
+        "a number of many digits": st.integers(400, 4000).map(lambda count: b"1" * count),
+        "a number beyond a double": st.sampled_from([b"1e400", b"-1e999", b"1e-400", b"1e99999999", b"0.1e9999"]),
+        "long text": st.integers(10_000, 60_000).map(lambda count: b'"' + b"x" * count + b'"'),
+        "many members": st.integers(500, 3000).map(
+            lambda count: b"{" + b",".join(b'"m%d":0' % number for number in range(count)) + b"}"
+        ),
+        "odd names": st.sampled_from(
+            [b'{"":0}', b'{"__proto__":{"a":1}}', b'{"$where":"1"}', b'{"a.b":{"@type":"x"}}']
+        ),
+        "text of other scripts": text.exotic(40).map(lambda value: json.dumps(value, ensure_ascii=False).encode()),
+        "a member twice": st.just(b'{"a":1,"a":2}'),
+        "white space": st.integers(1, 5000).map(lambda count: b" \n\t" * count + b"0"),
+    }
+
+
+def with_extra(valid: dict[str, Any], extra: bytes) -> bytes:
+    """The request with that value as a member that nobody knows."""
+    return json.dumps(valid)[:-1].encode() + b',"extra":' + extra + b"}"
+
+
+def unusual() -> SearchStrategy[dict[str, Any]]:
+    """Members that a valid request may have beside its own: open content of any depth, in any script."""
+    from hypothesis_jsonschema import from_schema  # noqa: PLC0415 - a tenth of a second that only this needs
+
+    members = from_schema({"type": "object", "maxProperties": 4, "additionalProperties": True})
+    return members.map(lambda found: dict(found) if isinstance(found, dict) else {}).filter(_no_names)
+
+
+def _no_names(found: dict[str, Any]) -> bool:
+    return not any(name.casefold() in NAMES for name in found)

@@ -1,0 +1,129 @@
+"""Explores a clause with generated requests: batches of them, and for each defect the smallest case that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance.budget import asks_for_restore
+from conformance.generation import batches
+from conformance.judging import identity
+from conformance.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Request
+    from conformance.expectations import Found
+    from conformance.generation.batches import Case, Kind
+
+    Send = Callable[[Sequence[Request]], Sequence[Exchange]]
+    Expect = Callable[[Exchange], Iterable[Found]]
+
+#: defects of one property that are shrunk, and the requests that may be spent on all of them
+MOST_SHRUNK = 3
+MOST_SENDS = 60
+
+Name = tuple[str, ...]
+Key = tuple[object, ...]
+
+
+class BrokenError(AssertionError):
+    """A batch shows the defect that is being shrunk."""
+
+
+@dataclass(frozen=True)
+class Defect:
+    """What a finding is called, and the batch in which it was seen first."""
+
+    name: Name
+    kinds: tuple[Kind, ...]
+    seed: int
+
+
+def explore(api: Api, kinds: Sequence[Kind], expect: Expect, *, send: Send | None = None) -> Iterator[Found]:
+    """`--examples` generated cases of these kinds, each held to what `expect` says; what is wrong, smallest first.
+
+    The passive clauses judge the same exchanges, as they do all: their defects are shrunk as well, but told by them.
+    """
+    explorer = Explorer(api, expect, send or api.send_all)
+    explorer.explore(kinds)
+    yield from sorted(explorer.found, key=_weight)
+    if explorer.stopped is not None:
+        raise explorer.stopped
+
+
+class Explorer:
+    """One property: what was sent already, and what was found wrong with it."""
+
+    def __init__(self, api: Api, expect: Expect, send: Send) -> None:
+        self.found: list[Found] = []
+        #: why nothing more can be sent; kept from hypothesis, which would take it for a defect
+        self.stopped: Exception | None = None
+        self._api = api
+        self._expect = expect
+        self._send = send
+        self._seen: dict[Key, frozenset[Name]] = {}
+        self._defects: dict[Name, Defect] = {}
+        self._left = MOST_SENDS
+
+    def explore(self, kinds: Sequence[Kind]) -> None:
+        """Sends all batches, then looks for smaller cases of what was found."""
+        rng = self._api.run.rng(f"{self._api.check.id} generated")
+        for chosen in batches.rounds(kinds, self._api.run.examples, rng):
+            seed = rng.getrandbits(64)
+            batches.run(chosen, seed, lambda batch, seed=seed, chosen=chosen: self._batch(batch, chosen, seed))  # type: ignore[misc]
+        for defect in list(self._defects.values())[:MOST_SHRUNK]:
+            if self.stopped is None and self._left > 0 and self._api.run.judges.first_to_shrink(defect.name):
+                self._shrink(defect)
+
+    def _batch(self, batch: list[Case], kinds: Sequence[Kind], seed: int) -> None:
+        for name in self._names(batch):
+            self._defects.setdefault(name, Defect(name, tuple(kinds), seed))
+
+    def _shrink(self, defect: Defect) -> None:
+        """The batch once more, and ever smaller ones that show the defect. What was sent before is not sent again."""
+
+        def test(batch: list[Case]) -> None:
+            fresh = {_key(request) for _, request in batch} - self._seen.keys()
+            if len(fresh) > self._left:
+                return  # as good as passed: the smallest one so far stands
+            self._left -= len(fresh)
+            if defect.name in self._names(batch):
+                raise BrokenError
+
+        try:
+            batches.run(defect.kinds, defect.seed, test, shrink=True)
+        except (BrokenError, BaseExceptionGroup):  # the group: it did not show again, the target is not steady
+            return
+
+    def _names(self, batch: list[Case]) -> set[Name]:
+        """The defects that a batch shows; only cases that were not seen before are sent."""
+        fresh = {_key(request): (kind, request) for kind, request in batch if _key(request) not in self._seen}
+        if fresh and self.stopped is None:
+            try:
+                answers = self._send([request for _, request in fresh.values()])
+            except Exception as reason:  # raised again once hypothesis is through
+                self.stopped = reason
+                answers = []
+            for (key, (kind, _)), answer in zip(fresh.items(), answers, strict=False):
+                self._seen[key] = frozenset(self._judge(kind, answer))
+        return set().union(*(self._seen.get(_key(request), frozenset()) for _, request in batch))
+
+    def _judge(self, kind: Kind, on: Exchange) -> Iterator[Name]:
+        """The names of the defects of one exchange; one that started a restore is not to be tried again."""
+        own = [replace(found, wanted=f"{found.wanted} for {kind.label}") for found in self._expect(on)]
+        self.found += own
+        if asks_for_restore(on.request) and on.succeeded:
+            return
+        yield from ((self._api.check.id, *identity(found)) for found in own if found.outcome is not Outcome.ERROR)
+        yield from ((clause, *identity(found)) for clause, found in self._api.run.judges.findings(on))
+
+
+def _key(request: Request) -> Key:
+    return (request.method, request.target, request.body, request.headers, request.key, request.hub_id)
+
+
+def _weight(found: Found) -> int:
+    return found.on.request.weight if found.on is not None else 0

@@ -1,0 +1,305 @@
+"""Generated requests of the operations: kinds of cases for the engine, made with a check's own verbs."""
+
+from __future__ import annotations
+
+import json
+import string
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from conformance.api import as_malformed
+from conformance.generation import bodies, text
+from conformance.generation.batches import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hypothesis.strategies import SearchStrategy
+
+    from conformance.api import Api
+    from conformance.exchange import Operation, Request
+
+PLACES: dict[Operation, tuple[str, ...]] = {
+    "list": ("container",),
+    "get": ("backup", "container"),
+    "logs": ("backup", "container"),
+    "restore": ("backup", "container"),
+    "job": ("job",),
+}
+#: what stands raw in the place of an id: bytes that are no UTF-8, and half an encoding
+ODD_PATHS = ("%FF", "%C3%28", "%ED%A0%80", "%", "%zz", "%u0041", "%2", "%F8%88", "%C0%80", "%%30")
+ODD_TYPES = ("", ";", "/", "*/*", "application/json; charset=nope", "application/json; charset=utf-7", "json", "a/b;;=")
+OTHER_TYPES = (
+    *("text/plain", "text/html", "text/json", "application/xml", "application/octet-stream", "multipart/form-data"),
+    *("application/x-www-form-urlencoded", "application/jsonp", "application/javascript", "application/json5x"),
+    *("image/png", "application/x-ndjson", "application/yaml", "application/msgpack", "text/plain; charset=utf-8"),
+)
+NAMES = ("Accept", "Accept-Language", "User-Agent", "Referer", "Cookie", "Origin", "X-Forwarded-For", "X-Request-Id")
+#: printable in a header, and nothing that is cut off at its ends
+VISIBLE = string.ascii_letters + string.digits + string.punctuation + "\xe9\xff\xb5"
+
+
+def unknown_ids() -> SearchStrategy[str]:
+    """Ids that look right and name nothing."""
+    return st.text(text.HEX, min_size=24, max_size=24)
+
+
+def real_ids(api: Api) -> set[str]:
+    """Everything that is known to exist."""
+    fixtures = api.world.target.fixtures
+    named = (getattr(fixtures, name) for name in ("container_id", "other_container_id", "empty_container_id"))
+    more = (fixtures.instance_id, fixtures.second_instance_id, fixtures.foreign_backup_id, fixtures.foreign_instance_id)
+    known = {str(backup["id"]) for backup in api.world.backups} | {api.world.target.hub_id}
+    return known | {str(one) for one in (*named, *more, *fixtures.deletable_backup_ids) if one}
+
+
+# ---------------------------------------------------------------- ids
+
+
+def with_malformed_ids(api: Api, operation: Operation) -> list[Kind]:
+    """The operation with one id malformed, in each place in turn."""
+    good = {"container": api.world.container_id, "backup": api.world.bystander("GET-6"), "job": api.ask.unknown_id()}
+    places, real = PLACES[operation], real_ids(api)
+    kinds = []
+    for number, label in enumerate(text.malformed_ids(good[places[0]], real)):
+        place = places[number % len(places)]
+        form = text.malformed_ids(good[place], real).get(label)
+        if form is not None:
+            kinds.append(Kind(f"{label} ({place})", form.map(_placed(api, operation, good, place))))
+    return kinds
+
+
+def _placed(api: Api, operation: Operation, good: Mapping[str, str], place: str) -> Callable[[str], Request]:
+    ids = {name: good[name] for name in PLACES[operation]}
+    return lambda form: as_malformed(api.ask.on(operation, **{**ids, place: form}))
+
+
+def of_other_things(api: Api, operation: Operation) -> list[Kind]:
+    """The operation with ids that are well-formed and name something else, or nothing."""
+    real = sorted(real_ids(api))
+    place = PLACES[operation][0]
+    wrong = {
+        "container": [one for one in real if one not in _containers(api)],
+        "backup": [one for one in real if one not in {str(backup["id"]) for backup in api.world.backups}],
+    }[place]
+    if foreign := api.world.target.fixtures.foreign_backup_id:
+        wrong = [one for one in wrong if one != foreign]  # crossed, not missing
+
+    def asked(one: str) -> Request:
+        return api.ask.on(operation, **{place: one}, ownership="missing", refusable=True)
+
+    unknown = unknown_ids().filter(lambda one: one not in real)
+    return [Kind("another thing's id", st.sampled_from(wrong).map(asked)), Kind("an unknown id", unknown.map(asked))]
+
+
+def _containers(api: Api) -> set[str]:
+    fixtures = api.world.target.fixtures
+    named = (fixtures.container_id, fixtures.other_container_id, fixtures.empty_container_id)
+    return {one for one in named if one}
+
+
+# ---------------------------------------------------------------- queries and headers
+
+
+def with_queries(api: Api, operation: Operation, *found: Mapping[str, SearchStrategy[str]]) -> list[Kind]:
+    """The operation with odd query strings."""
+    named = {label: values for one in found for label, values in one.items()}
+    return [
+        Kind(label, values.map(lambda query: api.ask.on(operation, query=query))) for label, values in named.items()
+    ]
+
+
+def visible(alphabet: str = VISIBLE) -> SearchStrategy[str]:
+    """A header's value: printable, without spaces at its ends."""
+    return st.text(alphabet, min_size=1, max_size=60)
+
+
+def with_headers(api: Api, operation: Operation) -> list[Kind]:
+    """The operation with headers that nobody expects; none of them asks for another answer or another method."""
+
+    def given(*headers: tuple[str, str], documented: bool = False) -> Request:
+        return api.ask.on(operation, headers=headers, documented=documented)
+
+    def many(count: int) -> Request:
+        return given(*((f"X-H{number}", "x") for number in range(count)))
+
+    name, value, long = st.sampled_from(NAMES), visible(), text.long("x", 500, 3000)
+    types = st.sampled_from([*ODD_TYPES, *OTHER_TYPES])
+    spelled = st.sampled_from(["aCCEPT", "accept", "ACCEPT"])
+    unheard = visible(VISIBLE[:62])
+    return [
+        Kind("an odd header", st.builds(lambda name, value: given((name, value)), name, value)),
+        Kind("a long header", st.builds(lambda name, value: given((name, value)), name, long)),
+        Kind("a header twice", st.builds(lambda one, two: given(("Accept", one), ("Accept", two)), value, value)),
+        Kind("an unknown header", unheard.map(lambda value: given(("X-Unheard-Of", value), documented=True))),
+        Kind("a content type of no body", types.map(lambda kind: given(("Content-Type", kind)))),
+        Kind("many headers", st.integers(20, 60).map(many)),
+        Kind("a header spelled oddly", spelled.map(lambda name: given((name, "application/json"), documented=True))),
+    ]
+
+
+def with_odd_paths(api: Api, operation: Operation) -> list[Kind]:
+    """The operation with a raw address that no encoder makes."""
+    plain = api.ask.on(operation, **({} if operation != "job" else {"job": api.ask.unknown_id()}))
+    last = plain.resources[PLACES[operation][0]]
+
+    def raw(part: str) -> Request:
+        return replace(as_malformed(plain), path=plain.path.replace(last, part), documented=False)
+
+    parts = st.sampled_from(ODD_PATHS)
+    mixed = st.builds(lambda part, before: f"{last[:12]}{part}" if before else f"{part}{last}", parts, st.booleans())
+    return [Kind("an address of half encodings", parts.map(raw)), Kind("an id with half an encoding", mixed.map(raw))]
+
+
+def with_other_hubs(api: Api, operation: Operation) -> list[Kind]:
+    """The operation with a hub id that is none, or none of ours."""
+    own = api.world.target.hub_id
+    ids = (
+        {"refusable": True} if operation != "restore" else {"refusable": True, "backup": api.world.bystander("AUTH-9")}
+    )
+    known = {one.casefold() for one in (own, api.world.target.keys.other_hub_id) if one}
+
+    def asked(hub: str) -> Request:
+        return api.ask.on(operation, hub=hub, ownership="other hub", **ids)
+
+    more = st.text(string.ascii_letters + string.digits + ",;/*", min_size=1, max_size=8)
+    forms = {
+        "an unknown hub": unknown_ids(),
+        "a part of the hub's id": st.integers(1, max(len(own) - 1, 1)).map(lambda length: own[:length]),
+        "the hub's id and more": text.around(own, more),
+        "a hub with another letter": st.integers(0, len(own) - 1).map(lambda at: own[:at] + "z" + own[at + 1 :]),
+        "a hub that is a word": st.sampled_from(text.WORDS),
+        "a hub of odd characters": visible(),
+        "a long hub": text.long(own, 256, 3000),
+    }
+    return [
+        Kind(label, form.filter(lambda hub: hub.strip().casefold() not in known and hub.strip() != "").map(asked))
+        for label, form in forms.items()
+    ]
+
+
+# ---------------------------------------------------------------- bodies
+
+
+def valid_body(instance: str) -> dict[str, Any]:
+    """The plainest job request."""
+    return {"action": "restore", "contents": {"instance_id": instance}}
+
+
+def with_raw_bodies(api: Api, backup: str, found: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
+    """Restores with these bodies, all to be refused."""
+
+    def asked(raw: bytes) -> Request:
+        return api.ask.restore(backup, raw=raw, refusable=True)
+
+    return [Kind(label, values.map(asked)) for label, values in found.items()]
+
+
+def with_broken_bodies(api: Api, backup: str, wanted: Callable[[bodies.Break], bool]) -> list[Kind]:
+    """Restores with one keyword of the schema broken, and two at a time."""
+    valid = valid_body(api.world.instance_id)
+    chosen = [one for one in bodies.breaks(valid) if wanted(one)]
+
+    def asked(body: Any) -> Request:
+        return api.ask.restore(backup, raw=json.dumps(body).encode(), refusable=True)
+
+    kinds = [Kind(one.label, bodies.broken(valid, one).map(asked)) for one in chosen]
+    two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
+    both = two.flatmap(lambda pair: bodies.broken(valid, *pair)).filter(lambda body: body != valid)
+    return [*kinds, Kind("a body that breaks the schema twice", both.map(asked))]
+
+
+def with_strange_members(api: Api, backup: str) -> list[Kind]:
+    """Restores to an instance that does not exist, with members that break a careless parser."""
+    valid = valid_body(api.ask.unknown_id())
+
+    def asked(extra: bytes) -> Request:
+        return api.ask.restore(backup, raw=bodies.with_extra(valid, extra), refusable=True)
+
+    return [Kind(f"a body with {label}", values.map(asked)) for label, values in bodies.strange_members().items()]
+
+
+def with_other_instances(api: Api, backup: str) -> list[Kind]:
+    """Restores to instances that do not exist, and to things that are no instances."""
+    own, real = api.world.instance_id, real_ids(api)
+    fixtures = api.world.target.fixtures
+    ours = {one.casefold() for one in (own, fixtures.second_instance_id) if one}
+    # instances that exist beside the two are not known to us: what could be one is not made of them
+    others = sorted(one for one in real if one not in (own, fixtures.second_instance_id))
+    forms = text.malformed_ids(own, real) | {
+        "another thing's id": st.sampled_from(others),
+        "an unknown instance": unknown_ids(),
+        "an empty instance": st.just(""),
+    }
+
+    def asked(instance: str) -> Request:
+        return api.ask.restore(backup, instance, refusable=True)
+
+    return [
+        Kind(f"{label} (instance)", form.filter(lambda one: one.casefold() not in ours).map(asked))
+        for label, form in forms.items()
+    ]
+
+
+def with_other_actions(api: Api, backup: str) -> list[Kind]:
+    """Restores that ask for another action."""
+    valid = valid_body(api.world.instance_id)
+
+    def asked(action: str) -> Request:
+        return api.ask.restore(backup, body={**valid, "action": action}, refusable=True)
+
+    found = bodies.other_words_by_kind("restore")
+    return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
+
+
+def with_other_types(api: Api, backup: str) -> list[Kind]:
+    """Restores whose body says that it is something other than JSON."""
+    good = json.dumps(valid_body(api.world.instance_id)).encode()
+
+    def asked(kind: str) -> Request:
+        return api.ask.restore(backup, raw=good, content_type=kind, refusable=True)
+
+    plain = st.sampled_from(OTHER_TYPES)
+    cased = st.sampled_from([kind.title() for kind in OTHER_TYPES[:6]])
+    parameters = st.sampled_from(["; charset=utf-8", "; boundary=x", ";q=1", "; a=application/json"])
+    more = st.builds(lambda kind, more: asked(kind + more), plain, parameters)
+    return [
+        Kind("another content type", plain.map(asked)),
+        Kind("another content type in capitals", cased.map(asked)),
+        Kind("another content type with a parameter", more),
+    ]
+
+
+def without_effect(api: Api, backup: str) -> list[Kind]:
+    """Refused restores of every sort."""
+    valid = valid_body(api.world.instance_id)
+    raw = with_raw_bodies(api, backup, bodies.no_json(valid))
+    return [*raw, *with_broken_bodies(api, backup, lambda one: bool(one.pointer)), *with_other_types(api, backup)]
+
+
+# ---------------------------------------------------------------- methods
+
+
+def with_other_methods(api: Api, operation: Operation, methods: tuple[str, ...]) -> list[Kind]:
+    """Undocumented methods on ids that do not exist, with and without queries and bodies."""
+    queries_of = st.sampled_from(["", "force=true", "x=%00", "include=integrations"])
+    bodies_of = st.sampled_from(
+        [None, b"", b"{}", b"[]", b"null", b"{", b'{"state":{"current":"deleted"}}', b"\xff\x00"]
+    )
+    places = ("container", "backup") if operation != "list" else ("container",)
+
+    def asked(method: str) -> Callable[[list[str], str, bytes | None], Request]:
+        def make(ids: list[str], query: str, body: bytes | None) -> Request:
+            how: dict[str, Any] = dict(zip(places, ids, strict=False))
+            if operation == "restore":
+                how["raw"] = body or b""
+                how["instance"] = ids[0]
+            made = api.ask.on(operation, method=method, **how, documented=False, refusable=True, ownership="missing")
+            return replace(made, body=body if operation != "restore" else made.body, query=query)
+
+        return make
+
+    two = st.lists(unknown_ids(), min_size=2, max_size=2)
+    return [Kind(method, st.builds(asked(method), two, queries_of, bodies_of)) for method in methods]

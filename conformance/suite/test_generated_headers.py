@@ -1,0 +1,40 @@
+"""Generated headers: hubs that are none, and content types that are not JSON's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.checks import check
+from conformance.expectations import ANY_4XX, status
+from conformance.generation import requests
+from conformance.generation.engine import explore
+from conformance.generation.text import OID
+from conformance.refusals import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Exchange, Operation
+    from conformance.expectations import Found
+
+
+def shows_nothing(on: Exchange) -> Iterator[Found]:
+    """A hub that could exist is refused like another one's, what is no hub id in any way."""
+    known_form = OID.fullmatch(on.request.hub_id or "") is not None
+    return status(on, *((401, 403, 404) if known_form else (ANY_4XX,)))
+
+
+@check("AUTH-9", "list", "get", "logs", kind="generated")
+def test_auth_9_generated_hubs_show_nothing(api: Api, operation: Operation) -> Iterator[Found]:
+    """Our key with hub ids that are unknown, cut, extended, words, odd characters."""
+    api.need_served(operation)
+    yield from explore(api, requests.with_other_hubs(api, operation), shows_nothing)
+
+
+@check("JOB-7", "restore", kind="generated")
+def test_job_7_generated_content_types_are_refused(api: Api) -> Iterator[Found]:
+    """A good body under other types' names, with parameters and in capitals."""
+    kinds = requests.with_other_types(api, api.world.bystander("JOB-7"))
+    send = lambda batch: refused(api, batch)  # noqa: E731
+    yield from explore(api, kinds, lambda on: status(on, ANY_4XX, advise=(415,)), send=send)

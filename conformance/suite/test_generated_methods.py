@@ -1,0 +1,24 @@
+"""Generated requests with methods that are not documented, of things that do not exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.checks import Stage, check
+from conformance.generation import requests
+from conformance.generation.engine import explore
+from conformance.suite.test_http import UNDOCUMENTED, politely_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Operation
+    from conformance.expectations import Found
+
+
+@check("HTTP-5", "list", "get", "logs", "restore", kind="generated", stage=Stage.GENERATED)
+def test_http_5_generated_methods_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
+    """PUT, PATCH, and POST or DELETE where not documented, with queries and bodies."""
+    kinds = requests.with_other_methods(api, operation, UNDOCUMENTED[operation])
+    yield from explore(api, kinds, politely_refused)
