@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shlex
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from conformance import credentials
@@ -24,7 +25,7 @@ _SECRET_TEXT = re.compile(
 )
 
 
-class Masking:
+class Masking(ABC):
     """What evidence is, whoever recorded it: masked and bounded."""
 
     def __init__(self, redactor: Redactor) -> None:
@@ -34,6 +35,10 @@ class Masking:
     def learnt(self) -> int:
         """How many secrets the target itself gave away so far."""
         return self._redactor.learnt
+
+    @abstractmethod
+    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+        """The exchange as results.json has it."""
 
     def text(self, text: str) -> str:
         """Any words that may hold something from the target, masked."""

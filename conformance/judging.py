@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from conformance.catalogue import Catalogue
     from conformance.checks import Judge
-    from conformance.evidence import Recorder
+    from conformance.evidence import Masking
     from conformance.exchange import Exchange
 
 MOST_DEFECTS = 12
@@ -123,7 +123,7 @@ class PassiveJudges:
         self._noted[shape] += 1
         return {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
 
-    def records(self, recorder: Recorder, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
+    def records(self, recorder: Masking, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
         """One record per clause and operation that was judged at all."""
         return [self._record(name, tally, recorder, look_again) for name, tally in sorted(self._tallies.items())]
 
@@ -139,7 +139,7 @@ class PassiveJudges:
         self,
         name: tuple[str, str, str],
         tally: Tally,
-        recorder: Recorder,
+        recorder: Masking,
         look_again: Callable[[Exchange], None],
     ) -> CheckRecord:
         clause, operation, check_id = name
@@ -152,7 +152,7 @@ def attach(
     record: CheckRecord,
     catalogue: Catalogue,
     defects: Iterable[Defect],
-    recorder: Recorder,
+    recorder: Masking,
     look_again: Callable[[Exchange], None],
 ) -> None:
     """Puts findings and their evidence on a record, and sets its outcome and reason by the clause's level."""

@@ -30,3 +30,7 @@ class Settings:
     waivers: tuple[Waiver, ...] = ()
     plan: bool = False
     strict: bool = False
+    #: what is being released, by name and digest
+    subjects: tuple[dict[str, str], ...] = ()
+    #: the private key that signs the record
+    sign: Path | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, catalogue, checks, journal, shapes, waivers
+from conformance import __version__, catalogue, checks, journal, latency, shapes, waivers
 from conformance.api import CAPABILITY, GRANTS
 from conformance.outcomes import CheckRecord, Outcome, worst
 from conformance.report import FORMAT
@@ -35,6 +35,8 @@ class RunFacts:
     profile: str
     command: str
     interruption: str = ""
+    subjects: tuple[dict[str, str], ...] = ()
+    waivers_sha256: str | None = None
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -60,6 +62,7 @@ def build(
         "notes": sorted({note for kind, value in entries if kind == "notes" for note in value}),
         "keys": _keys(entries),
         "matrix": _matrix(entries),
+        "latency": latency.rows(value for kind, value in entries if kind == "latency"),
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
@@ -135,6 +138,8 @@ def _run(settings: Settings, facts: RunFacts, entries: Sequence[tuple[str, Any]]
         "problem": _problem(entries),
         "throttled": {"count": int(counted["throttled"]), "waited_s": round(counted["waited_s"], 3)},
         "command": facts.command,
+        "subjects": list(facts.subjects),
+        "waivers_sha256": facts.waivers_sha256,
         "restores_maybe_running": journal.maybe_running(entries),
     }
 
