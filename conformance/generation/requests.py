@@ -82,7 +82,7 @@ def of_other_things(api: Api, operation: Operation) -> list[Kind]:
     place = PLACES[operation][0]
     wrong = {
         "container": [one for one in real if one not in _containers(api)],
-        "backup": [one for one in real if one not in {str(backup["id"]) for backup in api.world.backups}],
+        "backup": [one for one in real if one not in _backups(api)],
     }[place]
     if foreign := api.world.target.fixtures.foreign_backup_id:
         wrong = [one for one in wrong if one != foreign]  # crossed, not missing
@@ -92,6 +92,11 @@ def of_other_things(api: Api, operation: Operation) -> list[Kind]:
 
     unknown = unknown_ids().filter(lambda one: one not in real)
     return [Kind("another thing's id", st.sampled_from(wrong).map(asked)), Kind("an unknown id", unknown.map(asked))]
+
+
+def _backups(api: Api) -> set[str]:
+    """Those of the list and, for a list may be unreadable, those of the target file."""
+    return {str(backup["id"]) for backup in api.world.backups} | api.world.reserved_ids()
 
 
 def _containers(api: Api) -> set[str]:
