@@ -41,6 +41,7 @@ ODD_QUERIES = (
     "include[]=integrations",
     "&&=&",
     "%E2%82%AC=1",
+    "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # were it put into a header, it would begin the body
 )
 #: what a browser or a proxy may add: the answer is JSON all the same
 PLAIN_HEADERS = (

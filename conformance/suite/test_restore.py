@@ -16,6 +16,7 @@ from conformance.expectations import (
     at,
     broken,
     equal,
+    listed,
     no_verdict,
     same,
     shown,
@@ -398,9 +399,9 @@ def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
 def still_there(api: Api, restore: Restore, answer: Exchange) -> Iterator[Found]:
     """The backup that is being restored is the one shown, and is in the list."""
     if answer.succeeded and answer.operation == "get":
-        yield from equal(at(answer.data, "/id"), restore.backup, answer, "/data/id")
+        yield from equal(shown(answer).get("id"), restore.backup, answer, "/data/id")
     shows_all = answer.succeeded and answer.operation == "list" and api.world.plain_list_is_whole
-    if shows_all and restore.backup not in answer.ids:
+    if shows_all and restore.backup not in [item.get("id") for item in listed(answer)]:
         yield broken("the backup in the list", "not listed", answer, "/data")
 
 
