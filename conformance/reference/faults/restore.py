@@ -696,7 +696,7 @@ def busy_backup_is_not_found(server: Behaviours) -> None:
     server.find_backup = hide
 
 
-@fault(breaks=("RST-7",))
+@fault(breaks=("RST-7",), also=("LOG-1",))
 def busy_logs_are_forbidden(server: Behaviours) -> None:
     """The logs of a backup that is being restored are not ready."""
     visible = server.visible_logs
