@@ -18,7 +18,7 @@ from conformance.budget import asks_for_restore, may_have_started
 from conformance.client import Client, NotAllowedError, StoppedError, TargetGoneError
 from conformance.evidence import Recorder
 from conformance.expectations import CannotTellError, NotTestableError, at, untold
-from conformance.journal import Journal
+from conformance.journal import ENDED, STARTED, Journal
 from conformance.judging import PassiveJudges, Tally, attach
 from conformance.keys import KeyUnavailableError
 from conformance.ledger import Ledger
@@ -90,8 +90,6 @@ class Run:
         self._stories: dict[str, Any] = {}
         self._changes: Background[CheckRecord] = Background("changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
-        #: requests that started a restore, or may have: their answer was lost
-        self._started: list[Exchange] = []
         self.client.use_keys(lambda exchange: self.proofs.second_chance(self.ask, exchange))
         self._watch_keys()
 
@@ -152,8 +150,7 @@ class Run:
         problem = self.recorder.text(self.client.presence.gone or self.proofs.problem)
         facts = {"requests": self.client.requests, "keys": self.proofs.states, "problem": problem, **shared}
         self.journal.entry("facts", facts)
-        ended = {id(restore.answer) for restore in self.restores if restore.ended}
-        self.journal.entry("maybe_running", [_maybe_running(one) for one in self._started if id(one) not in ended])
+        self.journal.entry(ENDED, [_started(restore.answer) for restore in self.restores if restore.ended])
         self.journal.entry("notes", [self.recorder.text(note) for note in sorted(self.judges.notes)])
         self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
         self.journal.close()
@@ -238,7 +235,7 @@ class Run:
         if asks_for_restore(request):
             self.asked[request.resources["backup"]] += 1
             if may_have_started(exchange):
-                self._started.append(exchange)
+                self.journal.entry(STARTED, _started(exchange))
             if exchange.succeeded or exchange.status is None:
                 with self._counting:
                     self.accepted[request.resources["backup"]] += 1
@@ -273,8 +270,8 @@ class Run:
         self.proofs.jobs = True if exchange.code == "404.job" else None
 
 
-def _maybe_running(exchange: Exchange) -> dict[str, str]:
-    """A restore that was accepted, or may have been, and whose end nobody saw."""
+def _started(exchange: Exchange) -> dict[str, str]:
+    """A restore that was accepted, or may have been: its answer was lost."""
     since = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     ids = {"backup_id": exchange.request.resources["backup"], "instance_id": exchange.request.resources["instance"]}
     job = at(exchange.data, "/job/id")

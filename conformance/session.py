@@ -11,8 +11,8 @@ import os
 import secrets
 import shlex
 import shutil
-import signal
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from rich.console import Console
 
-from conformance import catalogue, progress, table
+from conformance import catalogue, journal, progress, stopping, table
 from conformance.checks import Check, Stage
+from conformance.ledger import Ledger
 from conformance.outcomes import CheckRecord, Outcome, Verdict
 from conformance.plugin import SESSION, SUITE, settings_of
 from conformance.report import write_all
@@ -43,6 +44,9 @@ INI = Path(__file__).parent / "pytest.ini"
 LEAN = ("--assert=plain", *(f"-pno:{name}" for name in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")))
 GROUP = "changes"
 STATE = ".state"
+#: how long the workers of a run that is over get for their last words
+LAST_WORDS_S = 7.0
+TOO_LATE = "the run ended before it"
 
 
 def main(settings: Settings, pytest_args: list[str]) -> int:
@@ -54,8 +58,7 @@ def main(settings: Settings, pytest_args: list[str]) -> int:
     session = Session(settings, quiet=True)
     os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)  # the report and the workers are plugins
     arguments = ["-c", str(INI), "--rootdir", str(INI.parent), *LEAN, "--pyargs", SUITE]
-    with _terminated_is_interrupted(session):
-        code = pytest.main([*arguments, *pytest_args], plugins=[session])
+    code = pytest.main([*arguments, *pytest_args], plugins=[session])
     if session.results is None:
         return 2 if code == pytest.ExitCode.USAGE_ERROR else Verdict.INCONCLUSIVE.exit_code
     return Verdict(session.results["verdict"]).exit_code
@@ -80,6 +83,7 @@ class Session:
         self._run: Run | None = None
         self._items: list[pytest.Item] = []
         self._begun = False
+        self._ending = threading.Lock()
         self._open = contextlib.ExitStack()
 
     @classmethod
@@ -100,6 +104,7 @@ class Session:
     def pytest_configure(self, config: pytest.Config) -> None:
         """The controller makes everything ready; a worker takes it as it is given."""
         config.addinivalue_line("markers", "xdist_group: checks that run on one worker")
+        self._open.enter_context(stopping.terminated_is_interrupted(self._interrupt))
         if self._worker is not None:
             self._take(self._worker)
         else:
@@ -132,6 +137,7 @@ class Session:
         config.pluginmanager.register(HtmlCarrier(self._final_results))
         if getattr(config.option, "dist", "no") == "load":
             config.option.dist = "loadgroup"
+            config.option.maxworkerrestart = "0"  # what a lost worker had begun nobody can take over
         if self._quiet:
             config.pluginmanager.register(progress.Progress(config, self.target.name), "conformance-progress")
 
@@ -183,14 +189,29 @@ class Session:
 
     def _end_run(self) -> None:
         """Ends this process's part, if it is not over: with a last look, unless it was cut short."""
-        run, self._run = self._run, None
-        if run is None:
-            return
-        if self.interruption:
-            run.stop()
-        else:
-            run.look_back()
-        run.close()
+        with self._ending:
+            run, self._run = self._run, None
+            if run is None:
+                return
+            try:
+                if self.interruption:
+                    run.stop()
+                else:
+                    run.look_back()
+            except BaseException:
+                run.stop()
+                raise
+            finally:
+                run.close()
+
+    def _interrupt(self, reason: str) -> None:
+        """Says why the run is over before its end; the first reason stands."""
+        self.interruption = self.interruption or reason
+
+    def _end_with_the_others(self) -> None:
+        """Some other process of the run has ended it."""
+        self._interrupt("interrupted")
+        self._end_run()
 
     def _start_run(self) -> Run:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
@@ -204,9 +225,13 @@ class Session:
             workers=self._worker["workers"] if self._worker else 1,
             examples=self.settings.examples,
         )
+        run.journal.entry("planned", [check.id for item in self._items if (check := check_of(item))])
         run.start()
         if self._worker is None:
             self._begin_changes(run)
+        else:
+            watcher = stopping.Watcher(run.ledger, self._end_with_the_others)
+            self._open.callback(watcher.close)
         return run
 
     def _begin_changes(self, run: Run) -> None:
@@ -218,14 +243,16 @@ class Session:
 
     def report(self, check: Check) -> None:
         """The test of a check: executes it, and passes, fails or skips as it came out."""
-        assert self._run is not None  # noqa: S101 - the fixture is open while its tests run
+        run = self._run
+        if run is None:
+            pytest.skip(TOO_LATE)
         if check.stage > Stage.READS:
-            self._begin_changes(self._run)
+            self._begin_changes(run)
         else:
-            self._run.ledger.add("reads_done")
+            run.ledger.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
-            self._before_bad_keys(self._run)
-        record = self._run.result(check)
+            self._before_bad_keys(run)
+        record = run.result(check)
         if record.outcome in (Outcome.FAILED, Outcome.ERROR):
             pytest.fail(in_words(record), pytrace=False)
         if record.outcome is Outcome.NOT_TESTED:
@@ -240,23 +267,51 @@ class Session:
 
     # ------------------------------------------------------------ the end
 
-    def pytest_keyboard_interrupt(self) -> None:
-        """The run is cut short, its reports are written all the same."""
-        self.interruption = self.interruption or "interrupted (SIGINT)"
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """The run is cut short, by a signal or by pytest itself; its reports are written all the same."""
+        early = isinstance(excinfo.value, pytest.Session.Interrupted)
+        self._interrupt(f"stopped early: {excinfo.value}" if early else "interrupted (SIGINT)")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object | None) -> None:
+        """A worker ended; where it was lost, so is what it knew, and nobody can do its part."""
+        if error:
+            self._interrupt("a worker process of the run was lost")
+            Ledger(self.state).stop()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """All outcomes into one table, and from it every report and the exit code."""
         if session.shouldfail or session.shouldstop:
-            self.interruption = self.interruption or f"stopped early: {session.shouldfail or session.shouldstop}"
-        self._end_run()  # pytest closes its fixtures only after this, where it was cut short
-        if self._worker is not None:
-            return
+            self._interrupt(f"stopped early: {session.shouldfail or session.shouldstop}")
+        with stopping.undisturbed():
+            self._end_run()  # pytest closes its fixtures only after this, where it was cut short
+            if self._worker is None:
+                self._conclude(session)
+
+    def _conclude(self, session: pytest.Session) -> None:
+        if self.interruption:
+            Ledger(self.state).stop()
+            journal.await_ends(self.state, LAST_WORDS_S)
+        else:
+            self._look_for_losses()
         results = self._final_results()
         write_all(results, self.folder)
         if self.settings.report_dir is None:
             _point_latest(self.folder)
         session.exitstatus = Verdict(results["verdict"]).exit_code
+
+    def _look_for_losses(self) -> None:
+        """A check that was planned and of which nothing was heard must not look like one that does not apply."""
+        entries = list(journal.read(self.state))
+        planned = {name for kind, value in entries if kind == "planned" for name in value}
+        lost = planned - {value.id for kind, value in entries if kind == "check"}
+        book = journal.Journal(self.state, "controller")
+        for name in sorted(lost):
+            clause, operation = name.split("/")[:2]
+            reason = "could not tell: the check was not executed to its end"
+            book.record(CheckRecord(name, clause, operation, Outcome.ERROR, reason))
+        book.close()
 
     def pytest_unconfigure(self) -> None:
         """Shows how it ended, after everything else was printed."""
@@ -339,18 +394,3 @@ def _point_latest(folder: Path) -> None:
 
 def _shown(folder: Path) -> Path:
     return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-
-
-@contextlib.contextmanager
-def _terminated_is_interrupted(session: Session) -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: with its reports."""
-
-    def stop(*_: object) -> None:
-        session.interruption = "interrupted (SIGTERM)"
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
