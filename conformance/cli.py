@@ -114,7 +114,7 @@ def build_parser() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (_add_run, _add_serve, _add_clauses, _add_compare):
+    for add in (_add_run, _add_serve, _add_clauses, _add_compare, _add_qualify):
         add(commands)
     return parser, dict(commands.choices)
 
@@ -198,6 +198,35 @@ def _add_compare(commands: Commands[Parser]) -> None:
     compare.set_defaults(command=compare_command)
     compare.add_argument("old", type=Path, metavar="OLD", help="the earlier results.json")
     compare.add_argument("new", type=Path, metavar="NEW", help="the later results.json")
+
+
+def _add_qualify(commands: Commands[Parser]) -> None:
+    qualify = commands.add_parser(
+        "qualify",
+        help="prove what the suite catches",
+        description="Runs the suite against every fault and every legal variant of the reference server, "
+        "those made from the schemas too.",
+        epilog="exit codes: 0 qualified; 1 a MUST fault missed or only caught by other clauses, an innocent clause "
+        "accused, or a trial broken down; 2 wrong usage; 3 interrupted",
+    )
+    qualify.set_defaults(command=qualify_command)
+    qualify.add_argument(
+        "--only", action="append", default=[], metavar="ID[,ID]", help="only faults of these clauses or chapters"
+    )
+    qualify.add_argument(
+        "--faults", action="append", default=[], metavar="GLOB", help="only faults and variants with such names"
+    )
+    qualify.add_argument(
+        "--fail-fast", action="store_true", help="end each run at its first failed MUST: how soon a fault is caught"
+    )
+    qualify.add_argument("--jobs", type=_number(1, 1024), metavar="N", help="runs side by side (default: one a core)")
+    qualify.add_argument("--report-dir", type=Path, metavar="DIR", help="default: reports/qualification")
+    qualify.add_argument(
+        "--sample", type=_number(1, 1_000_000), metavar="K", help="only so many, of each clause its share"
+    )
+    qualify.add_argument(
+        "--seed", type=_number(0, 2**63 - 1), default=1, metavar="S", help="of the sample and of the runs (default: 1)"
+    )
 
 
 def _number(least: int, most: int) -> Callable[[str], int]:
@@ -351,6 +380,31 @@ def compare_command(options: argparse.Namespace) -> int:
     comparison = compare.compare(old, new)
     compare.render(comparison, Console())
     return 1 if comparison.broken else 0
+
+
+def qualify_command(options: argparse.Namespace) -> int:
+    """`qualify`: 1 where the suite is not qualified."""
+    problems = _selection_problems("--only", options.only)
+    if fault := _report_dir_fault(options.report_dir or Path("reports")):
+        problems.append(f"--report-dir: {fault}")
+    if problems:
+        raise UsageError(*problems)
+    from conformance.qualification import command  # noqa: PLC0415 - loads the suite and the server
+
+    only = catalogue.load().matching(_selectors(options.only))
+    asked = command.Options(
+        only=tuple(sorted(only, key=catalogue.sort_key)),
+        patterns=tuple(options.faults),
+        sample=options.sample,
+        seed=options.seed,
+        jobs=options.jobs,
+        fail_fast=options.fail_fast,
+        report_dir=options.report_dir,
+    )
+    try:
+        return command.qualify(asked)
+    except command.NothingChosenError as error:
+        raise UsageError(str(error)) from None
 
 
 def _complain(lines: Iterable[str]) -> None:

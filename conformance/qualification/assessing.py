@@ -1,0 +1,99 @@
+"""What a trial says of the suite: was the fault caught, by which clause, was anything accused that is innocent?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.catalogue import sort_key
+from conformance.qualify import BECAUSE, NEVER_TESTED, Result, signs_of
+from conformance.reference.registry import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from conformance.qualification.trials import Trial
+
+Row = dict[str, Any]
+
+RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "green", "accused", "error"
+
+
+def assess(trial: Trial, result: Result, *, catch_s: float | None, cut_short: bool) -> Row:
+    """The row of a trial. `cut_short`: its run ended at the first broken MUST, so not all can have been seen."""
+    if isinstance(trial.change, Fault):
+        return _fault(trial, trial.change, result, catch_s, cut_short=cut_short)
+    return _variant(trial, result)
+
+
+def broke_down(trial: Trial, why: str) -> Row:
+    """The row of a trial that could not be judged."""
+    row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {"trial": why}}
+    if isinstance(trial.change, Fault):
+        return {**row, **_declared(trial, trial.change), "seen": [], "undeclared": [], "catch_s": None}
+    return {**row, "accused": []}
+
+
+def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *, cut_short: bool) -> Row:
+    seen = [clause for clause in fault.breaks if result.clauses[clause].outcome in signs_of(clause)]
+    red = result.red | result.warned
+    undeclared = red.difference(fault.breaks, fault.also)
+    right = bool(seen) if cut_short else len(seen) == len(fault.breaks)
+    outcome = RIGHT if right else OTHERS if red else MISSED
+    untold = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)
+    missed = set(fault.breaks) - set(seen)
+    return {
+        **_row(trial, outcome, result.seconds),
+        **_declared(trial, fault),
+        "seen": _in_order(red),
+        "undeclared": _in_order(undeclared),
+        "untold": _in_order(untold),
+        "catch_s": None if catch_s is None else round(catch_s, 3),
+        "reasons": _reasons(result, undeclared | set(untold) | (set() if cut_short else missed)),
+    }
+
+
+def _untold(result: Result) -> frozenset[str]:
+    """Clauses that could not be told although no more basic clause is to blame."""
+    return frozenset(clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason)
+
+
+def _variant(trial: Trial, result: Result) -> Row:
+    change = trial.change
+    warns, untested = ((), ()) if isinstance(change, Fault) else (change.warns, change.untested)
+    accused = result.red | result.warned.difference(warns)
+    unheard = result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
+    untold = result.errors | unheard
+    outcome = ACCUSED if accused else ERROR if untold else GREEN
+    return {
+        **_row(trial, outcome, result.seconds),
+        "difference": "" if isinstance(change, Fault) else change.difference,
+        "accused": _in_order(accused),
+        "untold": _in_order(untold),
+        "reasons": _reasons(result, accused | untold),
+    }
+
+
+def _row(trial: Trial, outcome: str, seconds: float) -> Row:
+    sentence = trial.change.sentence
+    return {
+        "name": trial.name, "kind": trial.kind, "sentence": sentence, "outcome": outcome, "seconds": round(seconds, 3),
+    }  # fmt: skip
+
+
+def _declared(trial: Trial, fault: Fault) -> Row:
+    return {
+        "level": trial.level,
+        "breaks": list(fault.breaks),
+        "also": list(fault.also),
+        "needs_probe": fault.needs_probe,
+    }
+
+
+def _in_order(clauses: Collection[str]) -> list[str]:
+    return sorted(clauses, key=sort_key)
+
+
+def _reasons(result: Result, clauses: Collection[str]) -> dict[str, str]:
+    return {
+        clause: f"{result.clauses[clause].outcome}: {result.clauses[clause].reason}" for clause in _in_order(clauses)
+    }

@@ -1,0 +1,104 @@
+"""`backups-conformance qualify`: tries what was chosen, writes what it came to, and says it on the screen."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from conformance.outcomes import Verdict
+from conformance.qualification import page, results, runner, trials
+from conformance.report.files import write_atomically, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.qualification.trials import Trial
+
+
+class NothingChosenError(ValueError):
+    """The options leave nothing to try."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for; `jobs` None: as many as there are cores."""
+
+    only: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    sample: int | None = None
+    seed: int = 1
+    jobs: int | None = None
+    fail_fast: bool = False
+    report_dir: Path | None = None
+
+
+def qualify(options: Options) -> int:
+    """The whole command: 0 qualified, 1 not, 3 interrupted. Raises NothingChosenError."""
+    chosen = trials.chosen(options.only, options.patterns)
+    if options.sample is not None:
+        chosen = trials.sampled(chosen, options.sample, options.seed)
+    if not chosen:
+        raise NothingChosenError("there is no fault or variant to try")
+    document = _tried(chosen, options)
+    folder = options.report_dir or Path("reports") / "qualification"
+    write(document, folder)
+    _say(document, folder)
+    if document["run"]["interrupted"]:
+        return Verdict.INCONCLUSIVE.exit_code
+    return 0 if page.results_are_good(document) else 1
+
+
+def _tried(chosen: Sequence[Trial], options: Options) -> dict[str, Any]:
+    jobs = min(options.jobs or runner.cores(), len(chosen))
+    facts = results.Facts(
+        jobs=jobs,
+        seed=options.seed,
+        fail_fast=options.fail_fast,
+        sample=options.sample,
+        only=options.only,
+        patterns=options.patterns,
+    )
+    try:
+        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, seed=options.seed, fail_fast=options.fail_fast)
+        interrupted = False
+    except runner.Interrupted as cut_short:
+        rows, interrupted = cut_short.rows, True
+    return results.document(rows, replace(facts, finished=datetime.now(UTC), interrupted=interrupted))
+
+
+def write(document: dict[str, Any], folder: Path) -> None:
+    """The three files, each whole or not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "qualification.json", document)
+    write_atomically(folder / "qualification.html", page.render(document))
+    write_atomically(folder / "qualification.md", page.markdown(document))
+
+
+def _say(document: dict[str, Any], folder: Path) -> None:
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    summary, times = document["summary"], document["summary"]["catch_s"]
+    must, should = summary["must"], summary["should"]
+    lines = [
+        (
+            f"MUST faults: {must['right']} caught by the right clause, {must['others']} only by others, "
+            f"{must['missed']} missed, {must['error']} not told"
+        ),
+        f"SHOULD faults: {should['right']} of {should['total']} warned",
+        (
+            f"variants: {summary['variants']['green']} green, {summary['variants']['accused']} accused, "
+            f"{summary['variants']['error']} not told"
+        ),
+        (
+            f"time to catch: median {page.seconds(times['median'])}, at most {page.seconds(times['max'])}; "
+            f"all in {page.seconds(document['run']['duration_s'])}"
+        ),
+        "",
+        "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}",
+        f"Report: {folder / 'qualification.html'}",
+    ]
+    console.print("\n".join(lines), markup=False)

@@ -1,0 +1,202 @@
+"""qualification.html, one self-contained file, and qualification.md for the docs: clauses against faults."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from conformance import catalogue
+from conformance.qualification import results
+from conformance.qualification.assessing import GREEN, MISSED, OTHERS, RIGHT
+from conformance.report import html
+from conformance.report.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conformance.qualification.assessing import Row
+
+_HERE = Path(__file__).parent
+#: outcomes of trials in the colours of outcomes of clauses
+TONES = {RIGHT: "passed", GREEN: "passed", OTHERS: "warned", MISSED: "failed", "accused": "failed", "error": "error"}
+WORDS = {
+    RIGHT: "right clause",
+    OTHERS: "only others",
+    MISSED: "missed",
+    GREEN: "green",
+    "accused": "accused",
+    "error": "not told",
+}
+TYPE = "another type"
+
+
+@dataclass
+class Chapter:
+    """The faults of a chapter against its clauses."""
+
+    title: str
+    clauses: list[str]
+    rows: list[tuple[Row, list[str], list[str]]] = field(default_factory=list)
+    """Each fault with a mark for every clause, and the clauses of other chapters that it turned red."""
+
+
+@dataclass
+class Shape:
+    """The structural faults of one answer: places against kinds of breaks."""
+
+    title: str
+    kinds: list[str]
+    rows: list[tuple[str, list[list[Row]]]]
+    broken: int
+    right: int
+
+
+def render(document: dict[str, Any]) -> str:
+    """The page. Nothing in it comes from a foreign server, and all of it is escaped."""
+    faults: list[Row] = document["faults"]
+    variants: list[Row] = document["variants"]
+    return (
+        _environment()
+        .get_template("qualification.html.jinja2")
+        .render(
+            document=document,
+            run=document["run"],
+            summary=document["summary"],
+            style=Markup(html.css_path().read_text("utf-8")),  # noqa: S704 - our own file
+            headline=headline(document),
+            good=results_are_good(document),
+            problems=results.problems([*faults, *variants]),
+            chapters=_chapters([row for row in faults if row["kind"] == "written"]),
+            shapes=_shapes([row for row in faults if row["kind"] == "structural"]),
+            variants=[row for row in variants if row["kind"] == "written"],
+            shape_variants=_by_difference([row for row in variants if row["kind"] == "structural"]),
+            tones=TONES,
+            words=WORDS,
+        )
+    )
+
+
+def results_are_good(document: dict[str, Any]) -> bool:
+    """Whether the suite is qualified by this document: nothing is wrong, and something was tried to the end."""
+    tried = bool(document["faults"] or document["variants"])
+    return tried and not document["summary"]["problems"] and not document["run"]["interrupted"]
+
+
+def headline(document: dict[str, Any]) -> str:
+    """The whole in one sentence."""
+    must, variants = document["summary"]["must"], document["summary"]["variants"]
+    parts = []
+    if must["total"]:
+        parts.append(f"{must['right']:,} of {must['total']:,} MUST faults caught by their clause")
+    if variants["total"]:
+        parts.append(f"{variants['accused']:,} of {variants['total']:,} variants accused")
+    return ", ".join(parts) or "no MUST fault and no variant tried"
+
+
+def _chapters(faults: Iterable[Row]) -> list[Chapter]:
+    known = catalogue.load()
+    found = {
+        chapter: Chapter(title, [clause.id for clause in known if clause.chapter == chapter])
+        for chapter, title in known.chapters.items()
+    }
+    for row in faults:
+        chapter = found[row["breaks"][0].partition("-")[0]]
+        others = [clause for clause in {*row["seen"], *row["breaks"]} if clause not in chapter.clauses]
+        marks = [mark(row, clause) for clause in chapter.clauses]
+        chapter.rows.append((row, marks, sorted(others, key=catalogue.sort_key)))
+    return [chapter for chapter in found.values() if chapter.rows]
+
+
+def mark(row: Row, clause: str) -> str:
+    """What a clause did with a fault: caught, missed, fell with it, was accused, or nothing ("")."""
+    seen = clause in row["seen"]
+    if clause in row["breaks"]:
+        return "caught" if seen else "missed"
+    if clause in row["undeclared"]:
+        return "accused"
+    return "fell" if seen else ""
+
+
+def _shapes(faults: Sequence[Row]) -> list[Shape]:
+    """Names of structural faults are shape/answer/place/kind, with /one where they are at one item among many."""
+    answers: dict[str, dict[str, dict[str, list[Row]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for row in faults:
+        _, answer, place, kind = row["name"].split("/")[:4]
+        answers[answer][place][TYPE if kind.startswith("as-") else kind].append(row)
+    return [_shape(answer, places) for answer, places in answers.items()]
+
+
+def _shape(answer: str, places: dict[str, dict[str, list[Row]]]) -> Shape:
+    kinds = list(dict.fromkeys(kind for one in places.values() for kind in one))
+    rows = [(place, [one.get(kind, []) for kind in kinds]) for place, one in places.items()]
+    every = [row for _, cells in rows for cell in cells for row in cell]
+    return Shape(answer.replace("-", ", "), kinds, rows, len(every), sum(row["outcome"] == RIGHT for row in every))
+
+
+def _by_difference(variants: Iterable[Row]) -> list[tuple[str, int, int]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in variants:
+        found[row["difference"]].append(row)
+    return [(words, len(rows), sum(row["outcome"] == GREEN for row in rows)) for words, rows in found.items()]
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """The table of the docs: a line for each clause."""
+    summary, run = document["summary"], document["run"]
+    lines = [
+        "# What the suite catches",
+        "",
+        f"{headline(document)}. {_catching(summary['catch_s'])}",
+        "",
+        (
+            f"Version {document['suite']['version']}, {run['started'][:10]}, by `backups-conformance qualify`. "
+            f"{summary['structural']:,} of the faults were made from the schemas, the others are written by hand."
+        ),
+        "",
+        "| clause | level | faults | right clause | only others | missed | median time to catch |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *(_line(row) for row in document["clauses"] if row["faults"]["total"]),
+    ]
+    bad = results.problems([*document["faults"], *document["variants"]])
+    if bad:
+        lines += ["", "## Not as they should be", ""]
+        lines += [f"- `{row['name']}` {WORDS[row['outcome']]}: {row['sentence']}" for row in bad]
+    return "\n".join(lines) + "\n"
+
+
+def _line(row: dict[str, Any]) -> str:
+    counts = row["faults"]
+    cells = [row["id"], row["level"], counts["total"], counts[RIGHT], counts[OTHERS], counts[MISSED]]
+    return f"| {' | '.join(map(str, cells))} | {seconds(row['catch_s'])} |"
+
+
+def _catching(times: dict[str, Any]) -> str:
+    if times["median"] is None:
+        return "No MUST was seen broken."
+    return f"The median time to catch a fault is {seconds(times['median'])}, from the start of its server on."
+
+
+def seconds(value: float | None) -> str:
+    """A time for reading."""
+    if value is None:
+        return "\N{EN DASH}"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(prose=html.prose, one_line=one_line, seconds=seconds)
+    return environment

@@ -1,0 +1,154 @@
+"""qualification.json: all trials of a qualification in one document, with its score."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import median, quantiles
+from typing import TYPE_CHECKING, Any
+
+from conformance import __version__, catalogue, shapes
+from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from conformance.qualification.assessing import Row
+
+FORMAT = "backups-conformance/qualification/1"
+#: what one clause, or all of them, did with its faults
+COUNTED = (RIGHT, OTHERS, MISSED, ERROR)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was asked for, and when."""
+
+    jobs: int
+    seed: int
+    fail_fast: bool = False
+    sample: int | None = None
+    only: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    finished: datetime = field(default_factory=lambda: datetime.now(UTC))
+    interrupted: bool = False
+
+
+def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
+    """The whole document. Rows of faults have `breaks`, those of variants have not."""
+    rows = list(rows)
+    faults, variants = [row for row in rows if is_fault(row)], [row for row in rows if not is_fault(row)]
+    return {
+        "format": FORMAT,
+        "suite": {
+            "version": __version__,
+            "schemas_sha256": shapes.schemas_sha256(),
+            "catalogue_sha256": catalogue.load().sha256,
+        },
+        "run": _run(facts),
+        "summary": _summary(faults, variants),
+        "clauses": [_clause(clause, faults) for clause in catalogue.load()],
+        "faults": faults,
+        "variants": variants,
+    }
+
+
+def is_fault(row: Row) -> bool:
+    """Whether a row is of a fault."""
+    return "breaks" in row
+
+
+def problems(rows: Iterable[Row]) -> list[Row]:
+    """The rows because of which the suite is not qualified.
+
+    A MUST fault that its clause did not catch, a fault that turned an innocent clause red or left one untold without a
+    cause, a variant that is accused, and whatever could not be tried.
+    """
+    return [row for row in rows if not is_good(row)]
+
+
+def is_good(row: Row) -> bool:
+    """Whether the suite did with this fault or variant what it should."""
+    if not is_fault(row):
+        return bool(row["outcome"] == GREEN)
+    caught = row["outcome"] == RIGHT or (row["level"] != "MUST" and row["outcome"] != ERROR)
+    return caught and not row["undeclared"] and not row["untold"]
+
+
+def _run(facts: Facts) -> dict[str, Any]:
+    return {
+        "started": _utc(facts.started),
+        "finished": _utc(facts.finished),
+        "duration_s": round((facts.finished - facts.started).total_seconds(), 3),
+        "jobs": facts.jobs,
+        "cpus": os.cpu_count(),
+        "seed": facts.seed,
+        "fail_fast": facts.fail_fast,
+        "sample": facts.sample,
+        "only": list(facts.only),
+        "faults": list(facts.patterns),
+        "interrupted": facts.interrupted,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def _summary(faults: Sequence[Row], variants: Sequence[Row]) -> dict[str, Any]:
+    must = [row for row in faults if row["level"] == "MUST"]
+    should = [row for row in faults if row["level"] != "MUST"]
+    return {
+        "must": _counts(must),
+        "should": _counts(should),
+        "structural": sum(row["kind"] == "structural" for row in faults),
+        "undeclared": sum(bool(row["undeclared"]) for row in faults),
+        "variants": {
+            "total": len(variants),
+            **{word: sum(row["outcome"] == word for row in variants) for word in (GREEN, ACCUSED, ERROR)},
+        },
+        "catch_s": catch_times(must),
+        "score": score(must),
+        "problems": len(problems([*faults, *variants])),
+    }
+
+
+def _counts(faults: Sequence[Row]) -> dict[str, int]:
+    counted = Counter(row["outcome"] for row in faults)
+    return {"total": len(faults), **{word: counted[word] for word in COUNTED}}
+
+
+def score(must: Sequence[Row]) -> float | None:
+    """The share of MUST faults that were caught by the right clause, and by no wrong one, in per cent."""
+    if not must:
+        return None
+    right = sum(row["outcome"] == RIGHT and not row["undeclared"] for row in must)
+    return int(1000 * right / len(must)) / 10  # cut, not rounded: 100 means all of them
+
+
+def catch_times(faults: Iterable[Row]) -> dict[str, Any]:
+    """How long it took until a MUST was seen broken: from the start of the server on."""
+    times = sorted(row["catch_s"] for row in faults if row["catch_s"] is not None)
+    if not times:
+        return {"count": 0, "median": None, "p90": None, "max": None}
+    p90 = quantiles(times, n=10, method="inclusive")[-1] if len(times) > 1 else times[0]
+    return {"count": len(times), "median": round(median(times), 3), "p90": round(p90, 3), "max": times[-1]}
+
+
+def _clause(clause: catalogue.Clause, faults: Sequence[Row]) -> dict[str, Any]:
+    own = [row for row in faults if clause.id in row["breaks"]]
+    return {
+        "id": clause.id,
+        "level": clause.level,
+        "title": clause.text,
+        "faults": _counts(own),
+        "structural": sum(row["kind"] == "structural" for row in own),
+        "accused": [row["name"] for row in faults if clause.id in row["undeclared"]],
+        "catch_s": catch_times(own)["median"],
+    }
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,134 @@
+"""Many trials, in processes side by side, with a bar on a terminal and a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from conformance.qualification import results
+from conformance.qualification.assessing import broke_down
+from conformance.qualification.trying import try_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
+
+    from conformance.qualification.assessing import Row
+    from conformance.qualification.trials import Trial
+
+#: a worker is replaced after so many trials, so that nothing that one of them leaves behind adds up
+TRIALS_PER_WORKER = 150
+#: without a terminal, a line after each of so many parts of the whole
+PARTS = 10
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: somebody pressed Ctrl-C, and wants what there is
+    """The trials were interrupted; `rows` are those that had ended."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        super().__init__("interrupted")
+        self.rows = rows
+
+
+def run(trials: Sequence[Trial], console: Console, *, jobs: int, seed: int, fail_fast: bool) -> list[Row]:
+    """The rows of all trials, in their order. Raises Interrupted."""
+    found: dict[str, Row] = {}
+    with Watching(console, len(trials)) as watching:
+
+        def take(row: Row) -> None:
+            found[row["name"]] = row
+            watching.take(row)
+
+        try:
+            _run(trials, take, jobs=jobs, seed=seed, fail_fast=fail_fast)
+        except KeyboardInterrupt:
+            raise Interrupted(_in_order(trials, found)) from None
+    return _in_order(trials, found)
+
+
+def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
+    return [found[trial.name] for trial in trials if trial.name in found]
+
+
+def _run(trials: Sequence[Trial], take: Callable[[Row], None], *, jobs: int, seed: int, fail_fast: bool) -> None:
+    context = multiprocessing.get_context("spawn")  # a fork would take threads and locks along
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker, max_tasks_per_child=TRIALS_PER_WORKER)
+    try:
+        waiting: dict[Future[Row], Trial] = {
+            pool.submit(try_named, trial.name, seed=seed, fail_fast=fail_fast): trial for trial in trials
+        }
+        for future in as_completed(waiting):
+            take(_row(future, waiting[future]))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    """Ctrl-C is the controller's: workers end what they are at."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _row(future: Future[Row], trial: Trial) -> Row:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return broke_down(trial, "a worker died while this was under way")
+
+
+def cores() -> int:
+    """How many workers there are room for."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Watching:
+    """Shows how far it is, and at once what is not as it should be."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._done = self._bad = 0
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("qualifying", total=total)
+
+    def __enter__(self) -> Watching:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._bar.stop()
+
+    def take(self, row: Row) -> None:
+        """One trial more."""
+        self._done += 1
+        if not results.is_good(row):
+            self._bad += 1
+            self._console.print(in_words(row), markup=False, highlight=False)
+        words = f"qualifying, {self._bad} not as they should be" if self._bad else "qualifying"
+        self._bar.update(self._task, advance=1, description=words)
+        step = max(1, self._total // PARTS)
+        if not self._console.is_terminal and (self._done % step == 0 or self._done == self._total):
+            self._console.print(f"{self._done} of {self._total}", markup=False, highlight=False)
+
+
+def in_words(row: Row) -> str:
+    """What is not as it should be with a trial, in a few lines."""
+    lines = [f"{row['outcome']}: {row['name']}: {row['sentence']}"]
+    if results.is_fault(row):
+        lines[0] += f" (breaks {', '.join(row['breaks'])})"
+    return "\n".join([*lines, *(f"  {clause} {reason}" for clause, reason in row["reasons"].items())])

@@ -1,0 +1,88 @@
+"""What the suite is tried on: every fault and every variant, those written by hand and those made from the schemas."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING
+
+from conformance import catalogue
+from conformance.qualification.structural import PREFIX, structural
+from conformance.reference.registry import Change, Fault, Variant, all_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of the suite, against a server with this change; `selected` None: of the whole suite."""
+
+    change: Change
+    selected: frozenset[str] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of its fault or variant."""
+        return self.change.name
+
+    @property
+    def kind(self) -> str:
+        """Written by hand, or made from the schemas."""
+        return "structural" if self.name.startswith(f"{PREFIX}/") else "written"
+
+    @property
+    def group(self) -> str:
+        """What it stands for in a sample: the first clause that it breaks, or the variants of its kind."""
+        own = self.change.breaks[0] if isinstance(self.change, Fault) else "variants"
+        return f"{self.kind} {own}"
+
+    @property
+    def level(self) -> str:
+        """MUST where it breaks a MUST clause."""
+        broken = self.change.breaks if isinstance(self.change, Fault) else ()
+        return "MUST" if any(catalogue.load()[clause].level == "MUST" for clause in broken) else "SHOULD"
+
+
+@cache
+def all_trials() -> dict[str, Trial]:
+    """All trials by their names, those written by hand first."""
+    found = {name: Trial(change) for name, change in all_changes().items()}
+    return found | {name: Trial(one.change, one.selected) for name, one in structural().items()}
+
+
+def chosen(only: Collection[str] = (), patterns: Collection[str] = ()) -> list[Trial]:
+    """The trials of faults that break one of the clauses `only`, and with a name that one of the patterns matches.
+
+    Without either all of them. Variants break no clause: those that are wanted beside `only` are named by a pattern.
+    """
+    found = list(all_trials().values())
+    if patterns:
+        found = [trial for trial in found if any(fnmatchcase(trial.name, pattern) for pattern in patterns)]
+    if only:
+        found = [trial for trial in found if _speaks_of(trial.change, only) or (patterns and _is_variant(trial))]
+    return found
+
+
+def sampled(trials: Iterable[Trial], most: int, seed: int) -> list[Trial]:
+    """At most so many, in turns from each group, so that every clause has its share; reproducible from the seed."""
+    rng = random.Random(f"{seed}:trials")  # noqa: S311 - reproducible on purpose
+    groups: dict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[trial.group].append(trial)
+    queues = [rng.sample(group, len(group)) for _, group in sorted(groups.items())]
+    rng.shuffle(queues)
+    rounds = max(map(len, queues), default=0)
+    turns = [queue[turn] for turn in range(rounds) for queue in queues if turn < len(queue)]
+    return turns[:most]
+
+
+def _speaks_of(change: Change, clauses: Collection[str]) -> bool:
+    return isinstance(change, Fault) and not set(change.breaks).isdisjoint(clauses)
+
+
+def _is_variant(trial: Trial) -> bool:
+    return isinstance(trial.change, Variant)

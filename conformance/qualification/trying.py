@@ -1,0 +1,156 @@
+"""One trial: the reference server with a fault or a variant, a run of the suite against it, and what that came to."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.outcomes import Outcome
+from conformance.qualification.assessing import Row, assess, broke_down
+from conformance.qualification.trials import all_trials
+from conformance.qualify import RESTORE_SECONDS, Result, judge
+from conformance.reference import launch
+from conformance.reference.registry import Variant
+from conformance.run import Run
+from conformance.target import load_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.checks import Check
+    from conformance.exchange import Exchange
+    from conformance.outcomes import CheckRecord
+    from conformance.qualification.trials import Trial
+    from conformance.target import Target
+
+#: how long a run waits for a restore and for an answer of a server that gives either at once or never
+RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0
+#: the same for a restore that is only asked for to see the shape of an answer
+SHAPES_TIMEOUT_S = 1.0
+#: how many restores a run may start: enough for every scenario
+MAX_RESTORES = 8
+#: no run against a fault takes so long; one that does is ended and told as such
+PATIENCE_S = 180.0
+
+
+class WatchedRun(Run):
+    """A run that knows when it first saw a MUST broken, and that ends there if it is to fail fast."""
+
+    def __init__(self, *args: Any, sighting: Sighting, **how: Any) -> None:
+        self._sighting = sighting
+        self._ending: list[threading.Thread] = []
+        self._patience = threading.Timer(PATIENCE_S, self._give_up)
+        super().__init__(*args, **how)
+        self._patience.start()
+
+    def execute(self, check: Check) -> CheckRecord:
+        """Executes a check; a failed one is a MUST broken."""
+        record = super().execute(check)
+        if record.outcome is Outcome.FAILED:
+            self._seen()
+        return record
+
+    def close(self) -> None:
+        """Ends the run, and what was begun to end it early."""
+        self._patience.cancel()
+        for ending in self._ending:
+            ending.join()
+        super().close()
+
+    def _observe(self, exchange: Exchange) -> None:
+        super()._observe(exchange)
+        if self.judges.broken:
+            self._seen()
+
+    def _seen(self) -> None:
+        if self._sighting.first() and self._sighting.ends_the_run:
+            # a request of our own thread may be under way in the client, so another one ends the run
+            ending = threading.Thread(target=self.stop, name="fail fast")
+            self._ending.append(ending)
+            ending.start()
+
+    def _give_up(self) -> None:
+        self._sighting.given_up = True
+        self.stop()
+
+
+class Sighting:
+    """When the first broken MUST of a trial was seen."""
+
+    def __init__(self, *, ends_the_run: bool) -> None:
+        self.ends_the_run = ends_the_run
+        self.given_up = False
+        self.after_s: float | None = None
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def first(self) -> bool:
+        """Notes the time; True for the first one who comes."""
+        with self._lock:
+            if self.after_s is not None:
+                return False
+            self.after_s = time.monotonic() - self._started
+            return True
+
+    @property
+    def seconds(self) -> float:
+        """Since the trial began."""
+        return time.monotonic() - self._started
+
+
+def try_named(name: str, *, seed: int, fail_fast: bool) -> Row:
+    """The trial of that name, as a row of the results. Raises nothing: what goes wrong is told in the row."""
+    trial = all_trials()[name]
+    try:
+        return _try(trial, seed=seed, fail_fast=fail_fast)
+    except Exception as problem:
+        return broke_down(trial, f"{type(problem).__name__}: {problem}")
+
+
+def _try(trial: Trial, *, seed: int, fail_fast: bool) -> Row:
+    sighting = Sighting(ends_the_run=fail_fast)
+    with _serving(trial) as target_file:
+        patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
+        target = brisk(load_target(target_file, os.environ), patience)
+        begin = partial(WatchedRun, sighting=sighting)
+        clauses = judge(target, selected=trial.selected, seed=seed, begin=begin)
+    if sighting.given_up:
+        return broke_down(trial, f"the run was ended after {PATIENCE_S:g} s")
+    result = Result(trial.name, clauses, sighting.seconds)
+    return assess(trial, result, catch_s=sighting.after_s, cut_short=fail_fast and sighting.after_s is not None)
+
+
+def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:
+    """The target, to be judged with little patience."""
+    restore = replace(target.restore, timeout_s=restore_timeout_s, max_restores=MAX_RESTORES)
+    return replace(target, restore=restore, limits=replace(target.limits, timeout_s=REQUEST_TIMEOUT_S))
+
+
+@contextmanager
+def _serving(trial: Trial) -> Iterator[Path]:
+    """The server, and its target file.
+
+    What is written by hand may break a server down altogether, so that one has a process of its own, found by name. A
+    structural fault has no name that a process could be given; it only changes documents, and a thread is cheaper.
+    """
+    change = trial.change
+    faults, variants = ([], [change]) if isinstance(change, Variant) else ([change], [])
+    if trial.kind == "written":
+        names = [one.name for one in faults], [one.name for one in variants]
+        with launch.spawn(*names, restore_seconds=RESTORE_SECONDS) as spawned:
+            yield spawned.target_file
+        return
+    with (
+        launch.serve_in_thread(faults, variants, restore_seconds=RESTORE_SECONDS) as running,
+        tempfile.TemporaryDirectory(prefix="backups-qualify-") as folder,
+    ):
+        file = Path(folder) / "target.toml"
+        file.write_text(running.target_toml, "utf-8")
+        yield file
