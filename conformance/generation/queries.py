@@ -33,6 +33,7 @@ def pages() -> dict[str, SearchStrategy[str]]:
     either = st.sampled_from([NUMBER, SIZE])
     edge = st.sampled_from(EDGES)
     small = st.integers(0, 3)
+    far, full = st.integers(10**17, 10**18 - 1), st.integers(100, 1000)
     odd = {
         "a page number of 0": small.map(lambda size: f"{NUMBER}=0" + (f"&{SIZE}={size}" if size else "")),
         "a page size of 0": small.map(lambda number: f"{SIZE}=0" + (f"&{NUMBER}={number}" if number else "")),
@@ -41,6 +42,7 @@ def pages() -> dict[str, SearchStrategy[str]]:
         "a huge page number": edge.map(lambda number: f"{NUMBER}={number}"),
         "a page number of twenty digits": st.integers(10**19, 10**20 - 1).map(lambda number: f"{NUMBER}={number}"),
         "a huge page size": edge.map(lambda number: f"{SIZE}={number}"),
+        "a page beyond 63 bits": st.builds(lambda number, size: f"{NUMBER}={number}&{SIZE}={size}", far, full),
         "huge pages": st.builds(lambda number, size: f"{NUMBER}={number}&{SIZE}={size}", edge, edge),
     }
     words = st.sampled_from((*text.WORDS, *NO_NUMBERS))

@@ -193,6 +193,11 @@ def valid_body(instance: str) -> dict[str, Any]:
     return {"action": "restore", "contents": {"instance_id": instance}}
 
 
+def written(body: Any) -> bytes:
+    """JSON with every character as itself: what an escape may stand for is another case."""
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
 def with_raw_bodies(api: Api, backup: str, found: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
     """Restores with these bodies, all to be refused."""
 
@@ -208,7 +213,7 @@ def with_broken_bodies(api: Api, backup: str, wanted: Callable[[bodies.Break], b
     chosen = [one for one in bodies.breaks(valid) if wanted(one)]
 
     def asked(body: Any) -> Request:
-        return api.ask.restore(backup, raw=json.dumps(body).encode(), refusable=True)
+        return api.ask.restore(backup, raw=written(body), refusable=True)
 
     kinds = [Kind(one.label, bodies.broken(valid, one).map(asked)) for one in chosen]
     two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
@@ -240,7 +245,7 @@ def with_other_instances(api: Api, backup: str) -> list[Kind]:
     }
 
     def asked(instance: str) -> Request:
-        return api.ask.restore(backup, instance, refusable=True)
+        return api.ask.restore(backup, instance, raw=written(valid_body(instance)), refusable=True)
 
     return [
         Kind(f"{label} (instance)", form.filter(lambda one: one.casefold() not in ours).map(asked))
@@ -253,7 +258,7 @@ def with_other_actions(api: Api, backup: str) -> list[Kind]:
     valid = valid_body(api.world.instance_id)
 
     def asked(action: str) -> Request:
-        return api.ask.restore(backup, body={**valid, "action": action}, refusable=True)
+        return api.ask.restore(backup, raw=written({**valid, "action": action}), refusable=True)
 
     found = bodies.other_words_by_kind("restore")
     return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
