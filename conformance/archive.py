@@ -53,13 +53,15 @@ class Archive:
         whole = self._bytes < MOST_BYTES
         line = json.dumps(self._recorder.replayable(exchange, LONGEST_BODY if whole else 0))
         with self._lock:
-            self._bytes += len(line)
-            self._file.write(line + "\n")
-            self._file.flush()
+            if not self._file.closed:  # what comes after the end is left: the run is over
+                self._bytes += len(line)
+                self._file.write(line + "\n")
+                self._file.flush()
 
     def close(self) -> None:
         """Ends the file; secrets that the target gave away late are taken out of what came before as well."""
-        self._file.close()
+        with self._lock:
+            self._file.close()
         if self._recorder.learnt:
             clean = self._path.with_suffix(".clean")
             with self._path.open(encoding="ascii") as lines, clean.open("w", encoding="ascii") as kept:

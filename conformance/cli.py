@@ -198,6 +198,8 @@ def _add_compare(commands: Commands[Parser]) -> None:
     compare.set_defaults(command=compare_command)
     compare.add_argument("old", type=Path, metavar="OLD", help="the earlier results.json")
     compare.add_argument("new", type=Path, metavar="NEW", help="the later results.json")
+    compare.add_argument("--markdown", type=Path, metavar="FILE", help="write the comparison for a pull request")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="write the comparison as a page")
 
 
 def _add_qualify(commands: Commands[Parser]) -> None:
@@ -369,17 +371,25 @@ def clauses_command(options: argparse.Namespace) -> int:
 
 def compare_command(options: argparse.Namespace) -> int:
     """`compare`: 1 where something broke."""
-    from conformance.report import compare  # noqa: PLC0415 - loads the tables
+    from conformance.report import compare, reading  # noqa: PLC0415 - loads the tables
+    from conformance.report.files import write_atomically  # noqa: PLC0415
 
     try:
-        old, new = compare.load_results(options.old), compare.load_results(options.new)
-    except compare.ResultsError as error:
+        old, new = reading.load_results(options.old), reading.load_results(options.new)
+    except reading.ResultsError as error:
         raise UsageError(str(error)) from None
     from rich.console import Console  # noqa: PLC0415 - as above
 
     comparison = compare.compare(old, new)
+    try:
+        if options.markdown is not None:
+            write_atomically(options.markdown, compare.markdown(comparison))
+        if options.html is not None:
+            write_atomically(options.html, compare.page(comparison, old, new))
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
     compare.render(comparison, Console())
-    return 1 if comparison.broken else 0
+    return comparison.exit_code
 
 
 def qualify_command(options: argparse.Namespace) -> int:

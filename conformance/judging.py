@@ -144,6 +144,7 @@ class PassiveJudges:
     ) -> CheckRecord:
         clause, operation, check_id = name
         record = CheckRecord(check_id, clause, operation, Outcome.PASSED, f"judged on {tally.judged} exchanges")
+        record.requests = tally.judged
         attach(record, self._catalogue, tally.defects.values(), recorder, look_again)
         return record
 

@@ -74,7 +74,10 @@ class Finding:
 
 @dataclass(slots=True)
 class CheckRecord:
-    """What one check (a clause on an operation) came to. `exchanges` is masked, bounded evidence."""
+    """What one check (a clause on an operation) came to.
+
+    `requests` is how many exchanges it looked at; `exchanges` is masked, bounded evidence, some of them.
+    """
 
     id: str
     clause: str
@@ -85,6 +88,7 @@ class CheckRecord:
     findings: list[Finding] = field(default_factory=list)
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    requests: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The record as results.json and the journal have it."""

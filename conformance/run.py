@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance import afterwards, catalogue, credentials, refusals
 from conformance.api import GRANTS, Api, Ask
+from conformance.archive import Archive
 from conformance.background import Background
 from conformance.budget import asks_for_restore, may_have_started
 from conformance.client import Client, NotAllowedError, StoppedError, TargetGoneError
@@ -21,6 +22,7 @@ from conformance.expectations import CannotTellError, NotTestableError, at, unto
 from conformance.journal import ENDED, STARTED, Journal
 from conformance.judging import PassiveJudges, Tally, attach
 from conformance.keys import KeyUnavailableError
+from conformance.latency import Latencies
 from conformance.ledger import Ledger
 from conformance.outcomes import CheckRecord, Outcome
 from conformance.proofs import Proofs
@@ -62,6 +64,7 @@ class Run:
         worker: str = "main",
         workers: int = 1,
         examples: int = 25,
+        archived: bool = False,
     ) -> None:
         self.started = time.monotonic()
         self.target = target
@@ -73,6 +76,8 @@ class Run:
         self.recorder = Recorder(target, self.redactor)
         self.journal = Journal(state, worker)
         self.ledger = Ledger(state)
+        self.archive = Archive(state, worker, self.recorder) if archived else None
+        self.latencies = Latencies()
         self.judges = PassiveJudges(self.catalogue, selected)
         number = int("".join(filter(str.isdigit, worker)) or 0)
         self.client = Client(target, self.ledger, self._observe, profile=profile, workers=workers, worker=number)
@@ -105,6 +110,7 @@ class Run:
             self._look_for_jobs()
         except CANNOT_GO_ON as reason:
             self.world.problem = str(reason)
+        self.journal.entry("facts", {"requests": 0, "keys": self.proofs.states})
 
     def stop(self) -> None:
         """Ends the run early: what is under way is cut off, what comes is refused. From another thread than checks."""
@@ -152,6 +158,9 @@ class Run:
         self.journal.entry("facts", facts)
         self.journal.entry(ENDED, [_started(restore.answer) for restore in self.restores if restore.ended])
         self.journal.entry("notes", [self.recorder.text(note) for note in sorted(self.judges.notes)])
+        self.journal.entry("latency", self.latencies.counted())
+        if self.archive is not None:
+            self.archive.close()
         self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
         self.journal.close()
         self.client.close()
@@ -210,6 +219,7 @@ class Run:
         except Exception as bug:  # a bug of ours is `error`, never the target's failure
             tally.add(untold(_bug(bug)))
         record.duration_s = round(time.monotonic() - started, 4)
+        record.requests = len(api.exchanges)
         attach(record, self.catalogue, tally.defects.values(), self.recorder, self.look_again)
         if not record.exchanges:
             record.exchanges = [self.recorder.evidence(one) for one in api.exchanges[:PASSED_EXCHANGES_KEPT]]
@@ -239,6 +249,9 @@ class Run:
             if exchange.succeeded or exchange.status is None:
                 with self._counting:
                     self.accepted[request.resources["backup"]] += 1
+        if self.archive is not None:
+            self.archive.keep(exchange)
+        self.latencies.observe(exchange)
         self.judges.observe(exchange)
 
     def _controls(self) -> list[Request]:

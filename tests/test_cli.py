@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reporting
 
 from conformance import cli
+from conformance.outcomes import Outcome
+from conformance.report.files import write_json
 from conformance.settings import Settings
 
 GOOD = '[target]\nbase_url = "https://api.example.test"\nhub_id = "h"\n[fixtures]\ncontainer_id = "c"\n'
@@ -228,13 +231,21 @@ def test_serve_hands_everything_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (served[0].write_target, served[0].restore_seconds) == (Path("t.toml"), 0.5)
 
 
-@pytest.mark.parametrize(("broken", "code"), [([], 0), (["CAP-4"], 1)])
-def test_compare_is_1_where_something_broke(broken: list[str], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = "conformance.report.compare"
-    monkeypatch.setattr(f"{module}.load_results", lambda _path: {})
-    monkeypatch.setattr(f"{module}.compare", lambda _old, _new: types.SimpleNamespace(broken=broken))
-    monkeypatch.setattr(f"{module}.render", lambda _comparison, _console: None)
-    assert cli.main(["compare", "old.json", "new.json"]) == code
+@pytest.mark.parametrize(("came", "code"), [(Outcome.PASSED, 0), (Outcome.FAILED, 1)])
+def test_compare_is_1_where_something_broke(came: Outcome, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    write_json(Path("old.json"), reporting.results())
+    write_json(Path("new.json"), reporting.results({"CAP-4": came}))
+    assert cli.main(["compare", "old.json", "new.json", "--markdown", "c.md", "--html", "c.html"]) == code
+    words = "1 broken" if code else "Nothing broke"
+    assert capsys.readouterr().out.endswith(f"{words}\n")
+    assert Path("c.md").read_text().startswith(f"# {words}\n")
+    assert f"<h2>{words}</h2>" in Path("c.html").read_text()
+
+
+def test_a_comparison_that_cannot_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    write_json(Path("old.json"), reporting.results())
+    assert cli.main(["compare", "old.json", "old.json", "--html", "none/c.html"]) == 2
+    assert "cannot be written" in errors(capsys)[0]
 
 
 def test_comparing_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,9 @@ import reporting
 from rich.console import Console
 
 from conformance.outcomes import Outcome
-from conformance.report.compare import Comparison, ResultsError, compare, load_results, render
+from conformance.report.compare import Comparison, compare, render
 from conformance.report.files import write_json
+from conformance.report.reading import ResultsError, load_results
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from conformance.report import badge, junit, markdown
 from conformance.report.files import write_atomically, write_json
+from conformance.report.reading import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.report.model import Results
-
-FORMAT = "backups-conformance/results/1"
 
 
 def write_all(results: Results, folder: Path) -> None:

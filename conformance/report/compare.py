@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from conformance.outcomes import Outcome
-from conformance.report.model import LABELS, Results, Row, selection_words, shown
+from conformance.report.html import environment, style
+from conformance.report.markdown import escape, table
+from conformance.report.model import LABELS, Results, Row, counted, selection_words, shown
+from conformance.report.plots import seconds
 from conformance.report.terminal import STYLES
 from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from rich.console import Console
 
-_FORMAT = "backups-conformance/results/1"
 _RED = (Outcome.FAILED, Outcome.ERROR)
 _UNTOLD = (Outcome.NOT_TESTED, Outcome.ERROR)  # says nothing of the target
-_NEEDED = {
-    "suite": {"version", "catalogue_sha256", "schemas_sha256"},
-    "target": {"name", "base_url"},
-    "run": {"profile", "selection", "interrupted"},
-}
-_NEEDED_ROWS = {"waivers": {"clause", "state"}, "clauses": {"id", "level", "outcome", "reason"}}
-
-
-class ResultsError(ValueError):
-    """A file that is no results.json of a format that we read; the message is one line that says why."""
+#: a time that changed by less is noise
+_FACTOR, _LEAST_S = 2.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +38,22 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """Something that took much longer, or much shorter; never a failure."""
+
+    what: str
+    old_s: float
+    new_s: float
+
+    @property
+    def words(self) -> str:
+        """By how much."""
+        slower = self.new_s > self.old_s
+        low, high = sorted((max(self.old_s, 1e-6), max(self.new_s, 1e-6)))
+        return f"{high / low:.1f} times {'as long' if slower else 'faster'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs from the older run to the newer; each clause stands in one list at most.
 
@@ -53,6 +61,7 @@ class Comparison:
     `mended`: failed or ended in error, and passes now (with a warning at worst).
     `newly_tested`: could not be told before; `no_longer_tested`: cannot be told now, and did not pass before.
     `warnings`: all other changes, among passed, warned and waived.
+    `timings`: what took twice as long, or half.
     `differences`: why the two runs may not be alike (suite, catalogue, target, profile, selection, waivers).
     """
 
@@ -61,6 +70,7 @@ class Comparison:
     newly_tested: list[Change] = field(default_factory=list)
     no_longer_tested: list[Change] = field(default_factory=list)
     warnings: list[Change] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -68,29 +78,27 @@ class Comparison:
         """The exit code of `compare`."""
         return 1 if self.broken else 0
 
+    @property
+    def verdict(self) -> str:
+        """The outcome in words."""
+        return f"{len(self.broken)} broken" if self.broken else "Nothing broke"
 
-def load_results(path: Path) -> Results:
-    """Read a results.json, named itself or by its folder. Raises ResultsError."""
-    file = path / "results.json" if path.is_dir() else path
-    try:
-        results = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ResultsError(f"{file}: cannot be read: {problem.strerror or problem}") from None
-    except (ValueError, RecursionError) as problem:
-        raise ResultsError(f"{file}: is not JSON: {one_line(str(problem), 120)}") from None
-    written = results.get("format") if isinstance(results, dict) else None
-    if written != _FORMAT:
-        seen = f"its format is {one_line(str(written), 60)!r}" if written else "it names no format"
-        raise ResultsError(f"{file}: is no results.json that this version reads: {seen}, wanted {_FORMAT!r}")
-    problem_seen = _problem(results)
-    if problem_seen:
-        raise ResultsError(f"{file}: is damaged: {problem_seen}")
-    return dict(results)
+    @property
+    def sections(self) -> dict[str, list[Change]]:
+        """The lists that have anything in them, by their titles."""
+        lists = {
+            "Broken": self.broken,
+            "Mended": self.mended,
+            "Newly tested": self.newly_tested,
+            "No longer tested": self.no_longer_tested,
+            "Changed in warnings and waivers": self.warnings,
+        }
+        return {title: changes for title, changes in lists.items() if changes}
 
 
 def compare(old: Results, new: Results) -> Comparison:
     """What became of each clause from the older run to the newer."""
-    comparison = Comparison(differences=_differences(old, new))
+    comparison = Comparison(timings=_timings(old, new), differences=_differences(old, new))
     before, after = _rows(old), _rows(new)
     for clause_id in [*before, *(name for name in after if name not in before)]:
         row = after.get(clause_id) or before[clause_id]
@@ -106,22 +114,46 @@ def render(comparison: Comparison, console: Console) -> None:
     """Print the comparison: first what makes it doubtful, last what broke."""
     for difference in comparison.differences:
         console.print(Text.assemble(("differs: ", "yellow"), one_line(difference)))
-    titles = {
-        "Mended": comparison.mended,
-        "Newly tested": comparison.newly_tested,
-        "No longer tested": comparison.no_longer_tested,
-        "Changed in warnings and waivers": comparison.warnings,
-        "Broken": comparison.broken,
-    }
-    for title, changes in titles.items():
-        if changes:
-            console.print()
-            console.print(Text(f"{title}: {len(changes)}", "bold"))
+    told = [*comparison.sections.items()]
+    for title, changes in [*told[1:], *told[:1]] if comparison.broken else told:
+        console.print()
+        console.print(Text(f"{title}: {len(changes)}", "bold"))
         for change in changes:
             console.print(_change_line(change))
+    if comparison.timings:
+        console.print()
+        console.print(Text(f"Changed in time: {len(comparison.timings)}", "bold"))
+    for timing in comparison.timings:
+        times = f"{seconds(timing.old_s)} → {seconds(timing.new_s)}"
+        console.print(Text.assemble(f"  {one_line(timing.what):<16} {times}  ", (timing.words, "bright_black")))
     console.print()
-    broken = len(comparison.broken)
-    console.print(Text(f"{broken} broken" if broken else "Nothing broke", "bold red" if broken else "bold green"))
+    console.print(Text(comparison.verdict, "bold red" if comparison.broken else "bold green"))
+
+
+def markdown(comparison: Comparison) -> str:
+    """The comparison for a pull request."""
+    parts = [f"# {comparison.verdict}"]
+    if comparison.differences:
+        parts.append("\n".join(f"> **Differs:** {escape(words)}\n>" for words in comparison.differences)[:-2])
+    for title, changes in comparison.sections.items():
+        rows = (
+            [change.id, change.level, LABELS[change.old], LABELS[change.new], escape(change.reason)]
+            for change in changes
+        )
+        parts += [f"## {title}", table(["clause", "level", "was", "is", "reason"], rows)]
+    if comparison.timings:
+        times = ([escape(one.what), seconds(one.old_s), seconds(one.new_s), one.words] for one in comparison.timings)
+        parts += ["## Changed in time", table(["what", "was", "is", ""], times)]
+    return "\n\n".join(parts)
+
+
+def page(comparison: Comparison, old: Results, new: Results) -> str:
+    """The comparison as one self-contained HTML file without scripts."""
+    return (
+        environment()
+        .get_template("compare.html.jinja2")
+        .render(comparison=comparison, old=shown(old), new=shown(new), style=style(), counted=counted)
+    )
 
 
 def _list_for(change: Change, comparison: Comparison) -> list[Change]:
@@ -178,16 +210,25 @@ def _waived(waivers: Iterable[Row]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _problem(results: Results) -> str | None:
-    """What keeps the file from being compared; a whole validation is the schema's work."""
-    for name, members in _NEEDED.items():
-        part = results.get(name)
-        if not isinstance(part, dict) or not members <= part.keys():
-            return f"{name} is missing or lacks members"
-    for name, members in _NEEDED_ROWS.items():
-        rows = results.get(name)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and members <= row.keys() for row in rows):
-            return f"{name} are missing or lack members"
-    known = {outcome.value for outcome in Outcome}
-    strange = [row["outcome"] for row in results["clauses"] if row["outcome"] not in known]
-    return f"unknown outcome {one_line(str(strange[0]), 40)!r}" if strange else None
+def _timings(old: Results, new: Results) -> list[Timing]:
+    """The run as a whole, the answers by operation, the clauses' checks: whatever both runs have."""
+    before, after = _times(old), _times(new)
+    found = [Timing(what, before[what], after[what]) for what in before if what in after]
+    return [one for one in found if _is_change(one.old_s, one.new_s)]
+
+
+def _times(results: Results) -> dict[str, float]:
+    times = {"the run": float(results["run"].get("duration_s", 0))}
+    for row in results.get("latency", []):
+        times[f"{row['operation']}, median"] = row["p50_s"]
+        times[f"{row['operation']}, 95 %"] = row["p95_s"]
+    for clause in results["clauses"]:
+        checks = clause.get("checks", [])
+        if checks:
+            times[clause["id"]] = sum(check["duration_s"] for check in checks)
+    return times
+
+
+def _is_change(old_s: float, new_s: float) -> bool:
+    low, high = sorted((old_s, new_s))
+    return high - low >= _LEAST_S and high >= _FACTOR * low

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.outcomes import Outcome
-from conformance.report import model, views
+from conformance.report import model, plots, views
 from conformance.report.stubs import stubs
 from conformance.report.text import one_line
 
@@ -25,6 +25,12 @@ _TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
 def css_path() -> Path:
     """The style sheet that pytest-html is to take in (`--css`)."""
     return _HERE / "templates" / "style.css"
+
+
+@cache
+def style() -> Markup:
+    """The style sheet as a page of its own takes it in."""
+    return Markup(css_path().read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
 def page_title(results: Results) -> str:
@@ -43,8 +49,9 @@ def render_summary(results: Results) -> str:
     """Everything but the table of checks, which is pytest-html's. All that is foreign is escaped."""
     results = model.shown(results)
     operations, matrix = views.matrix(results)
+    latencies, scale = plots.latencies(results.get("latency", []))
     return (
-        _environment()
+        environment()
         .get_template("summary.html.jinja2")
         .render(
             results=results,
@@ -57,6 +64,9 @@ def render_summary(results: Results) -> str:
             operations=operations,
             matrix=matrix,
             timelines=views.timelines(results),
+            latencies=latencies,
+            scale=scale,
+            filters=_filters(results),
             hints=model.not_tested_by_hint(results),
             notes=results["notes"][:_NOTES],
             stubs=stubs(results),
@@ -74,20 +84,24 @@ def prose(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates, with what they call; everything that they are given is escaped."""
+    made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(prose=prose, one_line=one_line, seconds=_seconds, label=_label)
-    return environment
+    made.globals["plots"] = plots
+    made.filters.update(prose=prose, one_line=one_line, seconds=plots.seconds, label=_label)
+    return made
 
 
-def _seconds(value: float) -> str:
-    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+def _filters(results: Results) -> list[tuple[str, str, int]]:
+    """What the table of clauses can be narrowed to: only what there is any of."""
+    found = [(outcome.value, name.capitalize(), number) for outcome, name, number in model.counts(results) if number]
+    return [("all", "All", len(results["clauses"])), *found] if len(found) > 1 else []
 
 
 def _label(outcome: str) -> str:

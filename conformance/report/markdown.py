@@ -34,7 +34,7 @@ def render(results: Results) -> str:
     parts = [
         f"# {escape(results['verdict_words'])}",
         _facts(results),
-        _table(["outcome", "clauses"], [[label, str(number)] for _, label, number in counts(results)]),
+        table(["outcome", "clauses"], [[label, str(number)] for _, label, number in counts(results)]),
         *_alerts(results),
         *_told(results),
         *_not_tested(results),
@@ -103,7 +103,7 @@ def _told(results: Results) -> list[str]:
         if rows:
             parts += [
                 f"## {LABELS[outcome].capitalize()}",
-                _table(["clause", "level", "text", "reason"], (_clause(row) for row in rows)),
+                table(["clause", "level", "text", "reason"], (_clause(row) for row in rows)),
             ]
     return parts
 
@@ -118,7 +118,7 @@ def _not_tested(results: Results) -> list[str]:
     if not groups:
         return []
     rows = ([escape(hint), ", ".join(row["id"] for row in clauses)] for hint, clauses in groups.items())
-    return ["## Not tested", _table(["why, or what enables it", "clauses"], rows)]
+    return ["## Not tested", table(["why, or what enables it", "clauses"], rows)]
 
 
 def _waiver_stubs(results: Results) -> list[str]:
@@ -129,7 +129,8 @@ def _waiver_stubs(results: Results) -> list[str]:
     return ["<details><summary>Waivers to start from</summary>", about, _fenced(text, "toml"), "</details>"]
 
 
-def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    """A table of cells that are Markdown already."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

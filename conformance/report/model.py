@@ -110,6 +110,11 @@ def findings(clause: Row) -> Iterator[tuple[Row, Row]]:
             yield check, finding
 
 
+def requests_of(clause: Row) -> int:
+    """How many exchanges the clause's checks looked at; of older files, how many were kept."""
+    return sum(check.get("requests", len(check["exchanges"])) for check in clause["checks"])
+
+
 def evidence(check: Row, finding: Row) -> Row | None:
     """The exchange that a finding points at."""
     index = finding["exchange"]

@@ -1,0 +1,81 @@
+"""What a GitHub job is told: its summary, and an annotation for each clause that broke."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from conformance.outcomes import Outcome
+from conformance.report.model import Results, counted, is_strict, shown, with_outcome
+from conformance.report.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: GitHub shows ten of a kind for a step and drops the rest without a word
+_MOST = 10
+#: and refuses a summary that is longer
+_LONGEST_SUMMARY = 1_000_000
+_CUT = "\n\n… cut: the whole summary is in the report folder.\n"
+
+
+def append_summary(text: str, environ: Mapping[str, str]) -> str | None:
+    """Adds the summary to the job's, where there is one; gives what went wrong, which never changes a verdict."""
+    path = environ.get("GITHUB_STEP_SUMMARY")
+    if not path:
+        return None
+    data = text.encode()
+    if len(data) > _LONGEST_SUMMARY:
+        data = data[: _LONGEST_SUMMARY - 100].rpartition(b"\n")[0] + _CUT.encode()
+    try:
+        with Path(path).open("ab") as summary:
+            summary.write(data + b"\n")
+    except OSError as problem:
+        return f"the job's summary cannot be written: {problem.strerror or problem}"
+    return None
+
+
+def commands(results: Results) -> list[str]:
+    """The workflow commands that show each failed clause as an error and each warned one as a warning."""
+    results = shown(results)
+    failed, warned = with_outcome(results, Outcome.FAILED), with_outcome(results, Outcome.WARNED)
+    if is_strict(results):
+        failed, warned = failed + warned, []
+    lines = []
+    for command, rows in (("error", failed), ("warning", warned)):
+        told = rows if len(rows) <= _MOST else rows[: _MOST - 1]
+        lines += [
+            _command(command, f"{row['id']} ({row['level']})", f"{row['title']} {one_line(row['reason'], 1000)}")
+            for row in told
+        ]
+        if rest := rows[len(told) :]:
+            names = ", ".join(row["id"] for row in rest)
+            lines.append(_command(command, counted(len(rest), "more clause"), names))
+    return lines
+
+
+@contextmanager
+def no_commands(stream: TextIO, environ: Mapping[str, str]) -> Iterator[None]:
+    """What is printed within is text, whatever a target put into it: GitHub takes no line of it for a command."""
+    if environ.get("GITHUB_ACTIONS") != "true":
+        yield
+        return
+    token = secrets.token_hex(16)
+    stream.write(f"::stop-commands::{token}\n")
+    stream.flush()
+    try:
+        yield
+    finally:
+        stream.write(f"::{token}::\n")
+        stream.flush()
+
+
+def _command(name: str, title: str, message: str) -> str:
+    return f"::{name} title={_escaped(title, property_of=True)}::{_escaped(message)}"
+
+
+def _escaped(text: str, *, property_of: bool = False) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if property_of else text

@@ -1,0 +1,128 @@
+"""Small drawings of the page: places in percent of a line, so that they fit any width and words keep their size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_LEFT, _RIGHT = 2.0, 98.0
+#: marks that are nearer than this, in percent, are drawn as one
+_NEAR = 5.0
+_STEPS = (1, 2, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A place on the scale and its words."""
+
+    x: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Some moments that stand together: from where to where, and their numbers in the list below the drawing."""
+
+    x: float
+    width: float
+    label: str
+    concluding: bool
+
+    @property
+    def middle(self) -> float:
+        """Where its label stands."""
+        return self.x + self.width / 2
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlot:
+    """A timeline to scale."""
+
+    ticks: list[Tick]
+    marks: list[Mark]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A share of the answers: from where to where, and how high in percent of the highest."""
+
+    x: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPlot:
+    """One operation's times on the scale that all operations share."""
+
+    row: dict[str, Any]
+    bars: list[Bar]
+    median: float
+
+
+def timeline(moments: Sequence[dict[str, Any]]) -> TimePlot | None:
+    """The drawing of a timeline; None where there is nothing to draw to scale."""
+    last = max((moment["t_s"] for moment in moments), default=0.0)
+    if len(moments) < 2 or not last:
+        return None
+    marks: list[Mark] = []
+    first = 1
+    for number, moment in enumerate(moments, 1):
+        x, concluding = _place(moment["t_s"], last), bool(moment.get("concluded"))
+        if marks and x - (marks[-1].x + marks[-1].width) < _NEAR:
+            before = marks.pop()
+            marks.append(Mark(before.x, x - before.x, f"{first} to {number}", before.concluding or concluding))
+        else:
+            first = number
+            marks.append(Mark(x, 0.0, str(number), concluding))
+    return TimePlot([Tick(_place(at, last), seconds(at)) for at in _scale(last)], marks, last)
+
+
+def latencies(rows: Sequence[dict[str, Any]]) -> tuple[list[LatencyPlot], list[Tick]]:
+    """A drawing for each operation, and the logarithmic scale below them."""
+    bounds = [bound for row in rows for bound, _ in row["buckets"]]
+    if not bounds:
+        return [], []
+    low, high = math.floor(math.log10(min(bounds)) - 1e-9), math.ceil(math.log10(max(bounds)) - 1e-9)
+    high = max(high, low + 1)
+
+    def place(value: float) -> float:
+        share = (math.log10(value) - low) / (high - low)
+        return round(_LEFT + (_RIGHT - _LEFT) * min(max(share, 0.0), 1.0), 2)
+
+    ticks = [Tick(place(10**power), seconds(10**power)) for power in range(low, high + 1)]
+    return [_latency(row, place) for row in rows], ticks
+
+
+def _latency(row: dict[str, Any], place: Any) -> LatencyPlot:
+    highest = max(count for _, count in row["buckets"])
+    bars = []
+    for bound, count in row["buckets"]:
+        left, right = place(bound / 10 ** (1 / 6)), place(bound)
+        bars.append(Bar(left, max(round(right - left, 2), 0.5), max(round(100 * count / highest, 1), 4.0)))
+    return LatencyPlot(row, bars, place(max(row["p50_s"], 1e-6)))
+
+
+def seconds(value: float) -> str:
+    """Seconds in the unit that reads best."""
+    if value == 0:
+        return "0"
+    if value < 0.001:
+        return f"{value * 1e6:.3g} µs"
+    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def _place(at: float, last: float) -> float:
+    return round(_LEFT + (_RIGHT - _LEFT) * at / last, 2)
+
+
+def _scale(last: float) -> list[float]:
+    """At most six round numbers from zero on."""
+    power = 10 ** math.floor(math.log10(last / 5))
+    step = next((step * power for step in (*_STEPS, 10) if last / (step * power) <= 5), last)
+    return [round(index * step, 9) for index in range(int(last / step) + 1)]
