@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTED_ITEMS = 5
 """So many items of an array are looked at for members that the contract does not name."""
 
-_NO_SHAPES = {"results.json"}  # the format of our own reports stands in the same folder
+_NO_SHAPES = {"results.json", "qualification.json"}  # the formats of our own reports stand in the same folder
 
 
 @dataclass(slots=True)

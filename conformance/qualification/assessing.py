@@ -30,14 +30,15 @@ def broke_down(trial: Trial, why: str) -> Row:
     row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {"trial": why}}
     if isinstance(trial.change, Fault):
         return {**row, **_declared(trial, trial.change), "seen": [], "undeclared": [], "catch_s": None}
-    return {**row, "accused": []}
+    return {**row, "difference": trial.change.difference, "accused": []}
 
 
 def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *, cut_short: bool) -> Row:
     seen = [clause for clause in fault.breaks if result.clauses[clause].outcome in signs_of(clause)]
     red = result.red | result.warned
     undeclared = red.difference(fault.breaks, fault.also)
-    right = bool(seen) if cut_short else len(seen) == len(fault.breaks)
+    # of a run that was cut short the first red clause is all there is: it may as well be one that falls with the fault
+    right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) == len(fault.breaks)
     outcome = RIGHT if right else OTHERS if red else MISSED
     untold = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)
     missed = set(fault.breaks) - set(seen)
