@@ -114,7 +114,17 @@ def build_parser() -> tuple[Parser, dict[str, argparse.ArgumentParser]]:
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (_add_run, _add_serve, _add_clauses, _add_compare, _add_qualify):
+    for add in (
+        _add_run,
+        _add_serve,
+        _add_clauses,
+        _add_compare,
+        _add_verify,
+        _add_report,
+        _add_rejudge,
+        _add_index,
+        _add_qualify,
+    ):
         add(commands)
     return parser, dict(commands.choices)
 
@@ -160,6 +170,14 @@ def _add_run(commands: Commands[Parser]) -> None:
     judging.add_argument(
         "--report-dir", type=Path, metavar="DIR", help="default: reports/<target name>/<UTC time>, also as …/latest"
     )
+    judging.add_argument(
+        "--subject",
+        action="append",
+        default=[],
+        metavar="NAME@sha256:HEX",
+        help="what is being released: the sign-off record names it",
+    )
+    judging.add_argument("--sign", type=Path, metavar="KEY", help="sign the record with this ed25519 key (PEM)")
 
 
 def _add_serve(commands: Commands[Parser]) -> None:
@@ -231,6 +249,50 @@ def _add_qualify(commands: Commands[Parser]) -> None:
     )
 
 
+def _add_verify(commands: Commands[Parser]) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="is a report folder whole?",
+        description="Holds a report folder against its sign-off record, and says what that cannot prove.",
+        epilog="exit codes: 0 whole, 1 not, 2 the key cannot be used",
+    )
+    verify.set_defaults(command=verify_command)
+    verify.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
+    verify.add_argument("--key", type=Path, metavar="PUB", help="the public key (PEM) of whoever should have signed it")
+
+
+def _add_report(commands: Commands[Parser]) -> None:
+    report = commands.add_parser(
+        "report",
+        help="make the reports of a run that was killed",
+        description="Makes the reports of what a run had written down before it was killed: inconclusive at best.",
+        epilog="exit codes: those of run; 2 where the folder holds no unfinished run, or one that still goes on",
+    )
+    report.set_defaults(command=report_command)
+    report.add_argument("folder", type=Path, metavar="DIR", help="the run's report folder")
+
+
+def _add_rejudge(commands: Commands[Parser]) -> None:
+    rejudge = commands.add_parser(
+        "rejudge",
+        help="judge a run's exchanges again, without a network",
+        description="Judges the exchanges that a report folder keeps by this version's clauses, and says what differs.",
+        epilog="exit codes: 0 nothing differs, 1 something does, 2 a file cannot be read",
+    )
+    rejudge.set_defaults(command=rejudge_command)
+    rejudge.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
+
+
+def _add_index(commands: Commands[Parser]) -> None:
+    index = commands.add_parser(
+        "index",
+        help="list the runs of a folder on a page",
+        description="Writes index.html into a folder of report folders: the runs of each target, and how they went.",
+    )
+    index.set_defaults(command=index_command)
+    index.add_argument("folder", type=Path, metavar="DIR", help="a folder with report folders in it, such as reports")
+
+
 def _number(least: int, most: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if not text.isascii() or not text.isdecimal() or len(text) > 20 or not least <= int(text) <= most:
@@ -268,6 +330,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
         problems.append("--only and --skip leave no clause to test")
     if fault := _report_dir_fault(options.report_dir or Path("reports")):
         problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
+    subjects = _subjects(options.subject, problems)
+    _signing_fault(options.sign, problems)
     if problems:
         raise UsageError(*problems)
     return Settings(
@@ -283,6 +347,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
         waivers=waivers,
         plan=options.plan,
         strict=options.strict,
+        subjects=subjects,
+        sign=options.sign,
     )
 
 
@@ -306,6 +372,32 @@ def _waivers(path: Path | None, problems: list[str]) -> tuple[Waiver, ...]:
     except FileProblemsError as error:
         problems += map(str, error.problems)
         return ()
+
+
+def _subjects(values: Iterable[str], problems: list[str]) -> tuple[dict[str, str], ...]:
+    if not values:
+        return ()
+    from conformance.report import signoff  # noqa: PLC0415 - few runs name one
+
+    found = []
+    for value in values:
+        try:
+            found.append(signoff.parse_subject(value))
+        except signoff.SubjectError as error:
+            problems.append(f"--subject: {error}")
+    return tuple(found)
+
+
+def _signing_fault(path: Path | None, problems: list[str]) -> None:
+    """A key that cannot sign is told before the run, not after it."""
+    if path is None:
+        return
+    from conformance.report import sealing  # noqa: PLC0415 - an extra
+
+    try:
+        sealing.load_private(path)
+    except sealing.SealError as error:
+        problems.append(f"--sign: {error}")
 
 
 def _selectors(values: Iterable[str]) -> tuple[str, ...]:
@@ -415,6 +507,62 @@ def qualify_command(options: argparse.Namespace) -> int:
         return command.qualify(asked)
     except command.NothingChosenError as error:
         raise UsageError(str(error)) from None
+
+
+def verify_command(options: argparse.Namespace) -> int:
+    """`verify`: 1 where the folder is not whole."""
+    from conformance import verify  # noqa: PLC0415 - loads the validators
+    from conformance.report import sealing  # noqa: PLC0415
+
+    try:
+        key = None if options.key is None else sealing.load_public(options.key.read_bytes(), str(options.key))
+    except OSError as error:
+        raise UsageError(f"{options.key}: cannot be read: {error.strerror}") from None
+    except sealing.SealError as error:
+        raise UsageError(str(error)) from None
+    found = verify.verify(options.folder, key)
+    sys.stdout.write("".join(f"{line}\n" for line in verify.in_words(found)))
+    return found.exit_code
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """`report`: ends what a killed run left, as the run would have done."""
+    from conformance import ending, recovery  # noqa: PLC0415 - loads the suite
+
+    try:
+        return ending.of_a_killed_run(options.folder)
+    except recovery.RecoveryError as error:
+        raise UsageError(str(error)) from None
+
+
+def rejudge_command(options: argparse.Namespace) -> int:
+    """`rejudge`: 1 where something differs."""
+    from rich.console import Console  # noqa: PLC0415 - loads the tables
+
+    from conformance import rejudge  # noqa: PLC0415 - loads the suite
+    from conformance.archive import ArchiveError  # noqa: PLC0415
+    from conformance.report.reading import ResultsError  # noqa: PLC0415
+
+    try:
+        found = rejudge.rejudge(options.folder)
+    except (ArchiveError, ResultsError) as error:
+        raise UsageError(str(error)) from None
+    rejudge.show(found, Console())
+    return found.exit_code
+
+
+def index_command(options: argparse.Namespace) -> int:
+    """`index`: the page, and how many runs are on it."""
+    from conformance.report import index  # noqa: PLC0415 - loads the templates
+
+    if not options.folder.is_dir():
+        raise UsageError(f"{options.folder}: is no folder")
+    try:
+        count = index.write(options.folder)
+    except OSError as error:
+        raise UsageError(f"{error.filename or options.folder}: {error.strerror}") from None
+    sys.stdout.write(f"{options.folder / 'index.html'}: {count} {'run' if count == 1 else 'runs'}\n")
+    return 0
 
 
 def _complain(lines: Iterable[str]) -> None:

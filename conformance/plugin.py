@@ -29,6 +29,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--seed", {"metavar": "N", "type": int, "help": "reproduce a run"}),
     ("--examples", {"metavar": "N", "type": int, "help": "generated cases per property"}),
     ("--waivers", {"metavar": "FILE", "help": "known deviations (TOML)"}),
+    ("--subject", {"metavar": "NAME@sha256:HEX", "action": "append", "help": "what is being released, by its digest"}),
+    ("--sign", {"metavar": "KEY", "help": "sign the record with this ed25519 key (PEM)"}),
     (
         "--conformance-strict",
         {"action": "store_true", "default": None, "help": "`run --strict`: a warning counts as a failure"},

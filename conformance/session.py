@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import shlex
-import shutil
 import sys
 import threading
 from dataclasses import replace
@@ -19,16 +18,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 from rich.console import Console
+from rich.text import Text
 
-from conformance import catalogue, journal, progress, stopping, table
+from conformance import catalogue, ending, journal, progress, stopping, table
 from conformance.checks import Check, Stage
 from conformance.ledger import Ledger
 from conformance.outcomes import CheckRecord, Outcome, Verdict
 from conformance.plugin import SESSION, SUITE, settings_of
-from conformance.report import write_all
+from conformance.recovery import LOCK, STATE, Remembered, remember
+from conformance.redact import Redactor
+from conformance.report import ci, write_all
 from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
+from conformance.report.sealing import SealError
+from conformance.report.signoff import sha256
 from conformance.report.terminal import show
 from conformance.run import Run
 from conformance.target import load_target, target_from_options
@@ -43,7 +48,6 @@ INI = Path(__file__).parent / "pytest.ini"
 #: other packages' pytest plugins, and rewriting of asserts that we do not have, would cost seconds at every start
 LEAN = ("--assert=plain", *(f"-pno:{name}" for name in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")))
 GROUP = "changes"
-STATE = ".state"
 #: how long the workers of a run that is over get for their last words
 LAST_WORDS_S = 7.0
 TOO_LATE = "the run ended before it"
@@ -129,8 +133,9 @@ class Session:
         self.profile = settings.profile or self.target.default_profile
         self.folder = (settings.report_dir or self._default_folder()).absolute()
         self.state = self.folder / STATE
-        shutil.rmtree(self.state, ignore_errors=True)
+        ending.clear(self.folder)
         self.state.mkdir(parents=True)
+        self._remember()
         config.option.htmlpath = str(self.folder / "report.html")
         config.option.self_contained_html = True
         config.option.css = [str(css_path())]
@@ -140,6 +145,25 @@ class Session:
             config.option.maxworkerrestart = "0"  # what a lost worker had begun nobody can take over
         if self._quiet:
             config.pluginmanager.register(progress.Progress(config, self.target.name), "conformance-progress")
+
+    def _remember(self) -> None:
+        """From here on the run can be told of, however it ends."""
+        settings = replace(self.settings, seed=self.seed)
+        facts = table.RunFacts(
+            id=secrets.token_hex(8),
+            started=self.started,
+            seed=self.seed,
+            profile=self.profile,
+            command=self._command(),
+            subjects=settings.subjects,
+            waivers_sha256=sha256(settings.waivers_file) if settings.waivers_file else None,
+        )
+        redactor = Redactor()
+        self.target.watch_secrets(redactor.add)
+        shown = redactor.value(self.target.without_keys())
+        self.known = Remembered(settings, self.target, shown, frozenset(self.selected), facts)
+        self._open.enter_context(FileLock(self.state / LOCK).acquire())
+        remember(self.state, self.known)
 
     def _default_folder(self) -> Path:
         return Path("reports") / self.target.name / self.started.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -224,6 +248,7 @@ class Session:
             worker=worker,
             workers=self._worker["workers"] if self._worker else 1,
             examples=self.settings.examples,
+            archived=True,
         )
         run.journal.entry("planned", [check.id for item in self._items if (check := check_of(item))])
         run.start()
@@ -297,8 +322,6 @@ class Session:
             self._look_for_losses()
         results = self._final_results()
         write_all(results, self.folder)
-        if self.settings.report_dir is None:
-            _point_latest(self.folder)
         session.exitstatus = Verdict(results["verdict"]).exit_code
 
     def _look_for_losses(self) -> None:
@@ -314,25 +337,37 @@ class Session:
         book.close()
 
     def pytest_unconfigure(self) -> None:
-        """Shows how it ended, after everything else was printed."""
+        """Signs the folder off, now that all its files are there, and shows how it ended."""
         self._open.close()
-        if self._worker is None and self.results is not None:
-            shutil.rmtree(self.state, ignore_errors=True)
-            console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+        if self._worker is not None or self.results is None:
+            return
+        console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+        with stopping.undisturbed():
+            problems = self._sign_off(self.results)
+        with ci.no_commands(sys.stdout, os.environ):
             show(self.results, console, _shown(self.folder))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            sys.stdout.write("".join(f"{line}\n" for line in ci.commands(self.results)))
+        for problem in problems:
+            console.print(Text(problem, "bold red"))
+
+    def _sign_off(self, results: dict[str, Any]) -> list[str]:
+        """The folder whole, and found by those who look for the newest; gives what went wrong, which is no verdict."""
+        problems = []
+        try:
+            ending.complete(self.folder, results, self.known.shown_target, self.settings.sign)
+        except SealError as problem:
+            problems.append(f"not signed: {problem}")
+        if self.settings.report_dir is None:
+            ending.point_latest(self.folder)
+            ending.list_with_others(self.folder)
+        unsaid = ci.append_summary((self.folder / "summary.md").read_text(encoding="utf-8"), os.environ)
+        return [*problems, unsaid] if unsaid else problems
 
     def _final_results(self) -> dict[str, Any]:
         if self.results is None:
-            facts = table.RunFacts(
-                id=secrets.token_hex(8),
-                started=self.started,
-                seed=self.seed,
-                profile=self.profile,
-                command=self._command(),
-                interruption=self.interruption,
-            )
-            settings = replace(self.settings, seed=self.seed)
-            self.results = table.build(settings, self.target, self.selected, self.state, facts)
+            facts = replace(self.known.facts, interruption=self.interruption, finished=datetime.now(UTC))
+            self.results = table.build(self.known.settings, self.target, self.selected, self.state, facts)
         return self.results
 
     def _command(self) -> str:
@@ -352,6 +387,8 @@ class Session:
             ]
         for name, values in (("--only", settings.only), ("--skip", settings.skip)):
             parts += [name, ",".join(values)] if values else []
+        parts += ["--waivers", str(settings.waivers_file)] if settings.waivers_file else []
+        parts += ["--strict"] if settings.strict else []
         parts += ["--profile", self.profile, "--seed", str(self.seed), "--examples", str(settings.examples)]
         return shlex.join(parts)
 
@@ -381,15 +418,6 @@ def in_words(record: CheckRecord) -> str:
 def _stage(item: pytest.Item) -> Stage:
     check = check_of(item)
     return check.stage if check else Stage.READS
-
-
-def _point_latest(folder: Path) -> None:
-    """`latest` beside the folder points at it; where links are not to be had, it is left out."""
-    link = folder.parent / "latest"
-    fresh = folder.parent / f".latest-{secrets.token_hex(4)}"
-    with contextlib.suppress(OSError):
-        fresh.symlink_to(folder.name, target_is_directory=True)
-        fresh.replace(link)
 
 
 def _shown(folder: Path) -> Path:

@@ -34,6 +34,7 @@ class Verification:
     problems: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
+    told: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -44,6 +45,17 @@ class Verification:
 def verify(folder: Path, key: sealing.PublicKey | None = None) -> Verification:
     """Examine a folder; with a key, its signature as well."""
     return _Examination(Verification(folder), folder, key).whole()
+
+
+def in_words(found: Verification) -> list[str]:
+    """What `verify` prints."""
+    lines = [f"{one_line(str(found.folder), 1000)}: {'not whole' if found.problems else 'whole'}"]
+    lines += [f"  {problem}" for problem in found.problems]
+    if not found.problems:
+        lines += [f"  {one_line(found.told)}"] if found.told else []
+        lines.append(f"  checked: {'; '.join(found.checked)}")
+        lines.append(f"  not proved by this: {'; '.join(found.unproved)}")
+    return lines
 
 
 @dataclass
@@ -206,8 +218,10 @@ class _Examination:
 
     def _unproved(self) -> None:
         """What no check of files can tell."""
-        lacking = self.found.unproved
-        if not self.results["run"].get("subjects"):
+        lacking, subjects = self.found.unproved, self.results["run"].get("subjects")
+        about = f" of {', '.join(one['name'] for one in subjects)}" if subjects else ""
+        self.found.told = f"{self.results['verdict_words']} (run {self.results['run']['id']}{about})"
+        if not subjects:
             lacking.insert(0, "which build was tested: the run was given no --subject")
         else:
             lacking.insert(0, "that the target was of the build that --subject named")
