@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 INI = Path(__file__).parent / "pytest.ini"
 #: other packages' pytest plugins, and rewriting of asserts that we do not have, would cost seconds at every start
 LEAN = ("--assert=plain", *(f"-pno:{name}" for name in ("cacheprovider", "schemathesis", "hypothesispytest", "anyio")))
-GROUP = "changes"
 #: how long the workers of a run that is over get for their last words
 LAST_WORDS_S = 7.0
 TOO_LATE = "the run ended before it"
@@ -107,7 +106,6 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """The controller makes everything ready; a worker takes it as it is given."""
-        config.addinivalue_line("markers", "xdist_group: checks that run on one worker")
         self._open.enter_context(stopping.terminated_is_interrupted(self._interrupt))
         if self._worker is not None:
             self._take(self._worker)
@@ -140,8 +138,7 @@ class Session:
         config.option.self_contained_html = True
         config.option.css = [str(css_path())]
         config.pluginmanager.register(HtmlCarrier(self._final_results))
-        if getattr(config.option, "dist", "no") == "load":
-            config.option.dist = "loadgroup"
+        if getattr(config.option, "dist", "no") != "no":
             config.option.maxworkerrestart = "0"  # what a lost worker had begun nobody can take over
         if self._quiet:
             config.pluginmanager.register(progress.Progress(config, self.target.name), "conformance-progress")
@@ -187,14 +184,18 @@ class Session:
 
     # ------------------------------------------------------------ what runs, in which order
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Which of several workers executes what; the mode that was asked for would spread the changes."""
+        from conformance.scheduling import Scheduling  # noqa: PLC0415 - only runs with workers need it
+
+        return Scheduling(config, log)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keeps the selected clauses, puts changes behind reads, and gives all changes to one worker."""
+        """Keeps the selected clauses, and puts changes behind reads."""
         left_out = [item for item in items if (check := check_of(item)) and check.clause not in self.selected]
         items[:] = sorted((item for item in items if item not in left_out), key=_stage)
-        for item in items:
-            if _stage(item) > Stage.READS:
-                item.add_marker(pytest.mark.xdist_group(GROUP))
         if left_out:
             config.hook.pytest_deselected(items=left_out)
 
@@ -269,7 +270,7 @@ class Session:
     def report(self, check: Check) -> None:
         """The test of a check: executes it, and passes, fails or skips as it came out."""
         run = self._run
-        if run is None:
+        if run is None or run.ledger.stopped:
             pytest.skip(TOO_LATE)
         if check.stage > Stage.READS:
             self._begin_changes(run)
