@@ -7,6 +7,7 @@ import os
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -16,7 +17,7 @@ from conformance.qualification.assessing import broke_down
 from conformance.qualification.trying import try_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -47,10 +48,25 @@ def run(trials: Sequence[Trial], console: Console, *, jobs: int, seed: int, fail
             watching.take(row)
 
         try:
-            _run(trials, take, jobs=jobs, seed=seed, fail_fast=fail_fast)
+            with _terminated_is_interrupted():
+                _run(trials, take, jobs=jobs, seed=seed, fail_fast=fail_fast)
         except KeyboardInterrupt:
             raise Interrupted(_in_order(trials, found)) from None
     return _in_order(trials, found)
+
+
+@contextmanager
+def _terminated_is_interrupted() -> Iterator[None]:
+    """SIGTERM ends the trials as Ctrl-C does: the workers end too, and what there is gets written."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
@@ -73,6 +89,7 @@ def _run(trials: Sequence[Trial], take: Callable[[Row], None], *, jobs: int, see
 def _begin_worker() -> None:
     """Ctrl-C is the controller's: workers end what they are at."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _row(future: Future[Row], trial: Trial) -> Row:
