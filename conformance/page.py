@@ -38,9 +38,9 @@ class _Told:
         self._results = results
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_configure(self, config: pytest.Config) -> None:
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Nothing is printed: whoever asked for the page prints what is to be said."""
-        reporter = config.pluginmanager.getplugin("terminalreporter")
+        reporter = session.config.pluginmanager.getplugin("terminalreporter")
         if reporter is not None:
             reporter._tw = TerminalWriter(io.StringIO())  # noqa: SLF001 - pytest has no option that silences all of it
 
