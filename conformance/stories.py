@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance.expectations import CannotTellError, NotTestableError, at, listed
 from conformance.following import Follower, Restore
@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 #: accepted restores that each story needs at the least, the most valuable first; one place more is kept for requests
 #: that must be refused, since even those need room in the budget while they are under way
-COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2}
+COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "unusual": 1, "walk": 1}
+#: those that are told behind all others: restores asked for at once leave their part of the budget alone
+LAST = ("unusual", "walk")
 SPARE = 1
+#: of the backups that are offered so many are deleted, or might be, by the checks of delete
+DELETES_OF_CHECKS = 3
 GONE = ("deleting", "deleted")
 
 
@@ -73,12 +77,13 @@ class AtOnce:
 
 
 def budget_for(max_restores: int) -> set[str]:
-    """The stories that the budget allows, in the order of their value."""
+    """The stories that the budget allows, in the order of their value: none before what is worth more than it."""
     left, chosen = max_restores - SPARE, set()
     for story, cost in COSTS.items():
-        if cost <= left:
-            chosen.add(story)
-            left -= cost
+        left -= cost
+        if left < 0:
+            break
+        chosen.add(story)
     return chosen
 
 
@@ -87,7 +92,8 @@ def needed_for_all() -> int:
     return sum(COSTS.values()) + SPARE
 
 
-def _afford(api: Api, story: str) -> None:
+def afford(api: Api, story: str) -> None:
+    """Raises NotTestableError where the story cannot be told, CannotTellError where an earlier one has no end."""
     policy = api.world.target.restore
     if not policy.allow:
         raise NotTestableError("set restore.allow = true")
@@ -105,13 +111,13 @@ def _nothing_runs(api: Api) -> None:
         raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
 
 
-def ask_for(api: Api, backup: str, key: str = "full") -> Restore:
+def ask_for(api: Api, backup: str, key: str = "full", **how: Any) -> Restore:
     """Asks for a restore to the one instance that may be restored to, and remembers how things were before."""
     instance = api.world.instance_id
     before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
     known = frozenset(str(log.get("id")) for log in listed(logs))
     asked_at = time.monotonic()
-    answer = api.restore(backup, instance, key=key)
+    answer = api.restore(backup, instance, key=key, **how)
     restore = Restore(answer, backup, instance, known, asked_at, before=before)
     api.tell(f"restore({backup}, {instance}) as {key}", answer, "accepted" if restore.accepted else "not accepted")
     api.run.restores.append(restore)
@@ -127,7 +133,7 @@ def follow(api: Api, restore: Restore) -> Restore:
 
 def _another_state(api: Api) -> None:
     """Brings the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
-    if _other_backup(api) == api.world.backup_id:
+    if other_backup(api) == api.world.backup_id:
         return  # nothing else can be restored: the instance is looked at as it was found
     try:
         restore = api.story("manage", manage)
@@ -136,12 +142,12 @@ def _another_state(api: Api) -> None:
     except (NotTestableError, CannotTellError):
         pass
     if api.world.target.probe is not None:
-        restore = ask_for(api, _other_backup(api))
+        restore = ask_for(api, other_backup(api))
         if restore.accepted:
             Follower(api).follow(restore)
 
 
-def _other_backup(api: Api) -> str:
+def other_backup(api: Api) -> str:
     """A live backup other than the main one, where there is any."""
     others = [backup for backup in api.world.stable_ids() if backup != api.world.backup_id]
     return others[0] if others else api.world.backup_id
@@ -152,11 +158,11 @@ def manage(api: Api) -> Restore:
 
     Where there is no other, the main story comes first: it looks at the instance as it was found.
     """
-    if _other_backup(api) == api.world.backup_id:
+    if other_backup(api) == api.world.backup_id:
         api.story_if_affordable("main", main)
-    _afford(api, "manage")
+    afford(api, "manage")
     api.proofs.need("manage")
-    restore = ask_for(api, _other_backup(api), key="manage")
+    restore = ask_for(api, other_backup(api), key="manage")
     if restore.accepted:
         Follower(api).follow(restore)
     return restore
@@ -164,7 +170,7 @@ def manage(api: Api) -> Restore:
 
 def main(api: Api) -> Main:
     """The full key restores the main backup; reads go on meanwhile, the probe looks before and after."""
-    _afford(api, "main")
+    afford(api, "main")
     digests = Digests(second_before=_digest(api, api.world.target.fixtures.second_instance_id))
     _another_state(api)
     digests.own_before = _digest(api, api.world.instance_id)
@@ -186,7 +192,7 @@ def main(api: Api) -> Main:
 def failing(api: Api) -> Restore:
     """A restore that is known to fail."""
     backup = api.world.fixture("failing_backup_id")
-    _afford(api, "failing")
+    afford(api, "failing")
     restore = ask_for(api, backup)
     if not restore.accepted:
         raise NotTestableError(f"the failing backup's restore was refused at once ({restore.answer.status})")
@@ -195,12 +201,13 @@ def failing(api: Api) -> Restore:
 
 def at_once(api: Api) -> AtOnce:
     """Restores of the main backup, side by side, as many as budget and concurrency allow; told last of all."""
-    _afford(api, "at once")
+    afford(api, "at once")
     for name, tell in (("main", main), ("failing", failing)):
         api.story_if_affordable(name, tell)
     _nothing_runs(api)
     policy, limits = api.world.target.restore, api.world.target.limits
-    left = policy.max_restores - SPARE - int(api.client.ledger.read("restores_accepted"))
+    later = sum(COSTS[story] for story in LAST if story in budget_for(policy.max_restores))
+    left = policy.max_restores - SPARE - later - int(api.client.ledger.read("restores_accepted"))
     count = min(left, limits.concurrency)
     if count < COSTS["at once"]:
         raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}, limits.concurrency to 2")
@@ -220,15 +227,22 @@ def at_once(api: Api) -> AtOnce:
     return told
 
 
+def unusual(api: Api, raw: bytes) -> Restore:
+    """A restore asked for by a valid request that is written unusually, followed to its end."""
+    afford(api, "unusual")
+    restore = ask_for(api, other_backup(api), raw=raw)
+    return Follower(api).follow(restore) if restore.accepted else restore
+
+
 def tell_all(api: Api) -> None:
     """Every story that the target file offers and the budget allows, for checks that judge all restores of a run."""
     for name, tell in (("main", main), ("failing", failing), ("at once", at_once)):
         api.story_if_affordable(name, tell)
 
 
-def deleted(api: Api) -> Deleted:
-    """Deletes the first offered backup, and looks for it until it is gone from get and list."""
-    backup = api.deletable(0)
+def deleted(api: Api, index: int = 0) -> Deleted:
+    """Deletes an offered backup, and looks for it until it is gone from get and list."""
+    backup = api.deletable(index)
     answer = api.delete(backup)
     api.tell(f"delete({backup})", answer, "accepted" if answer.succeeded else "not accepted")
     if not answer.succeeded:

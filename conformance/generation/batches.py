@@ -96,3 +96,17 @@ def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *,
         test(batch)
 
     example()
+
+
+def drawn(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]:
+    """So many values of a strategy, which belong to the seed."""
+    found: list[Any] = []
+
+    @hypothesis.seed(seed)
+    @settings(examples=count)
+    @hypothesis.given(strategy)
+    def example(value: Any) -> None:
+        found.append(value)
+
+    example()
+    return found[1 : count + 1] or found

@@ -184,7 +184,7 @@ def build(root: Path, restore_seconds: float) -> World:
         foreign_instance_id=next(iter(other.instances)),
         failing_backup_id=failing.id,
         not_live_backup_id=found[31].id,
-        deletable_backup_ids=[found[number].id for number in (15, 16, 17)],
+        deletable_backup_ids=[found[number].id for number in (15, 16, 17, 18, 19)],
         expected_digest=digest.digest_of(files_of(good.id)),
     )
     return World(root, restore_seconds, stock, keys(hub, other_hub), builder.containers, builder.integrations)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance import stories
 from conformance.checks import check
-from conformance.expectations import ANY_4XX, answered, no_verdict, status, untold
-from conformance.generation import bodies, requests
+from conformance.expectations import ANY_4XX, answered, no_verdict, status, success, untold
+from conformance.generation import batches, bodies, requests
 from conformance.generation.engine import explore
 from conformance.refusals import effects, refused
 
@@ -28,6 +29,15 @@ def test_http_3_generated_members_are_answered(api: Api) -> Iterator[Found]:
     """Members that try a parser, in a restore to an instance that does not exist: none of them can start one."""
     kinds = requests.with_strange_members(api, api.world.bystander("HTTP-3"))
     yield from explore(api, kinds, answered, send=lambda batch: refused(api, batch))
+
+
+@check("JOB-1", "restore", kind="generated")
+def test_job_1_an_unusual_request_is_accepted(api: Api) -> Iterator[Found]:
+    """A valid request in another spelling of JSON: one, since it starts a restore."""
+    valid = requests.valid_body(api.world.instance_id)
+    raw = batches.drawn(bodies.respelled(valid), api.run.rng("unusual").getrandbits(64))[-1]
+    restore = api.story("unusual", lambda api: stories.unusual(api, raw))
+    yield from success(restore.answer)
 
 
 @check("JOB-4", "restore", kind="generated")
