@@ -109,9 +109,9 @@ def read_state(file: Path) -> Iterator[dict[str, Any]]:
 
 def restored(record: dict[str, Any]) -> Exchange | None:
     """The exchange of a record; None where its body was not kept. Raises ArchiveError."""
-    if record["left_out"]:
-        return None
     try:
+        if record["left_out"]:
+            return None
         given = dict(record["request"])
         authorization, labels = _plain(given["authorization"])
         given.update(
