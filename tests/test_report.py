@@ -16,7 +16,7 @@ import reporting
 from rich.console import Console
 
 from conformance.outcomes import Outcome, Verdict, worst
-from conformance.report import files, html, junit, markdown, model, stubs, terminal, write_all
+from conformance.report import badge, ci, files, html, junit, markdown, model, signoff, stubs, terminal, write_all
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -185,6 +185,53 @@ def test_terminal_agrees(results: dict[str, Any], width: int) -> None:
     numbers = re.findall(strip, text)[-1]
     assert [int(number) for number in numbers] == [number for _, _, number in model.counts(results)]
     assert len(re.findall(r"^FAILED ", text, re.MULTILINE)) == results["summary"]["failed"]
+
+
+def test_record_agrees(results: dict[str, Any]) -> None:
+    told = signoff.statement(results, {"results.json": "a" * 64})["predicate"]
+    kept = told["configuration"][0]["annotations"]
+    numbers = {
+        Outcome.PASSED: len(told["passedTests"]),
+        Outcome.WARNED: len(told["warnedTests"]),
+        Outcome.FAILED: len(told["failedTests"]),
+        Outcome.NOT_TESTED: len(kept["notTested"]),
+        Outcome.WAIVED: len(kept["waived"]),
+        Outcome.ERROR: len(kept["error"]),
+    }
+    assert numbers == {outcome: results["summary"][outcome.value] for outcome in Outcome}
+    assert (kept["verdict"], kept["verdictWords"]) == (results["verdict"], results["verdict_words"])
+    assert told["result"] in ({"PASSED", "WARNED"} if results["verdict"] == "conformant" else {"FAILED"})
+
+
+def test_badge_agrees(results: dict[str, Any]) -> None:
+    root = reporting.parse_xml(badge.render(results))
+    said = root.attrib["aria-label"]
+    assert said.removeprefix("backups API: ").split()[0].rstrip(",") == results["verdict"]
+    if results["verdict"] == "conformant":
+        assert said.endswith(f" {results['summary']['must_tested']}/{results['summary']['must_total']}")
+    elif results["summary"]["must_failed"]:
+        assert said.endswith(f", {results['summary']['must_failed']} failed")
+
+
+def test_annotations_agree(results: dict[str, Any]) -> None:
+    counted: Counter[str] = Counter()
+    for line in ci.commands(results):
+        kind, _, rest = line.removeprefix("::").partition(" title=")
+        title, _, message = rest.partition("::")
+        counted[kind] += len(message.split(", ")) if "more clause" in title else 1
+    summary, strict = results["summary"], results["run"]["strict"]
+    assert counted["error"] == summary["failed"] + (summary["warned"] if strict else 0)
+    assert counted["warning"] == (0 if strict else summary["warned"])
+
+
+def test_exit_code_agrees_with_what_is_written(results: dict[str, Any]) -> None:
+    summary, strict = results["summary"], results["run"]["strict"]
+    must = [row["outcome"] for row in results["clauses"] if row["level"] == "MUST"]
+    red = "failed" in must or (strict and summary["warned"])
+    untold = "error" in must or set(must) == {"not_tested"}
+    assert Verdict(results["verdict"]).exit_code == (1 if red else 3 if untold else 0)
+    again = model.judgement(results["clauses"], strict=strict, interrupted=False)
+    assert again == {name: results[name] for name in again}
 
 
 def test_terminal_ends_with_verdict_and_report() -> None:

@@ -13,7 +13,7 @@ import pytest
 import reporting
 from rich.console import Console
 
-from conformance.report import compare, html, junit, markdown, terminal, text, write_all
+from conformance.report import badge, ci, compare, html, index, junit, markdown, signoff, terminal, text, write_all
 
 CASES = [*reporting.HOSTILE, "".join(reporting.HOSTILE[:-1]), ""]
 INVISIBLE = re.compile(
@@ -84,6 +84,86 @@ def test_terminal_obeys_us_alone(results: dict[str, Any], verbose: bool) -> None
     sequences = set(re.findall("\x1b[^m]*m", coloured.getvalue()))
     assert all(re.fullmatch("\x1b\\[[0-9;]*m", sequence) for sequence in sequences)
     assert not INVISIBLE.search(re.sub("\x1b\\[[0-9;]*m", "", coloured.getvalue()))
+
+
+def test_badge_is_ours_alone(results: dict[str, Any]) -> None:
+    root = reporting.parse_xml(badge.render(results))
+    assert {element.tag.rpartition("}")[2] for element in root.iter()} == {
+        "svg",
+        "title",
+        "clipPath",
+        "rect",
+        "g",
+        "text",
+    }
+
+
+def test_a_job_obeys_us_alone(results: dict[str, Any], tmp_path: Path) -> None:
+    results["clauses"][0].update(
+        outcome="failed", reason="% first\r\n::error title=x::y\n##[error]z" + results["notes"][0]
+    )
+    lines = ci.commands(results)
+    assert len(lines) == 8
+    for line in lines:
+        assert re.fullmatch(r"::(?:error|warning) title=[^:,\n]+::[^\r\n]+", line)
+        assert not INVISIBLE.search(line)
+        assert len(line) < 3_000
+    path = tmp_path / "summary.md"
+    assert ci.append_summary("x\n" * 2_000_000, {"GITHUB_STEP_SUMMARY": str(path)}) is None
+    assert path.stat().st_size < 1_048_576
+    assert path.read_text().endswith("the whole summary is in the report folder.\n\n")
+
+
+def test_what_is_printed_gives_a_job_no_commands() -> None:
+    stream = io.StringIO()
+    with ci.no_commands(stream, {"GITHUB_ACTIONS": "true"}):
+        stream.write("::error::foreign\n")
+    first, foreign, last = stream.getvalue().splitlines()
+    assert first.removeprefix("::stop-commands::") == last.strip(":")
+    assert (foreign, len(last)) == ("::error::foreign", 36)
+    quiet = io.StringIO()
+    with ci.no_commands(quiet, {}):
+        pass
+    assert quiet.getvalue() == ""
+
+
+def test_a_summary_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    assert ci.append_summary("x", {}) is None
+    told = ci.append_summary("x", {"GITHUB_STEP_SUMMARY": str(tmp_path)})
+    assert told == "the job's summary cannot be written: Is a directory"
+
+
+def test_record_reads_back(results: dict[str, Any]) -> None:
+    record = signoff.render(results, {"results.json": "a" * 64})
+    assert json.loads(record)["predicate"]["configuration"][0]["annotations"]["target"] == results["target"]["name"]
+    assert record.isascii()
+
+
+def test_index_has_our_tags_alone(results: dict[str, Any], tmp_path: Path) -> None:
+    for name, run in (("ours", reporting.red()), ("theirs", results)):
+        for number in range(2):
+            write_all(run, tmp_path / name / str(number))
+            signoff.write(run, tmp_path / name / str(number))
+        assert index.write(tmp_path / name) == 2
+    ours, theirs = (Tags((tmp_path / name / "index.html").read_text()) for name in ("ours", "theirs"))
+    assert (theirs.found, theirs.attributes) == (ours.found, ours.attributes)
+    page = (tmp_path / "theirs" / "index.html").read_text()
+    assert not INVISIBLE.search(page)
+    assert len(page) < 200_000
+
+
+def test_compared_pages_have_our_tags_alone(results: dict[str, Any]) -> None:
+    for old, new in ((reporting.green(), results), (results, reporting.green())):
+        ours = Tags(compare.page(compare.compare(reporting.green(), reporting.red()), old, new))
+        page = compare.page(compare.compare(old, new), old, new)
+        assert Tags(page).found <= ours.found
+        assert Tags(page).attributes <= ours.attributes
+        assert not INVISIBLE.search(page)
+        document = compare.markdown(compare.compare(old, new))
+        assert not INVISIBLE.search(document)
+        rows = [line for line in document.splitlines() if re.match(r"\| [A-Z]+-\d+ \| (MUST|SHOULD) ", line)]
+        assert rows
+        assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
 
 
 def test_comparison_obeys_us_alone(results: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from conformance.outcomes import Outcome, Verdict
 from conformance.report import sealing
 from conformance.report.files import write_atomically
 from conformance.report.model import clauses_in_order
+from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -108,10 +109,10 @@ def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, 
     files[0]["annotations"] = {
         "run": results["run"]["id"],
         "started": results["run"]["started"],
-        "target": results["target"]["name"],
+        "target": one_line(results["target"]["name"]),
         "suite": results["suite"]["version"],
         "verdict": results["verdict"],
-        "verdictWords": results["verdict_words"],
+        "verdictWords": one_line(results["verdict_words"]),
         "summary": results["summary"],
         "notTested": _clauses(results, {Outcome.NOT_TESTED}),
         "waived": _clauses(results, {Outcome.WAIVED}),

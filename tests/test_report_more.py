@@ -1,0 +1,152 @@
+"""Drawings, the list of runs, and files that older versions wrote."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import reporting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance import catalogue, cli, latency
+from conformance.exchange import Exchange, Request, Response
+from conformance.outcomes import Outcome
+from conformance.report import compare, html, index, junit, markdown, model, plots, reading, signoff, write_all
+
+OLDER = sorted((Path(__file__).parent / "older").glob("results-*.json.gz"))
+SCHEMA = json.loads((Path(__file__).parent.parent / "schemas" / "results.json").read_text())
+
+
+# ------------------------------------------------------------ older files
+
+
+@pytest.mark.parametrize("file", OLDER, ids=lambda file: file.name)
+def test_a_file_of_an_older_version_is_read_and_shown(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(gzip.decompress(file.read_bytes()))
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    results = reading.load_results(path)
+    assert results["latency"] == []
+    assert results["run"]["subjects"] == []
+    assert sum(model.requests_of(row) for row in results["clauses"]) > 100
+    for text in (html.render_summary(results), junit.render(results), markdown.render(results)):
+        assert results["run"]["id"] in text or "bc-verdict" in text
+    write_all(results, tmp_path / "again")
+    signoff.write(results, tmp_path / "again")
+    assert index.write(tmp_path) == 1
+    newer = reporting.results({"CAP-4": Outcome.FAILED})
+    assert [change.id for change in compare.compare(results, newer).broken] == ["CAP-4"]
+    assert cli.main(["compare", str(path), str(path)]) == 0
+
+
+# ------------------------------------------------------------ times
+
+
+def timed(results: dict[str, Any], clause: str, seconds: float, median: float) -> dict[str, Any]:
+    rows = {row["id"]: row for row in results["clauses"]}
+    rows[clause]["checks"][0]["duration_s"] = seconds
+    results["latency"][1]["p50_s"] = median
+    return results
+
+
+def test_what_took_much_longer_is_told_and_breaks_nothing() -> None:
+    old, new = timed(reporting.green(), "CAP-4", 0.1, 0.01), timed(reporting.green(), "CAP-4", 0.35, 0.1)
+    comparison = compare.compare(old, new)
+    assert [(one.what, one.words) for one in comparison.timings] == [
+        ("list, median", "10.0 times as long"),
+        ("CAP-4", "3.5 times as long"),
+    ]
+    assert comparison.exit_code == 0
+    assert "10 ms" in compare.markdown(comparison)
+    assert "3.5 times as long" in compare.page(comparison, old, new)
+    back = compare.compare(new, old)
+    assert [one.words for one in back.timings] == ["10.0 times faster", "3.5 times faster"]
+
+
+def answered(operation: str, seconds: float) -> Exchange:
+    request = Request(operation=operation, method="GET", path="/")  # type: ignore[arg-type]
+    return Exchange(request, Response(200, (), b"", seconds))
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_latency_counts_every_answer(times: list[float]) -> None:
+    workers = [latency.Latencies(), latency.Latencies()]
+    for number, seconds in enumerate(times):
+        workers[number % 2].observe(answered("get", seconds))
+    workers[0].observe(Exchange(answered("get", 0).request, None, failure="none came"))
+    (row,) = latency.rows(json.loads(json.dumps([worker.counted() for worker in workers])))
+    assert row["count"] == len(times) == sum(count for _, count in row["buckets"])
+    assert row["p50_s"] <= row["p95_s"] <= row["max_s"]
+    assert row["max_s"] == pytest.approx(max(*times, 1e-5), rel=0.006)
+    bounds = [bound for bound, _ in row["buckets"]]
+    assert bounds == sorted(bounds)
+    assert bounds[-1] >= row["max_s"] * 0.99
+    drawn, ticks = plots.latencies([row])
+    assert len(drawn[0].bars) == len(bounds)
+    assert all(2 <= bar.x <= 98 and bar.x + bar.width <= 98.6 for bar in drawn[0].bars)
+    assert [tick.x for tick in ticks] == sorted(tick.x for tick in ticks)
+
+
+@given(st.lists(st.floats(0, 10_000), max_size=40))
+def test_a_timeline_is_drawn_to_scale(times: list[float]) -> None:
+    moments = [{"t_s": at, "what": "x", "answer": None, "concluded": None} for at in sorted(times)]
+    plot = plots.timeline(moments)
+    if len(times) < 2 or not max(times):
+        assert plot is None
+        return
+    assert plot is not None
+    assert len(plot.ticks) <= 6 or plot.seconds < 1e-300
+    assert all(mark.x >= 2 and mark.x + mark.width <= 98.01 for mark in plot.marks)
+    numbers = [int(number) for mark in plot.marks for number in mark.label.split(" to ")]
+    assert (numbers[0], numbers[-1]) == (1, len(times))
+    gaps = [after.x - before.x - before.width for before, after in zip(plot.marks, plot.marks[1:], strict=False)]
+    assert all(gap >= 4.99 for gap in gaps)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "0"), (0.00001, "10 µs"), (0.0123, "12.3 ms"), (1, "1 s"), (59.94, "59.9 s")]
+)
+def test_seconds_in_the_unit_that_reads_best(value: float, words: str) -> None:
+    assert plots.seconds(value) == words
+
+
+# ------------------------------------------------------------ the list of runs
+
+
+def test_runs_are_listed_by_target_newest_first(tmp_path: Path) -> None:
+    for number, outcome in enumerate([Outcome.FAILED, Outcome.WARNED, Outcome.PASSED]):
+        run = reporting.results({"CAP-4": outcome}, id=f"run{number}", started=f"2026-03-0{number + 1}T10:00:00Z")
+        write_all(run, tmp_path / "staging-eu" / f"r{number}")
+        signoff.write(run, tmp_path / "staging-eu" / f"r{number}")
+    (tmp_path / "staging-eu" / "latest").symlink_to("r2")
+    (tmp_path / "staging-eu" / "unfinished" / ".state").mkdir(parents=True)
+    shutil.copytree(tmp_path / "staging-eu" / "r0", tmp_path / "staging-eu" / "damaged")
+    (tmp_path / "staging-eu" / "damaged" / "signoff.json").write_text("{}")
+    assert index.write(tmp_path) == 3
+    page = (tmp_path / "index.html").read_text()
+    assert page.index("r2/report.html") < page.index("r1/report.html") < page.index("r0/report.html")
+    assert page.count("/report.html") == 3
+    assert 'http-equiv="Content-Security-Policy"' in page
+    assert "<script" not in page
+    assert page.index("2026-03-01T10:00:00Z: ") < page.index("2026-03-03T10:00:00Z: ")  # the trend goes to the right
+    assert index.write(tmp_path / "staging-eu") == 3
+
+
+def test_a_folder_without_runs(tmp_path: Path) -> None:
+    assert cli.main(["index", str(tmp_path)]) == 0
+    assert "No run in this folder" in (tmp_path / "index.html").read_text()
+    assert cli.main(["index", str(tmp_path / "none")]) == 2
+
+
+def test_the_filters_offer_what_there_is() -> None:
+    assert "show-failed" not in html.render_summary(reporting.green())
+    page = html.render_summary(reporting.red())
+    for value, number in {"all": len(catalogue.load().clauses), "failed": 5, "warned": 3, "waived": 1}.items():
+        assert f'id="show-{value}"' in page
+        assert f"<b>{number}</b></label>" in page
