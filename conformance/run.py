@@ -16,7 +16,7 @@ from conformance.api import GRANTS, Api, Ask
 from conformance.archive import Archive
 from conformance.background import Background
 from conformance.budget import asks_for_restore, may_have_started
-from conformance.client import Client, NotAllowedError, StoppedError, TargetGoneError
+from conformance.client import Client, NotAllowedError, TargetGoneError
 from conformance.evidence import Recorder
 from conformance.expectations import CannotTellError, NotTestableError, at, untold
 from conformance.journal import ENDED, STARTED, Journal
@@ -210,12 +210,13 @@ class Run:
                 tally.add(found)
             if not api.exchanges and not tally.defects:
                 tally.add(untold("the check asked nothing: a bug of the suite"))
-        except (NotTestableError, NotAllowedError) as reason:
-            record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
-        except StoppedError:
-            record.outcome, record.reason = Outcome.NOT_TESTED, "the run ended before it"
-        except (CannotTellError, TargetGoneError, KeyUnavailableError) as reason:
-            tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
+        except CANNOT_GO_ON as reason:
+            if isinstance(reason, NotTestableError | NotAllowedError):
+                record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
+            elif self.stopped:  # whatever else could not be told could not because of that
+                record.outcome, record.reason = Outcome.NOT_TESTED, "the run ended before it"
+            else:
+                tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
         except Exception as bug:  # a bug of ours is `error`, never the target's failure
             tally.add(untold(_bug(bug)))
         record.duration_s = round(time.monotonic() - started, 4)

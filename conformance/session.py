@@ -106,7 +106,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """The controller makes everything ready; a worker takes it as it is given."""
-        self._open.enter_context(stopping.terminated_is_interrupted(self._interrupt))
+        self._open.enter_context(stopping.interruptible(self._interrupt))
         if self._worker is not None:
             self._take(self._worker)
         else:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from conformance.ledger import Ledger
 
+    Handler = Callable[[int, object], None] | signal.Handlers
+
 LOOK_S = 0.1
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Watcher:
@@ -36,33 +39,37 @@ class Watcher:
                 return
 
 
+def interruptible(tell: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    """SIGTERM ends a run as Ctrl-C does: with its reports. `tell` gets the reason.
+
+    Only the first signal counts: the end is soon, and a second one, of somebody impatient, would cost the reports.
+    """
+
+    def stop(number: int, _: object) -> None:
+        for ending in ENDING:
+            signal.signal(ending, signal.SIG_IGN)
+        tell(f"interrupted ({signal.Signals(number).name})")
+        raise KeyboardInterrupt
+
+    return _handled(stop)
+
+
+def undisturbed() -> contextlib.AbstractContextManager[None]:
+    """What is over soon and must not be cut short, such as the writing of reports."""
+    return _handled(signal.SIG_IGN)
+
+
 @contextlib.contextmanager
-def terminated_is_interrupted(tell: Callable[[str], None]) -> Iterator[None]:
-    """SIGTERM ends a run as Ctrl-C does: with its reports. `tell` gets the reason."""
+def _handled(handler: Handler) -> Iterator[None]:
+    """Both signals handled like this; what the environment has had ignored stays so."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only there signals can be caught
         return
-
-    def stop(*_: object) -> None:
-        tell("interrupted (SIGTERM)")
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: held for number in ENDING if (held := signal.getsignal(number)) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """What ends a run and is over soon: a second Ctrl-C, of somebody who cannot wait, must not cost the reports."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, held in before.items():
+            signal.signal(number, held)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-FILES = ("results.json", "report.html", "junit.xml", "summary.md")
+FILES = ("results.json", "report.html", "junit.xml", "summary.md", "signoff.json")
 PATIENCE_S = 60.0
 
 
