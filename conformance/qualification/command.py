@@ -79,6 +79,12 @@ def write(document: dict[str, Any], folder: Path) -> None:
     write_atomically(folder / "qualification.md", page.markdown(document))
 
 
+def _verdict(document: dict[str, Any]) -> str:
+    if document["run"]["interrupted"]:
+        return "Interrupted: not everything was tried"
+    return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
+
+
 def _say(document: dict[str, Any], folder: Path) -> None:
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     summary, times = document["summary"], document["summary"]["catch_s"]
@@ -98,7 +104,7 @@ def _say(document: dict[str, Any], folder: Path) -> None:
             f"all in {page.seconds(document['run']['duration_s'])}"
         ),
         "",
-        "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}",
+        _verdict(document),
         f"Report: {folder / 'qualification.html'}",
     ]
     console.print("\n".join(lines), markup=False)

@@ -43,7 +43,7 @@ def null_contents_break_down(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("JOB-5",))
+@fault(breaks=("JOB-5",), also=("RST-9",))
 def instance_may_be_a_number(server: Behaviours) -> None:
     """A number in the place of an instance's id is made a string, and that counts the container's instances."""
     validate = server.validate
