@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 STEPS = 16
 #: generated cases that one walk stands for
 CASES_OF_A_WALK = 3
-MOST_STEPS = 600
+MOST_STEPS = 400
 #: those that must be refused whatever they ask for
 OUTSIDE: dict[str, tuple[str, tuple[int, ...]]] = {"none": ("AUTH-1", (401,)), "other_hub": ("AUTH-6", (401, 403, 404))}
 #: clauses that forbid effects of refused restores, and the one role that is not a refusal's

@@ -1,0 +1,81 @@
+"""What schemathesis makes of our OpenAPI document: examples, coverage of every keyword, and fuzzing.
+
+It only generates: its cases become requests of our own client with our keys, and our clauses judge the answers, so
+nothing outside the catalogue is reported, and none of its own checks, some of which are stricter than the contract.
+It is loaded when the first of its checks runs, since that takes half a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import Phase
+from hypothesis import settings as settings_of
+
+from conformance.generation import batches
+from conformance.shapetree import schemas_dir
+
+if TYPE_CHECKING:
+    from conformance.exchange import Operation
+
+PLACES: dict[str, str] = {"containerId": "container", "backupId": "backup", "jobId": "job"}
+#: what it caches is made for one thread
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One case of schemathesis as plain data. `headers` are the names of those that it would send."""
+
+    method: str
+    ids: dict[str, str]
+    query: dict[str, Any]
+    headers: frozenset[str]
+    has_body: bool
+    body: Any
+    phase: str
+
+
+def drawn(operation: Operation, seed: int, most: int) -> list[Drawn]:
+    """Cases of an operation: the document's examples, those that cover its keywords, and so many fuzzed ones."""
+    found: list[Drawn] = []
+    with _lock:
+        schema, operations, builder = _document()
+        how = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
+        modes = list(builder.HypothesisTestMode)
+        config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how, seed=seed)
+        test = builder.create_test(
+            operation=operations[operation], test_func=lambda case: found.append(_plain(case)), config=config
+        )
+        test()
+    return found
+
+
+@cache
+def _document() -> tuple[Any, dict[str, Any], Any]:
+    """Our document as schemathesis reads it, its operations by name, and what makes tests of them."""
+    batches.prepare()
+    import schemathesis  # noqa: PLC0415 - see above
+    from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - see above
+
+    schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"))
+    results: list[Any] = list(schema.get_all_operations())
+    operations = [result.ok() for result in results]
+    return schema, {one.definition.raw["operationId"]: one for one in operations}, builder
+
+
+def _plain(case: Any) -> Drawn:
+    has_body = type(case.body).__name__ != "NotSet"
+    given = case.path_parameters or {}
+    return Drawn(
+        method=str(case.method).upper(),
+        ids={PLACES[name]: str(value) for name, value in given.items() if name in PLACES},
+        query=dict(case.query) if isinstance(case.query, dict) else {},
+        headers=frozenset(str(name).lower() for name in case.headers or {}),
+        has_body=has_body,
+        body=case.body if has_body else None,
+        phase=case.meta.phase.name.value if case.meta is not None else "examples",
+    )

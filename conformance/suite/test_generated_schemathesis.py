@@ -1,0 +1,62 @@
+"""The whole OpenAPI document, driven by schemathesis: its cases, our client and keys, our clauses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.checks import Stage, check
+from conformance.expectations import answered, harmless, status
+from conformance.generation.translated import Sent, send
+from conformance.suite.test_http import politely_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.api import Api
+    from conformance.exchange import Operation
+    from conformance.expectations import Found
+
+#: clauses whose words are "no harm": no answer, twice, breaks them too
+HARMLESS = ("GET-6", "LIST-10", "INC-6")
+
+
+def sent_by_schemathesis(api: Api, operation: Operation) -> Iterator[Found]:
+    """What came of the operation's cases, by the clause that each is about."""
+    if operation == "job":
+        api.need_jobs()
+    elif operation == "delete":
+        api.deletable(0)
+    elif operation != "restore":
+        api.need_served(operation)
+    sent: Sent = api.story(f"schemathesis {operation}", lambda api: send(api, operation))
+    for case, on in sent.about(api.check.clause):
+        if api.check.clause == "HTTP-3":
+            yield from answered(on)
+        elif api.check.clause == "HTTP-5":
+            yield from politely_refused(on)
+        elif api.check.clause in HARMLESS:
+            yield from harmless(on, *case.allowed)
+        else:
+            yield from status(on, *case.allowed)
+
+
+def of_the_document(clause: str, *operations: Operation) -> Any:
+    return check(clause, *operations, kind="schemathesis", stage=Stage.GENERATED)(sent_by_schemathesis)
+
+
+test_document_is_answered = of_the_document("HTTP-3", "list", "get", "logs", "restore", "job", "delete")
+test_document_has_no_other_methods = of_the_document("HTTP-5", "list", "get", "logs", "restore")
+test_document_has_no_malformed_ids = of_the_document("GET-6", "list", "get", "logs", "restore", "job")
+test_document_needs_a_key = of_the_document("AUTH-1", "list", "get", "logs")
+test_document_needs_a_hub = of_the_document("AUTH-5", "list", "get", "logs")
+test_document_has_pages_and_sorts = of_the_document("LIST-10", "list")
+test_document_has_includes = of_the_document("INC-6", "list", "get")
+test_document_lists_what_is_there = of_the_document("LIST-9", "list")
+test_document_gets_what_is_there = of_the_document("GET-4", "get")
+test_document_reads_logs_of_what_is_there = of_the_document("LOG-4", "logs")
+test_document_shows_jobs_that_are_there = of_the_document("JBS-3", "job")
+test_document_deletes_what_is_there = of_the_document("DEL-4", "delete")
+test_document_needs_a_body = of_the_document("JOB-4", "restore")
+test_document_needs_its_members = of_the_document("JOB-5", "restore")
+test_document_has_one_action = of_the_document("JOB-6", "restore")
+test_document_needs_an_instance = of_the_document("JOB-8", "restore")
