@@ -39,6 +39,7 @@ class Restore:
     before: Exchange | None = None
     after: Exchange | None = None
     jobs: list[Exchange] = field(default_factory=list)
+    reads_before: list[Exchange] = field(default_factory=list)
     reads: list[Exchange] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
     logs_exchange: Exchange | None = None

@@ -18,7 +18,7 @@ from conformance import catalogue, table
 from conformance.checks import Stage, all_checks
 from conformance.outcomes import Outcome
 from conformance.reference import launch
-from conformance.reference.registry import Fault, find
+from conformance.reference.registry import Fault, Variant, find
 from conformance.run import Run
 from conformance.settings import Settings
 from conformance.target import load_target
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from conformance.checks import Check
     from conformance.target import Target
 
+TOGETHER = " + "
 #: a restore takes so long on a server that is only there to be judged
 RESTORE_SECONDS = 0.05
 #: and what never comes is waited for so long
@@ -88,19 +89,27 @@ class Result:
         return "\n".join(f"{clause} {judged.outcome}: {judged.reason}" for clause, judged in rows)
 
 
+def changes_of(name: str | None) -> list[Fault | Variant]:
+    """The faults and variants that a name stands for, as `qualify_one` takes it."""
+    return [] if name is None else [find(part) for part in name.split(TOGETHER)]
+
+
 def problems(result: Result) -> list[str]:
     """What the run should have said otherwise: clauses missed, accused, or not told without a cause; [] if none.
 
     Of a fault the clauses that it breaks must be red, those that fall with it may be; of anything else nothing may
     be, but what a variant declares.
     """
-    change = None if result.name is None else find(result.name)
+    changes = changes_of(result.name)
+    change = changes[0] if len(changes) == 1 else None
     if isinstance(change, Fault):
         missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
         untold = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
         return _told(result, {"missed": missed, "accused": accused, "not told": untold.difference(change.also)})
-    warns, untested = (change.warns, change.untested) if change else ((), ())
+    variants = [one for one in changes if isinstance(one, Variant)]
+    warns = {clause for one in variants for clause in one.warns}
+    untested = {clause for one in variants for clause in one.untested}
     accused = result.red | result.warned.difference(warns)
     unheard = result.not_tested.difference(NEVER_TESTED, untested)
     return _told(result, {"accused": accused, "not told": result.errors, "not tested": unheard})
@@ -138,11 +147,13 @@ def judge(
 
 
 def qualify_one(name: str | None, *, selected: Collection[str] | None = None, seed: int = 1) -> Result:
-    """Runs the suite against the reference server with this fault or variant; None: as it is."""
-    change = None if name is None else find(name)
+    """Runs the suite against the reference server with this fault or variant; None: as it is.
+
+    Several variants at once are named together: `zero_times + gzip_bodies`.
+    """
     started = time.monotonic()
-    faults = [change.name] if isinstance(change, Fault) else []
-    variants = [change.name] if change is not None and not faults else []
+    faults = [one.name for one in changes_of(name) if isinstance(one, Fault)]
+    variants = [one.name for one in changes_of(name) if isinstance(one, Variant)]
     with launch.spawn(faults, variants, restore_seconds=RESTORE_SECONDS) as server:
         target = load_target(server.target_file, os.environ)
         target = replace(target, restore=replace(target.restore, timeout_s=PATIENCE_S))

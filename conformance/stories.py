@@ -174,19 +174,24 @@ def main(api: Api) -> Main:
     digests = Digests(second_before=_digest(api, api.world.target.fixtures.second_instance_id))
     _another_state(api)
     digests.own_before = _digest(api, api.world.instance_id)
+    before = _reads(api, api.world.backup_id)
     restore = ask_for(api, api.world.backup_id)
+    restore.reads_before = before
 
     def look(_: Restore) -> None:
         digests.own_after = _digest(api, api.world.instance_id)
         digests.second_after = _digest(api, api.world.target.fixtures.second_instance_id)
 
     def read(running: Restore) -> None:
-        backup = running.backup
-        running.reads += api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)])
+        running.reads += _reads(api, running.backup)
 
     if restore.accepted:
         Follower(api).follow(restore, while_running=read, at_end=look)
     return Main(restore, digests)
+
+
+def _reads(api: Api, backup: str) -> list[Exchange]:
+    return api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)])
 
 
 def failing(api: Api) -> Restore:

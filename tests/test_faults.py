@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import share
 
 from conformance.qualify import problems, qualify_one
-from conformance.reference.faults import all_faults
 
 
-@pytest.mark.parametrize("name", sorted(all_faults()))
+@pytest.mark.parametrize("name", share.faults())
 def test_the_suite_catches_this_fault_and_accuses_nothing_else(name: str) -> None:
     assert problems(qualify_one(name)) == []
