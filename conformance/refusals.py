@@ -118,6 +118,8 @@ def _watch(api: Api, requests: Sequence[Request]) -> Watch | None:
     clause = api.check.clause if api.check.clause in OWN_EFFECT else of_others
     instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
     before, listed_logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+    if isinstance(before.data, dict) and before.data.get("id") != backup:
+        return None  # GET-2's defect: what changes on another backup says nothing of this one
     logs = frozenset(log["id"] for log in listed(listed_logs) if isinstance(log.get("id"), str))
     watch = Watch(
         clause=clause,

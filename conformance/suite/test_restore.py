@@ -297,6 +297,9 @@ def test_rst_3_a_restore_leaves_the_backup_as_it_was(api: Api) -> Iterator[Found
 
 def unchanged(restore: Restore) -> Iterator[Found]:
     """Get shows the same before and after."""
+    looks = (restore.before, restore.after)
+    if any(look is not None and at(look.data, "/id") not in (None, restore.backup) for look in looks):
+        raise CannotTellError("because GET-2 failed: get shows another backup")
     if restore.before is not None and restore.after is not None:
         yield from same("backup", shown(restore.before), shown(restore.after), restore.after, ignore=MAY_MOVE)
 
