@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 FILES = ("results.json", "report.html", "junit.xml", "summary.md", "signoff.json")
@@ -99,6 +99,23 @@ def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Ma
         timeout=PATIENCE_S,
     )
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - begun, folder)
+
+
+def await_that(what: Callable[[], object]) -> None:
+    """Waits until it holds, within our patience."""
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def ledger_of(folder: Path) -> dict[str, float]:
+    """What a run under way has counted so far."""
+    try:
+        found: dict[str, float] = json.loads((folder / ".state" / "ledger.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return found
 
 
 def _env(more: Mapping[str, str] | None) -> dict[str, str]:

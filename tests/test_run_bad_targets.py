@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -20,7 +19,7 @@ import running
 from conformance.reference import launch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 #: what is over in four seconds may take so long on a machine that does other things as well
 SOON_S = 20.0
@@ -34,23 +33,6 @@ def words(ran: running.Ran) -> str:
     said = str(ran.results["verdict_words"])
     assert said[1:] in ran.out
     return said
-
-
-def await_that(what: Callable[[], object]) -> None:
-    """Waits until it holds, within the patience of these tests."""
-    end = time.monotonic() + running.PATIENCE_S
-    while not what():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
-
-
-def ledger_of(folder: Path) -> dict[str, float]:
-    """What a run under way has counted so far."""
-    try:
-        found: dict[str, float] = json.loads((folder / ".state" / "ledger.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return found
 
 
 # ---------------------------------------------------------------- targets
@@ -113,7 +95,7 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
         file = tmp_path / "target.toml"
         file.write_text(server.target_toml)
         process = running.start(["run", "--target", file, "--report-dir", out, "--examples", "2"])
-        await_that(lambda: ledger_of(out).get("reads_done", 0) >= 10)
+        running.await_that(lambda: running.ledger_of(out).get("reads_done", 0) >= 10)
         server.process.kill()
         ran = running.end(process, out)
     assert ran.code == 3
@@ -167,7 +149,7 @@ def restoring(out: Path, *pytest_args: str) -> Iterator[tuple[subprocess.Popen[s
     """A run under way whose first restore was accepted and takes longer than anybody waits."""
     with launch.spawn(restore_seconds=30) as server:
         process = running.start(["run", "--target", server.target_file, "--report-dir", out, *FEW, *pytest_args])
-        await_that(lambda: ledger_of(out).get("restores_accepted", 0) >= 1)
+        running.await_that(lambda: running.ledger_of(out).get("restores_accepted", 0) >= 1)
         yield process, server
 
 
