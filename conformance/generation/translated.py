@@ -55,26 +55,23 @@ class Sent:
 
 
 def send(api: Api, operation: Operation) -> Sent:
-    """The story of one operation: what fuzzes it and as many of what covers it, sent side by side."""
+    """The story of one operation: `--examples` cases that cover it, and a third as many that fuzz it, side by side."""
     rng = api.run.rng(f"schemathesis {operation}")
-    cases = openapi.drawn(operation, rng.getrandbits(32), api.run.examples)
+    cases = openapi.drawn(operation, rng.getrandbits(32), max(1, api.run.examples // 3))
     covering = [case for case in cases if case.phase == "coverage"]
     others = [case for case in cases if case.phase != "coverage"]
     chosen = [*others, *rng.sample(covering, min(len(covering), api.run.examples))]
     translator = Translator(api, operation, rng)
     found = [one for case in chosen if (one := translator.translate(case)) is not None]
-    todo = list({_key(one.request): one for one in found}.values())
+    todo = sorted({_key(one.request): one for one in found}.values(), key=lambda one: one.request.ownership != "own")
     answers = _sent(api, [one.request for one in todo])
     pairs = sorted(zip(todo, answers, strict=False), key=lambda pair: pair[0].request.weight)
     return Sent(tuple(pairs))
 
 
 def _sent(api: Api, wanted: Sequence[Request]) -> Sequence[Exchange]:
-    """Restores of what exists are watched for effects; all else goes side by side."""
-    if wanted and wanted[0].operation == "restore":
-        real = [one for one in wanted if one.ownership == "own"]
-        return refused(api, [*real, *(one for one in wanted if one.ownership != "own")])
-    return api.send_all(wanted)
+    """Restores are watched for effects on the backup that the first of them names; all else goes side by side."""
+    return refused(api, wanted) if wanted and wanted[0].operation == "restore" else api.send_all(wanted)
 
 
 def _key(request: Request) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.report import badge, junit, markdown
+from conformance.report import badge, junit, markdown, repro
 from conformance.report.files import write_atomically, write_json
 from conformance.report.reading import FORMAT
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 
 def write_all(results: Results, folder: Path) -> None:
-    """Write results.json, junit.xml, summary.md and badge.svg into the folder; report.html is the carrier's work."""
+    """Write all files of the report folder but report.html, which is the carrier's work."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results)
     write_atomically(folder / "junit.xml", junit.render(results))
     write_atomically(folder / "summary.md", markdown.render(results))
     write_atomically(folder / "badge.svg", badge.render(results))
+    repro.write(results, folder)
 
 
 __all__ = ["FORMAT", "write_all"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.checks import Stage, check
-from conformance.expectations import answered, harmless, status
+from conformance.expectations import NotTestableError, answered, harmless, status
 from conformance.generation.translated import Sent, send
 from conformance.suite.test_http import politely_refused
 
@@ -29,7 +29,10 @@ def sent_by_schemathesis(api: Api, operation: Operation) -> Iterator[Found]:
     elif operation != "restore":
         api.need_served(operation)
     sent: Sent = api.story(f"schemathesis {operation}", lambda api: send(api, operation))
-    for case, on in sent.about(api.check.clause):
+    cases = sent.about(api.check.clause)
+    if not cases:
+        raise NotTestableError("none of the generated cases is about it: raise --examples")
+    for case, on in cases:
         if api.check.clause == "HTTP-3":
             yield from answered(on)
         elif api.check.clause == "HTTP-5":

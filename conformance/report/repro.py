@@ -1,0 +1,110 @@
+"""`repro/<clause>.sh`: the requests that showed a clause broken, to be sent again; each says whether it still fails."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from conformance.outcomes import Outcome
+from conformance.report.files import write_atomically
+from conformance.report.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from conformance.report.model import Results, Row
+
+FOLDER = "repro"
+MOST_CASES = 10
+RED = (Outcome.FAILED, Outcome.WARNED)
+HEAD = """\
+#!/bin/sh
+# {clause}: {text}
+# Sends again what showed it broken in run {run}, and says whether it still is: exit 1 if so, else 0.
+# Needs curl, and in the environment: {variables}.
+# BASE_URL=… takes another target. A request that was accepted as a restore is sent with RESTORES=yes alone.
+BASE_URL=${{BASE_URL:-{base}}}
+still=0
+
+# tell NUMBER STATUS-THEN STATUS-NOW POINTER
+tell() {{
+    if [ "$2" != "$3" ]; then
+        echo "   no longer: $3, then it was $2"
+    elif [ -n "$4" ]; then
+        echo "   $3 as then; whether $4 is mended stands in the body: leave -o /dev/null out to see it"
+        still=1
+    else
+        echo "   still $3"
+        still=1
+    fi
+}}
+"""
+
+
+def write(results: Results, folder: Path) -> None:
+    """A script for each clause that failed or warned; none where the run found nothing wrong."""
+    for clause in results["clauses"]:
+        if text := script(results, clause):
+            (folder / FOLDER).mkdir(exist_ok=True)
+            path = folder / FOLDER / f"{clause['id']}.sh"
+            write_atomically(path, text.encode("utf-8", "backslashreplace").decode())
+            path.chmod(0o755)
+
+
+def script(results: Results, clause: Row) -> str:
+    """The script of one clause, its smallest cases first; empty where no exchange shows it broken."""
+    cases = sorted(_cases(clause), key=lambda case: len(case[1]["curl"]))[:MOST_CASES]
+    if not cases:
+        return ""
+    base = results["target"]["base_url"].rstrip("/")
+    variables = sorted({name for _, evidence in cases for name in _variables(evidence)})
+    head = HEAD.format(
+        clause=clause["id"],
+        text=one_line(clause["title"]),
+        run=results["run"]["id"],
+        variables=", ".join(variables) or "nothing",
+        base=base,
+    )
+    blocks = [_block(number, finding, evidence, base) for number, (finding, evidence) in enumerate(cases, 1)]
+    return "\n".join([head, *blocks, 'exit "$still"'])
+
+
+def _cases(clause: Row) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    seen: set[str] = set()
+    for check in clause["checks"]:
+        for finding in check["findings"]:
+            if finding["outcome"] in RED and finding["exchange"] is not None:
+                evidence = check["exchanges"][finding["exchange"]]
+                if evidence["curl"] not in seen:
+                    seen.add(evidence["curl"])
+                    yield finding, evidence
+
+
+def _variables(evidence: dict[str, Any]) -> Iterator[str]:
+    for value in evidence["request"]["headers"].values():
+        if isinstance(value, str) and "$" in value:
+            yield "".join(char for char in value.partition("$")[2].lstrip("({") if char.isalnum() or char == "_")
+
+
+def _block(number: int, finding: dict[str, Any], evidence: dict[str, Any], base: str) -> str:
+    response = evidence["response"] or {}
+    then = f"{response.get('status', 0):03d}"
+    said = one_line(f"{number}: wanted {finding['wanted']}, got {finding['got']}")
+    pointer = shlex.quote(one_line(finding["pointer"] or ""))
+    send = f"{_anywhere(evidence['curl'], base)} -o /dev/null -w '%{{http_code}}' 2>/dev/null"
+    lines = [f"now=$({send})", f'tell {number} {then} "${{now:-000}}" {pointer}']
+    if evidence["operation"] == "restore" and then.startswith("2"):
+        lines = [
+            'if [ "${RESTORES:-}" = yes ]; then',
+            *lines,
+            "else",
+            '    echo "   not sent: it starts a restore"',
+            "fi",
+        ]
+    return "\n".join([f"echo {shlex.quote(said)}", *lines])
+
+
+def _anywhere(curl: str, base: str) -> str:
+    """The command with the base URL as a variable, inside the quotes of the shell or outside."""
+    return curl.replace(f"'{base}", '"$BASE_URL"\'').replace(f" {base}", ' "$BASE_URL"')
