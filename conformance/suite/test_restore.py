@@ -389,10 +389,7 @@ def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
 
 @check("RST-7", "restore")
 def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
-    """List, get and logs, asked again and again while the main restore runs.
-
-    What is as wrong before the restore is another clause's: that operation is not judged here.
-    """
+    """List, get and logs while the main restore runs; what is as wrong before it is another clause's."""
     restore = api.story("main", stories.main).followed
     wrong_before = {answer.operation: answer for answer in restore.reads_before if any(disturbed(api, restore, answer))}
     for answer in restore.reads:
