@@ -27,6 +27,8 @@ def clear(folder: Path) -> None:
     """Take an earlier run's reports away, so that nobody takes them for those of a run that did not end."""
     for name in (*signoff.REQUIRED, *signoff.OPTIONAL, signoff.FILE, signoff.ENVELOPE):
         (folder / name).unlink(missing_ok=True)
+    for name in signoff.present(folder):
+        (folder / name).unlink()
     shutil.rmtree(folder / STATE, ignore_errors=True)
 
 

@@ -93,12 +93,11 @@ class _Examination:
         for name in signoff.REQUIRED:
             if name not in named:
                 self._problem(name, f"is not named by {signoff.FILE}")
-        for name in (*signoff.REQUIRED, *signoff.OPTIONAL):
-            if name in named:
-                self._digest(name, named[name])
+        files = [name for name in named if signoff.is_ours(name)]
+        for name in files:
+            self._digest(name, named[name])
         if not self.found.problems:
-            count = sum(name in named for name in (*signoff.REQUIRED, *signoff.OPTIONAL))
-            self.found.checked.append(f"{count} files by their SHA-256")
+            self.found.checked.append(f"{len(files)} files by their SHA-256")
         return not self.found.problems
 
     def _digest(self, name: str, wanted: object) -> None:
@@ -175,8 +174,8 @@ class _Examination:
         """That the record is what these files give: so nothing in it was changed either."""
         if self.found.problems:
             return
-        present = [name for name in (*signoff.REQUIRED, *signoff.OPTIONAL) if (self.folder / name).is_file()]
-        again = signoff.render(self.results, {name: signoff.sha256(self.folder / name) for name in present})
+        digests = {name: signoff.sha256(self.folder / name) for name in signoff.present(self.folder)}
+        again = signoff.render(self.results, digests)
         if (self.folder / signoff.FILE).read_bytes() != again.encode():
             self._problem(signoff.FILE, "is not the record that the files beside it give")
         else:
@@ -207,14 +206,13 @@ class _Examination:
             self.found.checked.append(f"the signature, by the key in {signoff.PUBLIC_KEY} ({name}…)")
 
     def _surplus(self) -> None:
-        known = {*signoff.REQUIRED, *signoff.OPTIONAL, signoff.FILE, signoff.ENVELOPE}
-        if not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.iterdir()):
-            if path.name == ".state":
+        for path in sorted([*self.folder.glob("*"), *self.folder.glob("repro/*")]):
+            name = path.relative_to(self.folder).as_posix()
+            ours = signoff.is_ours(name) or name in (signoff.FILE, signoff.ENVELOPE, "repro")
+            if name == ".state":
                 self._problem(".state", "is there: a run was not finished; `backups-conformance report DIR` ends it")
-            elif path.name not in known and not path.name.startswith("."):
-                self.found.unproved.append(f"anything of {one_line(path.name, 80)}, which is no file of a report")
+            elif not ours and not path.name.startswith("."):
+                self.found.unproved.append(f"anything of {one_line(name, 80)}, which is no file of a report")
 
     def _unproved(self) -> None:
         """What no check of files can tell."""

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.outcomes import Outcome
-from conformance.report import model, plots, views
+from conformance.report import model, plots, qualified, views
 from conformance.report.stubs import stubs
 from conformance.report.text import one_line
 
@@ -67,6 +67,7 @@ def render_summary(results: Results) -> str:
             latencies=latencies,
             scale=scale,
             filters=_filters(results),
+            qualification=qualified.in_words(results),
             hints=model.not_tested_by_hint(results),
             notes=results["notes"][:_NOTES],
             stubs=stubs(results),

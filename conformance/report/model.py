@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,20 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def counts(results: Results) -> list[tuple[Outcome, str, int]]:
     """Outcome, its name and the number of clauses, in the order of reports."""
     return [(outcome, LABELS[outcome], results["summary"][outcome.value]) for outcome in ORDER]
+
+
+def again(results: Results, clause_id: str) -> str:
+    """The command that tries one clause once more, on the same target and with the same seed."""
+    command = results["run"]["command"]
+    try:
+        words = shlex.split(command)
+    except ValueError:  # no command that we wrote
+        return f"{command} --only {clause_id}"
+    for option in ("--only", "--skip"):
+        if option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    return shlex.join([*words, "--only", clause_id])
 
 
 def selection_words(run: Row) -> str:

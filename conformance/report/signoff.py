@@ -40,6 +40,8 @@ MEDIA_TYPES = {
     "exchanges.ndjson.gz": "application/gzip",
     PUBLIC_KEY: "application/x-pem-file",
 }
+#: a script for each clause that broke, which sends its requests again
+_SCRIPTS, _SCRIPT_TYPE = re.compile(r"repro/[A-Z]+-[0-9]+\.sh"), "application/x-sh"
 
 
 class SubjectError(ValueError):
@@ -58,11 +60,21 @@ def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None)
     """Write the record, last of all files; with a key also a signed envelope of it, and the key's public half."""
     if key is not None:
         write_atomically(folder / PUBLIC_KEY, sealing.public_pem(key))
-    present = [name for name in (*REQUIRED, *OPTIONAL) if (folder / name).is_file()]
-    text = render(results, {name: sha256(folder / name) for name in present})
+    text = render(results, {name: sha256(folder / name) for name in present(folder)})
     write_atomically(folder / FILE, text)
     if key is not None:
         write_atomically(folder / ENVELOPE, sealing.seal(text.encode(), key))
+
+
+def present(folder: Path) -> list[str]:
+    """The files of a report that a folder has, in the order in which the record names them."""
+    fixed = [name for name in (*REQUIRED, *OPTIONAL) if (folder / name).is_file()]
+    return fixed + sorted(name for path in folder.glob("repro/*") if is_ours(name := f"repro/{path.name}"))
+
+
+def is_ours(name: object) -> bool:
+    """Whether a report has files of that name, beside the record."""
+    return isinstance(name, str) and (name in MEDIA_TYPES or _SCRIPTS.fullmatch(name) is not None)
 
 
 def render(results: Results, digests: dict[str, str]) -> str:
@@ -103,7 +115,8 @@ def sha256(path: Path) -> str:
 
 def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, Any]]:
     files = [
-        {"name": name, "digest": {"sha256": digest}, "mediaType": MEDIA_TYPES[name]} for name, digest in digests.items()
+        {"name": name, "digest": {"sha256": digest}, "mediaType": MEDIA_TYPES.get(name, _SCRIPT_TYPE)}
+        for name, digest in digests.items()
     ]
     # The predicate has no place for what it must not count as passed, so that stands on the file that tells it.
     files[0]["annotations"] = {

@@ -13,6 +13,7 @@ from conformance.report.model import Results, Row, cases, sources, with_outcome
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
 OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
 
 # A page that shows all evidence of a wholly broken target would be too large to open; results.json has the rest.
@@ -64,6 +65,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """What happened in the course of some checks, and which clauses and checks looked at it."""
+
+    moments: list[Row]
+    checks: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Cell:
     """What one key may do to one kind of resource by one operation; `right` is None where nothing was seen."""
 
@@ -96,14 +105,26 @@ def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
         rows.setdefault((row["key"], row["resource"]), {})[row["operation"]] = row
     return operations, [
         MatrixRow(key, resource, [_cell(cells.get(name)) for name in operations])
-        for (key, resource), cells in rows.items()
+        for (key, resource), cells in sorted(rows.items(), key=_matrix_order)
     ]
 
 
-def timelines(results: Results) -> list[tuple[Row, Row]]:
-    """Clause and check for each timeline that no entry shows already."""
-    quiet = with_outcome(results, Outcome.PASSED)
-    return [(clause, check) for clause in quiet for check in clause["checks"] if check["timeline"]]
+def timelines(results: Results) -> list[Timeline]:
+    """The timelines of what passed, each once; those of the rest stand with their entries."""
+    found: dict[str, Timeline] = {}
+    for clause in with_outcome(results, Outcome.PASSED):
+        for check in clause["checks"]:
+            if check["timeline"]:
+                one = found.setdefault(repr(check["timeline"]), Timeline(check["timeline"]))
+                one.checks.append((clause["id"], check["id"]))
+    return list(found.values())
+
+
+def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, str]:
+    """The target file's own keys and what they own come first, what is bent last."""
+    (key, resource), _ = row
+    place = _KEYS.index(key) if key in _KEYS else len(_KEYS)
+    return place, key if place == len(_KEYS) else "", 0 if resource == "own" else 1, resource
 
 
 def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
