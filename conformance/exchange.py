@@ -78,11 +78,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, decoded and bounded. `body` is at most `limits.max_body_mb` long, `problem` says what broke it."""
+    """An answer, decoded and bounded. `body` is at most `limits.max_body_mb` long, `problem` says what broke it.
+
+    What a target may have put a key into stays out of the repr, which ends up in tracebacks.
+    """
 
     status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
     elapsed_s: float
     problem: str | None = None
     too_large: bool = False
