@@ -77,13 +77,11 @@ def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
 
 
 def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[Kind]]:
-    """The kinds of each batch: every kind once before any comes again, `count` cases in all."""
-    found: list[list[Kind]] = []
-    while count > 0:
-        chosen = list(kinds) if count >= len(kinds) else rng.sample(list(kinds), count)
-        found += [chosen[at : at + MOST_SIDE_BY_SIDE] for at in range(0, len(chosen), MOST_SIDE_BY_SIDE)]
-        count -= len(chosen)
-    return found
+    """The kinds of each batch, `count` cases in all: every kind comes once before any comes again."""
+    chosen: list[Kind] = []
+    while (left := count - len(chosen)) > 0:
+        chosen += kinds if left >= len(kinds) else rng.sample(list(kinds), left)
+    return [chosen[at : at + MOST_SIDE_BY_SIDE] for at in range(0, count, MOST_SIDE_BY_SIDE)]
 
 
 def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:
