@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _LEFT, _RIGHT = 2.0, 98.0
 #: marks that are nearer than this, in percent, are drawn as one
@@ -65,22 +65,29 @@ class LatencyPlot:
     median: float
 
 
+def in_order(moments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The moments by time, each once: a check may have looked at one story several times."""
+    once = {repr(sorted(moment.items())): moment for moment in moments}
+    return sorted(once.values(), key=lambda moment: float(moment["t_s"]))
+
+
 def timeline(moments: Sequence[dict[str, Any]]) -> TimePlot | None:
-    """The drawing of a timeline; None where there is nothing to draw to scale."""
-    last = max((moment["t_s"] for moment in moments), default=0.0)
-    if len(moments) < 2 or not last:
+    """The drawing of moments in order, from the first to the last; None where there is nothing to draw to scale."""
+    if len(moments) < 2 or moments[-1]["t_s"] - moments[0]["t_s"] <= 0:
         return None
+    begin, last = moments[0]["t_s"], moments[-1]["t_s"]
     marks: list[Mark] = []
     first = 1
     for number, moment in enumerate(moments, 1):
-        x, concluding = _place(moment["t_s"], last), bool(moment.get("concluded"))
+        x, concluding = _place(moment["t_s"], begin, last), bool(moment.get("concluded"))
         if marks and x - (marks[-1].x + marks[-1].width) < _NEAR:
             before = marks.pop()
             marks.append(Mark(before.x, x - before.x, f"{first} to {number}", before.concluding or concluding))
         else:
             first = number
             marks.append(Mark(x, 0.0, str(number), concluding))
-    return TimePlot([Tick(_place(at, last), seconds(at)) for at in _scale(last)], marks, last)
+    ticks = [Tick(_place(at, begin, last), seconds(at)) for at in _scale(begin, last)]
+    return TimePlot(ticks, marks, last - begin)
 
 
 def latencies(rows: Sequence[dict[str, Any]]) -> tuple[list[LatencyPlot], list[Tick]]:
@@ -117,12 +124,13 @@ def seconds(value: float) -> str:
     return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
-def _place(at: float, last: float) -> float:
-    return round(_LEFT + (_RIGHT - _LEFT) * at / last, 2)
+def _place(at: float, begin: float, last: float) -> float:
+    return round(_LEFT + (_RIGHT - _LEFT) * (at - begin) / (last - begin), 2)
 
 
-def _scale(last: float) -> list[float]:
-    """At most six round numbers from zero on."""
-    power = 10 ** math.floor(math.log10(last / 5))
-    step = next((step * power for step in (*_STEPS, 10) if last / (step * power) <= 5), last)
-    return [round(index * step, 9) for index in range(int(last / step) + 1)]
+def _scale(begin: float, last: float) -> list[float]:
+    """A few round numbers between the two."""
+    power = 10 ** math.floor(math.log10((last - begin) / 5))
+    step = next((step * power for step in (*_STEPS, 10) if (last - begin) / (step * power) <= 5), last - begin)
+    first = math.ceil(begin / step)
+    return [round(index * step, 9) for index in range(first, first + 7) if index * step <= last]

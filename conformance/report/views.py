@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.outcomes import Outcome
 from conformance.report.bodies import Line, body_lines
 from conformance.report.model import Results, Row, cases, sources, with_outcome
+from conformance.report.plots import in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,9 +116,10 @@ def timelines(results: Results) -> list[Timeline]:
     for clause in with_outcome(results, Outcome.PASSED):
         for check in clause["checks"]:
             if check["timeline"]:
-                one = found.setdefault(repr(check["timeline"]), Timeline(check["timeline"]))
+                moments = in_order(check["timeline"])
+                one = found.setdefault(repr(moments), Timeline(moments))
                 one.checks.append((clause["id"], check["id"]))
-    return list(found.values())
+    return sorted(found.values(), key=lambda one: float(one.moments[0]["t_s"]))
 
 
 def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, str]:
@@ -156,7 +158,7 @@ def _check(check: Row, check_id: str, outcome: Outcome, reason: str) -> CheckVie
         more_findings=max(0, len(findings) - _FINDINGS),
         exchanges=[_exchange(exchanges[index], index, findings) for index in indexes],
         more_exchanges=len(exchanges) - len(indexes),
-        timeline=check.get("timeline", []),
+        timeline=in_order(check.get("timeline", [])),
     )
 
 
