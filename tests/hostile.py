@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from conformance.target import Target, load_target
@@ -233,28 +234,18 @@ def dripping(pause: Callable[[], object]) -> Answering:
 
 
 def bomb(seen: Seen) -> Answer:
-    """A gigabyte of zeros in a megabyte of gzip."""
+    """A gigabyte of zeros in a megabyte of gzip, if it ever came to an end."""
     del seen
-    return whole(200, BOMB(), content_encoding="gzip")
+    return whole(200, _bomb(), content_encoding="gzip")
 
 
-class _Bomb:
-    """Made when it is first asked for, and once."""
-
-    def __init__(self) -> None:
-        self._made = b""
-        self._lock = threading.Lock()
-
-    def __call__(self) -> bytes:
-        with self._lock:
-            if not self._made:
-                deflate = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
-                block = bytes(16 * MEGABYTE)
-                self._made = b"".join(deflate.compress(block) for _ in range(64)) + deflate.flush()
-            return self._made
-
-
-BOMB = _Bomb()
+@cache
+def _bomb() -> bytes:
+    """What is flushed fully begins anew: one compressed block may stand there any number of times."""
+    deflate = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    start = deflate.flush(zlib.Z_FULL_FLUSH)
+    block = deflate.compress(bytes(16 * MEGABYTE)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return start + block * 64
 
 
 # ---------------------------------------------------------------- targets
