@@ -27,6 +27,7 @@ UNDOCUMENTED: dict[Operation, tuple[str, ...]] = {
     "logs": ("PUT", "PATCH", "POST", "DELETE"),
     "restore": ("PUT", "PATCH", "DELETE"),
 }
+ORIGIN = (("Origin", "https://portal.example.test"),)
 POLITE = (401, 403, 404, 405, 501)
 ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
 ODD_QUERIES = (
@@ -197,14 +198,25 @@ def politely_refused(x: Exchange) -> Iterator[Found]:
 @check("HTTP-6", "list", "get", "logs")
 def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation) -> Iterator[Found]:
     """A browser's Origin is answered with Access-Control-Allow-Origin, be it in a success or in a refusal."""
-    origin = {"headers": (("Origin", "https://portal.example.test"),)}
     unknown = {"container" if operation == "list" else "backup": api.ask.unknown_id(), "ownership": "missing"}
     for how in ({}, unknown, {"key": "none"}):
-        answer = api.send(api.ask.on(operation, **origin, **how))
-        if why := no_verdict(answer):
-            yield untold(why, answer)
-        elif (answer.succeeded or answer.refused) and header_of(answer, "access-control-allow-origin") is None:
-            yield broken("Access-Control-Allow-Origin", "no such header", answer)
+        yield from allows_origin(api.send(api.ask.on(operation, headers=ORIGIN, **how)))
+
+
+@check("HTTP-6", "restore")
+def test_http_6_cross_origin_restores_are_allowed(api: Api) -> Iterator[Found]:
+    """So is that of a restore, here in refusals alone."""
+    for key in ("full", "none"):
+        backup, instance = api.ask.unknown_id(), api.ask.unknown_id()
+        how = {"key": key, "ownership": "missing", "refusable": True, "headers": ORIGIN}
+        yield from allows_origin(api.restore(backup, instance, **how))
+
+
+def allows_origin(answer: Exchange) -> Iterator[Found]:
+    if why := no_verdict(answer):
+        yield untold(why, answer)
+    elif (answer.succeeded or answer.refused) and header_of(answer, "access-control-allow-origin") is None:
+        yield broken("Access-Control-Allow-Origin", "no such header", answer)
 
 
 def header_of(x: Exchange, name: str) -> str | None:
