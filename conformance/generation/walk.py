@@ -101,6 +101,8 @@ class Walked:
 
     found: dict[tuple[str, str], list[Found]] = field(default_factory=dict)
     stories: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    #: the clauses that some step was held against
+    judged: set[str] = field(default_factory=set)
     stopped: Exception | None = None
     steps: int = 0
 
@@ -115,7 +117,12 @@ class Walked:
             self.stories[name], self.found[name] = list(steps), [found]
 
     def of(self, clause: str, operation: str) -> tuple[list[Found], list[str]]:
-        """What broke the clause on this operation, and the steps that led there."""
+        """What broke the clause on this operation, and the steps that led there.
+
+        Raises NotTestableError where no step was held against the clause: that is no pass.
+        """
+        if clause not in self.judged:
+            raise NotTestableError("no step of the walks came to it")
         name = (clause, operation if clause in OF_MANY else "")
         return self.found.get(name, []), self.stories.get(name, [])
 
@@ -343,6 +350,7 @@ class Walk(RuleBasedStateMachine):
         except Exception as reason:
             walked.stopped = reason
             return
+        walked.judged.add(clause)
         for one in found:
             walked.take(clause, one, self.steps)
         if any(one.outcome is not Outcome.ERROR for one in found):
@@ -396,6 +404,8 @@ def at_first(api: Api) -> Model:
     for backup in dict.fromkeys([*model.roles.values(), api.world.backup_id]):
         get, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
         model.backups[backup] = shown(get)
+        if model.backups[backup].get("id", backup) != backup:
+            raise CannotTellError("because GET-2 failed: get shows another backup")
         model.logs[backup] = frozenset(str(log.get("id")) for log in listed(logs))
     model.everything = set(api.walk(100).ids)
     if len(api.world.target.fixtures.deletable_backup_ids) > stories.DELETES_OF_CHECKS:
