@@ -245,6 +245,13 @@ def _add_qualify(commands: Commands[Parser]) -> None:
         "--sample", type=_number(1, 1_000_000), metavar="K", help="only so many, of each clause its share"
     )
     qualify.add_argument(
+        "--examples",
+        type=_number(1, 100_000),
+        default=DEFAULT_EXAMPLES,
+        metavar="N",
+        help="generated cases per property in each run (default: %(default)s)",
+    )
+    qualify.add_argument(
         "--seed", type=_number(0, 2**63 - 1), default=1, metavar="S", help="of the sample and of the runs (default: 1)"
     )
 
@@ -500,6 +507,7 @@ def qualify_command(options: argparse.Namespace) -> int:
         sample=options.sample,
         seed=options.seed,
         jobs=options.jobs,
+        examples=options.examples,
         fail_fast=options.fail_fast,
         report_dir=options.report_dir,
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from conformance.qualification.trials import Trial
 
 SCHEMA = Draft202012Validator(json.loads((schemas_dir() / "qualification.json").read_bytes()))
+BRIEFLY = trying.How(examples=3)
 #: one trial of each kind, quick ones: by hand and generated, at all items and at one, errors, nulls, variants
 SAMPLE = (
     "no_key_needed",
@@ -71,9 +72,9 @@ def assessed(breaks: tuple[str, ...], also: tuple[str, ...] = (), *, cut_short: 
 def here(*tried: Trial) -> Callable[..., None]:
     """Stands in for the worker processes: the trials happen here, so that they need not be known by name."""
 
-    def run(_trials: Any, take: Callable[[Row], None], *, seed: int, fail_fast: bool, **_: Any) -> None:
+    def run(_trials: Any, take: Callable[[Row], None], _jobs: int, how: trying.How) -> None:
         for trial in tried:
-            take(trying.try_named(trial.name, seed=seed, fail_fast=fail_fast))
+            take(trying.try_named(trial.name, how))
 
     return run
 
@@ -196,12 +197,12 @@ def test_a_worker_that_dies_is_told_and_ends_nothing() -> None:
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_one_trial_of_each_kind(name: str) -> None:
-    row = trying.try_named(name, seed=1, fail_fast=False)
+    row = trying.try_named(name, BRIEFLY)
     assert (row["outcome"], row["reasons"]) == ("right" if results.is_fault(row) else "green", {})
 
 
 def test_a_run_that_fails_fast_ends_at_its_first_failed_must() -> None:
-    row = trying.try_named("no_key_needed", seed=1, fail_fast=True)
+    row = trying.try_named("no_key_needed", replace(BRIEFLY, fail_fast=True))
     assert row["outcome"] == "right"
     assert row["catch_s"] <= row["seconds"]
 
@@ -251,8 +252,8 @@ def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatc
 def test_an_interrupted_qualification_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done, never = harmless(breaks=("LIST-6",)), harmless("shape/harmless/nowhere/never")
 
-    def interrupted(_trials: Any, take: Callable[[Row], None], **how: Any) -> None:
-        here(done)(_trials, take, **how)
+    def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, how: trying.How) -> None:
+        here(done)(_trials, take, jobs, how)
         raise KeyboardInterrupt
 
     use(monkeypatch, [done, never], interrupted)

@@ -12,7 +12,9 @@ from rich.console import Console
 
 from conformance.outcomes import Verdict
 from conformance.qualification import page, results, runner, trials
+from conformance.qualification.trying import How
 from conformance.report.files import write_atomically, write_json
+from conformance.settings import DEFAULT_EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +34,7 @@ class Options:
     patterns: tuple[str, ...] = ()
     sample: int | None = None
     seed: int = 1
+    examples: int = DEFAULT_EXAMPLES
     jobs: int | None = None
     fail_fast: bool = False
     report_dir: Path | None = None
@@ -58,13 +61,15 @@ def _tried(chosen: Sequence[Trial], options: Options) -> dict[str, Any]:
     facts = results.Facts(
         jobs=jobs,
         seed=options.seed,
+        examples=options.examples,
         fail_fast=options.fail_fast,
         sample=options.sample,
         only=options.only,
         patterns=options.patterns,
     )
+    how = How(options.seed, options.examples, options.fail_fast)
     try:
-        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, seed=options.seed, fail_fast=options.fail_fast)
+        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, how=how)
         interrupted = False
     except runner.Interrupted as cut_short:
         rows, interrupted = cut_short.rows, True

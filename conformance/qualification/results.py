@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, catalogue, shapes
 from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
+from conformance.settings import DEFAULT_EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +30,7 @@ class Facts:
 
     jobs: int
     seed: int
+    examples: int = DEFAULT_EXAMPLES
     fail_fast: bool = False
     sample: int | None = None
     only: tuple[str, ...] = ()
@@ -87,6 +89,7 @@ def _run(facts: Facts) -> dict[str, Any]:
         "jobs": facts.jobs,
         "cpus": os.cpu_count(),
         "seed": facts.seed,
+        "examples": facts.examples,
         "fail_fast": facts.fail_fast,
         "sample": facts.sample,
         "only": list(facts.only),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.qualification.assessing import Row
     from conformance.qualification.trials import Trial
+    from conformance.qualification.trying import How
 
 #: a worker is replaced after so many trials, so that nothing that one of them leaves behind adds up
 TRIALS_PER_WORKER = 150
@@ -38,7 +39,7 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody pressed Ctr
         self.rows = rows
 
 
-def run(trials: Sequence[Trial], console: Console, *, jobs: int, seed: int, fail_fast: bool) -> list[Row]:
+def run(trials: Sequence[Trial], console: Console, *, jobs: int, how: How) -> list[Row]:
     """The rows of all trials, in their order. Raises Interrupted."""
     found: dict[str, Row] = {}
     with Watching(console, len(trials)) as watching:
@@ -49,7 +50,7 @@ def run(trials: Sequence[Trial], console: Console, *, jobs: int, seed: int, fail
 
         try:
             with _terminated_is_interrupted():
-                _run(trials, take, jobs=jobs, seed=seed, fail_fast=fail_fast)
+                _run(trials, take, jobs, how)
         except KeyboardInterrupt:
             raise Interrupted(_in_order(trials, found)) from None
     return _in_order(trials, found)
@@ -73,13 +74,11 @@ def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
     return [found[trial.name] for trial in trials if trial.name in found]
 
 
-def _run(trials: Sequence[Trial], take: Callable[[Row], None], *, jobs: int, seed: int, fail_fast: bool) -> None:
+def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would take threads and locks along
     pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker, max_tasks_per_child=TRIALS_PER_WORKER)
     try:
-        waiting: dict[Future[Row], Trial] = {
-            pool.submit(try_named, trial.name, seed=seed, fail_fast=fail_fast): trial for trial in trials
-        }
+        waiting: dict[Future[Row], Trial] = {pool.submit(try_named, trial.name, how): trial for trial in trials}
         for future in as_completed(waiting):
             take(_row(future, waiting[future]))
     finally:

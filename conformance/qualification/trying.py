@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from conformance.qualify import RESTORE_SECONDS, Result, judge
 from conformance.reference import launch
 from conformance.reference.registry import Variant
 from conformance.run import Run
+from conformance.settings import DEFAULT_EXAMPLES
 from conformance.target import load_target
 
 if TYPE_CHECKING:
@@ -105,26 +106,35 @@ class Sighting:
         return time.monotonic() - self._started
 
 
-def try_named(name: str, *, seed: int, fail_fast: bool) -> Row:
+@dataclass(frozen=True)
+class How:
+    """How a run against a fault is made: as any run is, unless it is to end at its first failed MUST."""
+
+    seed: int = 1
+    examples: int = DEFAULT_EXAMPLES
+    fail_fast: bool = False
+
+
+def try_named(name: str, how: How) -> Row:
     """The trial of that name, as a row of the results. Raises nothing: what goes wrong is told in the row."""
     trial = all_trials()[name]
     try:
-        return _try(trial, seed=seed, fail_fast=fail_fast)
+        return _try(trial, how)
     except Exception as problem:
         return broke_down(trial, f"{type(problem).__name__}: {problem}")
 
 
-def _try(trial: Trial, *, seed: int, fail_fast: bool) -> Row:
-    sighting = Sighting(ends_the_run=fail_fast)
+def _try(trial: Trial, how: How) -> Row:
+    sighting = Sighting(ends_the_run=how.fail_fast)
     with _serving(trial) as target_file:
         patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
         target = brisk(load_target(target_file, os.environ), patience)
-        begin = partial(WatchedRun, sighting=sighting)
-        clauses = judge(target, selected=trial.selected, seed=seed, begin=begin)
+        begin = partial(WatchedRun, sighting=sighting, examples=how.examples)
+        clauses = judge(target, selected=trial.selected, seed=how.seed, begin=begin)
     if sighting.given_up:
         return broke_down(trial, f"the run was ended after {PATIENCE_S:g} s")
     result = Result(trial.name, clauses, sighting.seconds)
-    return assess(trial, result, catch_s=sighting.after_s, cut_short=fail_fast and sighting.after_s is not None)
+    return assess(trial, result, catch_s=sighting.after_s, cut_short=how.fail_fast and sighting.after_s is not None)
 
 
 def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:

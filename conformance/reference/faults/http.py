@@ -388,7 +388,7 @@ def odd_hub_breaks_down(server: Behaviours) -> None:
     fail_when(server, "hub", lambda call: not re.fullmatch(r"[0-9a-f]{0,30}", call.headers.get("x-hub-id", "")))
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("LIST-10", "INC-6"))
 def half_a_percent_sign_breaks_down(server: Behaviours) -> None:
     """A percent sign in a query that is not followed by two digits is a 500."""
     fail_when(server, "key", lambda call: any("%" in value for value in call.query.values()))
