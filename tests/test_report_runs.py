@@ -85,7 +85,7 @@ def test_the_folder_is_whole_and_signed(ran: running.Ran, key_file: Path) -> Non
 
 def leaks(ran: running.Ran, redactor: Redactor) -> dict[str, set[str]]:
     """The secrets that stand in what a run left and printed, by file."""
-    told = {path.name: path.read_bytes() for path in ran.folder.iterdir()}
+    told = {path.name: path.read_bytes() for path in ran.folder.rglob("*") if path.is_file()}
     told["exchanges"] = gzip.decompress(told["exchanges.ndjson.gz"])
     told |= {"stdout": ran.out.encode(), "stderr": ran.err.encode()}
     return {name: found for name, data in told.items() if (found := redactor.found(data))}

@@ -17,7 +17,7 @@ ALLOWED: dict[str, set[str]] = {
         "redact", "refusals", "shapes", "stories", "strictjson", "times",
     },
     "generation": {
-        "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "shapetree", "stories",
+        "refusals", "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "shapetree", "stories",
     },
     "reference": set(),
     "report": {"catalogue", "outcomes"},
