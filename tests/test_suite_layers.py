@@ -17,7 +17,8 @@ ALLOWED: dict[str, set[str]] = {
         "redact", "refusals", "shapes", "stories", "strictjson", "times",
     },
     "generation": {
-        "refusals", "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "shapetree", "stories",
+        "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "refusals",
+        "shapetree", "stories",
     },
     "reference": set(),
     "report": {"catalogue", "outcomes"},
