@@ -209,7 +209,7 @@ def test_a_signal_to_all_processes_at_once_still_leaves_reports(tmp_path: Path) 
 def test_workers_that_are_killed_leave_what_they_knew(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with restoring(out, "--", "-n", "2") as (process, _):
-        workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)  # noqa: S607
+        workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
         for worker in workers.stdout.split():
             os.kill(int(worker), signal.SIGKILL)
         ran = running.end(process, out)

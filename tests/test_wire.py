@@ -18,7 +18,9 @@ import pytest
 from hostile import Seen, head, whole
 
 from conformance import wire as wiring
+from conformance.encodings import decoded
 from conformance.exchange import Exchange, Request
+from conformance.target import load_target
 from conformance.wire import KEPT_OF_TOO_LARGE, Wire
 
 if TYPE_CHECKING:
@@ -405,7 +407,7 @@ def tls_target(tmp_path: Path, base_url: str, verify: str) -> Any:
     text = hostile.target_toml(base_url).replace("[target]", f"[target]\nverify_tls = {verify}")
     file = tmp_path / "tls.toml"
     file.write_text(text)
-    return hostile.load_target(file, {})
+    return load_target(file, {})
 
 
 def test_tls_is_verified_by_the_bundle_of_the_target_file(over_tls: str, certificate: Path, tmp_path: Path) -> None:
@@ -457,7 +459,7 @@ def test_the_transports_own_log_says_nothing(caplog: pytest.LogCaptureFixture, t
 
 def test_large_bodies_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     under_way, most, lock = 0, 0, threading.Lock()
-    read = wiring.decoded
+    read = decoded
 
     def counted(chunks: Any, encoding: str) -> Iterator[bytes]:
         nonlocal under_way, most
