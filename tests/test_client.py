@@ -21,6 +21,7 @@ from conformance.expectations import CannotTellError, NotTestableError
 from conformance.ledger import Ledger
 from conformance.proofs import Proofs
 from conformance.run import Run
+from conformance.target import load_target
 from conformance.waiting import Waiting
 from conformance.world import World
 
@@ -550,7 +551,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Door], Run]]:
             text = hostile.target_toml(server.base_url)
             text = text.replace(f'[keys]\nfull = "{hostile.KEY}"\n', KEYS.format(file=file))
             (tmp_path / "target.toml").write_text(text)
-            target = hostile.load_target(tmp_path / "target.toml", {})
+            target = load_target(tmp_path / "target.toml", {})
             run = Run(target, seed=1, profile="read", selected=(), state=tmp_path / "state")
             runs.append(run)
             run.start()
@@ -636,7 +637,7 @@ def test_without_the_other_hubs_id_its_key_cannot_be_proved(setting: Setting, tm
     text = hostile.target_toml(setting.server.base_url).replace("[fixtures]", 'other_hub = "the-other-key"\n[fixtures]')
     (tmp_path / "t.toml").write_text(text)
     client = setting.client()
-    client.target = hostile.load_target(tmp_path / "t.toml", {})
+    client.target = load_target(tmp_path / "t.toml", {})
     proofs, world = Proofs(client), World(client.target)
     proofs.prove_all(Ask(world, proofs, random.Random(1)))
     with pytest.raises(NotTestableError, match=r"set keys\.other_hub_id"):
