@@ -160,7 +160,12 @@ def test_a_pause_is_kept_by_all_threads_and_all_workers(setting: Setting) -> Non
     setting.server.answer = in_turn(refusal(429, "429.rate-limiting", retry_after=50), hostile.empty)
     asked_at: list[float] = []
     answer = setting.server.answer
-    setting.server.answer = lambda seen: (asked_at.append(setting.clock.time), answer(seen))[1]
+
+    def noted(seen: Seen) -> Any:
+        asked_at.append(setting.clock.time)
+        return answer(seen)
+
+    setting.server.answer = noted
     first, other = setting.client(), setting.client()
     first.send(get())
     first.send_all(get() for _ in range(5))
