@@ -7,6 +7,8 @@ the constants that it would otherwise collect from whatever source code happens 
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +24,7 @@ from conformance.exchange import Request
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -41,6 +43,18 @@ class Kind:
 
 
 Case = tuple[Kind, Request]
+#: one thread at a time generates: hypothesis parses the source of functions, which Python 3.11 does not do in two
+alone = threading.Lock()
+
+
+@contextmanager
+def meanwhile() -> Iterator[None]:
+    """Lets other threads generate while this one waits for answers in the midst of its own generating."""
+    alone.release()
+    try:
+        yield
+    finally:
+        alone.acquire()
 
 
 @cache
@@ -91,9 +105,11 @@ def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *,
     @settings(shrink=shrink)
     @hypothesis.given(batches(kinds))
     def example(batch: list[Case]) -> None:
-        test(batch)
+        with meanwhile():
+            test(batch)
 
-    example()
+    with alone:
+        example()
 
 
 def drawn(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]:
@@ -106,5 +122,6 @@ def drawn(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]
     def example(value: Any) -> None:
         found.append(value)
 
-    example()
+    with alone:
+        example()
     return found[1 : count + 1] or found

@@ -7,9 +7,7 @@ It is loaded when the first of its checks runs, since that takes half a second.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import Phase
@@ -19,11 +17,9 @@ from conformance.generation import batches
 from conformance.shapetree import schemas_dir
 
 if TYPE_CHECKING:
-    from conformance.exchange import Operation
+    from collections.abc import Callable
 
 PLACES: dict[str, str] = {"containerId": "container", "backupId": "backup", "jobId": "job"}
-#: what it caches is made for one thread
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -39,32 +35,33 @@ class Drawn:
     phase: str
 
 
-def drawn(operation: Operation, seed: int, most: int) -> list[Drawn]:
-    """Cases of an operation: the document's examples, those that cover its keywords, and so many fuzzed ones."""
-    found: list[Drawn] = []
-    with _lock:
-        schema, operations, builder = _document()
+def drawn(seed: int, most: int) -> dict[str, list[Drawn]]:
+    """Cases by operation: the document's examples, those that cover its keywords, and so many fuzzed ones.
+
+    The document is read anew each time, and the operations come in one order: it remembers what it gave before.
+    """
+    found: dict[str, list[Drawn]] = {}
+    with batches.alone:
+        batches.prepare()
+        import schemathesis  # noqa: PLC0415 - see above
+        from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - see above
+
+        schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"))
         how = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
         modes = list(builder.HypothesisTestMode)
         config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how, seed=seed)
-        test = builder.create_test(
-            operation=operations[operation], test_func=lambda case: found.append(_plain(case)), config=config
-        )
-        test()
+        results: list[Any] = list(schema.get_all_operations())
+        for operation in (result.ok() for result in results):
+            cases = found.setdefault(operation.definition.raw["operationId"], [])
+            builder.create_test(operation=operation, test_func=_collector(cases), config=config)()
     return found
 
 
-@cache
-def _document() -> tuple[Any, dict[str, Any], Any]:
-    """Our document as schemathesis reads it, its operations by name, and what makes tests of them."""
-    batches.prepare()
-    import schemathesis  # noqa: PLC0415 - see above
-    from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - see above
+def _collector(cases: list[Drawn]) -> Callable[[Any], None]:
+    def collect(case: Any) -> None:
+        cases.append(_plain(case))
 
-    schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"))
-    results: list[Any] = list(schema.get_all_operations())
-    operations = [result.ok() for result in results]
-    return schema, {one.definition.raw["operationId"]: one for one in operations}, builder
+    return collect
 
 
 def _plain(case: Any) -> Drawn:

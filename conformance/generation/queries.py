@@ -20,7 +20,7 @@ EDGES = tuple(2**bits + more for bits in (15, 16, 31, 32, 53, 63, 64, 127) for m
 NO_NUMBERS = ("1.5", "1,5", " 1", "1 ", "+1", "1_0", "1e3", "1e400", "0b1", "\u0661", "\u4e00", "\xbd")
 UNKNOWN_SORTS = (*text.WORDS, "nope", "-nope")
 UNKNOWN_INCLUDES = (*text.WORDS, "nope", "creators", "hubs", "integrations.creator", "integration", "INTEGRATIONS")
-LONGEST = 3000
+LONGEST = 2000
 
 
 def pair(name: str, value: str) -> str:

@@ -57,16 +57,28 @@ class Sent:
 def send(api: Api, operation: Operation) -> Sent:
     """The story of one operation: `--examples` cases that cover it, and a third as many that fuzz it, side by side."""
     rng = api.run.rng(f"schemathesis {operation}")
-    cases = openapi.drawn(operation, rng.getrandbits(32), max(1, api.run.examples // 3))
-    covering = [case for case in cases if case.phase == "coverage"]
-    others = [case for case in cases if case.phase != "coverage"]
-    chosen = [*others, *rng.sample(covering, min(len(covering), api.run.examples))]
+    cases = api.story("schemathesis", draw)[operation]
     translator = Translator(api, operation, rng)
-    found = [one for case in chosen if (one := translator.translate(case)) is not None]
-    todo = sorted({_key(one.request): one for one in found}.values(), key=lambda one: one.request.ownership != "own")
+    found = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
+    covering = [one for case, one in found if case.phase == "coverage"]
+    chosen = [one for case, one in found if case.phase != "coverage"]
+    chosen += _spread(covering, api.run.examples, rng)
+    todo = sorted({_key(one.request): one for one in chosen}.values(), key=lambda one: one.request.ownership != "own")
     answers = _sent(api, [one.request for one in todo])
     pairs = sorted(zip(todo, answers, strict=False), key=lambda pair: pair[0].request.weight)
     return Sent(tuple(pairs))
+
+
+def draw(api: Api) -> dict[str, list[Drawn]]:
+    """The story of all operations: their cases, drawn once."""
+    return openapi.drawn(api.run.rng("schemathesis").getrandbits(32), max(1, api.run.examples // 3))
+
+
+def _spread(found: Sequence[Translated], most: int, rng: random.Random) -> list[Translated]:
+    """So many of them, and of each clause one before there are two of any."""
+    shuffled = rng.sample(list(found), len(found))
+    first = {one.clause: one for one in reversed(shuffled)}.values()
+    return [*first, *(one for one in shuffled if one not in first)][: max(most, len(first))]
 
 
 def _sent(api: Api, wanted: Sequence[Request]) -> Sequence[Exchange]:
