@@ -136,9 +136,8 @@ def main(arguments: list[str]) -> int:
             spent[index] += outcome.seconds
         print(f"{name}: we {sorted(mine.said) or 'nothing'}, schemathesis {sorted(other.said - baseline) or 'nothing'}")
     for name, count, seconds in zip(("we", "schemathesis"), caught, spent, strict=True):
-        print(
-            f"{name}: {count} of {len(options.faults)} faults in {seconds:.0f} s, {60 * count / max(seconds, 1):.1f} a minute"
-        )
+        rate = 60 * count / max(seconds, 1)
+        print(f"{name}: {count} of {len(options.faults)} faults in {seconds:.0f} s, {rate:.1f} a minute")
     accused = _accusations(plain, options)
     return 0 if ratios[0] >= GOAL and not accused[0] and caught[0] >= caught[1] else 1
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BODY_KEPT = 16 * 1024
 HEADER_KEPT = 1024
+#: a longer body would be no argument that every system takes
+LONGEST_ARGUMENT = 30_000
 _SECRET_TEXT = re.compile(
     rb'(?P<before>"(?P<name>%s)"\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"?' % b"|".join(map(str.encode, SECRET_MEMBERS))
 )
@@ -41,8 +43,8 @@ class Masking(ABC):
         """The exchange as results.json has it."""
 
     def text(self, text: str) -> str:
-        """Any words that may hold something from the target, masked."""
-        return self._redactor.text(text)
+        """Any words that may hold something from the target, masked, if it is only the beginning of a secret."""
+        return self._redactor.cut_text(text)
 
     def _evidence(self, exchange: Exchange, url: str, headers: dict[str, str], curl: str) -> dict[str, Any]:
         request = exchange.request
@@ -67,7 +69,7 @@ class Masking(ABC):
             return None
         return {
             "status": response.status,
-            "headers": {name: self._redactor.text(value)[:HEADER_KEPT] for name, value in response.headers},
+            "headers": {name: value[:HEADER_KEPT] for name, value in self._redactor.headers(response.headers).items()},
             "body": self._text(response.body),
             "body_bytes": len(response.body),
             "body_sha256": hashlib.sha256(response.body).hexdigest(),
@@ -136,17 +138,19 @@ class Recorder(Masking):
 
     def curl(self, request: Request) -> str:
         """The request as a shell line: keys stand as variables, bodies as they were sent."""
-        parts = ["curl", "-sS", "-i", "--globoff", "--path-as-is"]
+        parts = ["curl", "-sS", "-i", "--http1.1", "--globoff", "--path-as-is", *self._trust()]
         if request.method == "HEAD":
             parts.append("--head")
-        elif request.method != "GET":
+        elif request.method != "GET" or request.body is not None:
             parts += ["-X", request.method]
-        line = " ".join(shlex.quote(part) for part in parts)
-        for header in self._curl_headers(request):
-            line += f" -H {header}"
-        if request.body is not None:
-            line += f" --data-binary {_shell(self._redactor.text(request.body.decode('utf-8', 'surrogateescape')))}"
-        return f"{line} {shlex.quote(self._redactor.text(self._url(request)))}"
+        line = " ".join(map(shlex.quote, parts)) + "".join(f" -H {header}" for header in self._curl_headers(request))
+        url = shlex.quote(self._redactor.text(self._url(request)))
+        if request.body is None:
+            return f"{line} {url}"
+        body = self._redactor.text(request.body.decode("utf-8", "surrogateescape"))
+        if body.isprintable() and len(body) <= LONGEST_ARGUMENT and body[:1] != "@":
+            return f"{line} --data-binary {shlex.quote(body)} {url}"
+        return f"printf {_printed(body)} | {line} --data-binary @- {url}"
 
     # ------------------------------------------------------------ parts
 
@@ -182,22 +186,37 @@ class Recorder(Masking):
         return key.variable if key else None
 
     def _request_headers(self, request: Request) -> dict[str, str]:
-        headers = {name: f"${key.variable}" for name, key in self._target.headers.items()}
-        if (shown := self._authorization(request)) is not None:
-            headers["Authorization"] = shown
-        if request.hub_id is not None:
-            headers["X-Hub-Id"] = request.hub_id
-        headers.update({name: self._redactor.text(value) for name, value in request.headers})
-        return headers
+        shown: dict[str, str] = {}
+        for name, value, _ in self._headers(request):
+            shown[name] = f"{shown[name]}, {value}" if name in shown else value
+        return shown
 
     def _curl_headers(self, request: Request) -> list[str]:
-        lines = [f'"{name}: {value}"' for name, value in self._request_headers(request).items() if value[:1] == "$"]
-        for name, value in self._request_headers(request).items():
-            if name == "Authorization":
-                lines.append(f'"{name}: {value}"')
-            elif value[:1] != "$":
-                lines.append(shlex.quote(f"{name}: {value}" if value else f"{name};"))
+        lines = []
+        for name, value, is_shell in self._headers(request):
+            text = f"{name}: {value}" if value else f"{name};"  # so curl sends a header without a value
+            lines.append(f'"{text}"' if is_shell else shlex.quote(text))
+        if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
+            lines.append("Content-Type:")  # or it would send one of its own
         return lines
+
+    def _headers(self, request: Request) -> list[tuple[str, str, bool]]:
+        """The request's headers, and whether a value is for the shell to fill in."""
+        headers = [(name, f"${key.variable}", True) for name, key in self._target.headers.items()]
+        if (shown := self._authorization(request)) is not None:
+            headers.append(("Authorization", shown, True))
+        if request.hub_id is not None:
+            headers.append(("X-Hub-Id", request.hub_id, False))
+        if all(name.lower() != "accept" for name, _ in request.headers):
+            headers.append(("Accept", "application/json", False))
+        return headers + [(name, self._redactor.text(value), False) for name, value in request.headers]
+
+    def _trust(self) -> list[str]:
+        """How curl is to look at certificates, where the target file has a word on it."""
+        verify = self._target.verify_tls
+        if isinstance(verify, bool):
+            return [] if verify else ["--insecure"]
+        return ["--cacert", str(verify)]
 
     def _authorization(self, request: Request) -> str | None:
         """The header with the key's variable in its place: never the key, never a part of one."""
@@ -212,8 +231,8 @@ class Recorder(Masking):
             "empty": "Bearer",
             "other scheme": f"Token ${variable}",
             "basic raw": f"Basic ${variable}",
-            "basic user": f'Basic $(printf %s: "${variable}" | base64 -w0)',
-            "basic password": f"Basic $(printf 'backups:%s' \"${variable}\" | base64 -w0)",
+            "basic user": f"Basic $(printf %s: \"${variable}\" | base64 | tr -d '\\n')",
+            "basic password": f"Basic $(printf backups:%s \"${variable}\" | base64 | tr -d '\\n')",
             "lower scheme": f"bearer ${variable}",
             "upper scheme": f"BEARER ${variable}",
         }
@@ -238,13 +257,10 @@ def _kept(data: bytes) -> Any:
         return {"base64": base64.b64encode(data).decode()}
 
 
-def _shell(text: str) -> str:
-    """A body as a shell word; bytes that are no text go through printf."""
-    if text.isprintable():
-        return shlex.quote(text)
+def _printed(text: str) -> str:
+    """A format for printf that gives these bytes and no others, whatever they are."""
     octal = "".join(
-        char if 32 <= byte < 127 and char not in "\\%\"'`$" else f"\\{byte:03o}"
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in "\\%'-" else f"\\{byte:03o}"
         for byte in text.encode("utf-8", "surrogateescape")
-        for char in (chr(byte),)
     )
-    return f"\"$(printf '{octal}')\""
+    return f"'{octal}'"

@@ -143,7 +143,7 @@ class PassiveJudges:
         look_again: Callable[[Exchange], None],
     ) -> CheckRecord:
         clause, operation, check_id = name
-        record = CheckRecord(check_id, clause, operation, Outcome.PASSED, f"judged on {tally.judged} exchanges")
+        record = CheckRecord(check_id, clause, operation, Outcome.PASSED)
         record.requests = tally.judged
         attach(record, self._catalogue, tally.defects.values(), recorder, look_again)
         return record

@@ -5,7 +5,7 @@ Everything here is plain data that survives JSON, because workers hand it to the
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,40 @@ class CheckRecord:
         """The inverse of `to_json`."""
         findings = [Finding(**{**row, "outcome": Outcome(row["outcome"])}) for row in data["findings"]]
         return cls(**{**data, "outcome": Outcome(data["outcome"]), "findings": findings})
+
+
+def folded(records: Iterable[CheckRecord]) -> list[CheckRecord]:
+    """One record for each check: what several workers found out about the same one, together."""
+    found: dict[str, CheckRecord] = {}
+    for record in records:
+        known = found.get(record.id)
+        found[record.id] = record if known is None else _together(known, record)
+    return list(found.values())
+
+
+def _together(one: CheckRecord, other: CheckRecord) -> CheckRecord:
+    if other.outcome.rank > one.outcome.rank:
+        one, other = other, one
+    findings = {_sameness(finding): finding for finding in one.findings}
+    for finding in other.findings:
+        known = findings.get(_sameness(finding))
+        if known is not None:
+            findings[_sameness(finding)] = replace(known, places=known.places + finding.places)
+        else:
+            index = None if finding.exchange is None else finding.exchange + len(one.exchanges)
+            findings[_sameness(finding)] = replace(finding, exchange=index)
+    return replace(
+        one,
+        duration_s=round(one.duration_s + other.duration_s, 4),
+        findings=list(findings.values()),
+        exchanges=one.exchanges + other.exchanges,
+        timeline=one.timeline + other.timeline,
+        requests=one.requests + other.requests,
+    )
+
+
+def _sameness(finding: Finding) -> tuple[str, str, str, str | None]:
+    return (finding.outcome, finding.wanted, finding.got, finding.pointer)
 
 
 def verdict(must_outcomes: Iterable[Outcome], *, interrupted: bool = False, strict_warnings: bool = False) -> Verdict:

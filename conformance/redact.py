@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 import re
 import threading
@@ -20,7 +21,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from urllib.parse import quote_plus
+from urllib.parse import quote, quote_plus
 
 SHORTEST = 6
 LONGEST = 4096  # longer secrets are looked for in pieces of this length
@@ -87,6 +88,24 @@ class Redactor:
         data = _encode(text)
         redacted = self.body(data)
         return text if redacted == data else redacted.decode("utf-8", "surrogatepass")
+
+    def cut_text(self, text: str) -> str:
+        """The same for text that was cut, as "…" tells, maybe in the midst of a secret: its beginning goes as well."""
+        data = _encode(self.text(text))
+        if _CUT not in data:
+            return data.decode("utf-8", "surrogatepass")
+        pieces = data.split(_CUT)
+        return _CUT.join([*map(self._without_beginning, pieces[:-1]), pieces[-1]]).decode("utf-8", "surrogatepass")
+
+    def _without_beginning(self, data: bytes) -> bytes:
+        """The data without the beginning of a secret at its end."""
+        for form, (label, _) in self._forms.items():
+            start = data.find(form[:SHORTEST], max(0, len(data) - len(form)))
+            while start >= 0:
+                if form.startswith(data[start:]):
+                    return data[:start] + label.encode()
+                start = data.find(form[:SHORTEST], start + 1)
+        return data
 
     def found(self, evidence: bytes | str) -> set[str]:
         """The labels of the secrets that stand in it."""
@@ -196,6 +215,7 @@ class Redactor:
 
 
 _TOO_DEEP = "[nested too deeply]"
+_CUT = "…".encode()
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]")
 _SIGNS = (b"%", b"\\", b"&", b"\0")
 _ESCAPE = re.compile(
@@ -288,7 +308,7 @@ def _widened(data: bytes, start: int, end: int) -> tuple[int, int]:
 def _forms_of(secret: str) -> Iterable[tuple[bytes, bool]]:
     """Every form to look for, and whether it is base64. Decoding a secret that itself looks escaped is one, too."""
     raw = _encode(secret)
-    plain, layer = {raw, quote_plus(raw).encode()}, _Layer(raw)
+    plain, layer = {raw, *map(_encode, _written(secret))}, _Layer(raw)
     for _ in range(LAYERS):
         layer = layer.decoded()
         if len(layer.data) >= SHORTEST:
@@ -299,6 +319,14 @@ def _forms_of(secret: str) -> Iterable[tuple[bytes, bool]]:
         encoded = base64.b64encode(b"\0" * before + raw)[-(-8 * before // 6) : 8 * (before + len(raw)) // 6]
         yield encoded, True
         yield encoded.replace(b"+", b"-").replace(b"/", b"_"), True
+
+
+def _written(secret: str) -> Iterable[str]:
+    """How it is usually escaped. A sign just before it, as `%` before `0a`, could not hide these in decoding."""
+    quoted = quote(secret, safe="", errors="surrogatepass")
+    yield from (quoted, quote(quoted), quote_plus(secret, errors="surrogatepass"), html.escape(secret))
+    yield re.sub("%..", lambda escape: escape[0].lower(), quoted)
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
 
 
 def _pieces(secret: str) -> list[str]:

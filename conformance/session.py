@@ -294,9 +294,9 @@ class Session:
     # ------------------------------------------------------------ the end
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """The run is cut short, by a signal or by pytest itself; its reports are written all the same."""
-        early = isinstance(excinfo.value, pytest.Session.Interrupted)
-        self._interrupt(f"stopped early: {excinfo.value}" if early else "interrupted (SIGINT)")
+        """The run is cut short, by a signal or by pytest itself (-x); its reports are written all the same."""
+        words = str(excinfo.value)
+        self._interrupt(f"stopped early: {words}" if words else "interrupted (SIGINT)")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, error: object | None) -> None:

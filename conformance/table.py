@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance import __version__, catalogue, checks, journal, latency, shapes, waivers
 from conformance.api import CAPABILITY, GRANTS
-from conformance.outcomes import CheckRecord, Outcome, worst
+from conformance.outcomes import CheckRecord, Outcome, folded, worst
 from conformance.report import FORMAT
 from conformance.report.model import judgement
 
@@ -45,7 +45,7 @@ def build(
 ) -> dict[str, Any]:
     """results.json of a run, from the journals in `state`."""
     entries = list(journal.read(state))
-    records = [value for kind, value in entries if kind == "check"]
+    records = folded(value for kind, value in entries if kind == "check")
     records, waiver_rows = waivers.apply(settings.waivers, records, facts.started.date())
     rows = [_row(clause, records, clause.id in selected, facts) for clause in catalogue.load()]
     return {
@@ -99,11 +99,12 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
     if own:
         deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
         return "" if outcome is Outcome.PASSED or not deciding else deciding[0]
-    if clause.id not in checks.registry():
+    known = checks.registry().get(clause.id)
+    if known is None:
         return "no check yet"
     if facts.interruption:
         return "the run ended before it"
-    return WHEN_NOTHING_JUDGED
+    return WHEN_NOTHING_JUDGED if known == [f"{clause.id}/{checks.OBSERVED}"] else "left out by pytest's own selection"
 
 
 def _problem(entries: Sequence[tuple[str, Any]]) -> str:

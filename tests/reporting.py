@@ -243,7 +243,7 @@ def green() -> dict[str, Any]:
 
 def mixed(seed: int, *, strict: bool = False) -> dict[str, Any]:
     """Any mix of outcomes."""
-    chance = random.Random(seed)  # noqa: S311 -- a sample, not a secret
+    chance = random.Random(seed)
     outcomes = list(Outcome)[: 1 + seed % 6] if seed % 7 else list(Outcome)
     return results({clause.id: chance.choice(outcomes) for clause in catalogue.load()}, strict=strict)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import nodejs
 import pytest
 
 from conformance import shapes
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 #: the last release that runs on every Node since 18; npx fetches it once and finds it in its cache from then on
 PRISM = "@stoplight/prism-cli@5.14.2"
-OLDEST_NODE = 18
-REQUIRE_NODE = "CONFORMANCE_REQUIRE_NODE"
 PATIENCE_S = 180.0
 READY = "Prism is listening"
 
@@ -114,24 +112,6 @@ class Prism:
         self.ready_or_over.set()
 
 
-def unavailable(why: str) -> None:
-    """Without Node there is nothing to test with; where it was promised, that is a failure."""
-    if os.environ.get(REQUIRE_NODE):
-        pytest.fail(f"{why}, and {REQUIRE_NODE} is set")
-    pytest.skip(f"{why}: the suite was not held against a server that nobody here wrote")
-
-
-def npx() -> str:
-    """The program that fetches and starts Prism."""
-    node, found = shutil.which("node"), shutil.which("npx")
-    if node is None or found is None:
-        unavailable("there is no Node here")
-    version = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
-        unavailable(f"Node {version} is older than {OLDEST_NODE}")
-    return str(found)
-
-
 @contextmanager
 def mock(npx: str, folder: Path) -> Iterator[Prism]:
     """Prism on a free loopback port; it and what npx put around it end with the context."""
@@ -163,10 +143,10 @@ def mock(npx: str, folder: Path) -> Iterator[Prism]:
 
 @pytest.fixture(scope="module")
 def prism(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prism]:
-    with mock(npx(), tmp_path_factory.mktemp("prism")) as started:
+    with mock(nodejs.program("npx"), tmp_path_factory.mktemp("prism")) as started:
         said = "".join(started.said)
         if trouble := re.search(r"^npm (?:ERR!|error) (.*)", said, re.MULTILINE):
-            unavailable(f"npx cannot fetch {PRISM} ({trouble[1]})")
+            nodejs.unavailable(f"npx cannot fetch {PRISM} ({trouble[1]})")
         assert READY in said, f"Prism did not start:\n{said}"
         yield started
 

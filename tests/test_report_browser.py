@@ -36,8 +36,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page of each kind."""
     folder = tmp_path_factory.mktemp("pages")
     everything = reporting.results({row["id"]: Outcome.FAILED for row in reporting.green()["clauses"]})
+    gone = reporting.results({row["id"]: Outcome.ERROR for row in reporting.green()["clauses"]})
     hostile = reporting.hostile("".join(reporting.HOSTILE[:-1]))
-    made = {"red": reporting.red(), "green": reporting.green(), "broken": everything, "hostile": hostile}
+    made = {"red": reporting.red(), "green": reporting.green(), "broken": everything, "gone": gone, "hostile": hostile}
     found = {name: folders.make(folder / name, results) / "report.html" for name, results in made.items()}
     for number, results in enumerate([reporting.red(), hostile]):
         write_all(results, folder / "runs" / str(number))
@@ -119,6 +120,13 @@ def test_a_link_to_a_clause_leads_there(reader: browser.Browser, pages: dict[str
         assert reader.evaluate("document.querySelector(':target').id") == clause
         assert reader.evaluate(f"{at}.top >= 0 && {at}.top < innerHeight")
         assert reader.evaluate("document.querySelector(':target').textContent").strip().startswith(clause)
+
+
+def test_a_link_leads_into_a_fold(reader: browser.Browser, pages: dict[str, Path]) -> None:
+    reader.open(pages["gone"], "RST-7")
+    assert reader.evaluate("document.querySelectorAll('article').length") == len(reporting.green()["clauses"])
+    assert reader.evaluate("document.querySelectorAll('.bc-alike').length") == 1
+    assert reader.evaluate("document.querySelector(':target').checkVisibility()")
 
 
 def test_every_link_on_the_page_leads_somewhere(reader: browser.Browser, pages: dict[str, Path]) -> None:

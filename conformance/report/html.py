@@ -58,7 +58,9 @@ def render_summary(results: Results) -> str:
             run=results["run"],
             target=results["target"],
             counts=model.counts(results),
-            sections=[(outcome, model.LABELS[outcome], views.entries(results, outcome)) for outcome in _TOLD],
+            sections=[
+                (outcome, model.LABELS[outcome], views.alike(views.entries(results, outcome))) for outcome in _TOLD
+            ],
             anchored={row["id"] for row in model.with_outcome(results, *_TOLD)},
             chapters=model.by_chapter(results),
             operations=operations,

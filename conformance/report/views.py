@@ -97,6 +97,15 @@ def entries(results: Results, outcome: Outcome) -> list[Entry]:
     return [_entry(clause, errors) for clause in with_outcome(results, outcome)]
 
 
+def alike(found: list[Entry]) -> list[list[Entry]]:
+    """The entries, those that could not be told for one reason together: a target that is away is one thing to say."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in found:
+        untold = entry.clause["outcome"] == Outcome.ERROR
+        groups.setdefault(entry.clause["reason"] if untold else entry.clause["id"], []).append(entry)
+    return list(groups.values())
+
+
 def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
     """The operations that anything was seen of, and the rows of the capability matrix."""
     seen = {row["operation"] for row in results["matrix"]}

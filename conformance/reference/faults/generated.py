@@ -38,9 +38,7 @@ def include_twice_breaks_down(server: Behaviours) -> None:
 @fault(breaks=("JOB-5",), also=("HTTP-3",))
 def null_contents_break_down(server: Behaviours) -> None:
     """Contents that are null are a 500."""
-    fail_when(
-        server, "request", lambda call: isinstance(call.body, dict) and call.body.get("contents", call) is None
-    )
+    fail_when(server, "request", lambda call: isinstance(call.body, dict) and call.body.get("contents", call) is None)
 
 
 @fault(breaks=("JOB-5",), also=("RST-9",))
