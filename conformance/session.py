@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance import catalogue, ending, journal, progress, stopping, table
-from conformance.checks import Check, Stage
+from conformance.checks import OBSERVED, Check, Stage, registry
 from conformance.ledger import Ledger
 from conformance.outcomes import CheckRecord, Outcome, Verdict
 from conformance.plugin import SESSION, SUITE, settings_of
@@ -39,7 +39,7 @@ from conformance.run import Run
 from conformance.target import load_target, target_from_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from conformance.settings import Settings
     from conformance.target import Target
@@ -98,7 +98,8 @@ class Session:
             target = load_target(Path(given["target_file"]), os.environ)
         else:
             target = target_from_options(given["base_url"], given["hub"], given["container"], os.environ)
-        settings = Settings(target=target, seed=given["seed"], examples=given["examples"], profile=given["profile"])
+        same = {name: given[name] for name in ("seed", "examples", "profile", "only", "skip")}
+        settings = Settings(target=target, **same)
         return cls(settings, worker=given)
 
     # ------------------------------------------------------------ configuration
@@ -178,6 +179,8 @@ class Session:
             "examples": self.settings.examples,
             "profile": self.profile,
             "selected": sorted(self.selected),
+            "only": list(self.settings.only),
+            "skip": list(self.settings.skip),
             "state": str(self.state),
             "workers": len(node.config.getoption("tx") or [1]),
         }
@@ -194,10 +197,18 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keeps the selected clauses, and puts changes behind reads."""
-        left_out = [item for item in items if (check := check_of(item)) and check.clause not in self.selected]
+        found = [(item, check) for item in items if (check := check_of(item))]
+        left_out = [item for item, one in found if one.clause not in self.selected and not self._is_traffic(one)]
         items[:] = sorted((item for item in items if item not in left_out), key=_stage)
         if left_out:
             config.hook.pytest_deselected(items=left_out)
+
+    def _is_traffic(self, check: Check) -> bool:
+        """Whether it is executed for its exchanges alone: by `--only`, with a clause that only judges exchanges."""
+        if not self.settings.only or not judged_only(self.selected):
+            return False
+        skipped = catalogue.load().matching(self.settings.skip)
+        return check.stage is Stage.READS and not check.kind and check.clause not in skipped
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Remembers what is left after everybody's selection (`-k` as well)."""
@@ -251,7 +262,8 @@ class Session:
             examples=self.settings.examples,
             archived=True,
         )
-        run.journal.entry("planned", [check.id for item in self._items if (check := check_of(item))])
+        planned = filter(None, map(check_of, self._items))
+        run.journal.entry("planned", [check.id for check in planned if check.clause in self.selected])
         run.start()
         if self._worker is None:
             self._begin_changes(run)
@@ -279,6 +291,8 @@ class Session:
         if check.stage is Stage.BAD_KEYS:
             self._before_bad_keys(run)
         record = run.result(check)
+        if check.clause not in self.selected:
+            return
         if record.outcome in (Outcome.FAILED, Outcome.ERROR):
             pytest.fail(in_words(record), pytrace=False)
         if record.outcome is Outcome.NOT_TESTED:
@@ -406,6 +420,11 @@ def check_of(item: pytest.Item) -> Check | None:
     """The check that a test of the suite executes."""
     check = item.callspec.params.get("declared_check") if hasattr(item, "callspec") else None
     return check if isinstance(check, Check) else None
+
+
+def judged_only(selected: Collection[str]) -> bool:
+    """Whether one of the clauses has no checks that ask for exchanges, and lives on those of others."""
+    return any(registry()[clause] == [f"{clause}/{OBSERVED}"] for clause in selected if clause in registry())
 
 
 def in_words(record: CheckRecord) -> str:
