@@ -110,6 +110,7 @@ class _Stream(httpcore.NetworkStream):
 
 def in_words(error: Exception) -> str:
     """A transport error in a few words of our own: an error's text may quote what the target sent."""
+    error = error.__cause__ if isinstance(error.__cause__, Exception) else error  # what httpcore said of it
     inner = error.args[0] if error.args else None  # the pool raises without a cause, but what it was stands inside
     cause = error.__cause__ or (inner if isinstance(inner, Exception) else error)
     if isinstance(cause, ssl.SSLCertVerificationError):
