@@ -6,12 +6,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from conformance.checks import registry
 from conformance.reference.faults import all_faults
+from conformance.report.terminal import behind_margin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +54,7 @@ def _show_one(
     for title, lines in lists.items():
         console.print(Text(f"{title}:" if lines else f"{title}: none"))
         for line in lines:
-            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+            behind_margin(console, Text(line), 2)
 
 
 def _table(

@@ -16,7 +16,7 @@ import reporting
 from rich.console import Console
 
 from conformance.outcomes import Outcome, Verdict, worst
-from conformance.report import badge, ci, files, html, junit, markdown, model, signoff, stubs, terminal, write_all
+from conformance.report import badge, ci, files, html, junit, markdown, model, signoff, stubs, terminal, views, write_all
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -242,6 +242,53 @@ def test_terminal_is_short_for_a_wholly_broken_target() -> None:
     text = printed(everything)
     assert text.count("wanted status 403\n") < 25
     assert all(row["id"] in text for row in everything["clauses"])
+
+
+def test_terminal_says_one_reason_once() -> None:
+    gone = reporting.results({row["id"]: Outcome.ERROR for row in reporting.green()["clauses"]})
+    text = printed(gone)
+    assert text.count("no answer: timeout after 10 s") == 1
+    assert f"error {len(gone['clauses'])} clauses no answer" in text
+    assert all(row["id"] in text for row in gone["clauses"])
+    assert printed(gone, verbose=True).count("no answer: timeout after 10 s") >= len(gone["clauses"])
+
+
+def test_nothing_is_cut_in_a_pipe() -> None:
+    stream, results = io.StringIO(), reporting.red()
+    failed = next(row for row in results["clauses"] if row["outcome"] == "failed")
+    got = failed["checks"][0]["findings"][0]["got"] = "a long answer " * 20 + "and its end"
+    untested = next(row for row in results["clauses"] if row["outcome"] == "not_tested")
+    untested["reason"] = "what would enable it " * 10 + "in the end"
+    terminal.show(results, Console(file=stream, width=80, soft_wrap=True), Path("x"))
+    lines = stream.getvalue().splitlines()
+    assert f"    got    {got}" in lines
+    assert f"  {untested['reason']}: {untested['id']}" in lines
+
+
+def test_restores_that_may_still_run_are_told_once_for_each_instance() -> None:
+    results = reporting.green()
+    results["run"]["restores_maybe_running"] = [
+        {"job_id": job, "backup_id": "b", "instance_id": instance, "since": "2026-03-01T10:00:00Z"}
+        for job, instance in (("j1", "i1"), ("j2", "i2"), ("j3", "i1"), (None, ""))
+    ]
+    told = [
+        "2 restores may still be running on instance i1: jobs j1, j3",
+        "a restore may still be running on instance i2: job j2",
+        "a restore may still be running on instance unknown: job unknown",
+    ]
+    assert model.running_words(results["run"]) == told
+    assert all(f"! {words}\n" in printed(results) for words in told)
+    assert all(f"> **Note:** {words}\n" in markdown.render(results) + "\n" for words in told)
+
+
+def test_what_broke_a_clause_is_told_before_what_could_not_be_told() -> None:
+    row = next(row for row in reporting.red()["clauses"] if row["outcome"] == "failed")
+    check = row["checks"][0]
+    unclear = {**check["findings"][0], "outcome": "error"}
+    row["checks"] = [{**check, "id": "A", "outcome": "error", "findings": [unclear]}, {**check, "id": "B"}]
+    assert [owner["id"] for owner, _ in model.findings(row)][0] == "B"
+    (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.FAILED) if one.clause is row]
+    assert [one.id for one in entry.checks] == ["B", "A"]
 
 
 def test_strict_warnings_are_failures_everywhere() -> None:

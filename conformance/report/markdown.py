@@ -13,6 +13,7 @@ from conformance.report.model import (
     counted,
     counts,
     not_tested_by_hint,
+    running_words,
     selection_words,
     shown,
     throttled_words,
@@ -89,10 +90,7 @@ def _alerts(results: Results) -> list[str]:
         for waiver in results["waivers"]
         if waiver["state"] != "used"
     ]
-    alerts += [
-        f"A restore may still be running: job {escape(str(job['job_id']))} on instance {escape(job['instance_id'])}"
-        for job in run["restores_maybe_running"]
-    ]
+    alerts += [escape(words, 2000) for words in running_words(run)]
     return ["\n".join(f"> **Note:** {alert}\n>" for alert in alerts).removesuffix("\n>")] if alerts else []
 
 

@@ -105,10 +105,14 @@ def cases(clause: Row) -> list[Case]:
 
 
 def findings(clause: Row) -> Iterator[tuple[Row, Row]]:
-    """The clause's findings, each with its check."""
-    for check in clause["checks"]:
-        for finding in check["findings"]:
-            yield check, finding
+    """The clause's findings, each with its check: what broke it before what could not be told."""
+    pairs = [(check, finding) for check in clause["checks"] for finding in check["findings"]]
+    yield from sorted(pairs, key=lambda pair: place(pair[1]["outcome"]))
+
+
+def place(outcome: str) -> int:
+    """Where something stands among others of one clause: what broke it before what could not be told."""
+    return len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
 
 
 def requests_of(clause: Row) -> int:
@@ -132,10 +136,27 @@ def sources(clause: Row) -> list[str]:
 
 def not_tested_by_hint(results: Results) -> dict[str, list[Row]]:
     """The clauses that were not tested, under what would enable each."""
+    return by_reason(with_outcome(results, Outcome.NOT_TESTED))
+
+
+def by_reason(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """Rows that came out so for one reason together: a target that is away is one thing to say."""
     groups: dict[str, list[Row]] = {}
-    for row in with_outcome(results, Outcome.NOT_TESTED):
+    for row in rows:
         groups.setdefault(row["reason"] or "no reason was given", []).append(row)
     return groups
+
+
+def running_words(run: Row) -> list[str]:
+    """The restores that may still be running, in a sentence for each instance."""
+    instances: dict[str, list[str]] = {}
+    for job in run["restores_maybe_running"]:
+        instances.setdefault(job["instance_id"] or "unknown", []).append(str(job["job_id"] or "unknown"))
+    return [
+        f"{'a restore' if len(jobs) == 1 else f'{len(jobs)} restores'} may still be running on instance {instance}: "
+        f"{'job' if len(jobs) == 1 else 'jobs'} {', '.join(jobs)}"
+        for instance, jobs in instances.items()
+    ]
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -12,12 +12,14 @@ from conformance.report.model import (
     LABELS,
     Results,
     Row,
+    by_reason,
     counted,
     counts,
     evidence,
     findings,
     is_strict,
     not_tested_by_hint,
+    running_words,
     shown,
     sources,
     with_outcome,
@@ -108,10 +110,21 @@ def _others(results: Results, console: Console, *, verbose: bool) -> None:
         rows = with_outcome(results, outcome)
         if rows:
             console.print()
-        for clause in rows:
-            _brief(clause, console)
-            if verbose:
-                _findings(clause, console, limit=10**6)
+        for alike in by_reason(rows).values():
+            if len(alike) > 1 and not verbose:
+                _together(alike, console)
+                continue
+            for clause in alike:
+                _brief(clause, console)
+                if verbose:
+                    _findings(clause, console, limit=10**6)
+
+
+def _together(rows: list[Row], console: Console) -> None:
+    """Clauses that came out so for one reason."""
+    outcome, reason = Outcome(rows[0]["outcome"]), one_line(rows[0]["reason"], 300)
+    _line(console, (LABELS[outcome], STYLES[outcome]), " ", (counted(len(rows), "clause"), "bold"), f" {reason}")
+    _indented(console, ", ".join(row["id"] for row in rows), "bright_black")
 
 
 def _brief(clause: Row, console: Console) -> None:
@@ -123,11 +136,7 @@ def _brief(clause: Row, console: Console) -> None:
 def _alerts(results: Results, console: Console) -> None:
     run = results["run"]
     alerts = [f"interrupted: {one_line(run['interruption'])}"] if run["interrupted"] else []
-    alerts += [
-        f"a restore may still be running: job {one_line(str(job['job_id'] or 'unknown'), 80)} "
-        f"on instance {one_line(job['instance_id'], 80)}"
-        for job in run["restores_maybe_running"]
-    ]
+    alerts += [one_line(words, 2000) for words in running_words(run)]
     alerts += [
         f"the waiver of {waiver['clause']} is {waiver['state']}: {one_line(waiver['reason'])}"
         for waiver in results["waivers"]
@@ -177,12 +186,19 @@ def _fact(console: Console, name: str, value: str, style: str = "") -> None:
     if name == "try":  # a command is there to be copied whole
         console.print(Text.assemble("    ", (f"{name:<7}", "bright_black"), (value, style)), soft_wrap=True)
     else:
-        text = Text.assemble((f"{name:<7}", "bright_black"), (value, style), overflow="fold")
-        console.print(Padding(text, (0, 0, 0, 4), expand=False))
+        behind_margin(console, Text.assemble((f"{name:<7}", "bright_black"), (value, style), overflow="fold"), 4)
 
 
 def _indented(console: Console, text: str, style: str = "") -> None:
-    console.print(Padding(Text(text, style, overflow="fold"), (0, 0, 0, 2), expand=False))
+    behind_margin(console, Text(text, style, overflow="fold"), 2)
+
+
+def behind_margin(console: Console, text: Text, width: int) -> None:
+    """One line behind a margin, broken as the terminal needs it; in a file or a pipe nothing breaks lines, or cuts."""
+    if console.soft_wrap:
+        console.print(Text.assemble(" " * width, text))
+    else:
+        console.print(Padding(text, (0, 0, 0, width), expand=False))
 
 
 def _line(console: Console, *parts: str | tuple[str, str]) -> None:

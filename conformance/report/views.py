@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.outcomes import Outcome
 from conformance.report.bodies import Line, body_lines
-from conformance.report.model import Results, Row, cases, sources, with_outcome
+from conformance.report.model import Results, Row, cases, place, sources, with_outcome
 from conformance.report.plots import in_order
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
     lines = cases(clause)
     checks = [
         _check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"])
-        for case in lines
+        for case in sorted(lines, key=lambda case: place(case.outcome))
         if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)
     ]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
@@ -156,7 +156,8 @@ def _cause(clause: Row) -> str | None:
 
 
 def _check(check: Row, check_id: str, outcome: Outcome, reason: str) -> CheckView:
-    findings, exchanges = check.get("findings", []), check.get("exchanges", [])
+    findings = sorted(check.get("findings", []), key=lambda finding: place(finding["outcome"]))
+    exchanges = check.get("exchanges", [])
     indexes = _to_show(findings[:_FINDINGS], len(exchanges))
     return CheckView(
         id=check_id,
