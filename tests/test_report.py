@@ -16,7 +16,20 @@ import reporting
 from rich.console import Console
 
 from conformance.outcomes import Outcome, Verdict, worst
-from conformance.report import badge, ci, files, html, junit, markdown, model, signoff, stubs, terminal, views, write_all
+from conformance.report import (
+    badge,
+    ci,
+    files,
+    html,
+    junit,
+    markdown,
+    model,
+    signoff,
+    stubs,
+    terminal,
+    views,
+    write_all,
+)
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -286,7 +299,7 @@ def test_what_broke_a_clause_is_told_before_what_could_not_be_told() -> None:
     check = row["checks"][0]
     unclear = {**check["findings"][0], "outcome": "error"}
     row["checks"] = [{**check, "id": "A", "outcome": "error", "findings": [unclear]}, {**check, "id": "B"}]
-    assert [owner["id"] for owner, _ in model.findings(row)][0] == "B"
+    assert next(owner["id"] for owner, _ in model.findings(row)) == "B"
     (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.FAILED) if one.clause is row]
     assert [one.id for one in entry.checks] == ["B", "A"]
 
