@@ -1,10 +1,11 @@
-"""One thread that does things in their order beside everything else, and that nobody has to wait for in the end."""
+"""Threads that do things in their order beside everything else, and that nobody has to wait for in the end."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -15,18 +16,21 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Like an executor of one thread, but a daemon: a probe that hangs does not keep a stopped run from ending."""
+    """Like an executor, but of daemons: a probe that hangs does not keep a stopped run from ending."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, threads: int = 1) -> None:
         self._tasks: queue.SimpleQueue[tuple[Future[T], Callable[[], T]] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._threads = [threading.Thread(target=self._work, name=name, daemon=True) for _ in range(threads)]
+        self._begun = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Does it after all that was submitted before."""
+        """Begins it after all that was submitted before; with one thread, all that was is done by then."""
         future: Future[T] = Future()
         self._tasks.put((future, task))
-        if not self._thread.ident:
-            self._thread.start()
+        if not self._begun:
+            self._begun = True
+            for thread in self._threads:
+                thread.start()
         return future
 
     def close(self, patience_s: float | None = None) -> None:
@@ -34,9 +38,11 @@ class Background(Generic[T]):
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()
-        self._tasks.put(None)
-        if self._thread.ident:
-            self._thread.join(patience_s)
+        deadline = None if patience_s is None else time.monotonic() + patience_s
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads if self._begun else ():
+            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
         while (item := self._tasks.get()) is not None:

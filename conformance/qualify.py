@@ -165,6 +165,7 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
     """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
     ordered = sorted(checks, key=lambda check: check.stage)
     run.begin_changes(check for check in ordered if check.stage.changes)
+    run.begin_reads(check for check in ordered if check.stage is Stage.READS)
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
             run.finish_changes()

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 import traceback
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PASSED_EXCHANGES_KEPT = 2
 READS_PATIENCE_S = 300.0
+#: checks that read are executed so many at once: while one waits for its answer, others ask
+READERS = 4
 #: what a stopped run still waits for its changes; what they ask for is refused by then
 STOPPED_PATIENCE_S = 5.0
 #: reasons for which something cannot be asked at all, none of them a finding
@@ -94,8 +96,11 @@ class Run:
         self.watches: list[refusals.Watch] = []
         self._counting = threading.Lock()
         self._stories: dict[str, Any] = {}
+        self._telling: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._reads: Background[CheckRecord] = Background("reads", READERS)
         self._changes: Background[CheckRecord] = Background("changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
+        self._reading: dict[str, Future[CheckRecord]] = {}
         self.client.use_keys(lambda exchange: self.proofs.second_chance(self.ask, exchange))
         self._watch_keys()
 
@@ -150,7 +155,8 @@ class Run:
 
     def close(self) -> None:
         """Writes the passive records and the run's facts into the journal, and lets go of everything."""
-        self._changes.close(STOPPED_PATIENCE_S if self.stopped else None)
+        for background in (self._reads, self._changes):
+            background.close(STOPPED_PATIENCE_S if self.stopped else None)
         for record in self.judges.records(self.recorder, self.look_again):
             self.journal.record(record)
         shared = {name: self.ledger.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
@@ -178,9 +184,14 @@ class Run:
             if check.id not in self._changing:
                 self._changing[check.id] = self._changes.submit(partial(self.execute, check))
 
+    def begin_reads(self, checks: Iterable[Check]) -> None:
+        """Starts the checks that only read, several at once."""
+        for check in checks:
+            self._reading[check.id] = self._reads.submit(partial(self.execute, check))
+
     def result(self, check: Check) -> CheckRecord:
         """The record of a check: executed here and now, or awaited where it is under way already."""
-        under_way = self._changing.get(check.id)
+        under_way = self._changing.get(check.id) or self._reading.get(check.id)
         return under_way.result() if under_way else self.execute(check)
 
     @property
@@ -190,11 +201,14 @@ class Run:
 
     def story(self, name: str, tell: Callable[[], T]) -> T:
         """What several checks judge together happens once: the first that needs it makes it happen."""
-        if name not in self._stories:
-            try:
-                self._stories[name] = tell()
-            except CANNOT_GO_ON as reason:
-                self._stories[name] = reason
+        with self._counting:
+            telling = self._telling[name]
+        with telling:
+            if name not in self._stories:
+                try:
+                    self._stories[name] = tell()
+                except CANNOT_GO_ON as reason:
+                    self._stories[name] = reason
         told = self._stories[name]
         if isinstance(told, Exception):
             raise told

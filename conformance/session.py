@@ -267,6 +267,7 @@ class Session:
         run.start()
         if self._worker is None:
             self._begin_changes(run)
+            run.begin_reads(check for item in self._items if (check := check_of(item)) and check.stage is Stage.READS)
         else:
             watcher = stopping.Watcher(run.ledger, self._end_with_the_others)
             self._open.callback(watcher.close)
