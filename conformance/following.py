@@ -88,7 +88,8 @@ class Restore:
     def last_seen(self) -> str:
         """Where it stood when we stopped looking, in words."""
         state = self.states[-1] if self.states else "no readable job"
-        return f"{state} after {self.took_s:.1f} s and {self.polls} polls, {len(self.logs)} new logs"
+        polls, logs = _counted(self.polls, "poll"), _counted(len(self.logs), "new log")
+        return f"{state} after {self.took_s:.1f} s and {polls}, {logs}"
 
 
 class Follower:
@@ -164,6 +165,7 @@ class Follower:
         while len(restore.logs) < count:
             self.read_logs(restore)
             if len(restore.logs) >= count:
+                self._api.tell("logged", restore.logs_exchange, _counted(len(restore.logs), "new log"))
                 break
             if not restore.ended or self._clock() - since > patience:
                 return False
@@ -175,8 +177,10 @@ class Follower:
     def _poll(self, restore: Restore) -> None:
         restore.polls += 1
         if self._by_job(restore):
-            job = self._api.job(restore.job_id)
+            job, before = self._api.job(restore.job_id), restore.states[-1:]
             restore.jobs.append(job)
+            if restore.states[-1:] != before and restore.terminal is None:
+                self._api.tell(f"job {restore.states[-1]}", job, "seen so")
             if job.succeeded:
                 self._api.proofs.jobs = True
             elif job.status == 403 and self._api.proofs.jobs is None:
@@ -208,6 +212,10 @@ class Follower:
         if exchange.succeeded:
             restore.logs_exchange = exchange
             restore.logs = [log for log in exchange.items if log.get("id") not in restore.logs_before]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def last_look(restore: Restore) -> Exchange:

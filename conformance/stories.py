@@ -119,7 +119,7 @@ def ask_for(api: Api, backup: str, key: str = "full", **how: Any) -> Restore:
     asked_at = time.monotonic()
     answer = api.restore(backup, instance, key=key, **how)
     restore = Restore(answer, backup, instance, known, asked_at, before=before)
-    api.tell(f"restore({backup}, {instance}) as {key}", answer, "accepted" if restore.accepted else "not accepted")
+    api.tell(f"restore of {backup} to {instance} as {key}", answer, "accepted" if restore.accepted else "not accepted")
     api.run.restores.append(restore)
     return restore
 
@@ -226,7 +226,7 @@ def at_once(api: Api) -> AtOnce:
     told = AtOnce([Restore(answer, backup, instance, known, asked_at, before=before) for answer in answers])
     api.run.restores += told.restores
     for one in told.restores:
-        api.tell(f"restore({backup}, {instance}) at once", one.answer, "accepted" if one.accepted else "refused")
+        api.tell(f"restore of {backup} to {instance} at once", one.answer, "accepted" if one.accepted else "refused")
     if told.accepted:
         Follower(api).follow_all(told.accepted)
     return told
@@ -249,7 +249,7 @@ def deleted(api: Api, index: int = 0) -> Deleted:
     """Deletes an offered backup, and looks for it until it is gone from get and list."""
     backup = api.deletable(index)
     answer = api.delete(backup)
-    api.tell(f"delete({backup})", answer, "accepted" if answer.succeeded else "not accepted")
+    api.tell(f"deletion of {backup}", answer, "accepted" if answer.succeeded else "not accepted")
     if not answer.succeeded:
         raise CannotTellError(f"because DEL-1 failed on {answer.request.line}: {answer.status}")
     deadline = time.monotonic() + api.world.target.restore.timeout_s

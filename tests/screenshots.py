@@ -21,7 +21,7 @@ VIEWS = ((1280, 1000, False, 0.7), (1280, 1000, True, 0.7), (400, 900, False, 0.
 #: sections that are shown by themselves, of the red page
 SECTIONS = {"failed": 1500, "clauses": 900, "matrix": 900, "latency": 560, "timelines": 900}
 ALONE = (
-    "document.querySelectorAll('.bc > *:not(#section-{0})').forEach(e => e.remove());"
+    "document.querySelectorAll('.bc > *:not(#section-{0}):not(#section-checks)').forEach(e => e.remove());"
     "document.querySelectorAll('#section-timelines details:nth-of-type(-n+2)').forEach(d => d.open = true)"
 )
 

@@ -85,14 +85,18 @@ def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
     api = Scripted([(0, job("running")), (3, job("error"))], [3])
     restore = api.follower().follow(api.restore())
     assert (restore.terminal, api.now) == ("error", 3)
-    assert api.timeline[-1].startswith("ended: error after 3.0 s")
+    assert api.timeline == [
+        "job running: seen so",
+        "ended: error after 3.0 s and 4 polls, 0 new logs",
+        "logged: 1 new log",
+    ]
 
 
 def test_the_deadline_tells_state_time_and_polls() -> None:
     api = Scripted([(0, job("running"))], [], timeout_s=10)
     restore = api.follower().follow(api.restore())
     assert not restore.ended
-    assert api.timeline == ["gave up: running after 11.0 s and 12 polls, 0 new logs"]
+    assert api.timeline == ["job running: seen so", "gave up: running after 11.0 s and 12 polls, 0 new logs"]
 
 
 def test_a_log_that_comes_after_completion_is_waited_for() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,21 @@ from hypothesis import strategies as st
 from conformance import catalogue, cli, latency
 from conformance.exchange import Exchange, Request, Response
 from conformance.outcomes import Outcome
-from conformance.report import compare, html, index, junit, markdown, model, plots, reading, signoff, write_all
+from conformance.qualification import results as qualification
+from conformance.report import (
+    compare,
+    html,
+    index,
+    junit,
+    markdown,
+    model,
+    plots,
+    qualified,
+    reading,
+    signoff,
+    views,
+    write_all,
+)
 
 OLDER = sorted((Path(__file__).parent / "older").glob("results-*.json.gz"))
 SCHEMA = json.loads((Path(__file__).parent.parent / "schemas" / "results.json").read_text())
@@ -156,3 +171,83 @@ def test_the_filters_offer_what_there_is() -> None:
     for value, number in {"all": len(catalogue.load().clauses), "failed": 5, "warned": 3, "waived": 1}.items():
         assert f'id="show-{value}"' in page
         assert f"<b>{number}</b></label>" in page
+
+
+# ------------------------------------------------------------ how good the suite is that judged
+
+
+def score(**changes: Any) -> bytes:
+    """A published score of the version that wrote the results, or one that differs from it."""
+    rows = [{"level": "MUST", "outcome": "right", "undeclared": [], "untold": [], "kind": "named", "catch_s": 1.0}]
+    broken = [{**row, "breaks": ["CAP-4"], "name": "x"} for row in rows]
+    facts = qualification.Facts(jobs=1, seed=1, started=datetime(2026, 3, 1, tzinfo=UTC), **changes)
+    return json.dumps(qualification.score_alone(qualification.document(broken, facts))).encode()
+
+
+def of_this_version() -> dict[str, Any]:
+    results = reporting.green()
+    results["suite"] = json.loads(score())["suite"]
+    return results
+
+
+def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qualified, "_published", score)
+    words = "100 % of 1 broken servers caught by the right MUST clause, 0 of 0 legal variants accused"
+    assert f"{words} (qualified 2026-03-01)" in html.render_summary(of_this_version())
+    assert words in markdown.render(of_this_version())
+
+
+@pytest.mark.parametrize(
+    "published",
+    [b"", b"{}", b"[1]", b"x", score(only=("CAP",)), score(patterns=("a*",)), score(interrupted=True)],
+    ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted"],
+)
+def test_a_score_that_is_none_is_not_shown(published: bytes) -> None:
+    assert qualified.in_words(of_this_version(), published) is None
+
+
+def test_the_score_of_another_version_is_not_shown() -> None:
+    older = of_this_version()
+    older["suite"] = {**older["suite"], "version": "0.0.1"}
+    assert qualified.in_words(older, score()) is None
+    assert "a sample, caught" in str(qualified.in_words(of_this_version(), score(sample=40)))
+
+
+# ------------------------------------------------------------ who was answered what
+
+
+@pytest.mark.parametrize(
+    ("wanted", "statuses", "right"),
+    [
+        ("allowed", [200], True),
+        ("allowed", [200, 400, 404], True),
+        ("allowed", [200, 403], False),
+        ("allowed", [401], False),
+        ("allowed", [404], None),
+        ("allowed", [200, 500], False),
+        ("allowed", [429, 503], None),
+        ("refused", [401, 403, 404, 405], True),
+        ("refused", [403, 202], False),
+        ("refused", [403, 429], True),
+        ("either", [200, 404], True),
+        ("either", [200, 302], False),
+    ],
+)
+def test_a_cell_is_right_where_the_key_could_do_what_it_may(wanted: str, statuses: list[int], right: bool) -> None:
+    cell = {"key": "view", "operation": "list", "resource": "own", "wanted": wanted}
+    seen = {**cell, "statuses": {str(status): 1 for status in statuses}}
+    _, (row,) = views.matrix({"matrix": [seen]})
+    (told,) = row.cells
+    assert told is not None
+    assert told.right is right
+
+
+def test_checks_that_could_not_tell_for_one_reason_are_shown_once() -> None:
+    row = next(row for row in reporting.green()["clauses"] if len(row["checks"]) > 2)
+    for check in row["checks"]:
+        check.update(outcome="error", reason="no answer")
+    row["checks"][-1]["reason"] = "another"
+    row.update(outcome="error", reason="no answer")
+    (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.ERROR) if one.clause["id"] == row["id"]]
+    assert [one.reason for one in entry.checks] == ["no answer", "another"]
+    assert entry.likewise == [check["id"] for check in row["checks"][1:-1]]

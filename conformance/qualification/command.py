@@ -77,9 +77,10 @@ def _tried(chosen: Sequence[Trial], options: Options) -> dict[str, Any]:
 
 
 def write(document: dict[str, Any], folder: Path) -> None:
-    """The three files, each whole or not there."""
+    """The four files, each whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "qualification.json", document)
+    write_json(folder / "score.json", results.score_alone(document))
     write_atomically(folder / "qualification.html", page.render(document))
     write_atomically(folder / "qualification.md", page.markdown(document))
 

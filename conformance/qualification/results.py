@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from conformance.qualification.assessing import Row
 
 FORMAT = "backups-conformance/qualification/1"
+#: the score alone: what is shipped with the version that it is of, as conformance/qualification.json
+SCORE_FORMAT = "backups-conformance/score/1"
+_TOLD_OF_RUN = ("started", "seed", "examples", "sample", "only", "faults", "interrupted")
 #: what one clause, or all of them, did with its faults
 COUNTED = (RIGHT, OTHERS, MISSED, ERROR)
 
@@ -57,6 +60,12 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
         "faults": faults,
         "variants": variants,
     }
+
+
+def score_alone(told: dict[str, Any]) -> dict[str, Any]:
+    """Of a whole document what a report shows of it, small enough to be shipped."""
+    run = {name: told["run"][name] for name in _TOLD_OF_RUN}
+    return {"format": SCORE_FORMAT, "suite": told["suite"], "run": run, "summary": told["summary"]}
 
 
 def is_fault(row: Row) -> bool:

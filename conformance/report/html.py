@@ -58,6 +58,7 @@ def render_summary(results: Results) -> str:
             run=results["run"],
             target=results["target"],
             counts=model.counts(results),
+            red=model.to_mend(results),
             sections=[
                 (outcome, model.LABELS[outcome], views.alike(views.entries(results, outcome))) for outcome in _TOLD
             ],

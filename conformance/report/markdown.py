@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from conformance.outcomes import Outcome
+from conformance.report import qualified
 from conformance.report.model import (
     LABELS,
     Results,
@@ -78,6 +79,7 @@ def _facts(results: Results) -> str:
         "requests": f"{run['requests']:,}, {counted(run['restores_accepted'], 'restore')} accepted",
         "rate limited": throttled_words(run),
         "waivers": waivers_words(results),
+        "what this suite catches": qualified.in_words(results) or "not published with this version",
     }
     return "\n".join(f"- **{name}**: {escape(value)}" for name, value in rows.items())
 

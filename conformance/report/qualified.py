@@ -13,16 +13,20 @@ FILE = "qualification.json"
 
 
 def in_words(results: Results, published: bytes | None = None) -> str | None:
-    """The score of the version that wrote these results; None where it brings none, or another's."""
+    """The score of the version that wrote these results; None where it brings none, another's, or one of a part."""
     text = _published() if published is None else published
     try:
         told: dict[str, Any] = json.loads(text or b"null") or {}
         of_this = all(told["suite"][name] == results["suite"][name] for name in ("version", "catalogue_sha256"))
-        must, variants, score = told["summary"]["must"], told["summary"]["variants"], told["summary"]["score"]
-        if not of_this or score is None:
+        run, must, variants = told["run"], told["summary"]["must"], told["summary"]["variants"]
+        score = told["summary"]["score"]
+        if not of_this or score is None or run["interrupted"] or run["only"] or run["faults"]:
             return None
-        caught = f"{score:g} % of {must['total']:,} broken servers caught by the right MUST clause"
-        return f"{caught}, {variants['accused']} of {variants['total']} legal variants accused"
+        servers = f"{must['total']:,} broken servers" + (", a sample," if run["sample"] else "")
+        return (
+            f"{score:g} % of {servers} caught by the right MUST clause, "
+            f"{variants['accused']} of {variants['total']} legal variants accused (qualified {run['started'][:10]})"
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

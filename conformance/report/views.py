@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.outcomes import Outcome
 from conformance.report.bodies import Line, body_lines
-from conformance.report.model import Results, Row, cases, place, sources, with_outcome
+from conformance.report.model import Case, Results, Row, cases, place, sources, with_outcome
 from conformance.report.plots import in_order
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
 _FINDINGS = 8
 _EXCHANGES = 3
 _CAUSE = re.compile(r"\bbecause ([A-Z]+-\d+) failed\b")
+_DENIALS = frozenset({401, 403})
 _UNTOLD = frozenset({429, 502, 503, 504})  # say nothing about who may do what
 
 
@@ -61,6 +62,7 @@ class Entry:
     clause: Row
     sources: list[str]
     checks: list[CheckView]
+    likewise: list[str]
     passed: int
     blinds: list[Row]
 
@@ -139,15 +141,25 @@ def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, s
 
 
 def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
-    lines = cases(clause)
-    checks = [
-        _check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"])
-        for case in sorted(lines, key=lambda case: place(case.outcome))
-        if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)
-    ]
+    lines = sorted(cases(clause), key=lambda case: place(case.outcome))
+    telling, likewise = _telling([case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)])
+    checks = [_check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
     blinds = [row for row in errors if _cause(row) == clause["id"]]
-    return Entry(clause, sources(clause), checks, passed, blinds)
+    return Entry(clause, sources(clause), checks, likewise, passed, blinds)
+
+
+def _telling(lines: list[Case]) -> tuple[list[Case], list[str]]:
+    """The checks to show, and the names of those that could not tell for a reason that one of these gives already."""
+    shown: list[Case] = []
+    likewise: list[str] = []
+    for case in lines:
+        known = {one.reason for one in shown if one.outcome is Outcome.ERROR}
+        if case.outcome is Outcome.ERROR and case.reason in known:
+            likewise.append(case.id)
+        else:
+            shown.append(case)
+    return shown, likewise
 
 
 def _cause(clause: Row) -> str | None:
@@ -194,9 +206,12 @@ def _cell(row: Row | None) -> Cell | None:
     return Cell(row["wanted"], row["statuses"], _right(row["wanted"], told) if told else None)
 
 
-def _right(wanted: str, statuses: list[int]) -> bool:
-    allowed = [200 <= status < 300 for status in statuses]
-    refused = [400 <= status < 500 for status in statuses]
+def _right(wanted: str, statuses: list[int]) -> bool | None:
+    """Whether so many answers are what is wanted of a key; a 404 or a 400 to one that may ask says nothing of it."""
+    if wanted == "refused":
+        return all(400 <= status < 500 for status in statuses)
     if wanted == "either":
-        return all(one or other for one, other in zip(allowed, refused, strict=True))
-    return all(allowed if wanted == "allowed" else refused)
+        return all(200 <= status < 300 or 400 <= status < 500 for status in statuses)
+    if _DENIALS.intersection(statuses) or any(not 200 <= status < 500 for status in statuses):
+        return False
+    return True if any(status < 300 for status in statuses) else None
