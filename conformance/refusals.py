@@ -45,7 +45,8 @@ def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
     watch = _watch(api, requests)
     answers = _until_accepted(api, requests)
     if watch is not None:
-        watch.effects += _changes(api.run, watch, api.get(watch.backup), api.logs(watch.backup))
+        looks = api.send_all([api.ask.get(watch.backup), api.ask.logs(watch.backup)])
+        watch.effects += _changes(api.run, watch, *looks)
     return answers
 
 
