@@ -17,7 +17,7 @@ ANSWER_SHAPE: dict[Operation, str] = {
     "logs": "backup-log-list-answer",
     "restore": "job-descriptor-answer",
     "job": "job-answer",
-    "delete": "job-descriptor-answer",
+    "delete": "deletion-answer",
 }
 
 _violations: WeakKeyDictionary[Exchange, list[shapes.Violation]] = WeakKeyDictionary()

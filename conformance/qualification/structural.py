@@ -177,7 +177,7 @@ def _faults() -> Iterator[Structural]:
 
 def _is_shared(answers: Answers, place: Place) -> bool:
     """A part of the answer that other operations answer as well, through the same code most likely."""
-    return answers.are_errors or place.steps[:1] == ("includes",) or answers.shape == "job-descriptor-answer"
+    return answers.are_errors or place.steps[:1] == ("includes",) or answers.operation in ("restore", "delete")
 
 
 def _among_many(answers: Answers, place: Place) -> bool:
