@@ -298,10 +298,11 @@ def test_what_broke_a_clause_is_told_before_what_could_not_be_told() -> None:
     row = next(row for row in reporting.red()["clauses"] if row["outcome"] == "failed")
     check = row["checks"][0]
     unclear = {**check["findings"][0], "outcome": "error"}
-    row["checks"] = [{**check, "id": "A", "outcome": "error", "findings": [unclear]}, {**check, "id": "B"}]
-    assert next(owner["id"] for owner, _ in model.findings(row)) == "B"
+    made = {**check, "id": "X/generated"}
+    row["checks"] = [{**check, "id": "A", "outcome": "error", "findings": [unclear]}, made, {**check, "id": "X/list"}]
+    assert next(owner["id"] for owner, _ in model.findings(row)) == "X/list"
     (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.FAILED) if one.clause is row]
-    assert [one.id for one in entry.checks] == ["B", "A"]
+    assert [one.id for one in entry.checks] == ["X/list", "X/generated", "A"]
 
 
 def test_strict_warnings_are_failures_everywhere() -> None:

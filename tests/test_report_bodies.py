@@ -40,6 +40,7 @@ def test_spelling_is_kept() -> None:
         ("/a~1b/c~0d", ['"c~d": 1']),
         ("/data/1/missing", ["{"]),
         ("/data/7", ['"data": [']),
+        ("/1/id", ['"id": "y"']),  # of the thing itself, which stands under data
         ("", []),
         ("/nowhere", []),
     ],

@@ -62,7 +62,12 @@ def _gap(left_out: int) -> list[Line]:
 
 
 def _places(pointer: str, rows: list[tuple[str, str]]) -> list[int]:
-    """Where the pointed-at value begins; for a missing one, the nearest thing that is there to hold it."""
+    """Where the pointed-at value begins; for a missing one, the nearest thing that is there to hold it.
+
+    What was found by comparing two readings of a thing is said of the thing itself, which an answer has under `data`.
+    """
+    known = {where for where, _ in rows}
+    pointer = pointer if pointer in known or f"/data{pointer}" not in known else f"/data{pointer}"
     while pointer:
         places = [index for index, (where, _) in enumerate(rows) if where == pointer]
         if places:

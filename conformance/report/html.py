@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from conformance import catalogue
 from conformance.outcomes import Outcome
 from conformance.report import model, plots, qualified, views
 from conformance.report.stubs import stubs
@@ -72,6 +73,7 @@ def render_summary(results: Results) -> str:
             filters=_filters(results),
             qualification=qualified.in_words(results),
             hints=model.not_tested_by_hint(results),
+            sources=catalogue.load().sources,
             notes=results["notes"][:_NOTES],
             stubs=stubs(results),
             model=model,

@@ -28,6 +28,9 @@ LABELS = {
     Outcome.NOT_TESTED: "not tested",
 }
 
+#: how the names of checks end whose requests no person wrote
+_GENERATED = frozenset({"generated", "schemathesis", "stateful"})
+
 # Characters of a body, and of any other string: a report stays readable whatever the recorder let through.
 _LONGEST_BODY = 200_000
 _LONGEST = 4_000
@@ -107,12 +110,16 @@ def cases(clause: Row) -> list[Case]:
 def findings(clause: Row) -> Iterator[tuple[Row, Row]]:
     """The clause's findings, each with its check: what broke it before what could not be told."""
     pairs = [(check, finding) for check in clause["checks"] for finding in check["findings"]]
-    yield from sorted(pairs, key=lambda pair: place(pair[1]["outcome"]))
+    yield from sorted(pairs, key=lambda pair: place(pair[0]["id"], pair[1]["outcome"]))
 
 
-def place(outcome: str) -> int:
-    """Where something stands among others of one clause: what broke it before what could not be told."""
-    return len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
+def place(check_id: str, outcome: str) -> tuple[int, bool]:
+    """Where something stands among others of one clause.
+
+    What broke it comes before what could not be told, and what somebody thought of before what was generated.
+    """
+    rank = len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
+    return rank, check_id.rpartition("/")[2] in _GENERATED
 
 
 def requests_of(clause: Row) -> int:

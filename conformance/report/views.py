@@ -141,7 +141,7 @@ def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, s
 
 
 def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
-    lines = sorted(cases(clause), key=lambda case: place(case.outcome))
+    lines = sorted(cases(clause), key=lambda case: place(case.id, case.outcome))
     telling, likewise = _telling([case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)])
     checks = [_check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
@@ -168,7 +168,7 @@ def _cause(clause: Row) -> str | None:
 
 
 def _check(check: Row, check_id: str, outcome: Outcome, reason: str) -> CheckView:
-    findings = sorted(check.get("findings", []), key=lambda finding: place(finding["outcome"]))
+    findings = sorted(check.get("findings", []), key=lambda finding: place(check_id, finding["outcome"]))
     exchanges = check.get("exchanges", [])
     indexes = _to_show(findings[:_FINDINGS], len(exchanges))
     return CheckView(
