@@ -421,6 +421,7 @@ def test_rst_8_the_instance_holds_the_backups_data(api: Api) -> Iterator[Found]:
     probe = api.world.target.probe
     if probe is None or probe.expected is None:
         raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
+    api.world.fixture("backup_id")  # the one that `expected` speaks of: any other holds other data
     told = api.story("main", stories.main)
     if told.digests.own_after is None:
         raise CannotTellError("because RST-1 failed: the restore did not come to an end")
