@@ -69,3 +69,13 @@ def test_without_a_probe_the_data_is_not_judged_and_says_so(fault: str, tmp_path
     assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.NOT_TESTED}
     assert "set probe.command" in found["RST-8"].reason
     assert not [clause for clause, judged in found.items() if judged.outcome in RED]
+
+
+def test_the_expected_data_is_that_of_the_named_backup_alone(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        target = replace(target, fixtures=replace(target.fixtures, backup_id=None))
+        found = judge(target, selected={"RST-8", "RST-9"})
+    assert found["RST-8"].outcome is Outcome.NOT_TESTED
+    assert "set fixtures.backup_id" in found["RST-8"].reason
+    assert found["RST-9"].outcome is Outcome.PASSED
