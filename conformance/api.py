@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from conformance import credentials, probing, stories
+from conformance import credentials, ids, probing, stories
 from conformance.client import NotAllowedError
 from conformance.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.expectations import SHAPE_CLAUSE, CannotTellError, NotTestableError, at, listed, no_verdict
@@ -141,7 +141,15 @@ class Ask:
 
     def unknown_id(self) -> str:
         """A well-formed id that names nothing, new each time and reproducible from the run's seed."""
-        return "".join(self._rng.choice("0123456789abcdef") for _ in range(24))
+        return ids.unknown(ids.ZERO, self._rng)
+
+    def unknown_container(self) -> str:
+        """The same for a container, whose ids may have any form."""
+        return ids.unknown(self.world.container_id, self._rng)
+
+    def unknown_hub(self) -> str:
+        """The same for a hub."""
+        return ids.unknown(self.world.target.hub_id, self._rng)
 
     # ------------------------------------------------------------ making
 

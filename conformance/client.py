@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
 
 LONGEST_WAIT_S = 60.0
+#: doubled with each 429 in a row: "at once" may be a second that was rounded down
+LEAST_WAIT_S = 0.02
 #: 429s in a row without an answer to anybody, after which the target counts as gone
 MOST_WAITS = 8
 #: one request that alone is never served is given up after so long
@@ -155,7 +157,7 @@ class Client:
             if tries >= MOST_WAITS and self.waiting.now() - begun > MOST_PATIENCE_S:
                 return exchange
             self._on_exchange(exchange)
-            self.ledger.pause(retry_after(exchange, self.waiting.now()))
+            self.ledger.pause(max(retry_after(exchange, self.waiting.now()), LEAST_WAIT_S * 2**alone))
 
     def _once(self, request: Request, *, fresh: bool = False) -> Exchange:
         with self._slots:

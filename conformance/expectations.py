@@ -176,8 +176,11 @@ def same(shape: str, first: object, second: object, on: Exchange, ignore: Collec
         yield broken(f"{before} as in the other reading", after, on, pointer)
 
 
-def steady(shape: str, readings: Sequence[Exchange]) -> Iterator[Found]:
-    """Several readings in a row agree: live data may move on, but not with each reading, and never back."""
+def steady(shape: str, readings: Sequence[Exchange], *, without: Collection[str] = ()) -> Iterator[Found]:
+    """Several readings in a row agree: live data may move on, but not with each reading, and never back.
+
+    Items of a list whose ids are in `without` are not looked at.
+    """
     for reading in readings:
         if why := no_verdict(reading):
             yield untold(f"{reading.request.line}: {why}", reading)
@@ -185,15 +188,24 @@ def steady(shape: str, readings: Sequence[Exchange]) -> Iterator[Found]:
         if reading.status != readings[0].status:
             yield broken(f"{readings[0].status} as before", f"{reading.status}", reading)
             return
-    moves = [list(same(shape, a.value, b.value, b)) for a, b in pairwise(readings)]
+    seen = [(_without(x.value, without), x) for x in readings]
+    moves = [list(same(shape, a, b, on)) for (a, _), (b, on) in pairwise(seen)]
     came_back = any(
-        move and not any(True for _ in same(shape, earlier.value, later.value, later))
-        for (earlier, _, later), move in zip(
-            zip(readings, readings[1:], readings[2:], strict=False), moves, strict=False
-        )
+        move and not any(True for _ in same(shape, earlier, later, on))
+        for (earlier, _), (later, on), move in zip(seen, seen[2:], moves, strict=False)
     )
     if all(moves) or came_back:
         yield from next(move for move in moves if move)
+
+
+def _without(value: Any, ids: Collection[str]) -> Any:
+    """A list answer without the items of these ids."""
+    if not ids or not isinstance(value, dict) or not isinstance(value.get("data"), list):
+        return value
+    return {
+        **value,
+        "data": [item for item in value["data"] if not isinstance(item, dict) or item.get("id") not in ids],
+    }
 
 
 def at(value: Any, pointer: str) -> Any:

@@ -14,11 +14,11 @@ ROOT = Path(conformance.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "suite": {
         "answers", "api", "checks", "credentials", "exchange", "expectations", "following", "generation", "probing",
-        "redact", "refusals", "shapes", "stories", "strictjson", "times",
+        "ids", "redact", "refusals", "shapes", "stories", "strictjson", "times", "walks",
     },
     "generation": {
-        "answers", "api", "budget", "exchange", "expectations", "following", "judging", "outcomes", "refusals",
-        "shapetree", "stories",
+        "answers", "api", "budget", "exchange", "expectations", "following", "ids", "judging", "outcomes", "refusals",
+        "shapetree", "stories", "walks",
     },
     "reference": set(),
     "report": {"catalogue", "outcomes"},

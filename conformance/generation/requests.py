@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
 import string
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from conformance import ids
 from conformance.api import as_malformed
 from conformance.generation import bodies, text
 from conformance.generation.batches import Kind
@@ -43,7 +45,14 @@ VISIBLE = string.ascii_letters + string.digits + string.punctuation + "\xe9\xff\
 
 def unknown_ids() -> SearchStrategy[str]:
     """Ids that look right and name nothing."""
-    return st.text(text.HEX, min_size=24, max_size=24)
+    return st.text(ids.HEX, min_size=24, max_size=24)
+
+
+def unknown_like(good: str) -> SearchStrategy[str]:
+    """Ids of the same form that name nothing."""
+    if ids.form(good) == "oid":
+        return unknown_ids()
+    return st.integers(0, 2**32).map(lambda seed: ids.unknown(good, random.Random(seed)))  # noqa: S311 - reproducible
 
 
 def real_ids(api: Api) -> set[str]:
@@ -84,14 +93,17 @@ def of_other_things(api: Api, operation: Operation) -> list[Kind]:
         "container": [one for one in real if one not in _containers(api)],
         "backup": [one for one in real if one not in _backups(api)],
     }[place]
+    good = api.world.container_id if place == "container" else ids.ZERO
+    wrong = [one for one in wrong if ids.form(one) == ids.form(good)]  # what has another form is malformed
     if foreign := api.world.target.fixtures.foreign_backup_id:
         wrong = [one for one in wrong if one != foreign]  # crossed, not missing
 
     def asked(one: str) -> Request:
         return api.ask.on(operation, **{place: one}, ownership="missing", refusable=True)
 
-    unknown = unknown_ids().filter(lambda one: one not in real)
-    return [Kind("another thing's id", st.sampled_from(wrong).map(asked)), Kind("an unknown id", unknown.map(asked))]
+    unknown = unknown_like(good).filter(lambda one: one not in real)
+    others = [Kind("another thing's id", st.sampled_from(wrong).map(asked))] if wrong else []
+    return [*others, Kind("an unknown id", unknown.map(asked))]
 
 
 def _backups(api: Api) -> set[str]:
@@ -171,7 +183,7 @@ def with_other_hubs(api: Api, operation: Operation) -> list[Kind]:
 
     more = st.text(string.ascii_letters + string.digits + ",;/*", min_size=1, max_size=8)
     forms = {
-        "an unknown hub": unknown_ids(),
+        "an unknown hub": unknown_like(own),
         "a part of the hub's id": st.integers(1, max(len(own) - 1, 1)).map(lambda length: own[:length]),
         "the hub's id and more": text.around(own, more),
         "a hub with another letter": st.integers(0, len(own) - 1).map(lambda at: own[:at] + "z" + own[at + 1 :]),
@@ -300,16 +312,16 @@ def with_other_methods(api: Api, operation: Operation, methods: tuple[str, ...])
     )
     places = ("container", "backup") if operation != "list" else ("container",)
 
-    def asked(method: str) -> Callable[[list[str], str, bytes | None], Request]:
-        def make(ids: list[str], query: str, body: bytes | None) -> Request:
-            how: dict[str, Any] = dict(zip(places, ids, strict=False))
+    def asked(method: str) -> Callable[[tuple[str, str], str, bytes | None], Request]:
+        def make(named: tuple[str, str], query: str, body: bytes | None) -> Request:
+            how: dict[str, Any] = dict(zip(places, named, strict=False))
             if operation == "restore":
                 how["raw"] = body or b""
-                how["instance"] = ids[0]
+                how["instance"] = named[1]
             made = api.ask.on(operation, method=method, **how, documented=False, refusable=True, ownership="missing")
             return replace(made, body=body if operation != "restore" else made.body, query=query)
 
         return make
 
-    two = st.lists(unknown_ids(), min_size=2, max_size=2)
+    two = st.tuples(unknown_like(api.world.container_id), unknown_ids())
     return [Kind(method, st.builds(asked(method), two, queries_of, bodies_of)) for method in methods]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import string
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
+
+from conformance.ids import HEX, OID
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from hypothesis.strategies import SearchStrategy
 
-HEX = "0123456789abcdef"
 SPACES = " \t\n\r\x0b\x0c\x85\xa0\u2003\u2028\u3000\ufeff"
 CONTROLS = "".join(map(chr, (*range(1, 32), 127, *range(0x80, 0xA0))))
 INVISIBLE = "\u200b\u200c\u200d\u2060\u00ad\u202e\u202c\u2066\u0301\ufe0f\U000e0041"
@@ -31,7 +31,6 @@ WORDS = (
     *("~", "~root", "latest", "me", "self", "new", "count", "search", "logs", "tasks", "backups", "favicon.ico"),
 )  # fmt: skip
 ENDINGS = (".json", ";v=1", "?x", "#x", "%00", "%20", "~1", ",", "'", ".", "/..", "$", ":restore")
-OID = re.compile(r"[0-9a-fA-F]{24}")
 LONGEST_ID = 3000
 
 

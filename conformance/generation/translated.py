@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from conformance import ids
 from conformance.api import as_malformed
 from conformance.expectations import ANY_4XX
 from conformance.generation import openapi, requests
-from conformance.generation.text import OID, is_malformed
+from conformance.generation.text import is_malformed
+from conformance.ids import OID
 from conformance.refusals import refused
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Translator:
         if documented is None or case.method not in UNDOCUMENTED or case.method in documented:
             return None
         places = ("container",) if self._operation == "list" else ("container", "backup")
-        how: dict[str, Any] = {place: self._unknown() for place in places}
+        how: dict[str, Any] = {place: self._unknown(place) for place in places}
         how |= {"instance": self._unknown()} if self._operation == "restore" else {"query": query}
         how |= {"method": case.method, "documented": False, "refusable": True, "ownership": "missing"}
         return Translated(self._api.ask.on(self._operation, **how), "HTTP-5")
@@ -138,7 +140,7 @@ class Translator:
         if self._operation == "delete":
             request = ask.delete(self._unknown(), ownership="missing", refusable=True)
         else:
-            request = ask.on(self._operation, **{place: self._unknown(), "ownership": "missing"})
+            request = ask.on(self._operation, **{place: self._unknown(place), "ownership": "missing"})
         return Translated(request, NOT_FOUND[self._operation], (404,))
 
     def _restore(self, case: Drawn) -> Translated | None:
@@ -189,8 +191,8 @@ class Translator:
     def _backup(self) -> str:
         return self._api.world.bystander("JOB-5")
 
-    def _unknown(self) -> str:
-        return "".join(self._rng.choice("0123456789abcdef") for _ in range(24))
+    def _unknown(self, place: str = "") -> str:
+        return ids.unknown(self._api.world.container_id if place == "container" else ids.ZERO, self._rng)
 
 
 def _quoted(value: object) -> str:

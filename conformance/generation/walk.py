@@ -33,6 +33,7 @@ from conformance.following import Follower
 from conformance.generation import batches
 from conformance.generation.engine import BrokenError
 from conformance.outcomes import Outcome
+from conformance.walks import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -48,6 +49,8 @@ STEPS = 16
 #: generated cases that one walk stands for
 CASES_OF_A_WALK = 3
 MOST_STEPS = 400
+#: a list that moves is read again, so often
+TRIES = 3
 #: those that must be refused whatever they ask for
 OUTSIDE: dict[str, tuple[str, tuple[int, ...]]] = {"none": ("AUTH-1", (401,)), "other_hub": ("AUTH-6", (401, 403, 404))}
 #: clauses that forbid effects of refused restores, and the one role that is not a refusal's
@@ -321,10 +324,22 @@ class Walk(RuleBasedStateMachine):
             yield broken("the logs that were there before", f"{len(known - ids)} missing", x, "/data")
 
     def _pages(self, size: int, sort: str | None) -> Iterator[Found]:
-        walk = self.api.walk(max(size, len(self.model.everything) // 40), sort=sort)
+        if not list(self._lost(size, sort, self.model.everything)):
+            return
+        for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
+            before = set(self.api.walk(100).ids)
+            there = before.union(present(self.api, {}, self.model.everything - before))
+            found = list(self._lost(size, sort, there))
+            if not found or before == set(self.api.walk(100).ids):
+                yield from found
+                return
+
+    def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Found]:
+        walk = self.api.walk(max(size, len(there) // 40), sort=sort)
+        known = there & self.model.everything
         gone = self.model.deleted  # a right server may go on to show them, as deleted
-        shown_ids = [one for one in walk.ids if one not in gone]
-        return same_ids(shown_ids, self.model.everything - gone, walk.last, "backup")
+        shown_ids = [one for one in walk.ids if one in known - gone]
+        yield from same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Found]:
         restore = stories.ask_for(self.api, self.model.roles[RESTORE])

@@ -107,7 +107,7 @@ def test_auth_9_keys_open_their_own_hub_only(api: Api, operation: Operation) -> 
     """Our keys with another hub's id, and with one that names nothing."""
     own, other = api.world.target.hub_id, api.world.target.keys.other_hub_id
     bent = [own[:-1], f"{own}0", f"{own},{own}"]
-    hubs = [*bent, api.ask.unknown_id(), *([other] if other else [])]
+    hubs = [*bent, api.ask.unknown_hub(), *([other] if other else [])]
     for answer in ask_each(api, operation, *({"hub": hub, "ownership": "other hub"} for hub in hubs)):
         yield from status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
     yield from effects(api)

@@ -171,7 +171,7 @@ def _oracle(api: Api, operation: Operation, key: str) -> Iterator[Request]:
         return
     if operation == "list":
         yield api.ask.list(**how)
-        yield api.ask.list(unknown(), ownership="missing", **how)
+        yield api.ask.list(api.ask.unknown_container(), ownership="missing", **how)
         return
     backup = api.world.bystander("CAP-9")
     yield api.ask.on(operation, backup=backup, **how)
@@ -181,7 +181,7 @@ def _oracle(api: Api, operation: Operation, key: str) -> Iterator[Request]:
         yield api.ask.restore(backup, raw=b"{", **bad)
         yield api.ask.restore(backup, unknown(), **bad)
     yield api.ask.on(operation, backup=unknown(), ownership="missing", **how)
-    yield api.ask.on(operation, backup=backup, container=unknown(), ownership="missing", **how)
+    yield api.ask.on(operation, backup=backup, container=api.ask.unknown_container(), ownership="missing", **how)
 
 
 @check("CAP-10", "list", "get", "logs", "restore")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance import walks
 from conformance.checks import check
 from conformance.expectations import (
     NotTestableError,
@@ -15,7 +16,7 @@ from conformance.expectations import (
     success,
     untold,
 )
-from conformance.suite.test_get import MAY_MOVE
+from conformance.suite.test_get import MAY_MOVE, unmoved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,16 +60,9 @@ def ways(api: Api, most: int) -> list[dict[str, Any]]:
 def test_list_5_however_it_is_asked_for_the_list_is_the_same(api: Api) -> Iterator[Found]:
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
     api.need_served("list")
-    chosen = ways(api, max(len(api.world.backups), 1))
 
-    def relate() -> list[Found]:
-        walks = [
-            api.walk(way["size"], **{name: value for name, value in way.items() if name != "size"}) for way in chosen
-        ]
-        everything = set().union(*(walk.ids for walk in walks))
-        return [found for walk in walks for found in same_ids(walk.ids, everything, walk.last, "backup")]
-
-    yield from held_still(api, relate)
+    told = walks.tell(api, ways(api, max(len(api.world.backups), 1)))
+    yield from walks.judged(api, told, lambda walk, there: same_ids(walk.ids, there, walk.last, "backup"))
 
 
 @check("LIST-7", "list", kind="generated")
@@ -123,7 +117,7 @@ def disagreements(api: Api, suspects: list[str]) -> dict[str, list[Found]]:
         shown += [(page, item) for page in pages for item in page.items if item.get("id") == backup]
         ignore = MAY_MOVE if backup in api.world.restored_ids() else ()
         differing = [one for x, data in shown[1:] for one in same("backup", shown[0][1], data, x, ignore)]
-        if differing:
+        if differing and (shown[0][0].operation == "list" or unmoved(api, [shown[0][0]])):
             found[backup] = differing
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from conformance import shapes, strictjson
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from conformance.expectations import Found
 
 LISTS = ("list", "logs")
+#: states in which a backup changes by itself
+IN_MOTION = ("saving", "deleting")
 UNDOCUMENTED: dict[Operation, tuple[str, ...]] = {
     "list": ("PUT", "PATCH", "POST", "DELETE"),
     "get": ("PUT", "PATCH", "POST"),
@@ -152,13 +155,36 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 @check("HTTP-4", "list", "get", "logs")
 def test_http_4_reading_again_gives_the_same(api: Api, operation: Operation) -> Iterator[Found]:
     """Eight readings, and as many more on a doubt: data may move on, but never with each reading, and never back."""
-    ids = {} if operation == "list" else {"backup": api.world.bystander("HTTP-4")}
-    if operation == "logs":
-        ids = {"backup": longest_logs(api)}
-    readings = [api.send(api.ask.on(operation, **ids)) for _ in range(8)]
-    if any(True for _ in steady(ANSWER_SHAPE[operation], readings)):
-        readings += [api.send(api.ask.on(operation, **ids)) for _ in range(8)]
-    yield from steady(ANSWER_SHAPE[operation], readings)
+    told: dict[Operation, list[Exchange]] = api.story("readings", readings)
+    yield from unmoved(operation, told[operation])
+
+
+def readings(api: Api) -> dict[Operation, list[Exchange]]:
+    """All that can be read of one backup, again and again: what one read does may show in another."""
+    backup = longest_logs(api)
+    told: dict[Operation, list[Exchange]] = {"list": [], "get": [], "logs": []}
+    for again in (False, True):
+        if again and not any(True for operation in told for _ in unmoved(operation, told[operation])):
+            return told
+        for _ in range(8):
+            for x in api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)]):
+                told[x.operation].append(x)
+    return told
+
+
+def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Found]:
+    """The readings agree, but for backups that come, go or change by themselves meanwhile."""
+    moving = moving_ids(answers) if operation == "list" else set()
+    return steady(ANSWER_SHAPE[operation], answers, without=moving)
+
+
+def moving_ids(lists: list[Exchange]) -> set[str]:
+    """Backups that came or went for good between two readings, or are being made or deleted."""
+    found = {str(item["id"]) for x in lists for item in x.items if at(item, "/state/current") in IN_MOTION}
+    for one in {one for x in lists for one in x.ids}:
+        if sum(before != after for before, after in pairwise(one in x.ids for x in lists)) == 1:
+            found.add(one)
+    return found
 
 
 def longest_logs(api: Api) -> str:
@@ -170,7 +196,7 @@ def longest_logs(api: Api) -> str:
 @check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.CHANGES)
 def test_http_5_undocumented_methods_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
     """PUT, PATCH, and POST or DELETE where not documented, on ids that do not exist."""
-    ids = {"container": api.ask.unknown_id()}
+    ids = {"container": api.ask.unknown_container()}
     if operation != "list":
         ids["backup"] = api.ask.unknown_id()
     if operation == "restore":
@@ -198,8 +224,8 @@ def politely_refused(x: Exchange) -> Iterator[Found]:
 @check("HTTP-6", "list", "get", "logs")
 def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation) -> Iterator[Found]:
     """A browser's Origin is answered with Access-Control-Allow-Origin, be it in a success or in a refusal."""
-    unknown = {"container" if operation == "list" else "backup": api.ask.unknown_id(), "ownership": "missing"}
-    for how in ({}, unknown, {"key": "none"}):
+    missing = {"container": api.ask.unknown_container()} if operation == "list" else {"backup": api.ask.unknown_id()}
+    for how in ({}, {**missing, "ownership": "missing"}, {"key": "none"}):
         yield from allows_origin(api.send(api.ask.on(operation, headers=ORIGIN, **how)))
 
 

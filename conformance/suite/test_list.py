@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance import walks
 from conformance.answers import backups, rightful, served, serves, violations_at
 from conformance.checks import check, passive
 from conformance.expectations import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from conformance.expectations import Found
 
 FAR = 100_000
+TOO_FEW = "set fixtures.container_id to a container with at least two backups"
 BAD_PAGES = ("0", "-1", "abc", "", "1.5", "99999999999999999999", "٣", "1%00", "null", "1e3", "%20")
 #: pages whose offset is more than an integer holds
 OVERFLOWS = (
@@ -93,13 +94,10 @@ def ids_are_unique_in_an_answer(x: Exchange) -> Iterator[Found]:
 @check("LIST-3", "list")
 def test_list_3_ids_are_unique_across_pages(api: Api) -> Iterator[Found]:
     """No backup stands on two pages of a list that holds still."""
-    told = api.story("walks", walks)
-    for _ in range(2):
-        found = [one for walk in told.plain for one in unique(walk.ids, walk.last, "backup")]
-        if not found:
-            return
-        told = walks(api)
-    yield from (one for walk in told.plain for one in unique(walk.ids, walk.last, "backup"))
+    if len(api.world.backups) < 2:
+        raise NotTestableError(TOO_FEW)
+    told = walks.plain(walks.all_ways(api))
+    yield from walks.judged(api, told, lambda walk, _: unique(walk.ids, walk.last, "backup"))
 
 
 @passive("LIST-4", when=lambda x: serves("list")(x) and x.request.asked.get("page[size]", "").isdecimal())
@@ -121,87 +119,59 @@ def test_list_4_page_size_bounds_the_page(api: Api) -> Iterator[Found]:
 
 @check("LIST-5", "list")
 def test_list_5_pages_give_every_backup_once(api: Api) -> Iterator[Found]:
-    """Whatever the size, with and without a sort: sizes that divide the count and sizes that do not."""
-    told = api.story("walks", walks)
-    for _ in range(3):
-        everything = set().union(_live_fixtures(api), *(walk.ids for walk in told.all))
-        found = [one for walk in told.all for one in same_ids(walk.ids, everything, walk.last, "backup")]
-        if not found or set(told.first.ids) == set(api.walk(100).ids):
-            yield from found
-            return
-        told = walks(api)
-    yield untold("the list kept changing while it was read, three times over")
-
-
-@dataclass
-class Walks:
-    """The same list page by page, in many ways."""
-
-    first: Walk
-    plain: list[Walk]
-    ascending: list[Walk]
-    descending: list[Walk]
-    included: Walk
-
-    @property
-    def all(self) -> list[Walk]:
-        """Each way, none of which may cost a backup."""
-        return [self.first, *self.plain, *self.ascending, *self.descending, self.included]
-
-
-def walks(api: Api) -> Walks:
-    """Whatever the size, sorted and not, and with integrations as well."""
-    first = api.walk(100)
-    sizes = _sizes(len(set(first.ids)))
-    plain = [api.walk(size) for size in (None, *sizes)]
-    ascending, descending = ([api.walk(size, sort=sort) for size in sizes[2:5:2]] for sort in ("id", "-id"))
-    return Walks(first, plain, ascending, descending, api.walk(100, include="integrations"))
-
-
-def _sizes(count: int) -> list[int]:
-    """Page sizes that make every kind of last page, and no more than some forty pages each."""
-    least = max(1, count // 40)
-    return sorted({max(size, least) for size in (1, 2, 3, 5, 7, 10, count - 1, count, count + 1) if size > 0})
-
-
-def _live_fixtures(api: Api) -> set[str]:
-    """Backups that the target file names and that get shows as live: the list must have them."""
+    """Whatever the size, with and without a sort, of the own container and the sibling's: what get shows is listed."""
     fixtures = api.world.target.fixtures
-    named = {fixtures.backup_id, fixtures.failing_backup_id, *fixtures.deletable_backup_ids} - {None}
-    answers = api.send_all(api.ask.get(str(backup)) for backup in sorted(str(one) for one in named))
-    live = [answer for answer in answers if answer.status == 200 and isinstance(answer.data, dict)]
-    return {
-        answer.request.resources["backup"]
-        for answer in live
-        if isinstance(answer.data.get("state"), dict) and answer.data["state"].get("current") == "live"
+    named = {
+        fixtures.backup_id,
+        fixtures.failing_backup_id,
+        fixtures.not_live_backup_id,
+        *fixtures.deletable_backup_ids,
     }
+    told = walks.all_ways(api)
+    yield from walks.judged(api, told, every_one, sorted(one for one in named if one))
+    theirs = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
+    yield from walks.judged(api, walks.of_sibling(api), every_one, theirs)
+    if not any(walk.ids for _, walk in told):
+        raise NotTestableError("set fixtures.container_id to a container with backups")
+
+
+def every_one(walk: Walk, there: set[str]) -> Iterator[Found]:
+    return same_ids(walk.ids, there, walk.last, "backup")
 
 
 @check("LIST-6", "list")
 def test_list_6_a_page_past_the_end_is_empty(api: Api) -> Iterator[Found]:
     """Just past the end and far past it; where the end is, following the pages tells."""
     api.need_served("list")
-    walk = api.walk(5)
-    past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
-    for answer in api.send_all(api.ask.list(page=page, size=5) for page in (*past, FAR)):
-        if answer.refused:
-            yield broken("200 with []", f"{answer.status}", answer)
-        elif items := listed(answer):
-            yield broken("200 with []", f"{len(items)} items", answer, "/data")
+    for _ in range(walks.MOST_TRIES):
+        walk = api.walk(5)
+        past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
+        answers = api.send_all(api.ask.list(page=page, size=5) for page in (*past, FAR))
+        found = [one for answer in answers for one in is_past_the_end(answer)]
+        if not found or set(walk.ids) == set(api.walk(5).ids):
+            yield from found
+            return
+    yield untold("the list kept changing while it was read")
+
+
+def is_past_the_end(answer: Exchange) -> Iterator[Found]:
+    if answer.refused:
+        yield broken("200 with []", f"{answer.status}", answer)
+    elif items := listed(answer):
+        yield broken("200 with []", f"{len(items)} items", answer, "/data")
 
 
 @check("LIST-7", "list")
 def test_list_7_sort_by_id_ascends_and_descends(api: Api) -> Iterator[Found]:
     """Within a page and from page to page."""
     if len(api.world.backups) < 2:
-        raise NotTestableError("set fixtures.container_id to a container with at least two backups")
+        raise NotTestableError(TOO_FEW)
     api.need_served("list")
     for sort, descending in (("id", False), ("-id", True)):
         whole = api.list(sort=sort)
         yield from success(whole)
         yield from ordered(whole.ids, whole, descending=descending)
-        told = api.story("walks", walks)
-        for walk in told.descending if descending else told.ascending:
+        for walk in walks.sorted_by(walks.all_ways(api), sort):
             yield from ordered(list(dict.fromkeys(walk.ids)), walk.last, descending=descending)
 
 
@@ -223,7 +193,7 @@ def test_list_8_no_backups_is_an_empty_array(api: Api) -> Iterator[Found]:
 def test_list_9_an_unknown_container_is_not_found(api: Api) -> Iterator[Found]:
     """A well-formed id that names no container, with and without parameters."""
     for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}):
-        answer = api.list(api.ask.unknown_id(), ownership="missing", **how)
+        answer = api.list(api.ask.unknown_container(), ownership="missing", **how)
         yield from status(answer, 404)
         yield from code(answer, "404.container")
 
