@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/reports.md: `python tests/screenshots.py GREEN RED INCONCLUSIVE READ docs/screenshots`.
+"""Takes the pictures of docs/report.md: `python tests/screenshots.py GREEN RED INCONCLUSIVE READ docs/screenshots`.
 
 Each of the first four is a report folder. The pages are made anew of their results, so that they look as they do today.
 """
@@ -22,6 +22,7 @@ VIEWS = ((1280, 1000, False, 0.7), (1280, 1000, True, 0.7), (400, 900, False, 0.
 SECTIONS = {"failed": 1500, "clauses": 900, "matrix": 900, "latency": 560, "timelines": 900}
 ALONE = (
     "document.querySelectorAll('.bc > *:not(#section-{0}):not(#section-checks)').forEach(e => e.remove());"
+    "document.querySelector('#section-checks').style.visibility = 'hidden';"
     "document.querySelectorAll('#section-timelines details:nth-of-type(-n+2)').forEach(d => d.open = true)"
 )
 
