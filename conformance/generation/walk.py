@@ -173,8 +173,9 @@ class Walk(RuleBasedStateMachine):
     @rule(size=st.integers(1, 120), sort=st.sampled_from([None, "id", "-id"]))
     def page(self, size: int, sort: str | None) -> None:
         """All pages of the list."""
-        clause = "RST-7" if self.model.running else "LIST-5"
-        self._step(f"all pages of {size}, sort {sort}", clause, lambda: self._pages(size, sort))
+        if self.model.running is not None:
+            self._step("the list meanwhile", "RST-7", self._still_listed)
+        self._step(f"all pages of {size}, sort {sort}", "LIST-5", lambda: self._pages(size, sort))
 
     @rule(operation=st.sampled_from(["get", "logs"]), backup=OID)
     def read_unknown(self, operation: Operation, backup: str) -> None:
@@ -334,10 +335,18 @@ class Walk(RuleBasedStateMachine):
                 yield from found
                 return
 
+    def _still_listed(self) -> Iterator[Found]:
+        """The backup that is being restored, if it was listed before."""
+        running, listing = self.model.running, self.api.walk(100)
+        if running is not None and running.backup in self.model.everything - set(listing.ids):
+            yield broken("the backup still listed", "not listed", listing.last, "/data")
+
     def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Found]:
         walk = self.api.walk(max(size, len(there) // 40), sort=sort)
         known = there & self.model.everything
         gone = self.model.deleted  # a right server may go on to show them, as deleted
+        if self.model.running is not None:
+            gone = gone | {self.model.running.backup}  # RST-7's
         shown_ids = [one for one in walk.ids if one in known - gone]
         yield from same_ids(shown_ids, known - gone, walk.last, "backup")
 
