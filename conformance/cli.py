@@ -487,7 +487,7 @@ def compare_command(options: argparse.Namespace) -> int:
             write_atomically(options.html, compare.page(comparison, old, new))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
-    compare.render(comparison, Console())
+    compare.render(comparison, Console(soft_wrap=not sys.stdout.isatty()))
     return comparison.exit_code
 
 
@@ -555,7 +555,7 @@ def rejudge_command(options: argparse.Namespace) -> int:
         found = rejudge.rejudge(options.folder)
     except (ArchiveError, ResultsError) as error:
         raise UsageError(str(error)) from None
-    rejudge.show(found, Console())
+    rejudge.show(found, Console(soft_wrap=not sys.stdout.isatty()))
     return found.exit_code
 
 

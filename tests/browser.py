@@ -78,8 +78,8 @@ class Browser:
             self._await("Page.loadEventFired")
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression, which the page's own policy does not hold back."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of an expression, or of its promise; the page's own policy does not hold it back."""
+        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import browser
 import folders
+import nodejs
 import pytest
 import reporting
 
@@ -161,7 +164,7 @@ def test_nothing_foreign_runs_or_leaves(name: str, reader: browser.Browser, page
                            ".filter(n => n.startsWith('on')).length") == 0  # fmt: skip
 
 
-#: what a screen reader needs, in the page's own terms: what axe calls serious, without axe
+#: what a screen reader needs, in the page's own terms, for machines on which there is no Node to fetch axe with
 FAULTS = """(() => {
   const faults = [];
   const say = (what, e) => faults.push(what + ": " + e.outerHTML.slice(0, 120));
@@ -192,6 +195,39 @@ FAULTS = """(() => {
 def test_a_screen_reader_finds_its_way(name: str, reader: browser.Browser, pages: dict[str, Path]) -> None:
     reader.open(pages[name])
     assert reader.evaluate(FAULTS) == []
+
+
+AXE = "axe-core@4.14.1"
+SERIOUS = """axe.run(document, {resultTypes: ["violations"]}).then(told => told.violations
+  .filter(one => ["serious", "critical"].includes(one.impact))
+  .map(one => one.id + ": " + one.nodes.map(node => node.html.slice(0, 120)).join(" | ")))"""
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe, as npm has it."""
+    folder = tmp_path_factory.mktemp("axe")
+    line = [nodejs.program("npm"), "pack", "--silent", "--prefer-offline", AXE]
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        nodejs.unavailable(f"npm cannot fetch {AXE}")
+    with tarfile.open(next(folder.glob("*.tgz"))) as package:
+        script = package.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("name", ["red", "green", "gone", "index", "compared"])
+def test_axe_finds_nothing_serious(
+    name: str, width: int, axe: str, reader: browser.Browser, pages: dict[str, Path]
+) -> None:
+    reader.size(width, 900, dark=width == 400)
+    reader.open(pages[name])
+    reader.evaluate(f"{axe}; 0")
+    assert reader.evaluate(SERIOUS) == []
+    reader.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert reader.evaluate(SERIOUS) == []
 
 
 #: contrast of every text with what is behind it, as both are computed

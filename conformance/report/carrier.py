@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _ENVIRONMENT = ("Python", "Platform", "Packages", "Plugins")
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _CSS_ORIGIN = re.compile(r"/\*{10,}\n \* CUSTOM CSS\n \* .*\n \*{10,}/\n")
+#: pytest-html gives its filters no names, and its table, which may be wider than the window, no stop for the keyboard
+_FILTER = re.compile(r'<input [^<>]*class="filter"[^<>]*data-test-result="(\w+)"')
+_TABLE = '<table id="results-table"'
 _HEAD = '<meta charset="utf-8"/>'
 
 
@@ -46,6 +49,10 @@ class HtmlCarrier:
         metadata = session.config.stash[plugin.metadata_key] if plugin else {}
         for name in [name for name in metadata if name not in _ENVIRONMENT]:
             del metadata[name]
+        # pytest-html would make lists of these in which screen readers find a list too many.
+        for name, versions in metadata.items():
+            if isinstance(versions, dict):
+                metadata[name] = ", ".join(f"{one} {version}" for one, version in sorted(versions.items()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:
@@ -98,9 +105,11 @@ class HtmlCarrier:
 
 
 def finished_page(page: str, marked: str = "") -> str:
-    """The page with language, viewport, content security policy and marks, without inline handlers and local paths."""
+    """The page with language, viewport, names, content security policy and marks, no inline handlers or local paths."""
     page = page.replace("<html>", '<html lang="en">', 1).replace(' onclick="location.reload()"', "", 1)
     page = _CSS_ORIGIN.sub("", page, count=1)
+    page = _FILTER.sub(r'\g<0> aria-label="show \g<1>"', page)
+    page = page.replace(_TABLE, f'{_TABLE} tabindex="0" aria-label="Checks, one by one"', 1)
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
     head = "\n    ".join([_HEAD, viewport, _policy(page), marked])
     return page.replace(_HEAD, head, 1)
