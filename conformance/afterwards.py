@@ -1,41 +1,59 @@
-"""The last look at restores: which logs they left in the end, counted again when everything else is over."""
+"""The last look at restores: their logs, jobs and backups, and what was deleted, when everything else is over."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from conformance.expectations import CannotTellError, Found, broken, listed
+from conformance.expectations import CannotTellError, at, broken, listed, same, shown, success
+from conformance.following import of_instance
 from conformance.judging import Tally, attach
 from conformance.outcomes import CheckRecord, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.exchange import Operation
+    from conformance.expectations import Found
     from conformance.following import Restore
     from conformance.run import Run
 
+    Judged = tuple[str, list[Found]]
+
+#: what a restore may move on its backup, and others later
+MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
+GONE = ("deleting", "deleted")
+
 
 def recount(run: Run) -> Iterator[CheckRecord]:
+    """What every restore left in the end; a record for each clause that something was held against."""
+    ended = [one for one in run.restores if one.accepted and one.ended]
+    tallies: dict[str, Tally] = defaultdict(Tally)
+    for clause, findings in (*_logs(run, ended), *_jobs(run, ended), *_backups(run, ended)):
+        tallies[clause].judged += 1
+        for found in findings:
+            tallies[clause].add(found)
+    for clause, tally in tallies.items():
+        if clause not in run.selected:
+            continue
+        operation: Operation = "job" if clause == "JBS-1" else "restore"
+        record = CheckRecord(f"{clause}/{operation}/afterwards", clause, operation, Outcome.PASSED)
+        attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
+        yield record
+
+
+# ---------------------------------------------------------------- logs
+
+
+def _logs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     """As many new logs as accepted restores, for every backup that was restored, and none of them gone again.
 
     What is too many is RST-2's; where restores at once were refused, they are what had an effect: RST-6's.
     """
-    groups: dict[str, list[Restore]] = defaultdict(list)
-    for restore in run.restores:
-        groups[restore.backup].append(restore)
-    tallies: dict[str, Tally] = {}
-    for backup, restores in groups.items():
-        ended = [one for one in restores if one.accepted and one.ended]
-        if ended:
-            clause = "RST-2" if all(one.accepted for one in restores) else "RST-6"
-            tally = tallies.setdefault(clause, Tally())
-            for found in _differences(run, backup, ended):
-                tally.add(found)
-    for clause, tally in tallies.items():
-        record = CheckRecord(f"{clause}/restore/afterwards", clause, "restore", Outcome.PASSED)
-        attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
-        yield record
+    for backup in dict.fromkeys(one.backup for one in ended):
+        all_accepted = all(one.accepted for one in run.restores if one.backup == backup)
+        found = _differences(run, backup, [one for one in ended if one.backup == backup])
+        yield "RST-2" if all_accepted else "RST-6", list(found)
 
 
 def _differences(run: Run, backup: str, restores: list[Restore]) -> Iterator[Found]:
@@ -45,11 +63,42 @@ def _differences(run: Run, backup: str, restores: list[Restore]) -> Iterator[Fou
     except CannotTellError:
         return
     new = [log for log in logs if log.get("id") not in restores[0].logs_before]
+    own = of_instance(new, restores[0].instance)
     accepted = max(len(restores), run.accepted[backup])
-    if len(new) > accepted:
-        yield broken(
-            f"{accepted} new logs for {accepted} accepted restores", f"{len(new)} in the end", exchange, "/data"
-        )
-    left = {log.get("id") for restore in restores for log in restore.logs} - {log.get("id") for log in logs}
+    if len(own) > accepted:
+        wanted = f"{accepted} new logs for {accepted} accepted restores"
+        yield broken(wanted, f"{len(own)} in the end", exchange, "/data")
+    left = {log.get("id") for restore in restores for log in restore.own_logs} - {log.get("id") for log in logs}
     if left:
         yield broken("the logs of the restores still there", f"{len(left)} of them gone", exchange, "/data")
+
+
+# ---------------------------------------------------------------- jobs
+
+
+def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
+    """Jobs that were seen are still there, and in the state in which they ended."""
+    restores = [one for one in ended if one.readable]
+    for restore, job in zip(restores, run.client.send_all(run.ask.job(one.job_id) for one in restores), strict=True):
+        yield "JBS-1", list(success(job))
+        current = at(job.data, "/state/current")
+        moved = job.succeeded and current != restore.terminal
+        on = broken(f"{restore.terminal} for good", f"{current}", job, "/data/state/current")
+        yield "RST-5", [on] if moved else []
+
+
+# ---------------------------------------------------------------- backups
+
+
+def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
+    """Backups whose restores went well are as they were before the first of them. They may have been deleted since."""
+    first = {one.backup: one for one in reversed(ended) if one.went_well and one.before is not None}
+    looks = run.client.send_all(run.ask.get(backup) for backup in first)
+    for restore, get in zip(first.values(), looks, strict=True):
+        try:
+            before, now = shown(restore.before) if restore.before else {}, shown(get)
+        except CannotTellError:
+            continue
+        ignored = (*MAY_MOVE, "/state/current") if at(now, "/state/current") in GONE else MAY_MOVE
+        if {before.get("id"), now.get("id")} == {restore.backup}:
+            yield "RST-3", list(same("backup", before, now, get, ignored))

@@ -23,6 +23,11 @@ TERMINAL = frozenset({"completed", "error", "expired"})
 JOB_APPEARS_S = 10.0
 #: how long to wait for a log where one was missing before: that clause has failed already
 LOG_LATE_S = 1.0
+#: an answer that says that the instance is busy is believed for as long as a restore may take; one that may say so
+#: among other things no longer than this
+BUSY_S = 10.0
+SURELY_BUSY = (409, 423)
+MAYBE_BUSY = (403, 422)
 #: rounds of reads and polls that are made without a pause
 EAGER_POLLS = 15
 
@@ -45,7 +50,10 @@ class Restore:
     logs_exchange: Exchange | None = None
     polls: int = 0
     took_s: float = 0.0
-    digest_at_end: str | None = None
+    #: what the probe said of the instance when the end was first seen, where the story asked it
+    digest: str | None = None
+    #: refused as busy until our patience was over
+    turned_away: bool = False
 
     @property
     def job_id(self) -> str | None:
@@ -57,6 +65,16 @@ class Restore:
     def accepted(self) -> bool:
         """A 2xx that does not say `accepted: false`."""
         return self.answer.succeeded and at(self.answer.data, "/job/accepted") is not False
+
+    @property
+    def own_logs(self) -> list[dict[str, Any]]:
+        """The new logs that speak of this instance: others may restore the same backup to theirs meanwhile."""
+        return of_instance(self.logs, self.instance)
+
+    @property
+    def told_logs(self) -> list[dict[str, Any]]:
+        """The logs to be judged: those of this instance; where there is none, whatever came instead."""
+        return self.own_logs or self.logs
 
     @property
     def readable(self) -> bool:
@@ -77,18 +95,29 @@ class Restore:
     @property
     def ended(self) -> bool:
         """It came to an end that can be seen: a terminal state, or without jobs a log."""
-        return self.terminal is not None if self.readable else bool(self.logs)
+        return self.terminal is not None if self.readable else bool(self.own_logs)
 
     @property
     def logless(self) -> bool:
         """It ended, was looked at to the last, and left no log."""
-        return self.accepted and self.after is not None and self.terminal is not None and not self.logs
+        return self.accepted and self.after is not None and self.terminal is not None and not self.own_logs
+
+    @property
+    def failed(self) -> str:
+        """Why it failed, where it ended so and says so in the log; empty where it did not."""
+        said = next(filter(None, map(message_of, self.own_logs)), "")
+        return said if self.ended and self.terminal in (None, "error") else ""
+
+    @property
+    def went_well(self) -> bool:
+        """It ended, and nothing says that it failed."""
+        return self.ended and self.terminal in (None, "completed") and not self.failed
 
     @property
     def last_seen(self) -> str:
         """Where it stood when we stopped looking, in words."""
         state = self.states[-1] if self.states else "no readable job"
-        polls, logs = _counted(self.polls, "poll"), _counted(len(self.logs), "new log")
+        polls, logs = _counted(self.polls, "poll"), _counted(len(self.told_logs), "new log")
         return f"{state} after {self.took_s:.1f} s and {polls}, {logs}"
 
 
@@ -119,22 +148,59 @@ class Follower:
         return restore
 
     def follow_all(self, restores: list[Restore]) -> None:
-        """Follows restores of one backup that were asked for at once: a target may run them one after the other.
+        """Follows restores that were asked for at once: a target may run them one after the other, in any order.
 
-        So each has its time from the end of the one before, and the logs have theirs from the last one that came.
+        So the time begins anew with each end that is seen, and with each log that comes.
         """
-        since = restores[0].asked_at
-        for restore in restores:
-            self._to_end(restore, since)
-            since = self._clock()
+        since = max(restore.asked_at for restore in restores)
+        running = list(restores)
+        while running:
+            ended = [restore for restore in running if self._looked_at(restore)]
+            running = [restore for restore in running if restore not in ended]
+            if ended:
+                since = self._clock()
+            elif self._clock() - since > self._policy.timeout_s:
+                break
+            if running:
+                self._api.run.wait(self._policy.poll_s)
+        for restore in running:
+            self._api.tell("gave up", last_look(restore), restore.last_seen)
+        for backup in dict.fromkeys(restore.backup for restore in restores):
+            self._share_logs([restore for restore in restores if restore.backup == backup], since)
+
+    def let_end(self, answer: Exchange) -> None:
+        """Waits for the end of a restore that should not have been accepted, lest others meet it."""
+        backup, instance = answer.request.resources["backup"], answer.request.resources["instance"]
+        known = frozenset(str(log.get("id")) for log in self._api.logs(backup).items)
+        restore = Restore(answer, backup, instance, known, self._clock())
+        if restore.accepted:
+            self._to_end(restore, restore.asked_at)
+
+    def await_message(self, restore: Restore) -> None:
+        """Waits until the log of a failed restore says why: a log may be there before its restore has ended."""
+        while restore.own_logs and not any(message_of(log) for log in restore.own_logs):
+            if self._clock() - restore.asked_at > self._policy.timeout_s:
+                return
+            self._api.run.wait(self._policy.poll_s)
+            self.read_logs(restore)
+
+    # ------------------------------------------------------------ waiting
+
+    def _looked_at(self, restore: Restore) -> bool:
+        """One poll; says whether the end was seen."""
+        self._poll(restore)
+        if ended := self._ended(restore):
+            self._api.tell("ended", last_look(restore), restore.last_seen)
+        return ended
+
+    def _share_logs(self, restores: list[Restore], since: float) -> None:
+        """The logs of restores of one backup: as many as were accepted, each waited for since the one before."""
         last = restores[-1]
-        while len(last.logs) < len(restores) and self._await_logs(last, len(last.logs) + 1, since):
+        while len(last.own_logs) < len(restores) and self._await_logs(last, len(last.own_logs) + 1, since):
             since = self._clock()
         for restore in restores:
             restore.logs, restore.logs_exchange = last.logs, last.logs_exchange
             self._settle(restore)
-
-    # ------------------------------------------------------------ waiting
 
     def _to_end(self, restore: Restore, since: float, while_running: Callable[[Restore], None] | None = None) -> None:
         """Polls until an end is seen, or the time is over. The first reads come before the first poll.
@@ -144,9 +210,7 @@ class Follower:
         while True:
             if while_running:
                 while_running(restore)
-            self._poll(restore)
-            if self._ended(restore):
-                self._api.tell("ended", last_look(restore), restore.last_seen)
+            if self._looked_at(restore):
                 return
             if self._clock() - since > self._policy.timeout_s:
                 self._api.tell("gave up", last_look(restore), restore.last_seen)
@@ -162,10 +226,10 @@ class Follower:
         patience = self._policy.timeout_s
         if any(one is not restore and one.logless for one in self._api.run.restores):
             since, patience = self._clock(), min(LOG_LATE_S, patience)
-        while len(restore.logs) < count:
+        while len(restore.own_logs) < count:
             self.read_logs(restore)
-            if len(restore.logs) >= count:
-                self._api.tell("logged", restore.logs_exchange, _counted(len(restore.logs), "new log"))
+            if len(restore.own_logs) >= count:
+                self._api.tell("logged", restore.logs_exchange, _counted(len(restore.own_logs), "new log"))
                 break
             if not restore.ended or self._clock() - since > patience:
                 return False
@@ -212,6 +276,17 @@ class Follower:
         if exchange.succeeded:
             restore.logs_exchange = exchange
             restore.logs = [log for log in exchange.items if log.get("id") not in restore.logs_before]
+
+
+def of_instance(logs: list[dict[str, Any]], instance: str) -> list[dict[str, Any]]:
+    """Those logs that speak of this instance."""
+    return [log for log in logs if log.get("instance_id") == instance]
+
+
+def message_of(log: dict[str, Any]) -> str:
+    """The error message of a log; empty where there is none."""
+    message = at(log, "/error/message")
+    return message.strip() if isinstance(message, str) else ""
 
 
 def _counted(number: int, noun: str) -> str:

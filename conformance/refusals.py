@@ -98,7 +98,7 @@ def look_back(run: Run) -> list[CheckRecord]:
         later = list(_changes(run, watch, *answers))
         found[watch.clause] += watch.effects or later
     run.watches.clear()
-    return [_record(run, clause, items) for clause, items in found.items()]
+    return [_record(run, clause, items) for clause, items in found.items() if clause in run.selected]
 
 
 def _record(run: Run, clause: str, found: Iterable[Found]) -> CheckRecord:

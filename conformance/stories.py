@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance.expectations import CannotTellError, NotTestableError, at, listed
-from conformance.following import Follower, Restore
+from conformance.following import BUSY_S, MAYBE_BUSY, SURELY_BUSY, Follower, Restore
 
 if TYPE_CHECKING:
     from conformance.api import Api
@@ -25,16 +25,18 @@ SPARE = 1
 #: of the backups that are offered so many are deleted, or might be, by the checks of delete
 DELETES_OF_CHECKS = 3
 GONE = ("deleting", "deleted")
+#: with so many restores at once, one of them is of another backup
+ENOUGH_TO_MIX = 3
 
 
 @dataclass
 class Digests:
-    """What the probe saw; None where there is no probe or no such instance."""
+    """What the probe saw; None where there is no probe, no such instance, or where it failed: `problem` says how."""
 
     own_before: str | None = None
     own_after: str | None = None
-    second_before: str | None = None
     second_after: str | None = None
+    problem: str | None = None
 
 
 @dataclass
@@ -66,9 +68,10 @@ class Deleted:
 
 @dataclass
 class AtOnce:
-    """Restores of the main backup to the same instance as before, asked for side by side."""
+    """Restores to the same instance as before, asked for side by side: of the main backup, and one of another."""
 
     restores: list[Restore] = field(default_factory=list)
+    own_after: str | None = None
 
     @property
     def accepted(self) -> list[Restore]:
@@ -112,16 +115,48 @@ def _nothing_runs(api: Api) -> None:
 
 
 def ask_for(api: Api, backup: str, key: str = "full", **how: Any) -> Restore:
-    """Asks for a restore to the one instance that may be restored to, and remembers how things were before."""
-    instance = api.world.instance_id
-    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
-    known = frozenset(str(log.get("id")) for log in listed(logs))
-    asked_at = time.monotonic()
-    answer = api.restore(backup, instance, key=key, **how)
-    restore = Restore(answer, backup, instance, known, asked_at, before=before)
-    api.tell(f"restore of {backup} to {instance} as {key}", answer, "accepted" if restore.accepted else "not accepted")
+    """Asks for a restore to the one instance that may be restored to, and remembers how things were before.
+
+    Where the instance is said to be busy it is asked for again: the work of a job may end a little after the job, and
+    without jobs its log may come before.
+    """
+    api.story_if_affordable("second instance", second_instance)
+    begun = time.monotonic()
+    while True:
+        [restore] = side_by_side(api, [backup], key=key, **how)
+        if not (patience := patience_with(api, restore)) or time.monotonic() - begun > patience:
+            break
+        api.run.wait(api.world.target.restore.poll_s)
+    restore.turned_away = patience > 0
+    said = "accepted" if restore.accepted else "not accepted"
+    api.tell(f"restore of {backup} to {restore.instance} as {key}", restore.answer, said)
     api.run.restores.append(restore)
     return restore
+
+
+def patience_with(api: Api, restore: Restore) -> float:
+    """How long an instance may be busy that gave this answer; 0 for another answer, or where it was in vain before."""
+    answer, timeout_s = restore.answer, api.world.target.restore.timeout_s
+    if any(one.turned_away for one in api.run.restores) or at(answer.error, "/extra/capability"):
+        return 0.0
+    if answer.status in MAYBE_BUSY and not str(answer.code).endswith("permissions"):
+        return min(BUSY_S, timeout_s)
+    put_off = answer.status == 429 and not answer.request.patient
+    return timeout_s if answer.status in SURELY_BUSY or put_off else 0.0
+
+
+def side_by_side(api: Api, backups: list[str], **how: Any) -> list[Restore]:
+    """Asks for restores of these backups at once. The time of each counts from its answer: it may have been put off."""
+    instance, looks = api.world.instance_id, {}
+    for backup in dict.fromkeys(backups):
+        before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+        looks[backup] = before, frozenset(str(log.get("id")) for log in listed(logs))
+    answers = api.send_all(api.ask.restore(backup, instance, **how) for backup in backups)
+    now = time.monotonic()
+    return [
+        Restore(answer, backup, instance, looks[backup][1], now, before=looks[backup][0])
+        for backup, answer in zip(backups, answers, strict=True)
+    ]
 
 
 def follow(api: Api, restore: Restore) -> Restore:
@@ -133,18 +168,21 @@ def follow(api: Api, restore: Restore) -> Restore:
 
 def _another_state(api: Api) -> None:
     """Brings the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
-    if other_backup(api) == api.world.backup_id:
+    other, probe = other_backup(api), api.world.target.probe
+    if other == api.world.backup_id:
         return  # nothing else can be restored: the instance is looked at as it was found
-    try:
-        restore = api.story("manage", manage)
-        if restore.accepted:
-            return
-    except (NotTestableError, CannotTellError):
-        pass
-    if api.world.target.probe is not None:
-        restore = ask_for(api, other_backup(api))
+    restore = api.story_if_affordable("manage", manage)
+    if (restore and restore.accepted) or probe is None or _room(api) <= COSTS["main"]:
+        return
+    if _digest(api, api.world.instance_id, Digests()) == probe.expected:
+        restore = ask_for(api, other)
         if restore.accepted:
             Follower(api).follow(restore)
+
+
+def _room(api: Api) -> int:
+    """How many more restores the budget allows, but for the place that is kept for what must be refused."""
+    return api.world.target.restore.max_restores - SPARE - int(api.client.ledger.read("restores_accepted"))
 
 
 def other_backup(api: Api) -> str:
@@ -168,19 +206,29 @@ def manage(api: Api) -> Restore:
     return restore
 
 
+def again(api: Api) -> Restore:
+    """A second opinion on a restore by the manage key that failed: the full key restores the same backup."""
+    return follow(api, ask_for(api, other_backup(api)))
+
+
+def second_instance(api: Api) -> str:
+    """What the second instance holds before the first restore of the run. Raises NotTestableError without a probe."""
+    return api.digest_of(api.world.fixture("second_instance_id"))
+
+
 def main(api: Api) -> Main:
     """The full key restores the main backup; reads go on meanwhile, the probe looks before and after."""
     afford(api, "main")
-    digests = Digests(second_before=_digest(api, api.world.target.fixtures.second_instance_id))
+    digests = Digests()
     _another_state(api)
-    digests.own_before = _digest(api, api.world.instance_id)
+    digests.own_before = _digest(api, api.world.instance_id, digests)
     before = _reads(api, api.world.backup_id)
     restore = ask_for(api, api.world.backup_id)
     restore.reads_before = before
 
     def look(_: Restore) -> None:
-        digests.own_after = _digest(api, api.world.instance_id)
-        digests.second_after = _digest(api, api.world.target.fixtures.second_instance_id)
+        digests.own_after = _digest(api, api.world.instance_id, digests)
+        digests.second_after = _digest(api, api.world.target.fixtures.second_instance_id, digests)
 
     def read(running: Restore) -> None:
         running.reads += _reads(api, running.backup)
@@ -201,7 +249,10 @@ def failing(api: Api) -> Restore:
     restore = ask_for(api, backup)
     if not restore.accepted:
         raise NotTestableError(f"the failing backup's restore was refused at once ({restore.answer.status})")
-    return follow(api, restore)
+    Follower(api).follow(restore)
+    if restore.ended:
+        Follower(api).await_message(restore)
+    return restore
 
 
 def at_once(api: Api) -> AtOnce:
@@ -212,31 +263,43 @@ def at_once(api: Api) -> AtOnce:
     _nothing_runs(api)
     policy, limits = api.world.target.restore, api.world.target.limits
     later = sum(COSTS[story] for story in LAST if story in budget_for(policy.max_restores))
-    left = policy.max_restores - SPARE - later - int(api.client.ledger.read("restores_accepted"))
-    count = min(left, limits.concurrency)
+    count = min(_room(api) - later, limits.concurrency)
     if count < COSTS["at once"]:
         raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}, limits.concurrency to 2")
-    backup, instance = api.world.backup_id, api.world.instance_id
-    before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
-    if (state := at(before.data, "/state/current")) != "live":
+    if (state := at(api.get(api.world.backup_id).data, "/state/current")) != "live":
         raise CannotTellError(f"because RST-3 failed: the backup is {state} after a restore")
-    known = frozenset(str(log.get("id")) for log in listed(logs))
-    asked_at = time.monotonic()
-    answers = api.send_all(api.ask.restore(backup, instance, patient=False) for _ in range(count))
-    told = AtOnce([Restore(answer, backup, instance, known, asked_at, before=before) for answer in answers])
+    told = AtOnce(_at_once(api, count))
     api.run.restores += told.restores
     for one in told.restores:
-        api.tell(f"restore of {backup} to {instance} at once", one.answer, "accepted" if one.accepted else "refused")
+        said = "accepted" if one.accepted else "refused"
+        api.tell(f"restore of {one.backup} to {one.instance} at once", one.answer, said)
     if told.accepted:
         Follower(api).follow_all(told.accepted)
+        told.own_after = _digest(api, api.world.instance_id, Digests())
     return told
+
+
+def _at_once(api: Api, count: int) -> list[Restore]:
+    """So many restores side by side; again where all of them are refused, since what ran before may not be over."""
+    last = other_backup(api) if count >= ENOUGH_TO_MIX else api.world.backup_id
+    begun = time.monotonic()
+    while True:
+        restores = side_by_side(api, [api.world.backup_id] * (count - 1) + [last], patient=False)
+        patience = min(patience_with(api, one) for one in restores)
+        if any(one.accepted for one in restores) or time.monotonic() - begun >= patience:
+            return restores
+        api.run.wait(api.world.target.restore.poll_s)
 
 
 def unusual(api: Api, raw: bytes) -> Restore:
     """A restore asked for by a valid request that is written unusually, followed to its end."""
     afford(api, "unusual")
     restore = ask_for(api, other_backup(api), raw=raw)
-    return Follower(api).follow(restore) if restore.accepted else restore
+
+    def look(ended: Restore) -> None:
+        ended.digest = _digest(api, api.world.instance_id, Digests())
+
+    return Follower(api).follow(restore, at_end=look) if restore.accepted else restore
 
 
 def tell_all(api: Api) -> None:
@@ -276,7 +339,12 @@ def _look_for(api: Api, backup: str, answer: Exchange) -> Deleted:
     )
 
 
-def _digest(api: Api, instance: str | None) -> str | None:
+def _digest(api: Api, instance: str | None, seen: Digests) -> str | None:
+    """What the probe says; that it fails is a matter of the clauses that need it, and of no other."""
     if instance is None or api.world.target.probe is None:
         return None
-    return api.digest_of(instance)
+    try:
+        return api.digest_of(instance)
+    except CannotTellError as reason:
+        seen.problem = str(reason)
+        return None

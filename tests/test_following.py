@@ -40,6 +40,10 @@ class Scripted:
     now: float = 0.0
     timeline: list[str] = field(default_factory=list)
     restores: list[Restore] = field(default_factory=list)
+    #: the same for jobs of other ids, and logs that others' restores of the backup leave
+    more_jobs: dict[str, list[tuple[float, Exchange]]] = field(default_factory=dict)
+    others_at: list[float] = field(default_factory=list)
+    message_at: float = float("inf")
 
     def __post_init__(self) -> None:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
@@ -50,12 +54,18 @@ class Scripted:
     def _wait(self, seconds: float) -> None:
         self.now += seconds
 
-    def job(self, _job_id: str) -> Exchange:
-        return next(answer for since, answer in reversed(self.jobs) if self.now >= since)
+    def job(self, job_id: str) -> Exchange:
+        answers = self.more_jobs.get(job_id, self.jobs)
+        return next(answer for since, answer in reversed(answers) if self.now >= since)
 
     def logs(self, _backup: str) -> Exchange:
-        there = [{"id": f"log{number}"} for number, since in enumerate(self.logs_at) if self.now >= since]
+        error = {"error": {"message": "no"}} if self.now >= self.message_at else {}
+        there = [{"id": f"log{number}", "instance_id": "i", **error} for number in self._come(self.logs_at)]
+        there += [{"id": f"other{number}", "instance_id": "theirs"} for number in self._come(self.others_at)]
         return exchange("logs", 200, {"data": there})
+
+    def _come(self, times: list[float]) -> list[int]:
+        return [number for number, since in enumerate(times) if self.now >= since]
 
     def get(self, _backup: str) -> Exchange:
         return exchange("get", 200, {"data": {"id": "b"}})
@@ -66,8 +76,8 @@ class Scripted:
     def follower(self) -> Follower:
         return Follower(cast("Any", self), clock=lambda: self.now)
 
-    def restore(self) -> Restore:
-        answer = exchange("restore", 202, {"data": {"action": "restore", "job": {"id": JOB, "accepted": True}}})
+    def restore(self, job_id: str = JOB) -> Restore:
+        answer = exchange("restore", 202, {"data": {"action": "restore", "job": {"id": job_id, "accepted": True}}})
         restore = Restore(answer, "b", "i", frozenset(), asked_at=0.0)
         self.restores.append(restore)
         return restore
@@ -179,3 +189,53 @@ def test_logs_that_are_all_there_are_not_waited_for_any_longer() -> None:
     api.follower().follow_all(restores)
     assert all(len(restore.logs) == 3 for restore in restores)
     assert api.now == 0
+
+
+def test_restores_at_once_may_run_in_any_order() -> None:
+    ends = {"first": 27, "second": 18, "third": 9}
+    jobs = {name: [(0.0, job("queued")), (float(end), job("completed"))] for name, end in ends.items()}
+    api = Scripted([], [9, 18, 27], timeout_s=10, more_jobs=jobs)
+    restores = [api.restore(name) for name in ends]
+    api.follower().follow_all(restores)
+    assert [restore.terminal for restore in restores] == ["completed"] * 3
+    assert [len(restore.own_logs) for restore in restores] == [3] * 3
+
+
+def test_a_restore_at_once_that_never_ends_is_given_up_after_the_last_end() -> None:
+    jobs = {"good": [(0.0, job("running")), (8.0, job("completed"))], "stuck": [(0.0, job("queued"))]}
+    api = Scripted([], [8], timeout_s=10, more_jobs=jobs)
+    good, stuck = restores = [api.restore("good"), api.restore("stuck")]
+    api.follower().follow_all(restores)
+    assert (good.ended, stuck.ended) == (True, False)
+    assert api.now <= 8 + 10 + 2
+    assert any(step.startswith("gave up: queued") for step in api.timeline)
+
+
+def test_what_others_leave_in_the_logs_is_not_taken_for_our_own() -> None:
+    api = Scripted([(0, job("completed"))], [4], others_at=[0, 1])
+    restore = api.follower().follow(api.restore())
+    assert api.now == 4
+    assert [log["id"] for log in restore.told_logs] == ["log0"]
+
+
+def test_where_no_log_speaks_of_our_instance_whatever_came_is_judged() -> None:
+    api = Scripted([(0, job("completed"))], [], others_at=[0], timeout_s=5)
+    restore = api.follower().follow(api.restore())
+    assert [log["id"] for log in restore.told_logs] == ["other0"]
+
+
+def test_a_log_may_say_later_why_its_restore_failed() -> None:
+    api = Scripted([(0, job("error"))], [0], message_at=3)
+    restore = api.restore()
+    api.follower().follow(restore)
+    assert not restore.failed
+    api.follower().await_message(restore)
+    assert (restore.failed, api.now) == ("no", 3)
+
+
+def test_the_message_of_a_failed_restore_is_given_up_with_its_time() -> None:
+    api = Scripted([(0, job("error"))], [0], timeout_s=6)
+    restore = api.follower().follow(api.restore())
+    api.follower().await_message(restore)
+    assert not restore.failed
+    assert api.now <= 6 + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance import stories
 from conformance.answers import coded
 from conformance.api import GRANTS, lacks
 from conformance.checks import check, passive
@@ -20,6 +21,7 @@ from conformance.expectations import (
     status,
     success,
 )
+from conformance.following import last_look
 from conformance.refusals import effects, refused
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from conformance.api import Api
     from conformance.exchange import Exchange, Operation, Request
     from conformance.expectations import Found
+    from conformance.following import Restore
 
 
 def keys_without(api: Api, operation: Operation) -> list[str]:
@@ -109,7 +112,18 @@ def test_cap_5_view_alone_reads(api: Api, operation: Operation) -> Iterator[Foun
 @check("CAP-6", "restore")
 def test_cap_6_manage_alone_restores(api: Api) -> Iterator[Found]:
     """The key that has manage alone starts a restore."""
-    yield from success(api.restored_by_manage().answer)
+    restore = api.restored_by_manage()
+    yield from taken_on(restore)
+    if restore.failed and (second := api.story_if_affordable("again", stories.again)) and second.went_well:
+        yield broken("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
+
+
+def taken_on(restore: Restore) -> Iterator[Found]:
+    """A restore that nothing speaks against is accepted, and the answer says nothing else."""
+    yield from success(restore.answer)
+    if at(restore.answer.data, "/job/accepted") is False:
+        wanted = "an accepted job, since nothing else runs"
+        yield broken(wanted, "accepted: false", restore.answer, "/data/job/accepted")
 
 
 @passive("CAP-7", when=lambda x: coded(x) and x.status == 403 and x.request.denied is not None)

@@ -6,10 +6,22 @@ from typing import TYPE_CHECKING
 
 from conformance import stories
 from conformance.checks import check
-from conformance.expectations import ANY_4XX, answered, no_verdict, status, success, untold
+from conformance.expectations import (
+    ANY_4XX,
+    CannotTellError,
+    NotTestableError,
+    answered,
+    broken,
+    no_verdict,
+    status,
+    success,
+    untold,
+)
+from conformance.following import last_look
 from conformance.generation import batches, bodies, requests
 from conformance.generation.engine import explore
 from conformance.refusals import effects, refused
+from conformance.suite.test_restore import probed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +29,7 @@ if TYPE_CHECKING:
     from conformance.api import Api
     from conformance.exchange import Exchange
     from conformance.expectations import Found
+    from conformance.following import Restore
     from conformance.generation.batches import Kind
 
 
@@ -34,10 +47,27 @@ def test_http_3_generated_members_are_answered(api: Api) -> Iterator[Found]:
 @check("JOB-1", "restore", kind="generated")
 def test_job_1_an_unusual_request_is_accepted(api: Api) -> Iterator[Found]:
     """A valid request in another spelling of JSON: one, since it starts a restore."""
+    yield from success(unusual(api).answer)
+
+
+def unusual(api: Api) -> Restore:
+    """The one restore that is asked for in another spelling."""
     valid = requests.valid_body(api.world.instance_id)
     raw = batches.drawn(bodies.respelled(valid), api.run.rng("unusual").getrandbits(64))[-1]
-    restore = api.story("unusual", lambda api: stories.unusual(api, raw))
-    yield from success(restore.answer)
+    return api.story("unusual", lambda api: stories.unusual(api, raw))
+
+
+@check("RST-8", "restore", kind="generated")
+def test_rst_8_a_backup_that_is_restored_again_is_restored(api: Api) -> Iterator[Found]:
+    """What the instance held after the first restore of a backup it holds after the second, with others in between."""
+    told, expected = probed(api)
+    if told.digests.own_after != expected:
+        raise CannotTellError("because RST-8 failed on the first restore already")
+    first, second, known = api.story("manage", stories.manage), unusual(api), told.digests.own_before
+    if second.digest is None or not (first.went_well and second.went_well) or first.backup != second.backup:
+        raise NotTestableError("does not apply: no backup was restored twice")
+    if second.digest != known:
+        yield broken(f"the data {known}, as after its first restore", second.digest, last_look(second))
 
 
 @check("JOB-4", "restore", kind="generated")

@@ -252,7 +252,7 @@ def _finds_instance(server: Behaviours, find_other: Callable[[Call, str], str | 
     server.validate = guess
 
 
-@fault(breaks=("JOB-8",))
+@fault(breaks=("JOB-8",), also=("RST-9",))
 def unknown_instance_is_the_first(server: Behaviours) -> None:
     """An instance that does not exist anywhere is taken for the one the backup came from."""
 
@@ -822,3 +822,124 @@ def restore_of_an_unknown_instance_happens(server: Behaviours) -> None:
         raise refusal
 
     instead_of_refusing(server, "request", change)
+
+
+@fault(breaks=("JOB-11",))
+def deleted_backups_restore(server: Behaviours) -> None:
+    """A backup that is deleted can be restored as long as it is kept."""
+    check = server.checks["state"]
+
+    def lenient(call: Call) -> None:
+        if call.operation != "restore" or call.backup.current != "deleted":
+            check(call)
+
+    server.checks["state"] = lenient
+
+
+@fault(breaks=("RST-6",), also=("RST-2",))
+def second_restore_of_another_backup_is_lost(server: Behaviours) -> None:
+    """A restore that is accepted while one of another backup runs on the instance never happens."""
+    start = server.start
+
+    def start_first(call: Call, job: Job) -> None:
+        running = [one for one in call.world.jobs.values() if one.completed is None and one.lane == job.lane]
+        if job.kind == "restore" and any(one.backup is not job.backup for one in running):
+            call.world.jobs[job.id] = job
+            job.current, job.completed = "completed", call.server.clock()
+        else:
+            start(call, job)
+
+    server.start = start_first
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def restores_of_two_backups_mix(server: Behaviours) -> None:
+    """Restores of different backups that are asked for at once write over each other's files."""
+    start, replace, mixed = server.start, server.replace, set[str]()
+
+    def note(call: Call, job: Job) -> None:
+        running = [one.backup for one in call.world.jobs.values() if one.completed is None and one.lane == job.lane]
+        if any(backup is not job.backup for backup in running):
+            mixed.add(job.lane)
+        start(call, job)
+
+    def mix(folder: Path, fresh: Path) -> None:
+        if folder.name in mixed:
+            (fresh / "data" / "state.json").write_bytes(b"of the other one")
+        replace(folder, fresh)
+
+    server.start, server.replace = note, mix
+
+
+@fault(breaks=("RST-1",), also=("RST-6", "RST-2"))
+def second_restore_never_begins(server: Behaviours) -> None:
+    """A restore that is accepted while another runs stays queued for good."""
+    pace = server.pace
+    first: list[Job] = []
+
+    async def wait(server: Behaviours, job: Job, state: str) -> None:
+        if job.kind == "restore" and state == "new":
+            if any(one.completed is None for one in first):
+                await asyncio.Event().wait()
+            first.append(job)
+        await pace(server, job, state)
+
+    server.pace = wait
+
+
+@fault(breaks=("RST-3",))
+def restored_backup_moves_later(server: Behaviours) -> None:
+    """Two seconds after a restore the backup has another path."""
+    moved = lambda backup: backup.__setattr__("path", "/restored")  # noqa: E731
+    _after_work(server, lambda job: asyncio.get_running_loop().call_later(2, moved, job.backup))
+
+
+@fault(breaks=("RST-2",), also=("RST-6",))
+def a_log_for_each_instance(server: Behaviours) -> None:
+    """A restore leaves a log for the instance restored to, and one more for another."""
+
+    def more(job: Job, log: Log) -> None:
+        other = next(one for one in job.container.instances if one != log.instance_id)
+        job.backup.logs.append(copy_of(log, id=new_id(), instance_id=other))
+
+    _on_log(server, more)
+
+
+@fault(breaks=("RST-5",))
+def completed_jobs_expire(server: Behaviours) -> None:
+    """A job that is completed is expired two seconds later."""
+    advance = server.advance
+
+    def expire(server: Behaviours, job: Job, state: str) -> None:
+        advance(server, job, state)
+        if state == "completed":
+            asyncio.get_running_loop().call_later(2, job.__setattr__, "current", "expired")
+
+    server.advance = expire
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def a_backup_is_restored_once(server: Behaviours) -> None:
+    """A backup that was restored before is taken for restored, whatever happened since."""
+    work, done = server.work["restore"], set[str]()
+
+    def once(server: Behaviours, job: Job) -> None:
+        if job.backup.id not in done:
+            work(server, job)
+            done.add(job.backup.id)
+
+    server.work["restore"] = once
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def first_restore_clears_the_others(server: Behaviours) -> None:
+    """The first restore of all removes a file from the other instances of the container."""
+    done: list[str] = []
+
+    def remove(job: Job) -> None:
+        for instance in job.container.instances.values():
+            if instance is not job.instance and not done:
+                (instance.folder / "data" / "state.json").unlink(missing_ok=True)
+        done.append(job.id)
+
+    _after_work(server, remove)
