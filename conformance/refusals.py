@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 #: so many requests that must be refused are sent one by one before the others go side by side
 ONE_BY_ONE = 2
+
+#: how long to wait at the most for logs that others' restores leave, and for how many of them
+MOST_QUIET_S = 15.0
+SURELY = 3
 
 #: clauses whose own text forbids an effect; CAP-8 does for any other denied restore, JOB-10 for what is refused else
 OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
@@ -91,11 +96,13 @@ def effects(api: Api) -> Iterator[Found]:
 def look_back(run: Run) -> list[CheckRecord]:
     """The second look at everything watched since the last one: a record for each clause that forbids effects."""
     found: dict[str, list[Found]] = defaultdict(list)
-    for watch in run.watches:
-        if run.asked[watch.backup] == watch.asked_before:
-            continue  # the profile or a limit kept the requests back: there is nothing to have had an effect
-        answers = run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)])
-        later = list(_changes(run, watch, *answers))
+    # where the profile or a limit kept the requests back there is nothing to have had an effect
+    watches = [watch for watch in run.watches if run.asked[watch.backup] > watch.asked_before]
+    looks = [run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)]) for watch in watches]
+    elsewhere = [len(_elsewhere(watch, logs)) for watch, (_, logs) in zip(watches, looks, strict=True)]
+    quiet = not any(elsewhere) or _is_quiet(run, [logs for _, logs in looks], sum(elsewhere))
+    for watch, (get, logs) in zip(watches, looks, strict=True):
+        later = list(_changes(run, watch, get, logs, elsewhere=quiet))
         found[watch.clause] += watch.effects or later
     run.watches.clear()
     return [_record(run, clause, items) for clause, items in found.items() if clause in run.selected]
@@ -143,8 +150,11 @@ def _logged(run: Run, backup: str, logs: frozenset[str]) -> int:
     return min(came, run.accepted[backup])
 
 
-def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange) -> Iterator[Found]:
-    """What is different now. A restore that was accepted meanwhile may leave its log and move a few members."""
+def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange, *, elsewhere: bool = False) -> Iterator[Found]:
+    """What is different now. A restore that was accepted meanwhile may leave its log and move a few members.
+
+    `elsewhere`: logs of restores to instances that nobody asked for count as well.
+    """
     try:
         backup, entries = shown(get), listed(logs)
     except CannotTellError:
@@ -157,7 +167,8 @@ def _changes(run: Run, watch: Watch, get: Exchange, logs: Exchange) -> Iterator[
         return
     for pointer in changed:
         yield broken("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
-    new = [log for log in entries if log.get("id") not in watch.logs and _about(log, watch)]
+    new = [log for log in entries if log.get("id") not in watch.logs and log.get("instance_id") in watch.instances]
+    new += _elsewhere(watch, logs) if elsewhere else []
     if len(new) > explained:
         yield broken("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
 
@@ -171,6 +182,14 @@ def _moves_by_itself(run: Run, get: Exchange) -> bool:
     )
 
 
-def _about(log: dict[str, Any], watch: Watch) -> bool:
-    """Could the request have left this log? A new one about making the backup, of another instance, is not its own."""
-    return log.get("type") != "backup" or log.get("instance_id") in watch.instances
+def _elsewhere(watch: Watch, logs: Exchange) -> list[dict[str, Any]]:
+    """New logs of restores to other instances: the request may have gone astray, or somebody else restores."""
+    new = [log for log in logs.items if log.get("id") not in watch.logs and log.get("type") != "backup"]
+    return [log for log in new if log.get("instance_id") not in watch.instances]
+
+
+def _is_quiet(run: Run, looks: Sequence[Exchange], count: int) -> bool:
+    """While nothing is asked for, do no more logs come? So many came in the run: as fast they would come now."""
+    run.wait(min(MOST_QUIET_S, SURELY * (time.monotonic() - run.started) / count))
+    again = run.client.send_all(look.request for look in looks)
+    return all(set(later.ids) <= set(look.ids) for look, later in zip(looks, again, strict=True))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from conformance.reference.call import Reply
+from conformance.reference.editing import edited
 from conformance.reference.errors import RefusalError
 from conformance.reference.registry import variant
+from conformance.reference.world import Log, new_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from conformance.reference.behaviour import Behaviours
     from conformance.reference.call import Call
     from conformance.reference.world import Job
@@ -198,3 +205,95 @@ def deleted_backups_stay(server: Behaviours) -> None:
 def deletion_takes_effect_late(server: Behaviours) -> None:
     """A backup is live until the job of its deletion has ended."""
     server.mark_deleted = lambda _call: None
+
+
+@variant("a descriptor's `job`: required on a restore")
+def deletion_names_no_job(server: Behaviours) -> None:
+    """The answer to a deletion says what is done, and nothing of a job."""
+    server.write_descriptor = edited(server.write_descriptor, lambda one: one.pop("job"), frozenset({"delete"}))
+
+
+@variant("when a log appears, within `restore.timeout_s`, is not said: it may come before the job has ended")
+def logs_begin_with_the_job(server: Behaviours) -> None:
+    """The log is there when the job begins to run; how it went is put down a little after the job has ended."""
+    advance, log_restore = server.advance, server.log_restore
+    logs: dict[str, Log] = {}
+
+    def begin(server: Behaviours, job: Job, state: str) -> None:
+        advance(server, job, state)
+        if job.kind == "restore" and state == "running":
+            log_restore(server, job, None)
+            logs[job.id] = job.backup.logs[-1]
+
+    def finish(server: Behaviours, job: Job, problem: str | None) -> None:
+        def put_down() -> None:
+            logs[job.id].error, logs[job.id].updated = problem and {"message": problem}, server.clock()  # type: ignore[assignment]
+
+        asyncio.get_running_loop().call_later(0.3, put_down)
+
+    server.advance, server.log_restore = begin, finish
+
+
+@variant("JOB-11 is a SHOULD", warns=("JOB-11",))
+def unfinished_backups_are_restored(server: Behaviours) -> None:
+    """A backup that is still being saved can be restored as far as it is there; one restore at a time."""
+    check = server.checks["state"]
+
+    def lenient(call: Call) -> None:
+        if call.operation != "restore" or call.backup.current != "saving":
+            check(call)
+
+    server.checks["state"] = lenient
+    server.world.restore_seconds = max(server.world.restore_seconds, 0.6)
+    _refuse_second(server, "409.duplicate-found")
+
+
+@variant("concurrent restores refused with 409")
+def instances_rest_after_a_restore(server: Behaviours) -> None:
+    """For most of a second after a restore has ended, another to the same instance is a 409."""
+
+    def resting(call: Call) -> bool:
+        ended = [one.completed for one in call.world.jobs.values() if one.lane == call.instance.id and one.completed]
+        return any(server.clock() - one < timedelta(seconds=0.7) for one in ended)
+
+    def check(call: Call) -> None:
+        if _busy(call) or resting(call):
+            raise RefusalError("409.duplicate-found")
+
+    server.checks["admission"] = check
+
+
+def _now_and_then(server: Behaviours, seconds: float, happen: Callable[[int], None]) -> None:
+    """Something that others do again and again, from the first request on."""
+    inner, begun = server.wrap_app, list[float]()
+
+    def go_on(number: int) -> None:
+        happen(number)
+        asyncio.get_running_loop().call_later(seconds, go_on, number + 1)
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        wrapped = inner(app)
+
+        async def passing(scope: Scope, receive: Receive, send: Send) -> None:
+            if not begun:
+                begun.append(asyncio.get_running_loop().time())
+                go_on(0)
+            await wrapped(scope, receive, send)
+
+        return passing
+
+    server.wrap_app = wrap
+
+
+@variant("others use the target as well: they restore the same backups to instances of theirs")
+def others_restore(server: Behaviours) -> None:
+    """Twice a second somebody else restores the main backup, or another one, to the third instance."""
+
+    def restore(number: int) -> None:
+        main, stock, moment = server.world.main, server.world.stock, server.clock()
+        theirs = next(one for one in main.instances if one not in (stock.instance_id, stock.second_instance_id))
+        backups = [one for one in main.backups.values() if one.current == "live"]
+        backup = main.backups[stock.backup_id] if number % 2 else backups[number // 2 % len(backups)]
+        backup.logs.append(Log(new_id(), theirs, "restore", "restored by others", moment, moment))
+
+    _now_and_then(server, 0.5, restore)
