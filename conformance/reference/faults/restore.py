@@ -217,6 +217,18 @@ def any_action_restores(server: Behaviours) -> None:
 
 
 @fault(breaks=("JOB-6",))
+def any_action_restores_with_more(server: Behaviours) -> None:
+    """Where the contents have a member that nobody knows, every action is a restore."""
+
+    def change(_call: Call, body: Document) -> None:
+        contents = body.get("contents")
+        if isinstance(body.get("action"), str) and isinstance(contents, dict) and len(contents) > 1:
+            body["action"] = "restore"
+
+    _lenient_member(server, change)
+
+
+@fault(breaks=("JOB-6",))
 def actions_without_case(server: Behaviours) -> None:
     """An action is read without regard to case and to spaces round it."""
     _lenient_member(server, lambda _call, body: body.update(action=body["action"].strip().lower()))
