@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 KEY_NAMES = ("full", "view", "manage", "unrelated", "expired", "other_hub")
 
 SHORTEST_TOKEN = 8
+#: longer than any column that keys are kept in
+LONG = 3000
 
 #: ways to present something that is not a key of this target: they count against `limits.bad_auth_max`
 BAD = (
-    *("unknown", "cut", "extended", "swapped case", "bare", "empty"),
+    *("unknown", "cut", "extended", "swapped case", "bare", "long"),
     *("other scheme", "basic raw", "basic user", "basic password", "expired"),
 )
 
@@ -49,6 +51,7 @@ def authorization(target: Target, name: str, seed: int = 0) -> str | None:
         "swapped case": lambda: f"Bearer {_swapped(full)}",
         "bare": lambda: full,
         "empty": lambda: "Bearer",
+        "long": lambda: f"Bearer {'x' * LONG}",
         "other scheme": lambda: f"Token {full}",
         "basic raw": lambda: f"Basic {full}",
         "basic user": lambda: _basic(full, ""),

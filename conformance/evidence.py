@@ -225,6 +225,7 @@ class Recorder(Masking):
             "none": None,
             "unknown": "Bearer an-unknown-key",
             "cut": f"Bearer ${{{variable}%?}}",
+            "long": f"Bearer $(printf %{credentials.LONG}s | tr ' ' x)",
             "extended": f"Bearer ${{{variable}}}x",
             "swapped case": f"Bearer $(printf %s \"${variable}\" | tr 'a-zA-Z' 'A-Za-z')",
             "bare": f"${{{variable}}}",

@@ -50,7 +50,8 @@ def tell(api: Api, ways: Iterable[Way]) -> Told:
 def _ways(api: Api) -> list[Way]:
     sizes = _sizes(len(api.world.backups))
     sorts: list[Way] = [{"size": size, "sort": sort} for sort in ("id", "-id") for size in sizes[2:5:2]]
-    return [*({"size": size} for size in (100, None, *sizes)), *sorts, {"size": 100, "include": "integrations"}]
+    included: list[Way] = [{"size": size, "include": "integrations"} for size in (100, sizes[2])]
+    return [*({"size": size} for size in (100, None, *sizes)), *sorts, *included]
 
 
 def _sizes(count: int) -> list[int]:

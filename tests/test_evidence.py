@@ -126,8 +126,8 @@ def test_the_line_sends_the_same_request(
 
 
 CREDENTIALS = (
-    *("none", "full", "view", "expired", "cut", "extended", "swapped case", "bare", "empty", "other scheme"),
-    *("basic raw", "basic user", "basic password", "lower scheme", "upper scheme"),
+    *("none", "full", "view", "expired", "cut", "extended", "swapped case", "bare", "empty", "long"),
+    *("other scheme", "basic raw", "basic user", "basic password", "lower scheme", "upper scheme"),
 )
 
 

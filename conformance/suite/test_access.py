@@ -20,8 +20,14 @@ if TYPE_CHECKING:
     from conformance.expectations import Found
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
-#: beside an unknown key each operation draws one more form of garbling, so that few bad keys are sent in all
-GARBLED: dict[str, str] = {"list": "cut", "get": "bare", "logs": "extended", "restore": "swapped case", "job": "empty"}
+#: beside an unknown key each operation draws more forms of garbling, so that few bad keys are sent in all
+GARBLED: dict[str, tuple[str, ...]] = {
+    "list": ("cut",), "get": ("bare", "long"), "logs": ("extended",), "restore": ("swapped case",), "job": (),
+}  # fmt: skip
+#: what a query adds, which may be served by other code
+BESIDE: dict[str, tuple[dict[str, Any], ...]] = {
+    "list": ({"include": "integrations"}, {"page": 1, "size": 1}), "get": ({"include": "integrations"},),
+}  # fmt: skip
 OTHER_SCHEME: dict[str, str] = {
     "list": "basic user", "get": "basic password", "logs": "other scheme", "restore": "basic raw", "job": "basic user",
 }  # fmt: skip
@@ -37,17 +43,22 @@ def ask_each(api: Api, operation: Operation, *hows: dict[str, Any]) -> list[Exch
     return api.send_all(api.ask.on(operation, **how) for how in hows)
 
 
+def with_queries(operation: Operation, *hows: dict[str, Any]) -> list[dict[str, Any]]:
+    """These ways, plain and with each query that the operation knows."""
+    return [{**how, **more} for more in ({}, *BESIDE.get(operation, ())) for how in hows]
+
+
 @check("AUTH-1", *EVERYWHERE)
 def test_auth_1_no_key_is_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
-    """Without an Authorization header."""
-    for answer in ask_each(api, operation, {"key": "none"}):
+    """Without an Authorization header, plain and with queries."""
+    for answer in ask_each(api, operation, *with_queries(operation, {"key": "none"})):
         yield from status(answer, 401)
 
 
 @check("AUTH-2", *EVERYWHERE, stage=Stage.BAD_KEYS)
 def test_auth_2_unknown_and_garbled_keys_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
-    """A key that nobody gave out, and the right one bent."""
-    for answer in ask_each(api, operation, {"key": "unknown"}, {"key": GARBLED[operation]}):
+    """A key that nobody gave out, the right one bent, and a scheme with none behind it."""
+    for answer in ask_each(api, operation, *({"key": key} for key in ("unknown", "empty", *GARBLED[operation]))):
         yield from status(answer, 401)
 
 
@@ -67,8 +78,8 @@ def test_auth_4_other_schemes_are_unauthorized(api: Api, operation: Operation) -
 
 @check("AUTH-5", *EVERYWHERE)
 def test_auth_5_the_hub_id_is_needed(api: Api, operation: Operation) -> Iterator[Found]:
-    """No X-Hub-Id, and an empty one."""
-    for answer in ask_each(api, operation, {"hub": None}, {"hub": ""}):
+    """No X-Hub-Id, and an empty one; plain and with queries."""
+    for answer in ask_each(api, operation, *with_queries(operation, {"hub": None}, {"hub": ""})):
         yield from status(answer, ANY_4XX)
     yield from effects(api)
 
@@ -79,11 +90,9 @@ def test_auth_6_another_hubs_key_opens_nothing(api: Api, operation: Operation) -
     hows: list[dict[str, Any]] = [{"key": "other_hub", "ownership": "other hub"}]
     if api.world.target.keys.other_hub_id:
         hows.append({**hows[0], "hub": api.world.other_hub_id})
-    if operation in ("list", "get"):
-        hows += [{**how, "include": "integrations"} for how in hows]
     if operation in ("list", "get", "logs"):
         api.send(api.ask.on(operation))  # an answer that a careless cache might show to others
-    for answer in ask_each(api, operation, *hows):
+    for answer in ask_each(api, operation, *with_queries(operation, *hows)):
         yield from status(answer, 401, 403, 404)
     yield from effects(api)
 
@@ -104,10 +113,11 @@ def test_auth_8_the_schemes_case_does_not_matter(api: Api, operation: Operation)
 
 @check("AUTH-9", *EVERYWHERE)
 def test_auth_9_keys_open_their_own_hub_only(api: Api, operation: Operation) -> Iterator[Found]:
-    """Our keys with another hub's id, and with one that names nothing."""
+    """Our keys with another hub's id, and with one that names nothing; plain and with queries."""
     own, other = api.world.target.hub_id, api.world.target.keys.other_hub_id
     bent = [own[:-1], f"{own}0", f"{own},{own}"]
-    hubs = [*bent, api.ask.unknown_hub(), *([other] if other else [])]
-    for answer in ask_each(api, operation, *({"hub": hub, "ownership": "other hub"} for hub in hubs)):
+    plain = [{"hub": hub, "ownership": "other hub"} for hub in bent]
+    hubs = [{"hub": hub, "ownership": "other hub"} for hub in (api.ask.unknown_hub(), other) if hub]
+    for answer in ask_each(api, operation, *plain, *with_queries(operation, *hubs)):
         yield from status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
     yield from effects(api)

@@ -53,6 +53,10 @@ def denied(api: Api, operation: Operation, keys: list[str]) -> Iterator[Request]
         yield api.ask.on(operation, key=key, **backup, **how)
         if operation in ("list", "get"):
             yield api.ask.on(operation, key=key, include="integrations", **backup, **how)
+        if operation == "list":
+            yield api.ask.list(key=key, page=1, size=1, **how)
+        if operation == "list" and (empty := fixtures.empty_container_id):
+            yield api.ask.list(empty, key=key, ownership="sibling", **how)
     if sibling := fixtures.other_container_id:
         theirs: dict[str, Any] = {"container": sibling, "ownership": "sibling"}
         if operation != "list" and not fixtures.foreign_backup_id:
@@ -103,6 +107,8 @@ def test_cap_5_view_alone_reads(api: Api, operation: Operation) -> Iterator[Foun
     yield from success(api.send(api.ask.on(operation, key="view")))
     if operation != "logs":
         yield from success(api.send(api.ask.on(operation, key="view", include="integrations")))
+    if fixtures.empty_container_id and operation == "list":
+        yield from success(api.list(fixtures.empty_container_id, key="view", ownership="sibling"))
     if fixtures.other_container_id and (operation == "list" or fixtures.foreign_backup_id):
         backup = {} if operation == "list" else {"backup": fixtures.foreign_backup_id}
         theirs = api.ask.on(operation, key="view", container=fixtures.other_container_id, ownership="sibling", **backup)

@@ -62,6 +62,8 @@ def test_list_5_however_it_is_asked_for_the_list_is_the_same(api: Api) -> Iterat
     api.need_served("list")
 
     told = walks.tell(api, ways(api, max(len(api.world.backups), 1)))
+    if not any(walk.ids for _, walk in told):
+        raise NotTestableError("set fixtures.container_id to a container with backups")
     yield from walks.judged(api, told, lambda walk, there: same_ids(walk.ids, there, walk.last, "backup"))
 
 

@@ -80,7 +80,22 @@ def reference_of(backup: dict[str, Any]) -> str | None:
     return reference if isinstance(reference, str) and reference else None
 
 
-@passive("INC-2", when=lambda x: asks_integrations(x) and x.operation == "list")
+def has_includes(x: Exchange) -> bool:
+    """There is something to judge: integrations, or what should be some."""
+    return asks_integrations(x) and (bool(integrations(x)) or bool(violations_at(x, "/includes")))
+
+
+def refers(x: Exchange) -> bool:
+    return asks_integrations(x) and any(reference_of(backup) for _, backup in backups(x))
+
+
+def need_references(api: Api) -> None:
+    """Raises NotTestableError where no backup of the list refers to an integration."""
+    if api.world.problem is None and not any(reference_of(backup) for backup in api.world.backups):
+        raise NotTestableError("set fixtures.container_id to a container whose backups refer to integrations")
+
+
+@passive("INC-2", when=lambda x: has_includes(x) and x.operation == "list")
 def included_on_list_are_valid(x: Exchange) -> Iterator[Found]:
     yield from included_are_valid(x)
 
@@ -93,9 +108,10 @@ def test_inc_2_integrations_are_included_on_list(api: Api) -> Iterator[Found]:
     asked = [{}, *([{"container": sibling, "ownership": "sibling"}] if sibling else [])]
     for answer in api.send_all(api.ask.list(include="integrations", **how) for how in asked):
         yield from success(answer)
+    need_references(api)
 
 
-@passive("INC-3", when=lambda x: asks_integrations(x) and x.operation == "list" and bool(backups(x)))
+@passive("INC-3", when=lambda x: refers(x) and x.operation == "list")
 def references_on_list_resolve(x: Exchange) -> Iterator[Found]:
     yield from references_resolve(x)
 
@@ -104,13 +120,14 @@ def references_on_list_resolve(x: Exchange) -> Iterator[Found]:
 def test_inc_3_references_on_every_page_resolve(api: Api) -> Iterator[Found]:
     """Page by page, in two orders: each answer must hold what its own backups refer to."""
     api.need_served("list")
+    need_references(api)
     size = max(2, len(api.world.backups) // 16)
     for sort in (None, "-id"):
         for page in api.walk(size, sort=sort, include="integrations").pages:
             yield from status(page, range(200, 300), ANY_4XX)
 
 
-@passive("INC-4", when=lambda x: asks_integrations(x) and x.operation == "get")
+@passive("INC-4", when=lambda x: (has_includes(x) or refers(x)) and x.operation == "get")
 def included_on_get_are_valid_and_resolve(x: Exchange) -> Iterator[Found]:
     yield from included_are_valid(x)
     yield from references_resolve(x)
@@ -118,15 +135,18 @@ def included_on_get_are_valid_and_resolve(x: Exchange) -> Iterator[Found]:
 
 @check("INC-4", "get")
 def test_inc_4_integrations_are_included_on_get(api: Api) -> Iterator[Found]:
-    """Backups of every integration that the list refers to, by id or by identifier."""
+    """Backups of every integration that the list refers to, by id or by identifier, in every state; a sibling's."""
     api.need_served("get")
-    by_reference = {reference_of(backup): str(backup["id"]) for backup in api.world.lasting()}
-    if not api.world.backups:
-        raise NotTestableError("set fixtures.container_id to a container with backups")
-    chosen = sorted({api.world.backup_id, *by_reference.values()})[:25]
-    for answer in api.send_all(api.ask.get(backup, include="integrations") for backup in chosen):
+    kinds = {(reference_of(one), at(one, "/state/current")): str(one["id"]) for one in api.world.lasting()}
+    asked = [api.ask.get(one, include="integrations") for one in sorted({api.world.backup_id, *kinds.values()})[:30]]
+    fixtures = api.world.target.fixtures
+    if fixtures.other_container_id and (foreign := fixtures.foreign_backup_id):
+        how = {"container": fixtures.other_container_id, "ownership": "sibling"}
+        asked.append(api.ask.get(foreign, include="integrations", **how))
+    for answer in api.send_all(asked):
         if not vanished(api, answer):
             yield from success(answer)
+    need_references(api)
 
 
 @passive("INC-5", when=lambda x: asks_integrations(x) and bool(integrations(x)))

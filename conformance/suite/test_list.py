@@ -76,7 +76,7 @@ def test_list_1_list_is_served(api: Api) -> Iterator[Found]:
         yield from success(answer)
 
 
-@passive("LIST-2", when=lambda x: serves("list")(x) and rightful(x))
+@passive("LIST-2", when=lambda x: serves("list")(x) and rightful(x) and bool(x.items))
 def items_are_of_this_container(x: Exchange) -> Iterator[Found]:
     for pointer, backup in backups(x):
         if isinstance(backup.get("container_id"), str):
@@ -86,7 +86,7 @@ def items_are_of_this_container(x: Exchange) -> Iterator[Found]:
             yield from equal(backup["hub_id"], x.request.hub_id, x, f"{pointer}/hub_id")
 
 
-@passive("LIST-3", when=serves("list"))
+@passive("LIST-3", when=lambda x: serves("list")(x) and len(x.ids) > 1)
 def ids_are_unique_in_an_answer(x: Exchange) -> Iterator[Found]:
     yield from unique(x.ids, x, "backup")
 
@@ -100,7 +100,13 @@ def test_list_3_ids_are_unique_across_pages(api: Api) -> Iterator[Found]:
     yield from walks.judged(api, told, lambda walk, _: unique(walk.ids, walk.last, "backup"))
 
 
-@passive("LIST-4", when=lambda x: serves("list")(x) and x.request.asked.get("page[size]", "").isdecimal())
+def is_page(x: Exchange) -> bool:
+    """A page of which too much could have come: that of one item or none shows no bound."""
+    many = isinstance(x.data, list) and len(x.data) > 1
+    return many and bool(serves("list")(x)) and x.request.asked.get("page[size]", "").isdecimal()
+
+
+@passive("LIST-4", when=is_page)
 def pages_are_not_longer_than_asked(x: Exchange) -> Iterator[Found]:
     most = int(x.request.asked["page[size]"])
     if most > 0 and isinstance(x.data, list) and len(x.data) > most:
@@ -110,6 +116,8 @@ def pages_are_not_longer_than_asked(x: Exchange) -> Iterator[Found]:
 @check("LIST-4", "list")
 def test_list_4_page_size_bounds_the_page(api: Api) -> Iterator[Found]:
     """Small pages, first and later ones."""
+    if len(api.world.backups) < 2:
+        raise NotTestableError(TOO_FEW)
     api.need_served("list")
     asked = [(page, size) for page in (1, 2, None) for size in (1, 2, 3, 5)]
     for answer in api.send_all(api.ask.list(page=page, size=size) for page, size in asked):
@@ -180,7 +188,7 @@ def test_list_8_no_backups_is_an_empty_array(api: Api) -> Iterator[Found]:
     """An empty container, plain and with parameters."""
     empty = api.world.fixture("empty_container_id")
     api.need_served("list")
-    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}):
+    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"}):
         answer = api.list(empty, **how)
         yield from success(answer)
         if served(answer) and isinstance(answer.value, dict) and answer.data is None:
@@ -192,7 +200,7 @@ def test_list_8_no_backups_is_an_empty_array(api: Api) -> Iterator[Found]:
 @check("LIST-9", "list")
 def test_list_9_an_unknown_container_is_not_found(api: Api) -> Iterator[Found]:
     """A well-formed id that names no container, with and without parameters."""
-    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}):
+    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"}):
         answer = api.list(api.ask.unknown_container(), ownership="missing", **how)
         yield from status(answer, 404)
         yield from code(answer, "404.container")
