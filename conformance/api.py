@@ -236,12 +236,14 @@ class Api:
 
     def send(self, request: Request) -> Exchange:
         """One exchange."""
+        self.run.gate.go_through()
         exchange = self.client.send(request)
         self.exchanges.append(exchange)
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Several exchanges, side by side."""
+        self.run.gate.go_through()
         exchanges = self.client.send_all(requests)
         self.exchanges += exchanges
         return exchanges

@@ -19,6 +19,7 @@ from conformance.budget import asks_for_restore, may_have_started
 from conformance.client import Client, NotAllowedError, TargetGoneError
 from conformance.evidence import Recorder
 from conformance.expectations import CannotTellError, NotTestableError, at, untold
+from conformance.gate import Gate
 from conformance.journal import ENDED, STARTED, Journal
 from conformance.judging import PassiveJudges, Tally, attach
 from conformance.keys import KeyUnavailableError
@@ -94,6 +95,13 @@ class Run:
         self.baselines: dict[str, tuple[frozenset[str], int]] = {}
         self.restores: list[Restore] = []
         self.watches: list[refusals.Watch] = []
+        #: what deletes that must be refused were tried on, and the backups that were deleted as they may be
+        self.kept: list[refusals.Kept] = []
+        self.deleted: set[str] = set()
+        #: those of them that were seen to be gone
+        self.gone: set[str] = set()
+        #: through which all checks go to the target; who looks at something short holds it meanwhile
+        self.gate = Gate()
         self._counting = threading.Lock()
         self._stories: dict[str, Any] = {}
         self._telling: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)

@@ -22,6 +22,8 @@ COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "unusual": 1, "walk
 #: those that are told behind all others: restores asked for at once leave their part of the budget alone
 LAST = ("unusual", "walk")
 SPARE = 1
+#: for so long the main restore goes ahead of all other checks
+MOMENT_S = 1.0
 #: of the backups that are offered so many are deleted, or might be, by the checks of delete
 DELETES_OF_CHECKS = 3
 GONE = ("deleting", "deleted")
@@ -223,8 +225,6 @@ def main(api: Api) -> Main:
     _another_state(api)
     digests.own_before = _digest(api, api.world.instance_id, digests)
     before = _reads(api, api.world.backup_id)
-    restore = ask_for(api, api.world.backup_id)
-    restore.reads_before = before
 
     def look(_: Restore) -> None:
         digests.own_after = _digest(api, api.world.instance_id, digests)
@@ -233,8 +233,11 @@ def main(api: Api) -> Main:
     def read(running: Restore) -> None:
         running.reads += _reads(api, running.backup)
 
-    if restore.accepted:
-        Follower(api).follow(restore, while_running=read, at_end=look)
+    with api.run.gate.held(MOMENT_S):  # a quick restore would be over before it was our turn again
+        restore = ask_for(api, api.world.backup_id)
+        restore.reads_before = before
+        if restore.accepted:
+            Follower(api).follow(restore, while_running=read, at_end=look)
     return Main(restore, digests)
 
 
@@ -311,6 +314,7 @@ def tell_all(api: Api) -> None:
 def deleted(api: Api, index: int = 0) -> Deleted:
     """Deletes an offered backup, and looks for it until it is gone from get and list."""
     backup = api.deletable(index)
+    api.run.deleted.add(backup)
     answer = api.delete(backup)
     api.tell(f"deletion of {backup}", answer, "accepted" if answer.succeeded else "not accepted")
     if not answer.succeeded:
@@ -318,7 +322,9 @@ def deleted(api: Api, index: int = 0) -> Deleted:
     deadline = time.monotonic() + api.world.target.restore.timeout_s
     while True:
         told = _look_for(api, backup, answer)
-        if (told.gone_in_get and told.gone_in_list) or time.monotonic() > deadline:
+        if told.gone_in_get and told.gone_in_list:
+            api.run.gone.add(backup)
+        if backup in api.run.gone or time.monotonic() > deadline:
             api.tell("looked for it", told.get, "gone" if told.gone_in_get and told.gone_in_list else "still there")
             return told
         api.run.wait(api.world.target.restore.poll_s)
