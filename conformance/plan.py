@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 
 CHANGING = {"restore", "delete"}
+#: what a run of reads gets no answer of: jobs are made by restores
+UNSEEN_BY_READS = {*CHANGING, "job"}
 
 
 @dataclass
@@ -65,14 +67,14 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
         with closing(run):
             run.start()
             plan.problem = run.client.presence.gone or run.proofs.problem or None
-            if plan.problem is None:
-                for check in all_checks().values():
-                    if check.clause in selected:
-                        _consider(plan, _Planned(check, run, profile))
+            stopped: dict[tuple[str, bool], Exception] = {}
+            for check in all_checks().values() if plan.problem is None else ():
+                if check.clause in selected:
+                    _consider(plan, _Planned(check, run, profile, stopped))
     if plan.problem is None:
         judged = {judge.clause for judge in all_judges() if judge.clause in selected}
         plan.testable |= {
-            clause for clause in judged if profile == "full" or set(clauses[clause].operations) - CHANGING
+            clause for clause in judged if profile == "full" or set(clauses[clause].operations) - UNSEEN_BY_READS
         }
     if profile == "full" and target.restore.allow:
         told = stories.budget_for(target.restore.max_restores)
@@ -85,26 +87,48 @@ class _WouldSendError(Exception):
     """The check got as far as its first request: it would be tested."""
 
 
+#: all that a check which sends nothing can come to
+_STOPS = (_WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
+
+
 class _Planned(Api):
     """An api that sends nothing: it stops a check at the first request that its profile would let it send."""
 
-    def __init__(self, check: Check, run: Run, profile: str) -> None:
+    def __init__(self, check: Check, run: Run, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
         super().__init__(check, run)
         self._profile = profile
+        self._stopped = stopped
 
     def send(self, request: Request) -> NoReturn:
-        if self._profile == "read" and request.method not in SAFE_METHODS:
-            raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
+        self._consider(request)
         raise _WouldSendError
 
     def send_all(self, requests: Iterable[Request]) -> Any:
+        sent = False
         for request in requests:
-            self.send(request)
+            self._consider(request)
+            sent = True
+            if self._profile == "full":
+                break
+        if sent:
+            raise _WouldSendError
         return []
 
+    def _consider(self, request: Request) -> None:
+        # A check of what changes something looks at it first, and would go no further.
+        changing = self.check.operation in CHANGING or request.method not in SAFE_METHODS
+        if self._profile == "read" and changing:
+            raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
+
     def story(self, name: str, tell: Callable[[Api], Any]) -> Any:
-        del name
-        return tell(self)
+        """As in a run, a story is told once; some take a while to think of their requests."""
+        which = (name, self.check.operation in CHANGING)
+        if which not in self._stopped:
+            try:
+                return tell(self)
+            except _STOPS as stop:
+                self._stopped[which] = stop
+        raise self._stopped[which].with_traceback(None)
 
     def digest_of(self, instance: str) -> str:
         del instance
