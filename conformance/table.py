@@ -12,7 +12,7 @@ from conformance import __version__, catalogue, checks, journal, latency, shapes
 from conformance.api import CAPABILITY, GRANTS
 from conformance.outcomes import CheckRecord, Outcome, folded, worst
 from conformance.report import FORMAT
-from conformance.report.model import judgement
+from conformance.report.model import LEFT_OUT, judgement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -95,7 +95,7 @@ def _check(record: CheckRecord) -> dict[str, Any]:
 
 def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, selected: bool, facts: RunFacts) -> str:
     if not selected:
-        return "left out by --only or --skip"
+        return LEFT_OUT
     if own:
         deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
         return "" if outcome is Outcome.PASSED or not deciding else deciding[0]

@@ -266,6 +266,15 @@ def test_terminal_says_one_reason_once() -> None:
     assert printed(gone, verbose=True).count("no answer: timeout after 10 s") >= len(gone["clauses"])
 
 
+def test_what_was_left_out_on_purpose_is_only_counted() -> None:
+    results = reporting.results({row["id"]: Outcome.NOT_TESTED for row in reporting.green()["clauses"]})
+    for row in results["clauses"][1:]:
+        row["reason"] = model.LEFT_OUT
+    text = printed(results)
+    assert f"  {model.LEFT_OUT}: {len(results['clauses']) - 1} clauses\n" in text
+    assert "LIST-5" not in text
+
+
 def test_nothing_is_cut_in_a_pipe() -> None:
     stream, results = io.StringIO(), reporting.red()
     failed = next(row for row in results["clauses"] if row["outcome"] == "failed")

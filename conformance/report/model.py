@@ -28,6 +28,8 @@ LABELS = {
     Outcome.NOT_TESTED: "not tested",
 }
 
+#: why a clause was not tested that nobody asked for
+LEFT_OUT = "left out by --only or --skip"
 #: how the names of checks end whose requests no person wrote
 _GENERATED = frozenset({"generated", "schemathesis", "stateful"})
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from conformance.outcomes import Outcome
 from conformance.report.model import (
     LABELS,
+    LEFT_OUT,
     Results,
     Row,
     by_reason,
@@ -155,7 +156,9 @@ def _not_tested(results: Results, console: Console) -> None:
     console.print()
     _line(console, f"{counted(sum(map(len, groups.values())), 'clause')} not tested:")
     for hint, rows in groups.items():
-        _indented(console, f"{one_line(hint)}: {', '.join(row['id'] for row in rows)}", "bright_black")
+        # Who left them out knows which.
+        names = counted(len(rows), "clause") if hint == LEFT_OUT else ", ".join(row["id"] for row in rows)
+        _indented(console, f"{one_line(hint)}: {names}", "bright_black")
 
 
 def _stubs(results: Results, console: Console) -> None:
