@@ -161,12 +161,16 @@ def same_ids(got: Collection[str], wanted: Collection[str], on: Exchange | None,
 
 
 def ordered(ids: Sequence[str], on: Exchange, *, descending: bool = False) -> Iterator[Found]:
-    """Ids ascend (or descend) strictly by value."""
-    for first, second in pairwise(ids):
-        if (first.lower() < second.lower()) == descending and first.lower() != second.lower():
-            word = "descending" if descending else "ascending"
-            yield broken(f"{word} ids", f"{first} before {second}", on, "/data")
-            return
+    """Ids ascend (or descend), capitals before small letters or like them."""
+    disorders = [_disorder(ids, descending=descending), _disorder([*map(str.lower, ids)], descending=descending)]
+    if all(disorders):
+        word = "descending" if descending else "ascending"
+        yield broken(f"{word} ids", str(disorders[0]), on, "/data")
+
+
+def _disorder(ids: Sequence[str], *, descending: bool) -> str | None:
+    wrong = (pair for pair in pairwise(ids) if pair[0] != pair[1] and (pair[0] < pair[1]) == descending)
+    return next((f"{first} before {second}" for first, second in wrong), None)
 
 
 def same(shape: str, first: object, second: object, on: Exchange, ignore: Collection[str] = ()) -> Iterator[Found]:
@@ -194,7 +198,7 @@ def steady(shape: str, readings: Sequence[Exchange], *, without: Collection[str]
         move and not any(True for _ in same(shape, earlier, later, on))
         for (earlier, _), (later, on), move in zip(seen, seen[2:], moves, strict=False)
     )
-    if all(moves) or came_back:
+    if (moves and all(moves)) or came_back:
         yield from next(move for move in moves if move)
 
 

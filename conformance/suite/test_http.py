@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance import shapes, strictjson
 from conformance.answers import ANSWER_SHAPE, judged, served, shape_of, violations
+from conformance.api import GRANTS, lacks
 from conformance.checks import Stage, check, passive
 from conformance.exchange import UNAVAILABLE
 from conformance.expectations import NotTestableError, advised, answered, at, broken, no_verdict, steady, untold
@@ -233,7 +234,9 @@ def politely_refused(x: Exchange) -> Iterator[Found]:
 def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation) -> Iterator[Found]:
     """A browser's Origin is answered with Access-Control-Allow-Origin, be it in a success or in a refusal."""
     missing = {"container": api.ask.unknown_container()} if operation == "list" else {"backup": api.ask.unknown_id()}
-    for how in ({}, {**missing, "ownership": "missing"}, {"key": "none"}):
+    hows: list[dict[str, Any]] = [{}, {**missing, "ownership": "missing"}, {"key": "none"}]
+    hows += [{"key": key} for key in GRANTS if lacks(key, operation) and api.proofs.states.get(key) == "accepted"][:1]
+    for how in hows:
         yield from allows_origin(api.send(api.ask.on(operation, headers=ORIGIN, **how)))
 
 

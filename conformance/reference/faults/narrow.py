@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.editing import wrap_check
+from conformance.reference.editing import edit_answers, wrap_check
 from conformance.reference.registry import fault
 from conformance.reference.world import Log, new_id
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.reference.behaviour import Behaviours, Check
-    from conformance.reference.call import Call, Reply
+    from conformance.reference.call import Answer, Call, Reply
     from conformance.reference.world import Backup, Container, Integration, Key
 
 READS = ("list", "get")
@@ -212,3 +212,14 @@ def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
         check(call)
 
     wrap_check(server, "ids", fragile)
+
+
+@fault(breaks=("HTTP-6",))
+def denials_allow_no_origin(server: Behaviours) -> None:
+    """A 403 of a read does not say which origins may read it."""
+
+    def bare(call: Call, answer: Answer) -> None:
+        if answer.status == 403 and call.method == "GET":
+            answer.headers.pop("access-control-allow-origin", None)
+
+    edit_answers(server, bare)

@@ -122,3 +122,15 @@ def rate_limited_in_bursts(server: Behaviours) -> None:
         check(call)
 
     server.checks["key"] = limited
+
+
+@variant("404, or deleted, in get and in list (DEL-3)")
+def deleted_backups_are_only_listed(server: Behaviours) -> None:
+    """A backup that was deleted long ago is still listed as such, and not found by what names it."""
+    find = server.find_backup
+
+    def there(call: Call, backup_id: str) -> Backup | None:
+        found = find(call, backup_id)
+        return None if found is not None and found.current == "deleted" else found
+
+    server.find_backup = there
