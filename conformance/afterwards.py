@@ -23,20 +23,21 @@ if TYPE_CHECKING:
 #: what a restore may move on its backup, and others later
 MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
 GONE = ("deleting", "deleted")
+OPERATIONS: dict[str, Operation] = {"JBS": "job", "DEL": "delete"}
 
 
 def recount(run: Run) -> Iterator[CheckRecord]:
     """What every restore left in the end; a record for each clause that something was held against."""
     ended = [one for one in run.restores if one.accepted and one.ended]
     tallies: dict[str, Tally] = defaultdict(Tally)
-    for clause, findings in (*_logs(run, ended), *_jobs(run, ended), *_backups(run, ended)):
+    for clause, findings in (*_logs(run, ended), *_jobs(run, ended), *_backups(run, ended), *_deletions(run)):
         tallies[clause].judged += 1
         for found in findings:
             tallies[clause].add(found)
     for clause, tally in tallies.items():
         if clause not in run.selected:
             continue
-        operation: Operation = "job" if clause == "JBS-1" else "restore"
+        operation = OPERATIONS.get(clause[:3], "restore")
         record = CheckRecord(f"{clause}/{operation}/afterwards", clause, operation, Outcome.PASSED)
         attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
         yield record
@@ -102,3 +103,19 @@ def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
         ignored = (*MAY_MOVE, "/state/current") if at(now, "/state/current") in GONE else MAY_MOVE
         if {before.get("id"), now.get("id")} == {restore.backup}:
             yield "RST-3", list(same("backup", before, now, get, ignored))
+
+
+# ---------------------------------------------------------------- deletions
+
+
+def _deletions(run: Run) -> Iterator[Judged]:
+    """What was deleted has not come back, and what was not to be deleted is still there."""
+    for get in run.client.send_all(run.ask.get(backup) for backup in sorted(run.gone)):
+        there = get.succeeded and at(get.data, "/state/current") not in GONE
+        yield "DEL-3", [broken("404, deleting or deleted for good", "a backup as before", get)] if there else []
+    kept = [one for one in run.kept if one.backup not in run.deleted]
+    for one, get in zip(kept, run.client.send_all(run.ask.get(one.backup) for one in kept), strict=True):
+        if get.status == 404:
+            yield one.clause, [broken("the backup still there", "404", get)]
+        elif get.succeeded:
+            yield one.clause, list(same("backup", one.before, get.data, get, MAY_MOVE))

@@ -45,6 +45,15 @@ class Watch:
     effects: list[Found] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A backup as it was before deletes that must be refused, and the clause that says so."""
+
+    clause: str
+    backup: str
+    before: dict[str, Any]
+
+
 def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
     """Sends requests that must be refused; what they changed is told by `effects`, now and at the end of the run."""
     watch = _watch(api, requests)
@@ -71,6 +80,7 @@ def _until_accepted(api: Api, requests: Sequence[Request]) -> list[Exchange]:
 def refused_deletes(api: Api, backup: str, requests: Sequence[Request]) -> tuple[list[Exchange], list[Found]]:
     """Deletes that must be refused, and what they changed: the backup is there and as it was, in get and in list."""
     before = shown(api.get(backup))
+    api.run.kept.append(Kept(api.check.clause, backup, before))
     listed_before = backup in api.walk(100).ids
     answers: list[Exchange] = []
     for request in requests:

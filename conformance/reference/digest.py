@@ -32,7 +32,7 @@ def read_folder(folder: str) -> dict[str, bytes]:
 
 def main(arguments: list[str]) -> int:
     """Print the digest of one instance's folder."""
-    if len(arguments) != 2 or not arguments[1].isalnum():
+    if len(arguments) != 2 or not arguments[1].replace("-", "").isalnum():
         sys.stderr.write("usage: digest.py ROOT INSTANCE_ID\n")
         return 2
     folder = os.path.join(*arguments)  # noqa: PTH118

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.reference.call import Reply
 from conformance.reference.editing import READS, carry_out, instead_of_refusing, move, skip
 from conformance.reference.errors import RefusalError
 from conformance.reference.registry import fault
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.reference.behaviour import Behaviours
     from conformance.reference.call import Call
-    from conformance.reference.world import Key
+    from conformance.reference.world import Job, Key
 
 CODE = "403.permissions"
 
@@ -271,3 +272,32 @@ def denied_restore_marks_the_time(server: Behaviours) -> None:
             backup.updated = call.server.clock()
 
     _after_denial(server, touch)
+
+
+@fault(breaks=("CAP-6",))
+def manage_alone_is_not_accepted(server: Behaviours) -> None:
+    """A restore by a key that may manage backups and not see them is a 202 that says it was not accepted."""
+    restore = server.actions["restore"]
+
+    def decline(call: Call) -> Reply:
+        if call.caller is None or VIEW in call.caller.capabilities:
+            return restore(call)
+        job = server.new_job(call, call.action)
+        job.accepted = False
+        return Reply(202, server.write_descriptor(call, job))
+
+    server.actions["restore"] = decline
+
+
+@fault(breaks=("CAP-6",))
+def manage_alone_fails_later(server: Behaviours) -> None:
+    """The job of a restore by a key that may manage backups and not see them fails, since it may not see the backup."""
+    work = server.work["restore"]
+    blind = {key.id for key in server.world.keys.values() if VIEW not in key.capabilities}
+
+    def look_first(server: Behaviours, job: Job) -> None:
+        if job.creator_id in blind:
+            raise PermissionError("the backup cannot be seen")
+        work(server, job)
+
+    server.work["restore"] = look_first

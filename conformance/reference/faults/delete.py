@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from conformance.reference.world import VIEW
 if TYPE_CHECKING:
     from conformance.reference.behaviour import Behaviours
     from conformance.reference.call import Call
-    from conformance.reference.world import Backup, Key
+    from conformance.reference.world import Backup, Job, Key
 
 DELETE = frozenset({"delete"})
 
@@ -173,3 +174,28 @@ def deletion_denial_names_nothing(server: Behaviours) -> None:
     server.denial = lambda call, needed: (
         RefusalError("403.permissions") if call.operation == "delete" else denial(call, needed)
     )
+
+
+@fault(breaks=("DEL-3",))
+def deleted_backup_comes_back(server: Behaviours) -> None:
+    """A deleted backup is there again, as it was, a little later."""
+    work = server.work["delete"]
+
+    def bring_back(server: Behaviours, job: Job) -> None:
+        backup = replace(job.backup, current="live", deleted=None)
+        work(server, job)
+        asyncio.get_running_loop().call_later(0.3, job.container.backups.__setitem__, backup.id, backup)
+
+    server.work["delete"] = bring_back
+
+
+@fault(breaks=("DEL-2",))
+def denied_deletion_happens_later(server: Behaviours) -> None:
+    """A deletion is denied, and happens a little later."""
+
+    def later(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "delete":
+            asyncio.get_running_loop().call_later(0.2, carry_out, call)
+        raise refusal
+
+    instead_of_refusing(server, "capability", later)

@@ -125,3 +125,16 @@ def schedule_is_empty(server: Behaviours) -> None:
 def described_schedule_is_empty(server: Behaviours) -> None:
     """The schedule in the answer to a restore is an empty string."""
     server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=""))
+
+
+@fault(breaks=("JBS-1",), also=("RST-5",))
+def old_jobs_vanish(server: Behaviours) -> None:
+    """A job cannot be found any more three seconds after it ended."""
+    find = server.find_job
+
+    def hide(call: Call, job_id: str) -> Job | None:
+        found = find(call, job_id)
+        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > 3
+        return None if over else found
+
+    server.find_job = hide

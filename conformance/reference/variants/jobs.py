@@ -10,10 +10,12 @@ from conformance.reference.call import Reply
 from conformance.reference.editing import edited
 from conformance.reference.errors import RefusalError
 from conformance.reference.registry import variant
+from conformance.reference.restoring import DamagedArchiveError
 from conformance.reference.world import Log, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -297,3 +299,41 @@ def others_restore(server: Behaviours) -> None:
         backup.logs.append(Log(new_id(), theirs, "restore", "restored by others", moment, moment))
 
     _now_and_then(server, 0.5, restore)
+
+
+@variant("that a backup cannot be restored breaks nothing where that is said")
+def most_backups_are_damaged(server: Behaviours) -> None:
+    """No archive can be read but that of the main backup."""
+    unpack, whole = server.unpack, server.world.backup(server.world.stock.backup_id).archive
+
+    def strict(archive: Path, folder: Path) -> None:
+        if archive != whole:
+            raise DamagedArchiveError("the archive is damaged")
+        unpack(archive, folder)
+
+    server.unpack = strict
+
+
+@variant("`instance_id` is a string")
+def instances_have_names(server: Behaviours) -> None:
+    """The instances of a container are called web-1, web-2 and web-10, and what is none is a 404."""
+    main, stock = server.world.main, server.world.stock
+    names = dict(zip(list(main.instances), ("web-1", "web-2", "web-10"), strict=True))
+    for old, new in names.items():
+        instance = main.instances.pop(old)
+        instance.folder = instance.folder.rename(instance.folder.with_name(new))
+        instance.id, main.instances[new] = new, instance
+    for backup in main.backups.values():
+        backup.instance_id = names[backup.instance_id]
+        for log in backup.logs:
+            log.instance_id = names[log.instance_id]
+    stock.instance_id, stock.second_instance_id = names[stock.instance_id], names[stock.second_instance_id]
+
+    def check(call: Call) -> None:
+        call.action, instance_id = server.validate(call, call.body)
+        found = server.find_instance(call, instance_id)
+        if found is None:
+            raise RefusalError("404.instance", source="/contents/instance_id")
+        call.instance = found
+
+    server.checks["request"] = check
