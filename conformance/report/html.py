@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +101,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals["plots"] = plots
-    made.filters.update(prose=prose, one_line=one_line, seconds=plots.seconds, label=_label)
+    made.filters.update(prose=prose, one_line=one_line, seconds=plots.seconds, when=when, label=_label)
     return made
 
 
@@ -108,6 +109,11 @@ def _filters(results: Results) -> list[tuple[str, str, int]]:
     """What the table of clauses can be narrowed to: only what there is any of."""
     found = [(outcome.value, name.capitalize(), number) for outcome, name, number in model.counts(results) if number]
     return [("all", "All", len(results["clauses"])), *found] if len(found) > 1 else []
+
+
+def when(moment: str) -> str:
+    """A moment for people: to the second."""
+    return re.sub(r"\.\d+(?=Z$)", "", moment).replace("T", " ").replace("Z", " UTC")
 
 
 def _label(outcome: str) -> str:
