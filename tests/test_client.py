@@ -156,6 +156,13 @@ def test_a_429_is_waited_for_judged_and_counted(setting: Setting) -> None:
     assert client.ledger.read("waited_s") == pytest.approx(7)
 
 
+def test_a_429_that_says_at_once_again_and_again_is_waited_for_longer_and_longer(setting: Setting) -> None:
+    at_once = [refusal(429, "429.rate-limiting", retry_after=0)] * 5
+    setting.server.answer = in_turn(*at_once, hostile.empty)
+    assert setting.client().send(get()).status == 200
+    assert setting.clock.waits == pytest.approx([0.04, 0.08, 0.16, 0.32, 0.64])
+
+
 def test_a_pause_is_kept_by_all_threads_and_all_workers(setting: Setting) -> None:
     setting.server.answer = in_turn(refusal(429, "429.rate-limiting", retry_after=50), hostile.empty)
     asked_at: list[float] = []

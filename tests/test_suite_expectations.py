@@ -42,6 +42,10 @@ def backup(size: int) -> Exchange:
     return answer(body={"data": {"id": FIRST, "target": {"size": size}}})
 
 
+def listing(*ids: str) -> Exchange:
+    return answer(body={"data": [{"id": SECOND}, *({"id": one} for one in ids)]}, operation="list")
+
+
 def error(status: int, code: str) -> Exchange:
     return answer(status, {"error": {"status": status, "code": code, "title": "No"}, "data": None})
 
@@ -131,6 +135,12 @@ def test_it_finds_what_it_is_for_and_passes_what_is_right(name: str) -> None:
         (expectations.ordered([FIRST, SECOND], answer(), descending=True), [Outcome.FAILED]),
         (expectations.steady("backup-answer", [backup(1), backup(2), backup(1), backup(1)]), [Outcome.FAILED]),
         (expectations.steady("backup-answer", [backup(1), answer(404)]), [Outcome.FAILED]),
+        (expectations.steady("backup-answer", []), []),
+        (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()]), [Outcome.FAILED]),
+        (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()], without=[FIRST]), []),
+        (expectations.ordered(["A", "b", "C"], answer()), []),
+        (expectations.ordered(["A", "C", "b"], answer()), []),
+        (expectations.ordered(["b", "A", "C"], answer()), [Outcome.FAILED]),
         (expectations.steady("backup-answer", [backup(1), answer(None)]), [Outcome.ERROR]),
         (expectations.valid("backup-state", {"current": "live", "changed": "2026-01-01T00:00:00Z"}, answer()), []),
     ],
