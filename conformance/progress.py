@@ -1,4 +1,4 @@
-"""What the terminal shows while a run goes on: a bar, or on no terminal a line per chapter."""
+"""What the terminal shows while a run goes on: a bar. Without a terminal there is nothing: a log would keep it all."""
 
 from __future__ import annotations
 

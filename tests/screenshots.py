@@ -18,7 +18,7 @@ from conformance.page import write_page
 KINDS = ("green", "red", "inconclusive", "read")
 #: width, height, whether it is dark, and how much it is reduced
 VIEWS = ((1280, 1000, False, 0.7), (1280, 1000, True, 0.7), (400, 900, False, 0.8), (400, 900, True, 0.8))
-#: sections that are shown by themselves, of the red page
+#: sections that are shown by themselves, of the red page; of the green one where more happened there
 SECTIONS = {"failed": 1500, "clauses": 900, "matrix": 900, "latency": 560, "timelines": 900}
 ALONE = (
     "document.querySelectorAll('.bc > *:not(#section-{0}):not(#section-checks)').forEach(e => e.remove());"
@@ -45,7 +45,7 @@ def main(folders: list[Path], into: Path) -> None:
         for section, height in SECTIONS.items():
             for width, scale in ((1280, 0.7), (400, 0.8)):
                 reader.size(width, 1000, dark=width == 400)
-                reader.open(pages["red"])
+                reader.open(pages["green" if section == "timelines" else "red"])
                 reader.evaluate(ALONE.format(section))
                 reader.picture(into / f"section-{section}-{width}.png", width, height, scale)
 
