@@ -75,6 +75,8 @@ class Model:
     keys: list[str]
     #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore
     roles: dict[str, str] = field(default_factory=dict)
+    #: the roles in which something was asked for: no backup stands for a clause before that
+    played: set[str] = field(default_factory=set)
     backups: dict[str, dict[str, Any]] = field(default_factory=dict)
     logs: dict[str, frozenset[str]] = field(default_factory=dict)
     everything: set[str] = field(default_factory=set)
@@ -91,6 +93,11 @@ class Model:
         """One of the backups that are watched."""
         known = sorted(self.backups)
         return known[number % len(known)]
+
+    def play(self, role: str) -> str:
+        """The backup of a role, which is played from now on."""
+        self.played.add(role)
+        return self.roles[role]
 
     def forget(self, backup: str) -> None:
         """Of a backup whose restore was accepted against the rules nothing can be expected."""
@@ -192,14 +199,14 @@ class Walk(RuleBasedStateMachine):
         """A valid restore by a key that may not."""
         names = [name for name in self.model.keys if lacks(name, "restore")]
         if names:
-            request = self.api.ask.restore(self.model.roles["CAP-8"], key=names[key % len(names)], refusable=True)
-            self._ask(request, "CAP-4", 403)
+            backup = self.model.play("CAP-8")
+            self._ask(self.api.ask.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
 
     @precondition(lambda self: "AUTH-6" in self.model.roles and "other_hub" in self.model.keys)
     @rule()
     def restore_from_another_hub(self) -> None:
         """A valid restore by another hub's key."""
-        backup = self.model.roles["AUTH-6"]
+        backup = self.model.play("AUTH-6")
         request = self.api.ask.restore(backup, key="other_hub", ownership="other hub", refusable=True)
         self._ask(request, "AUTH-6", 401, 403, 404)
 
@@ -207,14 +214,14 @@ class Walk(RuleBasedStateMachine):
     @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
     def restore_incomplete(self, body: Any) -> None:
         """A restore that does not say all that it must."""
-        self._ask(self.api.ask.restore(self.model.roles["JOB-10"], body=body, refusable=True), "JOB-5", ANY_4XX)
+        self._ask(self.api.ask.restore(self.model.play("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX)
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(instance=OID)
     def restore_elsewhere(self, instance: str) -> None:
         """A restore to an instance that does not exist."""
         if instance != self.api.world.instance_id:
-            request = self.api.ask.restore(self.model.roles["JOB-10"], instance, refusable=True)
+            request = self.api.ask.restore(self.model.play("JOB-10"), instance, refusable=True)
             self._ask(request, "JOB-8", ANY_4XX)
 
     # ------------------------------------------------------------ steps: changes
@@ -306,8 +313,9 @@ class Walk(RuleBasedStateMachine):
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
         if self.model.running is not None and backup == self.model.running.backup:
             return "RST-7"
-        owners = {of: "RST-3" if clause == RESTORE else clause for clause, of in self.model.roles.items()}
-        return owners.get(backup, else_clause)
+        owners = {of: clause for clause, of in self.model.roles.items() if clause in self.model.played}
+        clause = owners.get(backup, else_clause)
+        return "RST-3" if clause == RESTORE else clause
 
     def _item(self, x: Exchange, item: dict[str, Any]) -> Iterator[Found]:
         moving = item["id"] in self.api.world.restored_ids()
@@ -352,7 +360,7 @@ class Walk(RuleBasedStateMachine):
         yield from same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Found]:
-        restore = stories.ask_for(self.api, self.model.roles[RESTORE])
+        restore = stories.ask_for(self.api, self.model.play(RESTORE))
         self.model.restores_left -= 1
         self.model.running = restore if restore.accepted else None
         return success(restore.answer)
