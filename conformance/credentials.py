@@ -67,10 +67,15 @@ def token(value: str | None) -> str | None:
     return value.rpartition(" ")[2] if value else None
 
 
+def is_telling(value: str | None) -> bool:
+    """Is the key in it long enough that it stands nowhere by chance?"""
+    return len(token(value) or "") >= SHORTEST_TOKEN
+
+
 def echoes(value: str | None, response: Response) -> str | None:
     """Where an answer shows the key that it was asked with, in whatever encoding; None where it does not."""
     sent = token(value)
-    if sent is None or len(sent) < SHORTEST_TOKEN:
+    if sent is None or not is_telling(value):
         return None
     finder = _finder(sent)
     if finder.found(response.body):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.expectations import CannotTellError, NotTestableError, listed
+from conformance.expectations import CannotTellError, NotTestableError, at, listed
 
 if TYPE_CHECKING:
     import random
@@ -105,9 +105,10 @@ class World:
         return free[own + (index - own) % (len(free) - own)]
 
     def sample(self, rng: random.Random, most: int) -> list[str]:
-        """Ids of the container's lasting backups: those of the target file first, then some at random."""
+        """Ids of the container's lasting backups: the target file's, one in each state, then some at random."""
         known = [str(backup["id"]) for backup in self.lasting()]
-        first = [item for item in known if item in self.reserved_ids()]
+        of_states = {str(at(backup, "/state/current")): str(backup["id"]) for backup in self.lasting()}
+        first = [item for item in known if item in self.reserved_ids() or item in of_states.values()]
         rest = [item for item in known if item not in first]
         return (first + rng.sample(rest, len(rest)))[:most]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from conformance import shapes, strictjson
 from conformance.answers import coded, has_envelope, is_error, violations
 from conformance.checks import check, passive
-from conformance.credentials import echoes
+from conformance.credentials import echoes, is_telling
 from conformance.exchange import same_code, well_coded
 from conformance.expectations import NotTestableError, advised, at, broken
 from conformance.refusals import refused
@@ -109,7 +109,7 @@ def names_member(x: Exchange, places: tuple[str, ...]) -> Iterator[Found]:
         yield advised(f"source {places[0]}", shapes.render(got), x, "/error/source")
 
 
-@passive("ERR-7", when=lambda x: x.response is not None and x.request.authorization is not None)
+@passive("ERR-7", when=lambda x: x.response is not None and is_telling(x.request.authorization))
 def no_answer_echoes_the_key(x: Exchange) -> Iterator[Found]:
     if x.response and (where := echoes(x.request.authorization, x.response)):
         yield broken("no trace of the key in the answer", f"the key in {where}", x)

@@ -54,11 +54,12 @@ PLAIN_HEADERS = (
     ("Accept-Language", "x" * 500),
     ("X-Forwarded-For", "' OR 1=1 --"),
     ("Cookie", "session=nonsense"),
+    ("Origin", "null"),
 )
 #: what asks for another answer than the documented one
 ODD_HEADERS = (
     *(("Accept", "*/*;q=0"), ("Content-Type", "application/xml"), ("Prefer", "return=minimal")),
-    *(("Range", "bytes=9-1"), ("If-Modified-Since", "yesterday"), ("If-None-Match", "*")),
+    *(("Range", "bytes=9-1"), ("If-Modified-Since", "yesterday"), ("If-None-Match", "*"), ("Origin", "://")),
 )
 #: what a body may hold beside its members: nothing that forbids them, much that breaks a careless parser
 ODD_MEMBERS = (
