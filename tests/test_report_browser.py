@@ -149,6 +149,15 @@ def test_no_page_is_wider_than_its_window(
     assert reader.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_table_of_checks_needs_no_scrolling(reader: browser.Browser, pages: dict[str, Path]) -> None:
+    reader.size(400, 900)
+    reader.open(pages["red"])
+    click(reader, "#checks > summary")
+    reader.evaluate("document.querySelector('#results-table .col-testId').textContent = 'X'.repeat(200)")
+    table = "document.querySelector('#results-table')"
+    assert reader.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
+
+
 @pytest.mark.parametrize("name", ["hostile", "index", "compared"])
 def test_nothing_foreign_runs_or_leaves(name: str, reader: browser.Browser, pages: dict[str, Path]) -> None:
     reader.open(pages[name])

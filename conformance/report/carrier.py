@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 _ENVIRONMENT = ("Python", "Platform", "Packages", "Plugins")
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _CSS_ORIGIN = re.compile(r"/\*{10,}\n \* CUSTOM CSS\n \* .*\n \*{10,}/\n")
-#: pytest-html gives its filters no names, and its table, which may be wider than the window, no stop for the keyboard
+#: pytest-html gives its filters no names
 _FILTER = re.compile(r'<input [^<>]*class="filter"[^<>]*data-test-result="(\w+)"')
-_TABLE = '<table id="results-table"'
 _HEAD = '<meta charset="utf-8"/>'
 
 
@@ -109,7 +108,6 @@ def finished_page(page: str, marked: str = "") -> str:
     page = page.replace("<html>", '<html lang="en">', 1).replace(' onclick="location.reload()"', "", 1)
     page = _CSS_ORIGIN.sub("", page, count=1)
     page = _FILTER.sub(r'\g<0> aria-label="show \g<1>"', page)
-    page = page.replace(_TABLE, f'{_TABLE} tabindex="0" aria-label="Checks, one by one"', 1)
     viewport = '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
     head = "\n    ".join([_HEAD, viewport, _policy(page), marked])
     return page.replace(_HEAD, head, 1)
