@@ -12,7 +12,7 @@ from conformance import stories
 from conformance.outcomes import Outcome
 from conformance.qualify import judge
 from conformance.reference import faults, launch
-from conformance.target import Target, load_target
+from conformance.target import Keys, Probe, Target, load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,3 +79,32 @@ def test_the_expected_data_is_that_of_the_named_backup_alone(tmp_path: Path) -> 
     assert found["RST-8"].outcome is Outcome.NOT_TESTED
     assert "set fixtures.backup_id" in found["RST-8"].reason
     assert found["RST-9"].outcome is Outcome.PASSED
+
+
+def test_a_probe_that_fails_costs_what_needs_it_and_nothing_else(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        found = judge(
+            replace(target, probe=Probe(("false",), "sha256:0")), selected={"JOB-1", "RST-2", "RST-8", "RST-9"}
+        )
+    assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.ERROR}
+    assert "the probe failed" in found["RST-8"].reason
+    assert {found[clause].outcome for clause in ("JOB-1", "RST-2")} == {Outcome.PASSED}
+
+
+def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        bare = replace(target, keys=Keys(full=target.keys.full), restore=replace(target.restore, max_restores=1))
+        found = judge(bare, selected={"AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10"})
+    asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if found[clause].checks}
+    assert {clause for clause in asked if found[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
+    assert found["RST-3"].reason == f"set restore.max_restores to at least {stories.needed_for_all()}"
+
+
+def test_restores_are_not_asked_of_an_instance_that_might_be_somebody_elses(tmp_path: Path) -> None:
+    with launch.serve_in_thread((), ["instances_have_names"], restore_seconds=0.02) as server:
+        found = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
+        restored = {job.instance.id for job in server.world.jobs.values() if job.instance}
+    assert found["JOB-8"].outcome is Outcome.PASSED
+    assert restored == {"web-1"}
