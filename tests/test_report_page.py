@@ -36,9 +36,11 @@ def talkative():
     yield
     print("printed-in-teardown")
 
-@pytest.mark.parametrize("check", ["CAP-4", "CAP-5", "<img src=x>"])
+@pytest.mark.parametrize("check", ["CAP-4", "CAP-5", "CAP-6", "<img src=x>"])
 def test_check(check, talkative):
     print("printed-in-call")
+    if check == "CAP-6":
+        pytest.skip("set keys.manage <i>")
     if check != "CAP-5":
         pytest.fail("wanted 403 <b>bold</b> \\x1b[31m \\ud800", pytrace=False)
 """
@@ -59,7 +61,7 @@ def page_of(results: dict[str, Any], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return page_of(reporting.red(), tmp_path_factory.mktemp("red"))
+    return page_of(reporting.red(), tmp_path_factory.mktemp("red-page"))
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,7 @@ def test_page_needs_no_network(page: str) -> None:
 
 def test_page_names_no_local_path(page: str) -> None:
     assert str(css_path()) not in page
+    assert "red-page" not in page
 
 
 def test_table_shows_our_words_alone(page: str, blob: dict[str, Any]) -> None:
@@ -110,7 +113,8 @@ def test_table_shows_our_words_alone(page: str, blob: dict[str, Any]) -> None:
     assert "from-ci" not in page
     assert set(blob["environment"]) <= {"Python", "Platform", "Packages", "Plugins"}
     rows = [row for rows in blob["tests"].values() for row in rows]
-    assert len(rows) == 3
+    assert len(rows) == 4
+    assert [row["log"] for row in rows if row["result"] == "Skipped"] == ["set keys.manage &lt;i&gt;"]
     failed = [row for row in rows if row["result"] == "Failed"]
     assert all("wanted 403 &lt;b&gt;bold&lt;/b&gt; \\u001b[31m \\ud800" in row["log"] for row in failed)
     cells = "".join(cell for row in rows for cell in row["resultsTableRow"])

@@ -83,7 +83,10 @@ class HtmlCarrier:
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Our own long repr, and nothing that was printed or logged."""
-        data[:] = [escape(block(report.longreprtext, lines=200))] if report.longreprtext else []
+        told = report.longreprtext
+        if isinstance(report.longrepr, tuple):  # of a skip: a place in our own code, and then the reason
+            told = report.longrepr[2].removeprefix("Skipped: ")
+        data[:] = [escape(block(told, lines=200))] if told else []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
