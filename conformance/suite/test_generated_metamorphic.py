@@ -138,9 +138,10 @@ def test_cap_5_answers_of_keys_do_not_mix(api: Api, operation: Operation) -> Ite
 
 def agree(answers: list[Exchange], first: Exchange, last: Exchange) -> Iterator[Found]:
     """Each answer to the key that may read has all that the full key saw before it as well as after it."""
-    if why := no_verdict(first) or no_verdict(last):
-        yield untold(why, first)
-        return
+    for full in (first, last):
+        if why := no_verdict(full) or (None if full.succeeded else f"the full key is answered {full.status} as well"):
+            yield untold(why, full)
+            return
     lasting = set(first.ids) & set(last.ids)
     for x in answers:
         yield from success(x)
