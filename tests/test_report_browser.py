@@ -274,6 +274,18 @@ def test_it_prints(reader: browser.Browser, pages: dict[str, Path]) -> None:
     assert 10_000 < len(document) < 5_000_000
 
 
+def test_it_prints_dark_on_light_whatever_its_reader_prefers(reader: browser.Browser, pages: dict[str, Path]) -> None:
+    reader.size(1280, 900, dark=True)
+    reader.open(pages["red"])
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    reader.call("Emulation.setEmulatedMedia", media="print", features=dark)
+    try:
+        assert reader.evaluate("document.querySelector('#CAP-4 .bc-curl').checkVisibility()")
+        assert reader.evaluate(CONTRAST) == []
+    finally:
+        reader.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
 def test_pages_are_bounded(pages: dict[str, Path]) -> None:
     sizes: dict[str, Any] = {name: path.stat().st_size for name, path in pages.items()}
     assert sizes["green"] < 2_000_000

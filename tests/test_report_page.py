@@ -144,7 +144,7 @@ def palettes() -> list[dict[str, str]]:
     """The light colours, and the dark ones over them."""
     light, dark = (
         dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", part))
-        for part in css_path().read_text().split("@media (prefers-color-scheme: dark)")[:2]
+        for part in css_path().read_text().split("@media screen and (prefers-color-scheme: dark)")[:2]
     )
     return [light, {**light, **dark}]
 
