@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from conformance.expectations import Found
 
 FAR = 100_000
+NONE_THERE = "set fixtures.container_id to a container with backups"
 TOO_FEW = "set fixtures.container_id to a container with at least two backups"
 BAD_PAGES = ("0", "-1", "abc", "", "1.5", "99999999999999999999", "٣", "1%00", "null", "1e3", "%20")
 #: pages whose offset is more than an integer holds
@@ -94,10 +95,10 @@ def ids_are_unique_in_an_answer(x: Exchange) -> Iterator[Found]:
 @check("LIST-3", "list")
 def test_list_3_ids_are_unique_across_pages(api: Api) -> Iterator[Found]:
     """No backup stands on two pages of a list that holds still."""
-    if len(api.world.backups) < 2:
-        raise NotTestableError(TOO_FEW)
     told = walks.plain(walks.all_ways(api))
     yield from walks.judged(api, told, lambda walk, _: unique(walk.ids, walk.last, "backup"))
+    if not any(walk.ids for _, walk in told):
+        raise NotTestableError(NONE_THERE)
 
 
 def is_page(x: Exchange) -> bool:
@@ -140,7 +141,7 @@ def test_list_5_pages_give_every_backup_once(api: Api) -> Iterator[Found]:
     theirs = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
     yield from walks.judged(api, walks.of_sibling(api), every_one, theirs)
     if not any(walk.ids for _, walk in told):
-        raise NotTestableError("set fixtures.container_id to a container with backups")
+        raise NotTestableError(NONE_THERE)
 
 
 def every_one(walk: Walk, there: set[str]) -> Iterator[Found]:
