@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 #: so many requests that must be refused are sent one by one before the others go side by side
 ONE_BY_ONE = 2
 
-#: how long to wait at the most for logs that others' restores leave, and for how many of them
+#: how long to wait for logs that others' restores leave, for how many of them, and on how many backups
+LEAST_QUIET_S = 3.0
 MOST_QUIET_S = 15.0
 SURELY = 3
+MOST_LOOKED_AT = 64
 
 #: clauses whose own text forbids an effect; CAP-8 does for any other denied restore, JOB-10 for what is refused else
 OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
@@ -110,7 +112,7 @@ def look_back(run: Run) -> list[CheckRecord]:
     watches = [watch for watch in run.watches if run.asked[watch.backup] > watch.asked_before]
     looks = [run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)]) for watch in watches]
     elsewhere = [len(_elsewhere(watch, logs)) for watch, (_, logs) in zip(watches, looks, strict=True)]
-    quiet = not any(elsewhere) or _is_quiet(run, [logs for _, logs in looks], sum(elsewhere))
+    quiet = not any(elsewhere) or _is_quiet(run, sum(elsewhere))
     for watch, (get, logs) in zip(watches, looks, strict=True):
         later = list(_changes(run, watch, get, logs, elsewhere=quiet))
         found[watch.clause] += watch.effects or later
@@ -198,8 +200,13 @@ def _elsewhere(watch: Watch, logs: Exchange) -> list[dict[str, Any]]:
     return [log for log in new if log.get("instance_id") not in watch.instances]
 
 
-def _is_quiet(run: Run, looks: Sequence[Exchange], count: int) -> bool:
-    """While nothing is asked for, do no more logs come? So many came in the run: as fast they would come now."""
-    run.wait(min(MOST_QUIET_S, SURELY * (time.monotonic() - run.started) / count))
-    again = run.client.send_all(look.request for look in looks)
+def _is_quiet(run: Run, count: int) -> bool:
+    """While nothing is asked for, do no more logs come? So many came in the run: as fast they would come now.
+
+    Others' restores are of any backup, so all are looked at.
+    """
+    asks = [run.ask.logs(str(backup["id"])) for backup in run.world.backups[:MOST_LOOKED_AT]]
+    looks = run.client.send_all(asks)
+    run.wait(max(LEAST_QUIET_S, min(MOST_QUIET_S, SURELY * (time.monotonic() - run.started) / count)))
+    again = run.client.send_all(asks)
     return all(set(later.ids) <= set(look.ids) for look, later in zip(looks, again, strict=True))

@@ -483,12 +483,11 @@ def one_of_them(api: Api, told: stories.Main, expected: str) -> Iterator[Found]:
     """After restores at once that all went well the instance holds what one of the backups holds, and no mixture."""
     at_once = api.story_if_affordable("at once", stories.at_once)
     manage = api.story_if_affordable("manage", stories.manage)
-    known = {told.restore.backup: expected}
-    if manage and manage.went_well:
-        known[manage.backup] = told.digests.own_before or ""
+    known = {manage.backup: told.digests.own_before} if manage and manage.went_well else {}
+    known[told.restore.backup] = expected
     if at_once is None or at_once.own_after is None or not all(one.went_well for one in at_once.accepted):
         return
-    wanted = {known.get(one.backup, at_once.own_after) for one in at_once.accepted}
+    wanted = {known.get(one.backup) or at_once.own_after for one in at_once.accepted}
     if at_once.own_after not in wanted:
         yield broken(f"the data {' or '.join(sorted(wanted))}", at_once.own_after, last_look(at_once.accepted[-1]))
 
