@@ -337,3 +337,11 @@ def instances_have_names(server: Behaviours) -> None:
         call.instance = found
 
     server.checks["request"] = check
+
+
+@variant("how many backups a container has is not said")
+def few_backups(server: Behaviours) -> None:
+    """The container has no backups but those that the target file names."""
+    stock, main = server.world.stock, server.world.main
+    named = {stock.backup_id, stock.failing_backup_id, stock.not_live_backup_id, *stock.deletable_backup_ids}
+    main.backups = {name: one for name, one in main.backups.items() if name in named}
