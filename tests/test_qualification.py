@@ -292,3 +292,13 @@ def test_the_page_escapes_what_it_shows() -> None:
     shown = page.render(document)
     assert "<script>" not in shown
     assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_a_fault_that_only_a_probe_sees_is_missed_without_one_and_says_so() -> None:
+    fault = Fault("made up", "Nothing is unpacked.", ("RST-8",), (), needs_probe=True, apply=lambda _: None)
+    trial = trials.Trial(fault, frozenset({"RST-8"}))
+    row = assessing.assess(trial, result(RST_8="not_tested"), catch_s=None, cut_short=False)
+    document = results.document([row], results.Facts(jobs=1, seed=1))
+    SCHEMA.validate(document)
+    assert (row["outcome"], row["needs_probe"]) == ("missed", True)
+    assert "only a probe can see it" in page.render(document)
