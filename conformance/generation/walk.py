@@ -77,7 +77,9 @@ class Model:
     roles: dict[str, str] = field(default_factory=dict)
     #: the roles in which something was asked for: no backup stands for a clause before that
     played: set[str] = field(default_factory=set)
+    #: the backups that are watched, as get showed them first, and as the list did
     backups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
     logs: dict[str, frozenset[str]] = field(default_factory=dict)
     everything: set[str] = field(default_factory=set)
     deletable: list[int] = field(default_factory=list)
@@ -102,6 +104,7 @@ class Model:
     def forget(self, backup: str) -> None:
         """Of a backup whose restore was accepted against the rules nothing can be expected."""
         self.backups.pop(backup, None) if len(self.backups) > 1 else None
+        self.listed.pop(backup, None)
         self.logs.pop(backup, None)
 
 
@@ -307,7 +310,8 @@ class Walk(RuleBasedStateMachine):
         items = listed(x) if x.operation == "list" else [shown(x)] if x.operation == "get" else []
         for item in items:
             if item.get("id") in self.model.backups:
-                yield self._owner(item["id"], "GET-3"), lambda item=item: self._item(x, item)  # type: ignore[misc]
+                owner = self._owner(item["id"], "GET-3")
+                yield owner, lambda item=item, owner=owner: self._item(x, item, owner)  # type: ignore[misc]
 
     def _owner(self, backup: str, else_clause: str) -> str:
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
@@ -317,9 +321,12 @@ class Walk(RuleBasedStateMachine):
         clause = owners.get(backup, else_clause)
         return "RST-3" if clause == RESTORE else clause
 
-    def _item(self, x: Exchange, item: dict[str, Any]) -> Iterator[Found]:
-        moving = item["id"] in self.api.world.restored_ids()
-        return same("backup", self.model.backups[item["id"]], item, x, MAY_MOVE if moving else ())
+    def _item(self, x: Exchange, item: dict[str, Any], clause: str) -> Iterator[Found]:
+        """GET-3 alone compares a list's item with get's: what a request changed, both readings of one kind show."""
+        backup, moving = item["id"], item["id"] in self.api.world.restored_ids()
+        across = x.operation == "get" or clause == "GET-3"
+        known = self.model.backups[backup] if across else self.model.listed.setdefault(backup, item)
+        return same("backup", known, item, x, MAY_MOVE if moving else ())
 
     def _logs(self, x: Exchange) -> Iterator[Found]:
         """The logs of before, all of them; more only where a restore was accepted."""

@@ -106,7 +106,7 @@ def deleting_can_be_restored(server: Behaviours) -> None:
     instead_of_refusing(server, "state", keep)
 
 
-@fault(breaks=("DEL-4",))
+@fault(breaks=("DEL-4",), also=("DEL-2",))
 def deletion_without_key(server: Behaviours) -> None:
     """A deletion needs no key."""
     authenticate = server.authenticate
