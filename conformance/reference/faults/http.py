@@ -400,7 +400,7 @@ def huge_number_breaks_down(server: Behaviours) -> None:
     fail_when(server, "body", lambda call: re.search(rb"[0-9]{350}|1e400", call.raw_body) is not None)
 
 
-@fault(breaks=("HTTP-3",), also=("JOB-6", "JOB-8"))
+@fault(breaks=("HTTP-3",), also=("JOB-5", "JOB-6", "JOB-8"))
 def nul_in_text_breaks_down(server: Behaviours) -> None:
     """A NUL in a string of the body is a 500, as a database has it."""
     fail_when(server, "request", lambda call: b"\\u0000" in call.raw_body and isinstance(call.body, dict))
