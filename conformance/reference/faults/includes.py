@@ -132,7 +132,7 @@ def get_includes_those_of_the_container(server: Behaviours) -> None:
     server.resolve = lambda call, backups: resolve(call, server.visible(call) if call.operation == "get" else backups)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3",))
+@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
 def unknown_include_breaks_down(server: Behaviours) -> None:
     """An include that is not known is a 500."""
     wanted = server.include_wanted

@@ -380,7 +380,7 @@ def offsets_overflow(server: Behaviours) -> None:
     server.page = cut
 
 
-@fault(breaks=("LIST-9",))
+@fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_known_to_pages(server: Behaviours) -> None:
     """A page of the list of a container that does not exist is empty; the list itself is a 404."""
     listed, check = server.actions["list"], server.checks["container"]
