@@ -248,6 +248,13 @@ class Api:
         self.exchanges += exchanges
         return exchanges
 
+    def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
+        """Those that may still be sent, side by side. Raises NotAllowedError where none may."""
+        self.run.gate.go_through()
+        exchanges = self.client.send_allowed(requests)
+        self.exchanges += exchanges
+        return exchanges
+
     def list(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.list`, sent."""
         return self.send(self.ask.list(*args, **how))

@@ -103,6 +103,19 @@ class Client:
         """Sends side by side, as many at once as the target file allows; answers come in the requests' order."""
         return list(self._pool.map(self.send, requests))
 
+    def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
+        """The same, but what may not be sent any more costs no answer that came. Raises NotAllowedError without any."""
+        answers: list[Exchange] = []
+        refusal: NotAllowedError | None = None
+        for under_way in [self._pool.submit(self.send, request) for request in requests]:
+            try:
+                answers.append(under_way.result())
+            except NotAllowedError as reason:
+                refusal = reason
+        if refusal is not None and not answers:
+            raise refusal
+        return answers
+
     def send(self, request: Request, *, judged: bool = True) -> Exchange:
         """Sends one request and has its exchange judged.
 

@@ -69,13 +69,15 @@ def refused(api: Api, requests: Sequence[Request]) -> list[Exchange]:
 def _until_accepted(api: Api, requests: Sequence[Request]) -> list[Exchange]:
     """Sends side by side, but stops soon after one was accepted: the clause is broken then, and each more costs budget.
 
-    The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it.
+    The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it. What the
+    budget has no room for beside one that was accepted is left out.
     """
     answers: list[Exchange] = []
-    step = 1
-    while len(answers) < len(requests) and not any(answer.succeeded for answer in answers):
-        answers += api.send_all(requests[len(answers) : len(answers) + step])
-        step = 1 if len(answers) < ONE_BY_ONE else max(1, api.world.target.limits.concurrency)
+    sent, step = 0, 1
+    while sent < len(requests) and not any(answer.succeeded for answer in answers):
+        answers += api.send_allowed(requests[sent : sent + step])
+        sent += step
+        step = 1 if sent < ONE_BY_ONE else max(1, api.world.target.limits.concurrency)
     return answers
 
 

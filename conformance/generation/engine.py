@@ -103,12 +103,11 @@ class Explorer:
         fresh = {_key(request): (kind, request) for kind, request in batch if _key(request) not in self._seen}
         if fresh and self.stopped is None:
             try:
-                answers = self._send([request for _, request in fresh.values()])
+                for answer in self._send([request for _, request in fresh.values()]):  # it may leave some out
+                    key = _key(answer.request)
+                    self._seen[key] = frozenset(self._judge(fresh[key][0], answer))
             except Exception as reason:  # raised again once hypothesis is through
                 self.stopped = reason
-                answers = []
-            for (key, (kind, _)), answer in zip(fresh.items(), answers, strict=False):
-                self._seen[key] = frozenset(self._judge(kind, answer))
         return set().union(*(self._seen.get(_key(request), frozenset()) for _, request in batch))
 
     def _judge(self, kind: Kind, on: Exchange) -> Iterator[Name]:

@@ -65,9 +65,11 @@ def send(api: Api, operation: Operation) -> Sent:
     covering = [one for case, one in found if case.phase == "coverage"]
     chosen = [one for case, one in found if case.phase != "coverage"]
     chosen += _spread(covering, api.run.examples, rng)
-    todo = sorted({_key(one.request): one for one in chosen}.values(), key=lambda one: one.request.ownership != "own")
+    cases_by_key = {_key(one.request): one for one in chosen}
+    todo = sorted(cases_by_key.values(), key=lambda one: one.request.ownership != "own")
     answers = _sent(api, [one.request for one in todo])
-    pairs = sorted(zip(todo, answers, strict=False), key=lambda pair: pair[0].request.weight)
+    pairs = [(cases_by_key[_key(answer.request)], answer) for answer in answers]
+    pairs.sort(key=lambda pair: pair[0].request.weight)
     return Sent(tuple(pairs))
 
 

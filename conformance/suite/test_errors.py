@@ -95,10 +95,11 @@ def test_err_6_the_wrong_member_is_named(api: Api) -> Iterator[Found]:
     ]
     backup = api.world.bystander("ERR-6")
     requests = [api.ask.restore(backup, body=body, refusable=True) for body, _ in wrong]
-    told = [pair for pair in zip(refused(api, requests), wrong, strict=False) if pair[0].status in (400, 422)]
-    for answer, (_, places) in told:
+    places = {request.body: places for request, (_, places) in zip(requests, wrong, strict=True)}
+    told = [answer for answer in refused(api, requests) if answer.status in (400, 422)]
+    for answer in told:
         if has_envelope(answer):
-            yield from names_member(answer, places)
+            yield from names_member(answer, places[answer.request.body])
     if not told:
         raise NotTestableError("does not apply: no refusal of a body is a 400 or a 422")
 
