@@ -324,8 +324,11 @@ class Walk(RuleBasedStateMachine):
     def _item(self, x: Exchange, item: dict[str, Any], clause: str) -> Iterator[Found]:
         """GET-3 alone compares a list's item with get's: what a request changed, both readings of one kind show."""
         backup, moving = item["id"], item["id"] in self.api.world.restored_ids()
-        across = x.operation == "get" or clause == "GET-3"
-        known = self.model.backups[backup] if across else self.model.listed.setdefault(backup, item)
+        known = self.model.listed.get(backup, item)
+        if x.operation == "get" or clause == "GET-3":
+            known = self.model.backups[backup]
+        elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
+            known = self.model.listed.setdefault(backup, item)
         return same("backup", known, item, x, MAY_MOVE if moving else ())
 
     def _logs(self, x: Exchange) -> Iterator[Found]:

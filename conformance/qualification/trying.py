@@ -20,7 +20,7 @@ from conformance.reference import launch
 from conformance.reference.registry import Variant
 from conformance.run import Run
 from conformance.settings import DEFAULT_EXAMPLES
-from conformance.target import load_target
+from conformance.target import RestorePolicy, load_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0
 #: the same for a restore that is only asked for to see the shape of an answer
 SHAPES_TIMEOUT_S = 1.0
-#: how many restores a run may start: enough for every scenario
-MAX_RESTORES = 8
+#: how many restores a run may start: what a target file allows that does not speak of it
+MAX_RESTORES = RestorePolicy().max_restores
 #: no run against a fault takes so long; one that does is ended and told as such
 PATIENCE_S = 180.0
 

@@ -508,7 +508,7 @@ def restored_backup_moves(server: Behaviours) -> None:
     _after_work(server, lambda job: job.backup.__setattr__("path", "/restored"))
 
 
-@fault(breaks=("RST-3",))
+@fault(breaks=("RST-3",), also=("JOB-1",))
 def restored_backup_stays_busy(server: Behaviours) -> None:
     """A restored backup is being saved from then on."""
     _after_work(server, lambda job: job.backup.__setattr__("current", "saving"))

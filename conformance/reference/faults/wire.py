@@ -106,7 +106,7 @@ def edit_bodies(server: Behaviours, when: When, change: Callable[[bytes], bytes]
 # ------------------------------------------------------------ the connection
 
 
-@fault(breaks=("HTTP-3",), also=("INC-6",))
+@fault(breaks=("HTTP-3",), also=("INC-6", "LIST-10"))
 def long_bodies_are_cut_off(server: Behaviours) -> None:
     """A list with integrations ends in its middle, and the connection with it."""
 
@@ -116,7 +116,7 @@ def long_bodies_are_cut_off(server: Behaviours) -> None:
     by_hand(server, listed_with_integrations, write)
 
 
-@fault(breaks=("HTTP-3",), also=("INC-6",))
+@fault(breaks=("HTTP-3",), also=("INC-6", "LIST-10"))
 def long_bodies_are_reset(server: Behaviours) -> None:
     """In the middle of a list with integrations the connection is reset."""
 
@@ -286,7 +286,7 @@ def ids_are_reflected_into_a_header(server: Behaviours) -> None:
     by_hand(server, lambda call, _: call.operation == "get" and not call.ids["backup"].isprintable(), write)
 
 
-@fault(breaks=("HTTP-1",))
+@fault(breaks=("HTTP-1",), also=("HTTP-3", "INC-6"))
 def includes_split_the_answer(server: Behaviours) -> None:
     """An unknown include is repeated in a header as it is, line ends and all: a client can write the answer's body."""
 
