@@ -114,6 +114,9 @@ class _Planned(Api):
             raise _WouldSendError
         return []
 
+    def send_allowed(self, requests: Iterable[Request]) -> Any:
+        return self.send_all(requests)
+
     def _consider(self, request: Request) -> None:
         # A check of what changes something looks at it first, and would go no further.
         changing = self.check.operation in CHANGING or request.method not in SAFE_METHODS
