@@ -540,7 +540,7 @@ def no_key_goes_to_the_login(server: Behaviours) -> None:
     _elsewhere(server, lambda call, answer: answer.status == 401 and "authorization" not in call.headers, 302, "/login")
 
 
-@fault(breaks=("HTTP-9",), also=("RST-6",))
+@fault(breaks=("HTTP-9",), also=("RST-3", "RST-6"))
 def restores_see_other(server: Behaviours) -> None:
     """A restore that was accepted is answered with the address of its job."""
     _elsewhere(server, to("restore", 202), 303, "/v1/jobs")
