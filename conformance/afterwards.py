@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from conformance.expectations import CannotTellError, at, broken, listed, same, shown, success
+from conformance.expectations import CannotTellError, at, broken, same, shown, success
 from conformance.following import of_instance
 from conformance.judging import Tally, attach
 from conformance.outcomes import CheckRecord, Outcome
+from conformance.refusals import astray, is_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.exchange import Operation
+    from conformance.exchange import Exchange, Operation
     from conformance.expectations import Found
     from conformance.following import Restore
     from conformance.run import Run
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 #: what a restore may move on its backup, and others later
 MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
 GONE = ("deleting", "deleted")
+#: restores that must each have left a log too many, before it is put down to them
+ENOUGH_TO_TELL = 3
 OPERATIONS: dict[str, Operation] = {"JBS": "job", "DEL": "delete"}
 
 
@@ -46,32 +50,65 @@ def recount(run: Run) -> Iterator[CheckRecord]:
 # ---------------------------------------------------------------- logs
 
 
+@dataclass(frozen=True)
+class Left:
+    """What the restores of one backup left: the logs that are new since the first of them."""
+
+    backup: str
+    restores: list[Restore]
+    exchange: Exchange
+
+    @property
+    def new(self) -> list[dict[str, Any]]:
+        """The logs that were not there before."""
+        return [log for log in self.exchange.items if log.get("id") not in self.restores[0].logs_before]
+
+    @property
+    def astray(self) -> list[dict[str, Any]]:
+        """Those that name an instance to which we restored nothing."""
+        return astray(self.new, {one.instance for one in self.restores})
+
+
 def _logs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     """As many new logs as accepted restores, for every backup that was restored, and none of them gone again.
 
     What is too many is RST-2's; where restores at once were refused, they are what had an effect: RST-6's.
     """
+    found = [*_left(run, ended)]
+    for left in found:
+        all_accepted = all(one.accepted for one in run.restores if one.backup == left.backup)
+        yield "RST-2" if all_accepted else "RST-6", list(_differences(run, left))
+    yield "RST-2", list(_in_step(run, found))
+
+
+def _left(run: Run, ended: list[Restore]) -> Iterator[Left]:
     for backup in dict.fromkeys(one.backup for one in ended):
-        all_accepted = all(one.accepted for one in run.restores if one.backup == backup)
-        found = _differences(run, backup, [one for one in ended if one.backup == backup])
-        yield "RST-2" if all_accepted else "RST-6", list(found)
+        exchange = run.client.send(run.ask.logs(backup))
+        if exchange.served and isinstance(exchange.data, list):
+            yield Left(backup, [one for one in ended if one.backup == backup], exchange)
 
 
-def _differences(run: Run, backup: str, restores: list[Restore]) -> Iterator[Found]:
-    exchange = run.client.send(run.ask.logs(backup))
-    try:
-        logs = listed(exchange)
-    except CannotTellError:
-        return
-    new = [log for log in logs if log.get("id") not in restores[0].logs_before]
-    own = of_instance(new, restores[0].instance)
-    accepted = max(len(restores), run.accepted[backup])
+def _differences(run: Run, left: Left) -> Iterator[Found]:
+    accepted = max(len(left.restores), run.accepted[left.backup])
+    own = of_instance(left.new, left.restores[0].instance)
     if len(own) > accepted:
         wanted = f"{accepted} new logs for {accepted} accepted restores"
-        yield broken(wanted, f"{len(own)} in the end", exchange, "/data")
-    left = {log.get("id") for restore in restores for log in restore.own_logs} - {log.get("id") for log in logs}
-    if left:
-        yield broken("the logs of the restores still there", f"{len(left)} of them gone", exchange, "/data")
+        yield broken(wanted, f"{len(own)} in the end", left.exchange, "/data")
+    there = {log.get("id") for log in left.exchange.items}
+    gone = {log.get("id") for restore in left.restores for log in restore.own_logs} - there
+    if gone:
+        yield broken("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
+
+
+def _in_step(run: Run, found: list[Left]) -> Iterator[Found]:
+    """A log of another instance beside each of ours: others restore as well, but not in step with us, and go on."""
+    well = [left for left in found if all(one.went_well for one in left.restores)]
+    count = sum(len(left.astray) for left in well)
+    if count < ENOUGH_TO_TELL or any(len(left.astray) != run.accepted[left.backup] for left in well):
+        return
+    if is_quiet(run, count):
+        got = "one more each time, of another instance"
+        yield broken("one log for each accepted restore", got, well[0].exchange, "/data")
 
 
 # ---------------------------------------------------------------- jobs

@@ -168,8 +168,7 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
     run.begin_reads(check for check in ordered if check.stage is Stage.READS)
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
-            run.finish_changes()
-            run.look_back()
+            run.before_bad_keys()
         run.result(check)
     run.finish_changes()
     run.look_back()

@@ -14,7 +14,7 @@ from conformance.judging import Tally, attach
 from conformance.outcomes import CheckRecord, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from conformance.api import Api
     from conformance.exchange import Exchange, Request
@@ -114,7 +114,7 @@ def look_back(run: Run) -> list[CheckRecord]:
     watches = [watch for watch in run.watches if run.asked[watch.backup] > watch.asked_before]
     looks = [run.client.send_all([run.ask.get(watch.backup), run.ask.logs(watch.backup)]) for watch in watches]
     elsewhere = [len(_elsewhere(watch, logs)) for watch, (_, logs) in zip(watches, looks, strict=True)]
-    quiet = not any(elsewhere) or _is_quiet(run, sum(elsewhere))
+    quiet = not any(elsewhere) or is_quiet(run, sum(elsewhere))
     for watch, (get, logs) in zip(watches, looks, strict=True):
         later = list(_changes(run, watch, get, logs, elsewhere=quiet))
         found[watch.clause] += watch.effects or later
@@ -198,11 +198,15 @@ def _moves_by_itself(run: Run, get: Exchange) -> bool:
 
 def _elsewhere(watch: Watch, logs: Exchange) -> list[dict[str, Any]]:
     """New logs of restores to other instances: the request may have gone astray, or somebody else restores."""
-    new = [log for log in logs.items if log.get("id") not in watch.logs and log.get("type") != "backup"]
-    return [log for log in new if log.get("instance_id") not in watch.instances]
+    return astray([log for log in logs.items if log.get("id") not in watch.logs], watch.instances)
 
 
-def _is_quiet(run: Run, count: int) -> bool:
+def astray(logs: Iterable[dict[str, Any]], instances: Collection[str]) -> list[dict[str, Any]]:
+    """Those of them that tell of restores to other instances."""
+    return [log for log in logs if log.get("type") != "backup" and log.get("instance_id") not in instances]
+
+
+def is_quiet(run: Run, count: int) -> bool:
     """While nothing is asked for, do no more logs come? So many came in the run: as fast they would come now.
 
     Others' restores are of any backup, so all are looked at.

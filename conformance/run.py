@@ -108,6 +108,7 @@ class Run:
         self._reads: Background[CheckRecord] = Background("reads", READERS)
         self._changes: Background[CheckRecord] = Background("changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
+        self._looked_back = False
         self._reading: dict[str, Future[CheckRecord]] = {}
         self.client.use_keys(lambda exchange: self.proofs.second_chance(self.ask, exchange))
         self._watch_keys()
@@ -149,6 +150,17 @@ class Run:
         deadline = time.monotonic() + READS_PATIENCE_S
         while self.ledger.read("reads_done") < count and time.monotonic() < deadline:
             self.wait(0.1)
+
+    def before_bad_keys(self, reads: int = 0) -> None:
+        """Bad keys come last, since they may lock us out: before the first, all else is finished and looked at.
+
+        `reads`: how many reads there are among the checks of all workers.
+        """
+        if not self._looked_back:
+            self._looked_back = True
+            self.finish_changes()
+            self.await_reads(reads)
+            self.look_back()
 
     def look_back(self) -> None:
         """Looks once more at everything that refused requests must have left alone."""

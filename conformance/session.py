@@ -290,7 +290,7 @@ class Session:
         else:
             run.ledger.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
-            self._before_bad_keys(run)
+            run.before_bad_keys(sum(1 for item in self._items if _stage(item) is Stage.READS))
         record = run.result(check)
         if check.clause not in self.selected:
             return
@@ -298,13 +298,6 @@ class Session:
             pytest.fail(in_words(record), pytrace=False)
         if record.outcome is Outcome.NOT_TESTED:
             pytest.skip(record.reason)
-
-    def _before_bad_keys(self, run: Run) -> None:
-        """Bad keys come last, since they may lock us out: first everything else has to be looked at."""
-        run.finish_changes()
-        reads = sum(1 for item in self._items if _stage(item) is Stage.READS)
-        run.await_reads(reads)
-        run.look_back()
 
     # ------------------------------------------------------------ the end
 
