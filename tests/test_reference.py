@@ -319,6 +319,17 @@ def test_restores_to_one_instance_run_one_after_the_other(caller: Caller) -> Non
     assert counters.max_running == 1
 
 
+def test_a_variant_runs_them_side_by_side() -> None:
+    with (
+        launch.serve_in_thread([], ["restores_run_side_by_side"], restore_seconds=0.2) as running,
+        httpx.Client(base_url=running.base_url) as http,
+    ):
+        caller = Caller(running, http)
+        jobs = [caller.finished(answer) for answer in [caller.restore(caller.stock.backup_id) for _ in range(4)]]
+        assert {job["state"]["current"] for job in jobs} == {"completed"}
+        assert running.world.counters.max_running > 1
+
+
 def test_jobs_need_their_capability_and_their_hub(caller: Caller) -> None:
     path = f"/v1/jobs/{caller.restore(caller.stock.backup_id).json()['data']['job']['id']}"
     assert refused(caller.ask("GET", path, "view")) == (403, "403.permissions")
