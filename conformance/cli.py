@@ -12,7 +12,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance import __version__, catalogue
 from conformance.settings import DEFAULT_EXAMPLES, Settings
@@ -257,37 +257,47 @@ def _add_qualify(commands: Commands[Parser]) -> None:
 
 
 def _add_verify(commands: Commands[Parser]) -> None:
-    verify = commands.add_parser(
+    verify = _of_folder(
+        commands,
         "verify",
+        verify_command,
         help="is a report folder whole?",
         description="Holds a report folder against its sign-off record, and says what that cannot prove.",
         epilog="exit codes: 0 whole, 1 not, 2 the key cannot be used",
     )
-    verify.set_defaults(command=verify_command)
-    verify.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
     verify.add_argument("--key", type=Path, metavar="PUB", help="the public key (PEM) of whoever should have signed it")
 
 
 def _add_report(commands: Commands[Parser]) -> None:
-    report = commands.add_parser(
+    _of_folder(
+        commands,
         "report",
+        report_command,
         help="make the reports of a run that was killed",
         description="Makes the reports of what a run had written down before it was killed: inconclusive at best.",
         epilog="exit codes: those of run; 2 where the folder holds no unfinished run, or one that still goes on",
     )
-    report.set_defaults(command=report_command)
-    report.add_argument("folder", type=Path, metavar="DIR", help="the run's report folder")
 
 
 def _add_rejudge(commands: Commands[Parser]) -> None:
-    rejudge = commands.add_parser(
+    _of_folder(
+        commands,
         "rejudge",
+        rejudge_command,
         help="judge a run's exchanges again, without a network",
         description="Judges the exchanges that a report folder keeps by this version's clauses, and says what differs.",
         epilog="exit codes: 0 nothing differs, 1 something does, 2 a file cannot be read",
     )
-    rejudge.set_defaults(command=rejudge_command)
-    rejudge.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
+
+
+def _of_folder(
+    commands: Commands[Parser], name: str, command: Callable[[argparse.Namespace], int], **told: Any
+) -> Parser:
+    """A command on one report folder; `told` is what its help says."""
+    parser = commands.add_parser(name, **told)
+    parser.set_defaults(command=command)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
+    return parser
 
 
 def _add_index(commands: Commands[Parser]) -> None:

@@ -40,6 +40,12 @@ class RunFacts:
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
+def identity() -> dict[str, str]:
+    """Which suite it is: its version, and hashes of what it judges by."""
+    hashes = {"schemas_sha256": shapes.schemas_sha256(), "catalogue_sha256": catalogue.load().sha256}
+    return {"version": __version__, **hashes}
+
+
 def build(
     settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts
 ) -> dict[str, Any]:
@@ -50,11 +56,7 @@ def build(
     rows = [_row(clause, records, clause.id in selected, facts) for clause in catalogue.load()]
     return {
         "format": FORMAT,
-        "suite": {
-            "version": __version__,
-            "schemas_sha256": shapes.schemas_sha256(),
-            "catalogue_sha256": catalogue.load().sha256,
-        },
+        "suite": identity(),
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
         "run": _run(settings, facts, entries),
         **judgement(rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=_problem(entries)),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import hostile
 import pytest
+import running
 from hostile import Answer, Seen, answer_json, refusal
 
 from conformance.api import Ask
@@ -501,8 +502,7 @@ def test_a_restore_under_way_may_still_say_whether_it_was_accepted(setting: Sett
     client = setting.client(waiting=Waiting(), limits="timeout_s = 60")
 
     def slow(seen: Seen) -> Answer:
-        while not client.waiting.stopped:
-            time.sleep(0.01)
+        running.await_that(lambda: client.waiting.stopped)
         return accepted(seen)
 
     setting.server.answer = slow

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance import catalogue, cli, latency
-from conformance.exchange import Exchange, Request, Response
+from conformance.exchange import Exchange, Operation, Request, Response
 from conformance.outcomes import Outcome
 from conformance.qualification import results as qualification
 from conformance.report import (
@@ -84,8 +84,8 @@ def test_what_took_much_longer_is_told_and_breaks_nothing() -> None:
     assert [one.words for one in back.timings] == ["10.0 times faster", "3.5 times faster"]
 
 
-def answered(operation: str, seconds: float) -> Exchange:
-    request = Request(operation=operation, method="GET", path="/")  # type: ignore[arg-type]
+def answered(operation: Operation, seconds: float) -> Exchange:
+    request = Request(operation=operation, method="GET", path="/")
     return Exchange(request, Response(200, (), b"", seconds))
 
 

@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -181,13 +180,13 @@ def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dic
     """A run that is killed in the middle; the outcomes that it had written down by then."""
     process = running.start(["run", "--seed", "1", *arguments], cwd=cwd)
     states: list[Path] = []
-    end = time.monotonic() + PATIENCE_S
+
+    def in_the_middle() -> bool:
+        states.extend([] if states else folder.glob("**/.state"))
+        return process.poll() is not None or bool(states and len(records_of(states[0])) >= 10)
+
     try:
-        while time.monotonic() < end and process.poll() is None:
-            states = states or list(folder.glob("**/.state"))
-            if states and len(records_of(states[0])) >= 10:
-                break
-            time.sleep(0.02)  # what is awaited is another process's file
+        running.await_that(in_the_middle)
         assert process.poll() is None, "the run was over before it could be killed"
         assert command("report", states[0].parent).returncode == 2  # it still goes on
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -352,7 +353,7 @@ def test_verify_of_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 def test_hostile_words_reach_no_terminal(unsigned: Path) -> None:
     for text in reporting.HOSTILE:
-        found = forged(unsigned, lambda results, text=text: results.update(verdict=text, verdict_words=text))  # type: ignore[misc]
+        found = forged(unsigned, partial(dict.update, verdict=text, verdict_words=text))
         (unsigned / ("x" + text[:20].replace("/", "").replace("\0", "").encode("ascii", "replace").decode())).touch()
         for line in in_words(found):
             assert line.isprintable()

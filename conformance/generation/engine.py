@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.budget import asks_for_restore
@@ -73,7 +74,7 @@ class Explorer:
         rng = self._api.run.rng(f"{self._api.check.id} generated")
         for chosen in batches.rounds(kinds, self._api.run.examples, rng):
             seed = rng.getrandbits(64)
-            batches.run(chosen, seed, lambda batch, seed=seed, chosen=chosen: self._batch(batch, chosen, seed))  # type: ignore[misc]
+            batches.run(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
         for defect in list(self._defects.values())[:MOST_SHRUNK]:
             if self.stopped is None and self._left > 0 and self._api.run.judges.first_to_shrink(defect.name):
                 self._shrink(defect)

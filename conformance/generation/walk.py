@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import hypothesis
@@ -311,7 +312,7 @@ class Walk(RuleBasedStateMachine):
         for item in items:
             if item.get("id") in self.model.backups:
                 owner = self._owner(item["id"], "GET-3")
-                yield owner, lambda item=item, owner=owner: self._item(x, item, owner)  # type: ignore[misc]
+                yield owner, partial(self._item, x, item, owner)
 
     def _owner(self, backup: str, else_clause: str) -> str:
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""

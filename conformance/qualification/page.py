@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from conformance import catalogue
@@ -19,6 +18,8 @@ from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from jinja2 import Environment
 
     from conformance.qualification.assessing import Row
 
@@ -191,12 +192,6 @@ def seconds(value: float | None) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html.templates(_HERE / "templates")
     environment.filters.update(prose=html.prose, one_line=one_line, seconds=seconds)
     return environment

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from conformance import __version__, catalogue, shapes
+from conformance import catalogue, table
 from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
 from conformance.settings import DEFAULT_EXAMPLES
 
@@ -49,11 +49,7 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
     faults, variants = [row for row in rows if is_fault(row)], [row for row in rows if not is_fault(row)]
     return {
         "format": FORMAT,
-        "suite": {
-            "version": __version__,
-            "schemas_sha256": shapes.schemas_sha256(),
-            "catalogue_sha256": catalogue.load().sha256,
-        },
+        "suite": table.identity(),
         "run": _run(facts),
         "summary": _summary(faults, variants),
         "clauses": [_clause(clause, faults) for clause in catalogue.load()],

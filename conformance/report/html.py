@@ -90,16 +90,21 @@ def prose(text: str) -> Markup:
     )
 
 
-@cache
-def environment() -> Environment:
-    """The templates, with what they call; everything that they are given is escaped."""
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+def templates(folder: Path) -> Environment:
+    """The templates of a folder; everything that they are given is escaped, and nothing may be missing."""
+    return Environment(
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+@cache
+def environment() -> Environment:
+    """The templates of reports, with what they call."""
+    made = templates(_HERE / "templates")
     made.globals["plots"] = plots
     made.filters.update(prose=prose, one_line=one_line, seconds=plots.seconds, when=when, label=_label)
     return made

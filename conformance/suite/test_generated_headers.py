@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.checks import check
@@ -41,5 +42,4 @@ def test_auth_9_generated_hubs_show_nothing(api: Api, operation: Operation) -> I
 def test_job_7_generated_content_types_are_refused(api: Api) -> Iterator[Found]:
     """A good body under other types' names, with parameters and in capitals."""
     kinds = requests.with_other_types(api, api.world.bystander("JOB-7"))
-    send = lambda batch: refused(api, batch)  # noqa: E731
-    yield from explore(api, kinds, lambda on: status(on, ANY_4XX, advise=(415,)), send=send)
+    yield from explore(api, kinds, lambda on: status(on, ANY_4XX, advise=(415,)), send=partial(refused, api))

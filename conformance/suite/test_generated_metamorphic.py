@@ -16,7 +16,7 @@ from conformance.expectations import (
     success,
     untold,
 )
-from conformance.suite.test_get import MAY_MOVE, unmoved
+from conformance.suite.test_get import MAY_MOVE, TIMES, lasting, unmoved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from conformance.exchange import Exchange, Operation
     from conformance.expectations import Found
 
-#: live lists move: what does not agree is asked for again, so often
-TIMES = 3
 SORTS = (None, "id", "-id")
 INCLUDES = (None, "integrations")
 KEYS = ("full", "view")
@@ -95,14 +93,7 @@ def test_get_3_however_it_is_asked_for_a_backup_is_the_same(api: Api) -> Iterato
         raise NotTestableError("set fixtures.container_id to a container with backups")
     api.need_served("list")
     api.need_served("get")
-    suspects = api.world.sample(api.rng, max(2, api.run.examples // 3))
-    for _ in range(TIMES):
-        found = disagreements(api, suspects)
-        suspects = list(found)
-        if not suspects:
-            return
-    for differences in found.values():
-        yield from differences
+    yield from lasting(api, max(2, api.run.examples // 3), disagreements)
 
 
 def disagreements(api: Api, suspects: list[str]) -> dict[str, list[Found]]:

@@ -26,6 +26,18 @@ def _written(server: Behaviours, change: Callable[[Document], object]) -> None:
     server.write_job = edited(server.write_job, change)
 
 
+def _forgotten(server: Behaviours, seconds: float) -> None:
+    """A job cannot be found any more so many seconds after it ended."""
+    find = server.find_job
+
+    def hide(call: Call, job_id: str) -> Job | None:
+        found = find(call, job_id)
+        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > seconds
+        return None if over else found
+
+    server.find_job = hide
+
+
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def job_without_creator(server: Behaviours) -> None:
     """A job has no creator."""
@@ -55,14 +67,7 @@ def job_of_another_id(server: Behaviours) -> None:
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def finished_jobs_vanish(server: Behaviours) -> None:
     """A job cannot be found any more half a second after it ended."""
-    find = server.find_job
-
-    def hide(call: Call, job_id: str) -> Job | None:
-        found = find(call, job_id)
-        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > 0.5
-        return None if over else found
-
-    server.find_job = hide
+    _forgotten(server, 0.5)
 
 
 @fault(breaks=("JBS-1",), also=FOLLOWED)
@@ -130,11 +135,4 @@ def described_schedule_is_empty(server: Behaviours) -> None:
 @fault(breaks=("JBS-1",), also=("RST-5",))
 def old_jobs_vanish(server: Behaviours) -> None:
     """A job cannot be found any more three seconds after it ended."""
-    find = server.find_job
-
-    def hide(call: Call, job_id: str) -> Job | None:
-        found = find(call, job_id)
-        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > 3
-        return None if over else found
-
-    server.find_job = hide
+    _forgotten(server, 3)

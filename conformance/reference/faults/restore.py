@@ -902,8 +902,11 @@ def second_restore_never_begins(server: Behaviours) -> None:
 @fault(breaks=("RST-3",))
 def restored_backup_moves_later(server: Behaviours) -> None:
     """Two seconds after a restore the backup has another path."""
-    moved = lambda backup: backup.__setattr__("path", "/restored")  # noqa: E731
-    _after_work(server, lambda job: asyncio.get_running_loop().call_later(2, moved, job.backup))
+
+    def move(backup: Backup) -> None:
+        backup.path = "/restored"
+
+    _after_work(server, lambda job: asyncio.get_running_loop().call_later(2, move, job.backup))
 
 
 @fault(breaks=("RST-2",), also=("RST-6",))

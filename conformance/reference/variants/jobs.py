@@ -228,7 +228,8 @@ def logs_begin_with_the_job(server: Behaviours) -> None:
 
     def finish(server: Behaviours, job: Job, problem: str | None) -> None:
         def put_down() -> None:
-            logs[job.id].error, logs[job.id].updated = problem and {"message": problem}, server.clock()  # type: ignore[assignment]
+            log = logs[job.id]
+            log.error, log.updated = {"message": problem} if problem else None, server.clock()
 
         asyncio.get_running_loop().call_later(0.3, put_down)
 
