@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.expectations import CannotTellError, at, broken, same, shown, success
 from conformance.following import of_instance
 from conformance.judging import Tally, attach
+from conformance.lifecycle import moves_forward
 from conformance.outcomes import CheckRecord, Outcome
 from conformance.refusals import astray, is_quiet
 
@@ -115,10 +116,11 @@ def _in_step(run: Run, found: list[Left]) -> Iterator[Found]:
 
 
 def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
-    """Jobs that were seen are still there, and in the state in which they ended."""
+    """Jobs that were seen moved forward only, are still there, and in the state in which they ended."""
     restores = [one for one in ended if one.readable]
     for restore, job in zip(restores, run.client.send_all(run.ask.job(one.job_id) for one in restores), strict=True):
         yield "JBS-1", list(success(job))
+        yield "RST-5", list(moves_forward([one for one in restore.jobs if one.succeeded]))
         current = at(job.data, "/state/current")
         moved = job.succeeded and current != restore.terminal
         on = broken(f"{restore.terminal} for good", f"{current}", job, "/data/state/current")

@@ -14,7 +14,7 @@ ROOT = Path(conformance.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "suite": {
         "answers", "api", "checks", "credentials", "exchange", "expectations", "following", "generation", "probing",
-        "ids", "redact", "refusals", "shapes", "stories", "strictjson", "times", "walks",
+        "ids", "lifecycle", "redact", "refusals", "shapes", "stories", "strictjson", "times", "walks",
     },
     "generation": {
         "answers", "api", "budget", "exchange", "expectations", "following", "ids", "judging", "outcomes", "refusals",

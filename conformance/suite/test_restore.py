@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance import ids, stories
@@ -26,11 +25,11 @@ from conformance.expectations import (
     unique,
     untold,
 )
-from conformance.following import TERMINAL, Follower, last_look, message_of
+from conformance.following import Follower, last_look, message_of
+from conformance.lifecycle import moves_forward
 from conformance.refusals import effects, refused
 from conformance.suite.test_capabilities import taken_on
 from conformance.suite.test_get import crossed
-from conformance.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 #: what a restore may move on the backup that it restores
 MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
-PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
 BUSY = (403, 409, 422, 423, 429)
 NOT_LIVE = ("saving", "deleting", "deleted")
 #: restores enough for it to be no chance that each of them has one more log than its own
@@ -362,27 +360,6 @@ def test_rst_5_jobs_only_move_forward(api: Api) -> Iterator[Found]:
         if restore.accepted and restore.readable:
             seen = [*restore.jobs, api.job(restore.job_id)]
             yield from moves_forward([job for job in seen if job.succeeded])
-
-
-def moves_forward(jobs: list[Exchange]) -> Iterator[Found]:
-    """No state after a later one, no other state after a terminal one, times in their order."""
-    for earlier, later in pairwise(jobs):
-        before, after = at(earlier.data, "/state/current"), at(later.data, "/state/current")
-        back = PROGRESS.get(after, 0) < PROGRESS.get(before, 0)
-        if back or (before in TERMINAL and after != before):
-            yield broken(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
-    for job in jobs:
-        yield from times_in_order(job)
-
-
-def times_in_order(job: Exchange) -> Iterator[Found]:
-    names = ("queued", "started", "completed")
-    texts = {name: at(job.data, f"/events/{name}") for name in names}
-    times = {name: parse_time(text) for name, text in texts.items() if isinstance(text, str)}
-    known = [(name, when) for name, when in times.items() if when is not None and not when.unset]
-    for (first, earlier), (second, later) in pairwise(known):
-        if later < earlier:
-            yield broken(f"{second} not before {first}", f"{texts[second]}", job, f"/data/events/{second}")
 
 
 @check("RST-6", "restore")

@@ -574,6 +574,21 @@ def jobs_queue_again(server: Behaviours) -> None:
 
 
 @fault(breaks=("RST-5",))
+def late_jobs_queue_again(server: Behaviours) -> None:
+    """From the twelfth restore on, a job that runs is queued once more before it ends."""
+    finish = server.finish_job
+
+    async def requeue(server: Behaviours, job: Job) -> None:
+        if server.world.counters.accepted_restores >= 12:
+            await asyncio.sleep(0.3)
+            job.current = "queued"
+            await asyncio.sleep(0.3)
+        await finish(server, job)
+
+    server.finish_job = requeue
+
+
+@fault(breaks=("RST-5",))
 def jobs_run_after_the_end(server: Behaviours) -> None:
     """A job that is completed runs once more, and is completed again."""
     finish = server.finish_job
