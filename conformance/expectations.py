@@ -177,7 +177,15 @@ def same(shape: str, first: object, second: object, on: Exchange, ignore: Collec
     """Two readings of one thing agree in every member that the shape names."""
     for pointer in compare.differences(shape, first, second, ignore=ignore)[:5]:
         before, after = shapes.render(at(first, pointer)), shapes.render(at(second, pointer))
-        yield broken(f"{before} as in the other reading", after, on, pointer)
+        yield broken(f"{before} as in the other reading", after, on, _place(second, on) + pointer)
+
+
+def _place(value: object, on: Exchange) -> str:
+    """Where in its answer this very value stands; "" for the whole of it, or for a value from elsewhere."""
+    if value is on.data and value is not None:
+        return "/data"
+    items = on.data if isinstance(on.data, list) else []
+    return next((f"/data/{index}" for index, item in enumerate(items) if item is value), "")
 
 
 def steady(shape: str, readings: Sequence[Exchange], *, without: Collection[str] = ()) -> Iterator[Found]:

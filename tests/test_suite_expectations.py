@@ -113,6 +113,16 @@ def test_it_finds_what_it_is_for_and_passes_what_is_right(name: str) -> None:
     assert list(right()) == []
 
 
+def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
+    def pointers(second: object, on: Exchange) -> list[str | None]:
+        return [found.at for found in expectations.same("backup", {"id": SECOND[:-1]}, second, on)]
+
+    whole, listed = backup(1), listing(FIRST)
+    assert pointers(whole.data, whole) == ["/data/id", "/data/target"]
+    assert pointers(listed.data[1], listed) == ["/data/1/id"]
+    assert pointers({"id": FIRST}, listed) == ["/id"]
+
+
 @pytest.mark.parametrize(
     ("found", "outcomes"),
     [
