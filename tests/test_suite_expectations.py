@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from exchanges import answer
 
 from conformance import expectations
-from conformance.exchange import Exchange, Operation, Request, Response, same_code
+from conformance.exchange import Exchange, same_code
 from conformance.expectations import ANY_4XX, CannotTellError, Found
 from conformance.outcomes import Outcome
 
@@ -20,22 +20,6 @@ FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
 Case = tuple["Callable[[], Iterable[Found]]", "Callable[[], Iterable[Found]]"]
 #: those that make a finding or answer a question; they have tests of their own below
 OTHERS = {"broken", "advised", "untold", "no_verdict", "at", "listed", "shown"}
-
-
-def answer(
-    status: int | None = 200,
-    body: object = None,
-    *,
-    operation: Operation = "get",
-    unanswered: bool = False,
-    raw: bytes | None = None,
-    **request: Any,
-) -> Exchange:
-    """An exchange as the client would have brought it."""
-    asked = Request(operation, "GET", "/v1/x", **request)
-    content = json.dumps(body).encode() if raw is None else raw
-    response = None if status is None else Response(status, (), content, 0.01)
-    return Exchange(asked, response, failure=None if response else "connection reset", unanswered=unanswered)
 
 
 def backup(size: int) -> Exchange:
