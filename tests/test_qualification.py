@@ -241,6 +241,14 @@ def test_a_missed_must_fault_is_exit_1(
     assert "Nothing is broken." in (tmp_path / "qualification.html").read_text()
 
 
+def test_the_docs_name_each_fault_written_by_hand() -> None:
+    rows = [assessed(("GET-4",), GET_4="failed", LIST_1="failed"), assessed(("GET-1", "GET-2"))]
+    text = page.markdown(results.document(rows, results.Facts(jobs=1, seed=7)))
+    first, second = [line for line in text.splitlines() if "`made up` |" in line]
+    assert first == "| GET-1, GET-2 | `made up` | It is made up. |  | 500 ms |"
+    assert second == "| GET-4 | `made up` | It is made up. | LIST-1, GET-4 | 500 ms |"
+
+
 def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missed = harmless(breaks=("LIST-6",))
     use(monkeypatch, [missed], here(missed))

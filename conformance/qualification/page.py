@@ -17,7 +17,7 @@ from conformance.report import html
 from conformance.report.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from jinja2 import Environment
 
@@ -156,8 +156,10 @@ def markdown(document: dict[str, Any]) -> str:
         f"{headline(document)}. {_catching(summary['catch_s'])}",
         "",
         (
-            f"Version {document['suite']['version']}, {run['started'][:10]}, by `backups-conformance qualify`. "
-            f"{summary['structural']:,} of the faults were made from the schemas, the others are written by hand."
+            f"Version {document['suite']['version']}, {run['started'][:10]}, by `backups-conformance qualify` with "
+            f"seed {run['seed']} and {run['examples']} examples: each fault and each variant in a run of its own. "
+            f"{summary['structural']:,} of the faults were made from the schemas, the others are written by hand. "
+            f"Of {summary['should']['total']} faults that break a SHOULD {summary['should']['right']} were warned of."
         ),
         "",
         "| clause | level | faults | right clause | only others | missed | median time to catch |",
@@ -168,7 +170,17 @@ def markdown(document: dict[str, Any]) -> str:
     if bad:
         lines += ["", "## Not as they should be", ""]
         lines += [f"- `{row['name']}` {WORDS[row['outcome']]}: {row['sentence']}" for row in bad]
+    lines += ["", "## The faults written by hand", "", *_by_hand(document["faults"])]
     return "\n".join(lines) + "\n"
+
+
+def _by_hand(faults: Iterable[Row]) -> Iterator[str]:
+    """A line for each: the clauses that it breaks, what it does, which clauses showed it, and how soon."""
+    yield from ("| breaks | fault | what it does | seen by | after |", "|---|---|---|---|---:|")
+    written = [row for row in faults if row["kind"] == "written"]
+    for row in sorted(written, key=lambda row: [*map(catalogue.sort_key, row["breaks"])]):
+        cells = (", ".join(row["breaks"]), f"`{row['name']}`", row["sentence"], ", ".join(row["seen"]))
+        yield f"| {' | '.join(cells)} | {seconds(row['catch_s'])} |"
 
 
 def _line(row: dict[str, Any]) -> str:
