@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from rich.console import Console
 
 from conformance import catalogue
 from conformance.answers import ANSWER_SHAPE
@@ -221,6 +222,13 @@ def test_the_command_tries_in_processes_and_writes_its_files(tmp_path: Path) -> 
     assert document["summary"]["must"]["total"] > 10
     assert "http" not in page_without_words((tmp_path / "qualification.html").read_text())
     assert "| GET-1 | MUST |" in (tmp_path / "qualification.md").read_text()
+
+
+def test_workers_are_replaced_and_all_trials_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TRIALS_PER_WORKER", 2)
+    chosen = trials.chosen((), ["shape/get/data.target.*"])[:9]
+    rows = runner.run(chosen, Console(stderr=True), jobs=2, how=BRIEFLY)
+    assert [row["name"] for row in rows] == [trial.name for trial in chosen]
 
 
 def page_without_words(text: str) -> str:

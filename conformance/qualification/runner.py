@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.qualification.trials import Trial
     from conformance.qualification.trying import How
 
-#: a worker is replaced after so many trials, so that nothing that one of them leaves behind adds up
+#: workers are replaced after so many trials each, so that nothing that one of them leaves behind adds up
 TRIALS_PER_WORKER = 150
 #: without a terminal, a line after each of so many parts of the whole
 PARTS = 10
@@ -75,8 +75,15 @@ def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
 
 
 def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
+    """A pool for so many trials, then a new one: `max_tasks_per_child` may wait for ever for the next worker."""
+    size = jobs * TRIALS_PER_WORKER
+    for first in range(0, len(trials), size):
+        _run_part(trials[first : first + size], take, jobs, how)
+
+
+def _run_part(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would take threads and locks along
-    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker, max_tasks_per_child=TRIALS_PER_WORKER)
+    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker)
     try:
         waiting: dict[Future[Row], Trial] = {pool.submit(try_named, trial.name, how): trial for trial in trials}
         for future in as_completed(waiting):
