@@ -226,7 +226,7 @@ def test_the_command_tries_in_processes_and_writes_its_files(tmp_path: Path) -> 
 
 def test_workers_are_replaced_and_all_trials_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TRIALS_PER_WORKER", 2)
-    chosen = trials.chosen((), ["shape/get/data.target.*"])[:9]
+    chosen = trials.chosen((), ["shape/get/data.target.*"])[:5]
     rows = runner.run(chosen, Console(stderr=True), jobs=2, how=BRIEFLY)
     assert [row["name"] for row in rows] == [trial.name for trial in chosen]
 
