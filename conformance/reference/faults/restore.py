@@ -575,11 +575,11 @@ def jobs_queue_again(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def late_jobs_queue_again(server: Behaviours) -> None:
-    """From the twelfth restore on, a job that runs is queued once more before it ends."""
+    """From the eighth restore on, a job that runs is queued once more before it ends."""
     finish = server.finish_job
 
     async def requeue(server: Behaviours, job: Job) -> None:
-        if server.world.counters.accepted_restores >= 12:
+        if server.world.counters.accepted_restores >= 8:
             await asyncio.sleep(0.3)
             job.current = "queued"
             await asyncio.sleep(0.3)
