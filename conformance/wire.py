@@ -46,6 +46,8 @@ class Wire:
         ]
         self._network = Network()
         self._kept, self._fresh = self._transport(target, keep=True), self._transport(target, keep=False)
+        #: an answer was lost on a connection that was kept
+        self._breaks = False
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
     def close(self) -> None:
@@ -61,9 +63,15 @@ class Wire:
         """One attempt. Never raises for anything the target or the network does (KeyUnavailableError of a header).
 
         `fresh`: over a connection of its own, which no earlier answer can have spoilt and no idle timeout closes just
-        now. What must not be sent twice always goes that way.
+        now. What must not be sent twice always goes that way, and where kept connections break so does each POST:
+        one whose answer is lost takes a place in the restore budget.
         """
-        transport = self._fresh if fresh or not request.repeatable else self._kept
+        alone = fresh or not request.repeatable or (request.method == "POST" and self._breaks)
+        exchange = self._send(request, self._fresh if alone else self._kept)
+        self._breaks |= exchange.response is None and not alone
+        return exchange
+
+    def _send(self, request: Request, transport: Transport) -> Exchange:
         encoded = self._encode(request)
         started, clock = time.time(), time.monotonic()
         try:

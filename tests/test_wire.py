@@ -316,6 +316,25 @@ def test_connections_are_kept_but_for_what_must_not_be_sent_twice(tmp_path: Path
         assert server.connections == 4
 
 
+def test_no_post_goes_over_connections_that_break(tmp_path: Path) -> None:
+    refused = Request("restore", "POST", "/v1/x", body=b"{}", refusable=True)
+    with hostile.serve(hostile.empty) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        wire.send(refused)
+        wire.send(refused)
+        assert server.connections == 1
+        server.answer = hostile.nothing
+        assert wire.send(get()).response is None
+        server.answer = hostile.empty
+        before = server.connections
+        wire.send(refused)
+        wire.send(refused)
+        assert server.connections == before + 2
+        wire.send(get())
+        wire.send(get())
+        assert server.connections == before + 3
+
+
 def test_a_body_longer_than_it_says_spoils_no_fresh_request(tmp_path: Path) -> None:
     with hostile.serve(lambda _: whole(200, GOOD, content_length=10)) as server:
         wire = Wire(hostile.target(tmp_path, server.base_url, more=LIMITS), "tests")
