@@ -79,7 +79,8 @@ def _logs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     for left in found:
         all_accepted = all(one.accepted for one in run.restores if one.backup == left.backup)
         yield "RST-2" if all_accepted else "RST-6", list(_differences(run, left))
-    yield "RST-2", list(_in_step(run, found))
+    if found:
+        yield "RST-2", list(_in_step(run, found))
 
 
 def _left(run: Run, ended: list[Restore]) -> Iterator[Left]:
