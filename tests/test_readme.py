@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ import yaml
 
 from conformance import catalogue, cli, plugin
 from conformance.outcomes import Verdict
+from conformance.qualification import page
 from conformance.target import Target, load_target
 from conformance.waivers import load_waivers
 
@@ -203,6 +205,15 @@ def test_the_worked_example_is_what_stands_in_the_code() -> None:
     assert [block for block in examples if block not in code] == []
     (row,) = blocks(CONTRIBUTING, "toml")
     assert row in (ROOT / "conformance/catalogue.toml").read_text("utf-8")
+
+
+def test_what_it_catches_is_what_was_published() -> None:
+    score = json.loads((ROOT / "conformance" / "qualification.json").read_text())
+    should = score["summary"]["should"]
+    told = f"{page.headline(score)}, {should['right']} of {should['total']} SHOULD faults warned of"
+    assert f"On {score['run']['started'][:10]}: {told}" in README
+    assert page.headline(score) in (ROOT / "docs" / "qualification.md").read_text("utf-8")
+    assert score["suite"]["catalogue_sha256"] == catalogue.load().sha256
 
 
 def test_modules_of_the_layout_exist() -> None:
