@@ -325,8 +325,7 @@ class Api:
         offered = self.world.target.fixtures.deletable_backup_ids
         if not offered:
             raise NotTestableError("set fixtures.deletable_backup_ids")
-        unknown = self.story("delete unknown", lambda api: api.delete(api.ask.unknown_id(), ownership="missing"))
-        if unknown.status in (405, 501) or unknown.code == "404.uri":
+        if not self.story("deletion served", _serves_deletion):
             raise NotTestableError("does not apply: the target has no delete")
         backup = offered[index % len(offered)]
         look = self.get(backup)
@@ -398,3 +397,15 @@ def lacks(key: str, operation: Operation) -> bool:
 def as_malformed(request: Request) -> Request:
     """Marks a request whose address is none that the contract documents."""
     return replace(request, ownership="malformed", refusable=True, denied=None)
+
+
+def _serves_deletion(api: Api) -> bool:
+    """Whether DELETE is served at all: it is optional, and then answered as any method that is not documented."""
+    unknown = api.ask.unknown_id()
+    how: dict[str, Any] = {"ownership": "missing", "documented": False, "refusable": True}
+    deletion = api.delete(unknown, **how)
+    if deletion.status in (405, 501) or deletion.code == "404.uri":
+        return False
+    other, get = api.send(api.ask.on("get", method="PUT", backup=unknown, **how)), api.get(unknown, ownership="missing")
+    as_others, as_served = ((x.status, x.code) == (deletion.status, deletion.code) for x in (other, get))
+    return as_served or not as_others

@@ -10,7 +10,14 @@ from conformance.qualify import problems, qualify_one
 from conformance.reference.variants import all_variants
 
 
-@pytest.mark.parametrize("name", share.variants())
+#: what each of them alone does not show
+TOGETHER = (
+    "no_deletion + other_methods_are_forbidden",
+    "no_deletion + other_methods_are_not_implemented",
+)
+
+
+@pytest.mark.parametrize("name", (*share.variants(), *TOGETHER))
 def test_the_suite_accepts_this_variant(name: str) -> None:
     assert problems(qualify_one(name)) == []
 
