@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("conformance", "schemas", "tests", "pyproject.toml")
-#: the modules that judge, and the tests that must notice what is wrong with them
+#: the modules that judge, and the tests that must notice what is wrong with them; mutmut cannot read the `match` of
+#: `shapes`
 JUDGING: dict[str, tuple[str, ...]] = {
     "times": ("test_times.py",),
     "strictjson": ("test_strictjson.py",),
-    "shapes": ("test_shapes.py",),
     "shapetree": ("test_shapes.py",),
     "compare": ("test_compare.py",),
     "expectations": ("test_suite_expectations.py",),

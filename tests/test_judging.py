@@ -11,7 +11,7 @@ from conformance import answers, judging
 from conformance.exchange import Exchange, Request, Response
 from conformance.expectations import Found, broken
 from conformance.lifecycle import moves_forward
-from conformance.outcomes import Outcome
+from conformance.outcomes import CheckRecord, Finding, Outcome, folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,6 +243,16 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
     [(clause, found)] = judges.findings(answer())
     assert clause == "HTTP-1"
     assert (found.outcome, found.got) == (Outcome.ERROR, "KeyError: 'x'")
+
+
+def test_folded_records_keep_each_finding_on_its_exchange() -> None:
+    def record(wanted: str, exchange: str, outcome: Outcome = Outcome.FAILED) -> CheckRecord:
+        finding = Finding(outcome, wanted, "b", None, 0, 1)
+        return CheckRecord("x", "HTTP-1", "get", outcome, findings=[finding], exchanges=[{"path": exchange}])
+
+    [both] = folded([record("a", "/1"), record("c", "/2"), record("a", "/3")])
+    assert [(one.wanted, one.exchange, one.places) for one in both.findings] == [("a", 0, 2), ("c", 1, 1)]
+    assert [one["path"] for one in both.exchanges] == ["/1", "/2", "/3"]
 
 
 class Judging:

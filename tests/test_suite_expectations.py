@@ -132,6 +132,10 @@ def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
         (expectations.steady("backup-answer", []), []),
         (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()]), [Outcome.FAILED]),
         (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()], without=[FIRST]), []),
+        (
+            expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()], without=[SECOND]),
+            [Outcome.FAILED],
+        ),
         (expectations.ordered(["A", "b", "C"], answer()), []),
         (expectations.ordered(["A", "C", "b"], answer()), []),
         (expectations.ordered(["b", "A", "C"], answer()), [Outcome.FAILED]),
@@ -184,10 +188,17 @@ def test_content_is_handed_out_where_it_is_what_it_should_be() -> None:
 
 @pytest.mark.parametrize(
     ("pointer", "value"),
-    [("", {"a/b": [{"c": 1}]}), ("/a~1b/0/c", 1), ("/a~1b/1", None), ("/a~1b/c", None), ("/x", None)],
+    [
+        ("/d~0e", 2),
+        ("", {"a/b": [{"c": 1}], "d~e": 2}),
+        ("/a~1b/0/c", 1),
+        ("/a~1b/1", None),
+        ("/a~1b/c", None),
+        ("/x", None),
+    ],
 )
 def test_a_pointer_leads_to_a_value_or_to_none(pointer: str, value: object) -> None:
-    assert expectations.at({"a/b": [{"c": 1}]}, pointer) == value
+    assert expectations.at({"a/b": [{"c": 1}], "d~e": 2}, pointer) == value
 
 
 def test_a_finding_is_a_failure_an_advice_or_nothing_told() -> None:

@@ -9,7 +9,6 @@ from conformance import catalogue
 from conformance.qualify import problems, qualify_one
 from conformance.reference.variants import all_variants
 
-
 #: what each of them alone does not show
 TOGETHER = (
     "no_deletion + other_methods_are_forbidden",
@@ -17,7 +16,7 @@ TOGETHER = (
 )
 
 
-@pytest.mark.parametrize("name", (*share.variants(), *TOGETHER))
+@pytest.mark.parametrize("name", [*share.variants(), *TOGETHER])
 def test_the_suite_accepts_this_variant(name: str) -> None:
     assert problems(qualify_one(name)) == []
 
