@@ -55,9 +55,13 @@ def recount(run: Run) -> Iterator[CheckRecord]:
 class Left:
     """What the restores of one backup left: the logs that are new since the first of them."""
 
-    backup: str
     restores: list[Restore]
     exchange: Exchange
+
+    @property
+    def backup(self) -> str:
+        """The backup."""
+        return self.restores[0].backup
 
     @property
     def new(self) -> list[dict[str, Any]]:
@@ -87,7 +91,7 @@ def _left(run: Run, ended: list[Restore]) -> Iterator[Left]:
     for backup in dict.fromkeys(one.backup for one in ended):
         exchange = run.client.send(run.ask.logs(backup))
         if exchange.served and isinstance(exchange.data, list):
-            yield Left(backup, [one for one in ended if one.backup == backup], exchange)
+            yield Left([one for one in ended if one.backup == backup], exchange)
 
 
 def _differences(run: Run, left: Left) -> Iterator[Found]:
@@ -121,11 +125,7 @@ def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     restores = [one for one in ended if one.readable]
     for restore, job in zip(restores, run.client.send_all(run.ask.job(one.job_id) for one in restores), strict=True):
         yield "JBS-1", list(success(job))
-        yield "RST-5", list(moves_forward([one for one in restore.jobs if one.succeeded]))
-        current = at(job.data, "/state/current")
-        moved = job.succeeded and current != restore.terminal
-        on = broken(f"{restore.terminal} for good", f"{current}", job, "/data/state/current")
-        yield "RST-5", [on] if moved else []
+        yield "RST-5", list(moves_forward([one for one in (*restore.jobs, job) if one.succeeded]))
 
 
 # ---------------------------------------------------------------- backups

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from exchanges import answer
 
-from conformance import answers, judging
+from conformance import answers, catalogue, judging
 from conformance.exchange import Exchange, Request, Response
 from conformance.expectations import Found, broken
 from conformance.lifecycle import moves_forward
@@ -16,7 +16,7 @@ from conformance.outcomes import CheckRecord, Finding, Outcome, folded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ERROR = {"error": {"status": 404, "code": "404.job", "title": "No"}, "data": None}
+ERROR: dict[str, Any] = {"error": {"status": 404, "code": "404.job", "title": "No"}, "data": None}
 OAUTH = {"error": "invalid_token", "error_description": "No"}
 ONE = {"id": "65ab00000000000000000001"}
 UNSET = "0001-01-01T00:00:00Z"
@@ -121,7 +121,7 @@ def test_violations_are_those_at_a_place_and_below() -> None:
 
 
 def test_a_null_of_http_10_is_no_violation_at_a_place() -> None:
-    exchange = answer(404, {"error": {**ERROR["error"], "detail": None}, "data": None})  # type: ignore[dict-item]
+    exchange = answer(404, {"error": {**ERROR["error"], "detail": None}, "data": None})
     assert [one.null_optional for one in answers.violations(exchange)] == [True]
     assert answers.violations_at(exchange, "/error/detail") == []
 
@@ -238,7 +238,7 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
     def breaks(_: Exchange) -> Any:
         raise KeyError("x")
 
-    judges = judging.PassiveJudges({}, ())  # type: ignore[arg-type]
+    judges = judging.PassiveJudges(catalogue.load(), ())
     monkeypatch.setattr(judges, "_judges", [Judging(breaks)])
     [(clause, found)] = judges.findings(answer())
     assert clause == "HTTP-1"
