@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.schemas import schemas_dir
 from conformance.reference import launch
 from conformance.reference.registry import Fault, Variant, find
 from conformance.reference.variants import all_variants
-from conformance.shapetree import schemas_dir
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,8 @@ import sys
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from conformance.shapes import violations
-from conformance.strictjson import parse
+from conformance.contract.strict_json import parse
+from conformance.contract.validation import violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,9 +17,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.qualify import judge
+from conformance.config.target import load_target
+from conformance.qualification.measure import judge
 from conformance.reference import launch
-from conformance.target import load_target
 
 #: well under the sum, for the two kinds of server
 GOALS = {"one after the other": 0.9, "side by side": 0.6}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.config.settings import Settings
 
 SUITE = "conformance.suite"
 SESSION = "conformance-session"
@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Where the suite itself is run, the session takes over."""
     if config.pluginmanager.hasplugin(SESSION) or not runs_the_suite(config):
         return
-    from conformance import session  # noqa: PLC0415 - heavy, and only the suite's own runs need it
+    from conformance.pytest_run import session  # noqa: PLC0415 - heavy, and only the suite's own runs need it
 
     config.pluginmanager.register(session.from_pytest(config), SESSION)
 
@@ -72,7 +72,7 @@ def _destination(name: str) -> str:
 
 def settings_of(config: pytest.Config) -> Settings:
     """The options as the command line has them. Raises pytest.UsageError with each problem in a line."""
-    from conformance import cli  # noqa: PLC0415 - only for the suite's own runs
+    from conformance.cli import main  # noqa: PLC0415 - only for the suite's own runs
 
     arguments = ["run"]
     for name, _ in OPTIONS:
@@ -83,6 +83,6 @@ def settings_of(config: pytest.Config) -> Settings:
             elif one is not None:
                 arguments += [name, str(one)]
     try:
-        return cli.read_settings(cli.parse(arguments))
-    except cli.UsageError as error:
+        return main.read_settings(main.parse(arguments))
+    except main.UsageError as error:
         raise pytest.UsageError(*error.lines) from None

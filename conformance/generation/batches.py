@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.constants_ast import Constants
 
-from conformance.exchange import Request
+from conformance.http.exchange import Request
 
 if TYPE_CHECKING:
     import random

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from conformance.contract.schemas import schemas
 from conformance.generation import text
-from conformance.shapetree import schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

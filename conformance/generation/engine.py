@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.budget import asks_for_restore
 from conformance.generation import batches
-from conformance.judging import identity
-from conformance.outcomes import Outcome
+from conformance.http.budget import asks_for_restore
+from conformance.judging.outcomes import Outcome
+from conformance.judging.passive import identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Request
-    from conformance.expectations import Found
     from conformance.generation.batches import Case, Kind
+    from conformance.http.exchange import Exchange, Request
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
     Send = Callable[[Sequence[Request]], Sequence[Exchange]]
     Expect = Callable[[Exchange], Iterable[Found]]

@@ -14,8 +14,8 @@ import hypothesis
 from hypothesis import Phase
 from hypothesis import settings as settings_of
 
+from conformance.contract.schemas import schemas_dir
 from conformance.generation import batches
-from conformance.shapetree import schemas_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable

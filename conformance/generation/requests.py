@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from conformance import ids
-from conformance.api import as_malformed
+from conformance.contract import ids
 from conformance.generation import bodies, text
 from conformance.generation.batches import Kind
+from conformance.scenarios.context import as_malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from hypothesis.strategies import SearchStrategy
 
-    from conformance.api import Api
-    from conformance.exchange import Operation, Request
+    from conformance.http.exchange import Operation, Request
+    from conformance.scenarios.context import Api
 
 PLACES: dict[Operation, tuple[str, ...]] = {
     "list": ("container",),

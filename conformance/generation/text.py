@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from conformance.ids import HEX, OID
+from conformance.contract.ids import HEX, OID
 
 if TYPE_CHECKING:
     from collections.abc import Collection

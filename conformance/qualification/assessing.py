@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import sort_key
-from conformance.qualify import BECAUSE, NEVER_TESTED, Result, signs_of
+from conformance.contract.catalogue import sort_key
+from conformance.qualification.measure import BECAUSE, NEVER_TESTED, Result, signs_of
 from conformance.reference.registry import Fault
 
 if TYPE_CHECKING:

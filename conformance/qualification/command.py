@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from conformance.outcomes import Verdict
+from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.judging.outcomes import Verdict
 from conformance.qualification import page, results, runner, trials
 from conformance.qualification.trying import How
 from conformance.report.files import write_atomically, write_json
-from conformance.settings import DEFAULT_EXAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

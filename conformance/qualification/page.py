@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from conformance import catalogue
+from conformance.contract import catalogue
 from conformance.qualification import results
 from conformance.qualification.assessing import GREEN, MISSED, OTHERS, RIGHT
 from conformance.report import html

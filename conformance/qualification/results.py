@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from conformance import catalogue, table
+from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.contract import catalogue
 from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
-from conformance.settings import DEFAULT_EXAMPLES
+from conformance.results import build
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,7 +50,7 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
     faults, variants = [row for row in rows if is_fault(row)], [row for row in rows if not is_fault(row)]
     return {
         "format": FORMAT,
-        "suite": table.identity(),
+        "suite": build.identity(),
         "run": _run(facts),
         "summary": _summary(faults, variants),
         "clauses": [_clause(clause, faults) for clause in catalogue.load()],

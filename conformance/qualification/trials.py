@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 
-from conformance import catalogue
+from conformance.contract import catalogue
 from conformance.qualification.structural import PREFIX, structural
 from conformance.reference.registry import Change, Fault, Variant, all_changes
 

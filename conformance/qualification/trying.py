@@ -12,24 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.outcomes import Outcome
+from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.config.target import RestorePolicy, load_target
+from conformance.execution.executor import Run
+from conformance.judging.outcomes import Outcome
 from conformance.qualification.assessing import Row, assess, broke_down
+from conformance.qualification.measure import RESTORE_SECONDS, Result, judge
 from conformance.qualification.trials import all_trials
-from conformance.qualify import RESTORE_SECONDS, Result, judge
 from conformance.reference import launch
 from conformance.reference.registry import Variant
-from conformance.run import Run
-from conformance.settings import DEFAULT_EXAMPLES
-from conformance.target import RestorePolicy, load_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.checks import Check
-    from conformance.exchange import Exchange
-    from conformance.outcomes import CheckRecord
+    from conformance.config.target import Target
+    from conformance.http.exchange import Exchange
+    from conformance.judging.checks import Check
+    from conformance.judging.outcomes import CheckRecord
     from conformance.qualification.trials import Trial
-    from conformance.target import Target
 
 #: how long a run waits for a restore and for an answer of a server that gives either at once or never
 RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0

@@ -11,7 +11,7 @@ from conformance.report.reading import FORMAT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 
 def write_all(results: Results, folder: Path) -> None:

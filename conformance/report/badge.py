@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from conformance.outcomes import Verdict
+from conformance.judging.outcomes import Verdict
 
 if TYPE_CHECKING:
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 LABEL = "backups API"
 #: dark enough for white letters

@@ -24,7 +24,7 @@ from conformance.report.text import block
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 _ENVIRONMENT = ("Python", "Platform", "Packages", "Plugins")
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from conformance.outcomes import Outcome
-from conformance.report.model import Results, counted, is_strict, shown, with_outcome
+from conformance.judging.outcomes import Outcome
 from conformance.report.text import one_line
+from conformance.results.model import Results, counted, is_strict, shown, with_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from conformance import catalogue
-from conformance.outcomes import Outcome
-from conformance.report import model, plots, qualified, views
+from conformance.contract import catalogue
+from conformance.judging.outcomes import Outcome
+from conformance.report import plots, qualified, views
 from conformance.report.stubs import stubs
 from conformance.report.text import one_line
+from conformance.results import model
 
 if TYPE_CHECKING:
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 _HERE = Path(__file__).parent
 _NOTES = 200

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.outcomes import Outcome, Verdict
+from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.files import write_atomically
 from conformance.report.html import environment, style
-from conformance.report.model import LABELS, ORDER
 from conformance.report.signoff import FILE
+from conformance.results.model import LABELS, ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

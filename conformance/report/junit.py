@@ -5,9 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from conformance.outcomes import Outcome
-from conformance.report.model import Case, Chapter, Results, Row, by_chapter, cases, evidence, is_strict, shown, sources
+from conformance.judging.outcomes import Outcome
 from conformance.report.text import block, one_line
+from conformance.results.model import (
+    Case,
+    Chapter,
+    Results,
+    Row,
+    by_chapter,
+    cases,
+    evidence,
+    is_strict,
+    shown,
+    sources,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

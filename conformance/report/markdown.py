@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from conformance.outcomes import Outcome
+from conformance.judging.outcomes import Outcome
 from conformance.report import qualified
-from conformance.report.model import (
+from conformance.report.stubs import stubs
+from conformance.report.text import one_line
+from conformance.results.model import (
     LABELS,
     Results,
     Row,
@@ -21,8 +23,6 @@ from conformance.report.model import (
     waivers_words,
     with_outcome,
 )
-from conformance.report.stubs import stubs
-from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

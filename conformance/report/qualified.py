@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 FILE = "qualification.json"
 

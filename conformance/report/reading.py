@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from conformance.outcomes import Outcome
+from conformance.judging.outcomes import Outcome
 from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 FORMAT = "backups-conformance/results/1"
 _NEEDED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from conformance.outcomes import Outcome
+from conformance.judging.outcomes import Outcome
 from conformance.report.files import write_atomically
 from conformance.report.text import one_line
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conformance.report.model import Results, Row
+    from conformance.results.model import Results, Row
 
 FOLDER = "repro"
 MOST_CASES = 10

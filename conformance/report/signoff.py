@@ -11,17 +11,17 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.outcomes import Outcome, Verdict
+from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report import sealing
 from conformance.report.files import write_atomically
-from conformance.report.model import clauses_in_order
 from conformance.report.text import one_line
+from conformance.results.model import clauses_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
-    from conformance.report.model import Results
+    from conformance.results.model import Results
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"

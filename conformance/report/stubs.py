@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from datetime import date, timedelta
 
-from conformance.outcomes import Outcome
-from conformance.report.model import Results, Row, cases, is_strict, to_mend
+from conformance.judging.outcomes import Outcome
+from conformance.results.model import Results, Row, cases, is_strict, to_mend
 
 _DAYS = 90  # long enough to mend something, short enough to be looked at again
 

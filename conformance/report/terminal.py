@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from conformance.outcomes import Outcome
-from conformance.report.model import (
+from conformance.judging.outcomes import Outcome
+from conformance.report.stubs import stubs
+from conformance.report.text import one_line
+from conformance.results.model import (
     LABELS,
     LEFT_OUT,
     Results,
@@ -25,8 +27,6 @@ from conformance.report.model import (
     sources,
     with_outcome,
 )
-from conformance.report.stubs import stubs
-from conformance.report.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.outcomes import Outcome
+from conformance.judging.outcomes import Outcome
 from conformance.report.bodies import Line, body_lines
-from conformance.report.model import Case, Results, Row, cases, place, sources, with_outcome
 from conformance.report.plots import in_order
+from conformance.results.model import Case, Results, Row, cases, place, sources, with_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from conformance.plugin import SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.session import Session
+    from conformance.pytest_run.session import Session
 
 
 @pytest.fixture(scope="session")

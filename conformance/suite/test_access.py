@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.answers import judged
-from conformance.checks import Stage, check, passive
-from conformance.expectations import ANY_4XX, broken, status, success
-from conformance.refusals import effects, refused
+from conformance.judging.answer_shapes import judged
+from conformance.judging.checks import Stage, check, passive
+from conformance.judging.expectations import ANY_4XX, broken, status, success
+from conformance.scenarios.side_effects import effects, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
 #: beside an unknown key each operation draws more forms of garbling, so that few bad keys are sent in all

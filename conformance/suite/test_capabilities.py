@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance import stories
-from conformance.answers import coded
-from conformance.api import GRANTS, lacks
-from conformance.checks import check, passive
-from conformance.exchange import same_code
-from conformance.expectations import (
+from conformance.http.exchange import same_code
+from conformance.judging.answer_shapes import coded
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import (
     CannotTellError,
     NotTestableError,
     advised,
@@ -21,16 +19,18 @@ from conformance.expectations import (
     status,
     success,
 )
-from conformance.following import last_look
-from conformance.refusals import effects, refused
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.context import GRANTS, lacks
+from conformance.scenarios.follower import last_look
+from conformance.scenarios.side_effects import effects, refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation, Request
-    from conformance.expectations import Found
-    from conformance.following import Restore
+    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
+    from conformance.scenarios.follower import Restore
 
 
 #: the clause that says how the lack of a capability is answered
@@ -131,7 +131,7 @@ def test_cap_6_manage_alone_restores(api: Api) -> Iterator[Found]:
     """The key that has manage alone starts a restore."""
     restore = api.restored_by_manage()
     yield from taken_on(restore)
-    if restore.failed and (second := api.story_if_affordable("again", stories.again)) and second.went_well:
+    if restore.failed and (second := api.story_if_affordable("again", restore_scenarios.again)) and second.went_well:
         yield broken("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance import stories
-from conformance.answers import serves, violations_at
-from conformance.checks import Stage, check, passive
-from conformance.expectations import (
+from conformance.judging.answer_shapes import serves, violations_at
+from conformance.judging.checks import Stage, check, passive
+from conformance.judging.expectations import (
     ANY_4XX,
     broken,
     no_verdict,
@@ -15,15 +14,16 @@ from conformance.expectations import (
     status,
     success,
 )
-from conformance.refusals import refused_deletes
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.side_effects import refused_deletes
 from conformance.suite.test_capabilities import keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 @passive("DEL-1", when=serves("delete"))
@@ -81,13 +81,13 @@ def test_cap_9_denied_deletes_are_no_oracle(api: Api) -> Iterator[Found]:
 @check("DEL-1", "delete", stage=Stage.DELETES)
 def test_del_1_an_offered_backup_is_deleted(api: Api) -> Iterator[Found]:
     """The first backup that the target file offers."""
-    yield from success(api.story("deleted", stories.deleted).answer)
+    yield from success(api.story("deleted", restore_scenarios.deleted).answer)
 
 
 @check("DEL-3", "delete", stage=Stage.DELETES)
 def test_del_3_a_deleted_backup_is_gone(api: Api) -> Iterator[Found]:
     """In get and in list, within `restore.timeout_s`; a restore of it is refused."""
-    told = api.story("deleted", stories.deleted)
+    told = api.story("deleted", restore_scenarios.deleted)
     within = f"within {api.world.target.restore.timeout_s:g} s"
     if not told.gone_in_get:
         yield broken(f"404, deleting or deleted in get {within}", "a backup as before", told.get)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance import shapes, strictjson
-from conformance.answers import coded, has_envelope, is_error, violations
-from conformance.checks import check, passive
-from conformance.credentials import echoes, is_telling
-from conformance.exchange import same_code, well_coded
-from conformance.expectations import NotTestableError, advised, at, broken
-from conformance.refusals import refused
+from conformance.config.credentials import echoes, is_telling
+from conformance.contract import strict_json, validation
+from conformance.http.exchange import same_code, well_coded
+from conformance.judging.answer_shapes import coded, has_envelope, is_error, violations
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import NotTestableError, advised, at, broken
+from conformance.scenarios.side_effects import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
-    from conformance.shapes import Violation
+    from conformance.contract.validation import Violation
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 OPTIONAL = ("/error/detail", "/error/source", "/error/extra")
 PUBLISHED = (
@@ -40,7 +40,7 @@ def about_title(violation: Violation) -> bool:
 
 @passive("ERR-1", when=is_error)
 def errors_have_the_envelope(x: Exchange) -> Iterator[Found]:
-    if isinstance(x.parsed, strictjson.NotJSON):
+    if isinstance(x.parsed, strict_json.NotJSON):
         if x.response and not x.response.body and not x.response.problem:
             yield broken("an error envelope", "an empty body", x)
         return
@@ -54,13 +54,13 @@ def errors_have_the_envelope(x: Exchange) -> Iterator[Found]:
 def error_status_is_the_http_status(x: Exchange) -> Iterator[Found]:
     got = x.error.get("status")
     if isinstance(got, bool) or got != x.status:
-        yield broken(f"{x.status}, the HTTP status", shapes.render(got), x, "/error/status")
+        yield broken(f"{x.status}, the HTTP status", validation.render(got), x, "/error/status")
 
 
 @passive("ERR-3", when=has_envelope)
 def error_code_starts_with_the_status(x: Exchange) -> Iterator[Found]:
     if not well_coded(x):
-        yield broken(f"{x.status}.<words>", shapes.render(x.error.get("code")), x, "/error/code")
+        yield broken(f"{x.status}.<words>", validation.render(x.error.get("code")), x, "/error/code")
 
 
 @passive("ERR-4", when=has_envelope)
@@ -107,7 +107,7 @@ def test_err_6_the_wrong_member_is_named(api: Api) -> Iterator[Found]:
 def names_member(x: Exchange, places: tuple[str, ...]) -> Iterator[Found]:
     got = at(x.value, "/error/source")
     if not isinstance(got, str) or got.removeprefix("#").rstrip("/") not in places:
-        yield advised(f"source {places[0]}", shapes.render(got), x, "/error/source")
+        yield advised(f"source {places[0]}", validation.render(got), x, "/error/source")
 
 
 @passive("ERR-7", when=lambda x: x.response is not None and is_telling(x.request.authorization))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import stories
-from conformance.checks import check
-from conformance.expectations import (
+from conformance.generation import batches, bodies, requests
+from conformance.generation.engine import explore
+from conformance.judging.checks import check
+from conformance.judging.expectations import (
     ANY_4XX,
     CannotTellError,
     NotTestableError,
@@ -17,20 +18,19 @@ from conformance.expectations import (
     success,
     untold,
 )
-from conformance.following import last_look
-from conformance.generation import batches, bodies, requests
-from conformance.generation.engine import explore
-from conformance.refusals import effects, refused
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.follower import last_look
+from conformance.scenarios.side_effects import effects, refused
 from conformance.suite.test_restore import probed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
-    from conformance.following import Restore
     from conformance.generation.batches import Kind
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
+    from conformance.scenarios.follower import Restore
 
 
 def all_refused(api: Api, kinds: list[Kind]) -> Iterator[Found]:
@@ -54,7 +54,7 @@ def unusual(api: Api) -> Restore:
     """The one restore that is asked for in another spelling."""
     valid = requests.valid_body(api.world.instance_id)
     raw = batches.drawn(bodies.respelled(valid), api.run.rng("unusual").getrandbits(64))[-1]
-    return api.story("unusual", lambda api: stories.unusual(api, raw))
+    return api.story("unusual", lambda api: restore_scenarios.unusual(api, raw))
 
 
 @check("RST-8", "restore", kind="generated")
@@ -63,7 +63,7 @@ def test_rst_8_a_backup_that_is_restored_again_is_restored(api: Api) -> Iterator
     told, expected = probed(api)
     if told.digests.own_after != expected:
         raise CannotTellError("because RST-8 failed on the first restore already")
-    first, second, known = api.story("manage", stories.manage), unusual(api), told.digests.own_before
+    first, second, known = api.story("manage", restore_scenarios.manage), unusual(api), told.digests.own_before
     same_backup = first.backup == second.backup != told.restore.backup  # of the main one the first check speaks
     if second.digest is None or not (first.went_well and second.went_well and same_backup):
         raise NotTestableError("does not apply: no backup was restored twice")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.checks import check
-from conformance.expectations import ANY_4XX, status
+from conformance.contract.ids import form
 from conformance.generation import requests
 from conformance.generation.engine import explore
-from conformance.ids import form
-from conformance.refusals import refused
+from conformance.judging.checks import check
+from conformance.judging.expectations import ANY_4XX, status
+from conformance.scenarios.side_effects import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 def shows_nothing(on: Exchange, own: str) -> Iterator[Found]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.checks import check
-from conformance.expectations import ANY_4XX, harmless, status
 from conformance.generation import requests
 from conformance.generation.engine import explore
-from conformance.refusals import refused
+from conformance.judging.checks import check
+from conformance.judging.expectations import ANY_4XX, harmless, status
+from conformance.scenarios.side_effects import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 @check("GET-6", "list", "get", "logs", "job", "restore", kind="generated")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance import walks
-from conformance.checks import check
-from conformance.expectations import (
+from conformance.judging.checks import check
+from conformance.judging.expectations import (
     NotTestableError,
     broken,
     no_verdict,
@@ -16,14 +15,15 @@ from conformance.expectations import (
     success,
     untold,
 )
+from conformance.scenarios import paging
 from conformance.suite.test_get import MAY_MOVE, TIMES, lasting, unmoved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 SORTS = (None, "id", "-id")
 INCLUDES = (None, "integrations")
@@ -59,10 +59,10 @@ def test_list_5_however_it_is_asked_for_the_list_is_the_same(api: Api) -> Iterat
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
     api.need_served("list")
 
-    told = walks.tell(api, ways(api, max(len(api.world.backups), 1)))
+    told = paging.tell(api, ways(api, max(len(api.world.backups), 1)))
     if not any(walk.ids for _, walk in told):
         raise NotTestableError("set fixtures.container_id to a container with backups")
-    yield from walks.judged(api, told, lambda walk, there: same_ids(walk.ids, there, walk.last, "backup"))
+    yield from paging.judged(api, told, lambda walk, there: same_ids(walk.ids, there, walk.last, "backup"))
 
 
 @check("LIST-7", "list", kind="generated")

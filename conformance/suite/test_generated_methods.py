@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.checks import Stage, check
 from conformance.generation import requests
 from conformance.generation.engine import explore
+from conformance.judging.checks import Stage, check
 from conformance.suite.test_http import UNDOCUMENTED, politely_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 @check("HTTP-5", "list", "get", "logs", "restore", kind="generated", stage=Stage.GENERATED)

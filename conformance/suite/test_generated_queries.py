@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.checks import check
-from conformance.expectations import ANY_4XX, answered, harmless
 from conformance.generation import queries, requests
 from conformance.generation.engine import explore
+from conformance.judging.checks import check
+from conformance.judging.expectations import ANY_4XX, answered, harmless
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 def does_no_harm(on: Exchange) -> Iterator[Found]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.checks import Stage, check
-from conformance.expectations import NotTestableError, answered, harmless, status
-from conformance.generation.translated import Sent, send
+from conformance.generation.schemathesis_cases import Sent, send
+from conformance.judging.checks import Stage, check
+from conformance.judging.expectations import NotTestableError, answered, harmless, status
 from conformance.suite.test_http import politely_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 #: clauses whose words are "no harm": no answer, twice, breaks them too
 HARMLESS = ("GET-6", "LIST-10", "INC-6")

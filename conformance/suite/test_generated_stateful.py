@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.checks import Stage, check
-from conformance.generation.walk import walk
+from conformance.generation.stateful import walk
+from conformance.judging.checks import Stage, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 def of_the_walks(api: Api, operation: Operation) -> Iterator[Found]:

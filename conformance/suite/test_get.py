@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.answers import backups, rightful, serves, violations_at
-from conformance.api import as_malformed
-from conformance.checks import check, passive
-from conformance.expectations import (
+from conformance.contract.timestamps import parse_time
+from conformance.judging.answer_shapes import backups, rightful, serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import (
     ANY_4XX,
     NotTestableError,
     at,
@@ -21,15 +21,15 @@ from conformance.expectations import (
     status,
     success,
 )
-from conformance.refusals import refused
-from conformance.times import parse_time
+from conformance.scenarios.context import as_malformed
+from conformance.scenarios.side_effects import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation, Request
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 SAMPLE = 40
 #: so often something is looked at before it is told that it differs

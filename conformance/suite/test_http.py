@@ -6,21 +6,21 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from conformance import shapes, strictjson
-from conformance.answers import ANSWER_SHAPE, judged, served, shape_of, violations
-from conformance.api import GRANTS, lacks
-from conformance.checks import Stage, check, passive
-from conformance.exchange import UNAVAILABLE
-from conformance.expectations import NotTestableError, advised, answered, at, broken, no_verdict, steady, untold
-from conformance.refusals import refused
-from conformance.times import is_retry_after
+from conformance.contract import strict_json, validation
+from conformance.contract.timestamps import is_retry_after
+from conformance.http.exchange import UNAVAILABLE
+from conformance.judging.answer_shapes import ANSWER_SHAPE, judged, served, shape_of, violations
+from conformance.judging.checks import Stage, check, passive
+from conformance.judging.expectations import NotTestableError, advised, answered, at, broken, no_verdict, steady, untold
+from conformance.scenarios.context import GRANTS, lacks
+from conformance.scenarios.side_effects import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 LISTS = ("list", "logs")
 #: states in which a backup changes by itself
@@ -96,7 +96,7 @@ def bodies_are_strict_json(x: Exchange) -> Iterator[Found]:
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
         yield broken("JSON in UTF-8", f"charset {charset[1]}", x)
-    if isinstance(x.parsed, strictjson.NotJSON):
+    if isinstance(x.parsed, strict_json.NotJSON):
         yield broken("one JSON document in UTF-8", str(x.parsed), x)
 
 
@@ -104,14 +104,14 @@ def bodies_are_strict_json(x: Exchange) -> Iterator[Found]:
 def success_is_an_envelope(x: Exchange) -> Iterator[Found]:
     wanted = "an array" if x.operation in LISTS else "an object"
     if not isinstance(x.value, dict):
-        yield broken("an object with data", shapes.render(x.value), x, "")
+        yield broken("an object with data", validation.render(x.value), x, "")
         return
     if "data" not in x.value:
         yield broken(f"data, {wanted}", "nothing", x, "")
     elif not isinstance(x.data, list if x.operation in LISTS else dict):
-        yield broken(f"data, {wanted}", shapes.render(x.data), x, "/data")
+        yield broken(f"data, {wanted}", validation.render(x.data), x, "/data")
     if x.value.get("error") is not None:
-        yield broken("no error beside the data of a success", shapes.render(x.value["error"]), x, "/error")
+        yield broken("no error beside the data of a success", validation.render(x.value["error"]), x, "/error")
 
 
 @passive("HTTP-3", when=lambda x: x.response is not None or x.unanswered)
@@ -228,7 +228,7 @@ def politely_refused(x: Exchange) -> Iterator[Found]:
     elif x.status == 405 and header_of(x, "allow") is None:
         yield advised("Allow on a 405", "none", x)
     elif not x.oauth and not isinstance(at(x.value, "/error"), dict):
-        yield advised("the error shape", shapes.render(x.value), x)
+        yield advised("the error shape", validation.render(x.value), x)
 
 
 @check("HTTP-6", "list", "get", "logs")
@@ -261,9 +261,9 @@ def header_of(x: Exchange, name: str) -> str | None:
     return x.response.header(name) if x.response else None
 
 
-@passive("HTTP-7", when=lambda x: judged(x) and isinstance(x.parsed, strictjson.Parsed))
+@passive("HTTP-7", when=lambda x: judged(x) and isinstance(x.parsed, strict_json.Parsed))
 def no_member_twice(x: Exchange) -> Iterator[Found]:
-    if isinstance(x.parsed, strictjson.Parsed):
+    if isinstance(x.parsed, strict_json.Parsed):
         for pointer in x.parsed.duplicates[:3]:
             yield broken("each member once", "a member that occurs twice", x, pointer)
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.answers import asks_integrations, backups, integrations, rightful, serves, violations_at
-from conformance.checks import check, passive
-from conformance.expectations import ANY_4XX, NotTestableError, answered, at, broken, equal, harmless, status, success
-from conformance.redact import SECRET_MEMBERS, is_masked
+from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
+from conformance.judging.answer_shapes import asks_integrations, backups, integrations, rightful, serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import (
+    ANY_4XX,
+    NotTestableError,
+    answered,
+    at,
+    broken,
+    equal,
+    harmless,
+    status,
+    success,
+)
 from conformance.suite.test_get import vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Operation
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 UNKNOWN_WORDS = ("nope", "creators")
 UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "creators", "%F0%9F%92%A9", "x" * 500, "*")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import stories
-from conformance.answers import serves, violations_at
-from conformance.checks import check, passive
-from conformance.expectations import NotTestableError, at, broken, code, equal, shown_status, status, success
+from conformance.judging.answer_shapes import serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import NotTestableError, at, broken, code, equal, shown_status, status, success
+from conformance.scenarios import restore_scenarios
 from conformance.suite.test_capabilities import keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 @passive("JBS-1", when=serves("job"))
@@ -33,7 +33,7 @@ def jobs_are_jobs(x: Exchange) -> Iterator[Found]:
 def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(api: Api) -> Iterator[Found]:
     """The job of every accepted restore: where jobs exist it is there, and stays."""
     api.need_jobs()
-    restore = api.story("main", stories.main).restore
+    restore = api.story("main", restore_scenarios.main).restore
     if not restore.readable and api.proofs.jobs is None:
         raise NotTestableError("does not apply: the target shows no jobs")
     for one in api.run.restores:

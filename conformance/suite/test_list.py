@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance import walks
-from conformance.answers import backups, rightful, served, serves, violations_at
-from conformance.checks import check, passive
-from conformance.expectations import (
+from conformance.judging.answer_shapes import backups, rightful, served, serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import (
     ANY_4XX,
     NotTestableError,
     broken,
@@ -23,13 +22,14 @@ from conformance.expectations import (
     unique,
     untold,
 )
+from conformance.scenarios import paging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api, Walk
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api, Walk
 
 FAR = 100_000
 NONE_THERE = "set fixtures.container_id to a container with backups"
@@ -95,8 +95,8 @@ def ids_are_unique_in_an_answer(x: Exchange) -> Iterator[Found]:
 @check("LIST-3", "list")
 def test_list_3_ids_are_unique_across_pages(api: Api) -> Iterator[Found]:
     """No backup stands on two pages of a list that holds still."""
-    told = walks.plain(walks.all_ways(api))
-    yield from walks.judged(api, told, lambda walk, _: unique(walk.ids, walk.last, "backup"))
+    told = paging.plain(paging.all_ways(api))
+    yield from paging.judged(api, told, lambda walk, _: unique(walk.ids, walk.last, "backup"))
     if not any(walk.ids for _, walk in told):
         raise NotTestableError(NONE_THERE)
 
@@ -136,10 +136,10 @@ def test_list_5_pages_give_every_backup_once(api: Api) -> Iterator[Found]:
         fixtures.not_live_backup_id,
         *fixtures.deletable_backup_ids,
     }
-    told = walks.all_ways(api)
-    yield from walks.judged(api, told, every_one, sorted(one for one in named if one))
+    told = paging.all_ways(api)
+    yield from paging.judged(api, told, every_one, sorted(one for one in named if one))
     theirs = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
-    yield from walks.judged(api, walks.of_sibling(api), every_one, theirs)
+    yield from paging.judged(api, paging.of_sibling(api), every_one, theirs)
     if not any(walk.ids for _, walk in told):
         raise NotTestableError(NONE_THERE)
 
@@ -152,7 +152,7 @@ def every_one(walk: Walk, there: set[str]) -> Iterator[Found]:
 def test_list_6_a_page_past_the_end_is_empty(api: Api) -> Iterator[Found]:
     """Just past the end and far past it; where the end is, following the pages tells."""
     api.need_served("list")
-    for _ in range(walks.MOST_TRIES):
+    for _ in range(paging.MOST_TRIES):
         walk = api.walk(5)
         past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
         answers = api.send_all(api.ask.list(page=page, size=5) for page in (*past, FAR))
@@ -180,7 +180,7 @@ def test_list_7_sort_by_id_ascends_and_descends(api: Api) -> Iterator[Found]:
         whole = api.list(sort=sort)
         yield from success(whole)
         yield from ordered(whole.ids, whole, descending=descending)
-        for walk in walks.sorted_by(walks.all_ways(api), sort):
+        for walk in paging.sorted_by(paging.all_ways(api), sort):
             yield from ordered(list(dict.fromkeys(walk.ids)), walk.last, descending=descending)
 
 

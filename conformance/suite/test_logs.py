@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.answers import rightful, serves, violations_at
-from conformance.checks import check, passive
-from conformance.expectations import broken, equal, shown_status, status, success, unique
+from conformance.judging.answer_shapes import rightful, serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import broken, equal, shown_status, status, success, unique
 from conformance.suite.test_get import crossed, need_another_container, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange
-    from conformance.expectations import Found
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
 
 
 @passive("LOG-1", when=serves("logs"))

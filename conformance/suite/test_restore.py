@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from conformance import ids, stories
-from conformance.answers import serves, violations_at
-from conformance.checks import check, passive
-from conformance.expectations import (
+from conformance.contract import ids
+from conformance.judging.answer_shapes import serves, violations_at
+from conformance.judging.checks import check, passive
+from conformance.judging.expectations import (
     ANY_4XX,
     SHAPE_CLAUSE,
     CannotTellError,
@@ -25,19 +25,20 @@ from conformance.expectations import (
     unique,
     untold,
 )
-from conformance.following import Follower, last_look, message_of
-from conformance.lifecycle import moves_forward
-from conformance.refusals import effects, refused
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.follower import Follower, last_look, message_of
+from conformance.scenarios.job_lifecycle import moves_forward
+from conformance.scenarios.side_effects import effects, refused
 from conformance.suite.test_capabilities import taken_on
 from conformance.suite.test_get import crossed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.api import Api
-    from conformance.exchange import Exchange, Request
-    from conformance.expectations import Found
-    from conformance.following import Restore
+    from conformance.http.exchange import Exchange, Request
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
+    from conformance.scenarios.follower import Restore
 
 #: what a restore may move on the backup that it restores
 MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
@@ -66,7 +67,7 @@ def restore_is_answered_with_a_descriptor(x: Exchange) -> Iterator[Found]:
 @check("JOB-1", "restore")
 def test_job_1_a_valid_request_is_accepted(api: Api) -> Iterator[Found]:
     """A restore by the full key while nothing else runs on the instance."""
-    yield from taken_on(api.story("main", stories.main).restore)
+    yield from taken_on(api.story("main", restore_scenarios.main).restore)
 
 
 @passive("JOB-2", when=serves("restore"))
@@ -248,15 +249,15 @@ def not_live(api: Api) -> list[str]:
 
 def told_restores(api: Api) -> list[Restore]:
     """The restores that ought to succeed, each followed to its end."""
-    found = [api.story("main", stories.main).followed]
-    found += [one for one in (api.story_if_affordable("manage", stories.manage),) if one and one.accepted]
+    found = [api.story("main", restore_scenarios.main).followed]
+    found += [one for one in (api.story_if_affordable("manage", restore_scenarios.manage),) if one and one.accepted]
     return found
 
 
 @check("RST-1", "restore")
 def test_rst_1_restores_come_to_an_end(api: Api) -> Iterator[Found]:
     """Every accepted restore, the failing one included, within `restore.timeout_s`."""
-    stories.tell_all(api)
+    restore_scenarios.tell_all(api)
     followed = [restore for restore in api.run.restores if restore.accepted and restore.after is not None]
     if not followed:
         told_restores(api)  # tells why there is none
@@ -317,7 +318,7 @@ def _index(log: dict[str, Any], on: Exchange) -> int:
 @check("RST-3", "restore")
 def test_rst_3_a_restore_leaves_the_backup_as_it_was(api: Api) -> Iterator[Found]:
     """The backup before the request and after the end, but for what may move."""
-    at_once = api.story_if_affordable("at once", stories.at_once)
+    at_once = api.story_if_affordable("at once", restore_scenarios.at_once)
     last = {one.backup: one for one in at_once.accepted} if at_once else {}
     for restore in [*told_restores(api), *last.values()]:
         yield from unchanged(restore)
@@ -335,7 +336,7 @@ def unchanged(restore: Restore) -> Iterator[Found]:
 @check("RST-4", "restore")
 def test_rst_4_a_failed_restore_says_so(api: Api) -> Iterator[Found]:
     """An error message in the log, job state error with one, the backup as it was."""
-    restore = api.story("failing", stories.failing)
+    restore = api.story("failing", restore_scenarios.failing)
     on = last_look(restore)
     if restore.readable:
         if restore.terminal is None:
@@ -355,7 +356,7 @@ def test_rst_4_a_failed_restore_says_so(api: Api) -> Iterator[Found]:
 def test_rst_5_jobs_only_move_forward(api: Api) -> Iterator[Found]:
     """The states and times of every job that was followed, sampled while it ran and looked at again."""
     api.real_job()
-    stories.tell_all(api)
+    restore_scenarios.tell_all(api)
     for restore in api.run.restores:
         if restore.accepted and restore.readable:
             seen = [*restore.jobs, api.job(restore.job_id)]
@@ -365,7 +366,7 @@ def test_rst_5_jobs_only_move_forward(api: Api) -> Iterator[Found]:
 @check("RST-6", "restore")
 def test_rst_6_restores_at_once_do_not_mix(api: Api) -> Iterator[Found]:
     """Each accepted one has its own job and its own log; the others are refused and leave nothing."""
-    told = api.story("at once", stories.at_once)
+    told = api.story("at once", restore_scenarios.at_once)
     for restore in told.restores:
         if not restore.accepted and not restore.answer.succeeded:
             yield from status(restore.answer, *BUSY)
@@ -392,8 +393,8 @@ def a_log_each(restores: list[Restore]) -> Iterator[Found]:
 @check("JOB-3", "restore")
 def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
     """All restores that were accepted in this run, those asked for at once among them."""
-    api.story("main", stories.main)
-    stories.tell_all(api)
+    api.story("main", restore_scenarios.main)
+    restore_scenarios.tell_all(api)
     ids = [restore.job_id for restore in api.run.restores if restore.accepted and restore.job_id]
     yield from unique(ids, api.run.restores[-1].answer, "job")
 
@@ -401,7 +402,7 @@ def test_job_3_every_job_has_its_own_id(api: Api) -> Iterator[Found]:
 @check("RST-7", "restore")
 def test_rst_7_reads_go_on_while_a_restore_runs(api: Api) -> Iterator[Found]:
     """List, get and logs while the main restore runs; what is as wrong before it is another clause's."""
-    restore = api.story("main", stories.main).followed
+    restore = api.story("main", restore_scenarios.main).followed
     wrong_before = {answer.operation: answer for answer in restore.reads_before if any(disturbed(api, restore, answer))}
     for answer in restore.reads:
         if answer.operation not in wrong_before:
@@ -442,13 +443,13 @@ def test_rst_8_the_instance_holds_the_backups_data(api: Api) -> Iterator[Found]:
     yield from one_of_them(api, told, expected)
 
 
-def probed(api: Api) -> tuple[stories.Main, str]:
+def probed(api: Api) -> tuple[restore_scenarios.Main, str]:
     """The main restore and the data that it must bring. Raises where one that does nothing would look the same."""
     probe = api.world.target.probe
     if probe is None or probe.expected is None:
         raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
     api.world.fixture("backup_id")  # the one that `expected` speaks of: any other holds other data
-    told = api.story("main", stories.main)
+    told = api.story("main", restore_scenarios.main)
     if told.digests.own_after is None or told.digests.own_before is None:
         raise CannotTellError(told.digests.problem or "because RST-1 failed: the restore did not come to an end")
     if told.digests.own_before == probe.expected:
@@ -456,10 +457,10 @@ def probed(api: Api) -> tuple[stories.Main, str]:
     return told, probe.expected
 
 
-def one_of_them(api: Api, told: stories.Main, expected: str) -> Iterator[Found]:
+def one_of_them(api: Api, told: restore_scenarios.Main, expected: str) -> Iterator[Found]:
     """After restores at once that all went well the instance holds what one of the backups holds, and no mixture."""
-    at_once = api.story_if_affordable("at once", stories.at_once)
-    manage = api.story_if_affordable("manage", stories.manage)
+    at_once = api.story_if_affordable("at once", restore_scenarios.at_once)
+    manage = api.story_if_affordable("manage", restore_scenarios.manage)
     known = {manage.backup: told.digests.own_before} if manage and manage.went_well else {}
     known[told.restore.backup] = expected
     if at_once is None or at_once.own_after is None or not all(one.went_well for one in at_once.accepted):
@@ -475,9 +476,9 @@ def test_rst_9_other_instances_are_untouched(api: Api) -> Iterator[Found]:
     if api.world.target.probe is None:
         raise NotTestableError("set probe.command")
     second = api.world.fixture("second_instance_id")
-    told = api.story("main", stories.main)
-    before = api.story("second instance", stories.second_instance)
-    stories.tell_all(api)
+    told = api.story("main", restore_scenarios.main)
+    before = api.story("second instance", restore_scenarios.second_instance)
+    restore_scenarios.tell_all(api)
     for digest in (told.digests.second_after, api.digest_of(second)):
         if digest is not None and digest != before:
             yield broken(f"the data {before} as before", digest, last_look(told.restore))

@@ -1,0 +1,91 @@
+"""The catalogue for reading: a table on a terminal, tab-separated lines in a pipe, one clause in full."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from conformance.judging.checks import registry
+from conformance.reference.faults import all_faults
+from conformance.report.terminal import behind_margin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from conformance.contract.catalogue import Clause
+
+
+def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
+    """One clause in full, several as a list."""
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    checks, faults = registry(), _faults_by_clause()
+    if len(clauses) == 1:
+        _show_one(console, clauses[0], sources, checks.get(clauses[0].id, []), faults.get(clauses[0].id, {}))
+    elif console.is_terminal:
+        console.print(_table(clauses, checks, faults))
+    else:
+        sys.stdout.write("\n".join("\t".join(row) for row in _plain_rows(clauses, checks, faults)) + "\n")
+
+
+def _faults_by_clause() -> dict[str, dict[str, str]]:
+    """For each clause the faults that break it, by name, each with its sentence."""
+    found: dict[str, dict[str, str]] = {}
+    for name, fault in sorted(all_faults().items()):
+        for clause in fault.breaks:
+            found.setdefault(clause, {})[name] = fault.sentence
+    return found
+
+
+def _show_one(
+    console: Console, clause: Clause, sources: Mapping[str, str], checks: Sequence[str], faults: Mapping[str, str]
+) -> None:
+    console.print(Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold"))
+    console.print(Text(clause.text))
+    named = ", ".join(sources.get(letter, letter) for letter in clause.source.split())
+    parts = {"only warns": clause.should, "errata": clause.errata, "source": named}
+    for title, text in parts.items():
+        if text:
+            console.print(Text(f"{title}: {text}"))
+    lists = {"checks": list(checks), "faults": [f"{name}: {sentence}" for name, sentence in faults.items()]}
+    for title, lines in lists.items():
+        console.print(Text(f"{title}:" if lines else f"{title}: none"))
+        for line in lines:
+            behind_margin(console, Text(line), 2)
+
+
+def _table(
+    clauses: Sequence[Clause], checks: Mapping[str, Sequence[str]], faults: Mapping[str, Mapping[str, str]]
+) -> Table:
+    table = Table(show_lines=True)
+    for title in ("clause", "level", "operations", "text", "from", "checks", "faults"):
+        table.add_column(title, no_wrap=title in ("clause", "level"), ratio=3 if title == "text" else None)
+    for clause in clauses:
+        notes = [("only warns", clause.should), ("errata", clause.errata)]
+        text = "\n".join([clause.text, *(f"{title}: {note}" for title, note in notes if note)])
+        belongs = ["\n".join(each.get(clause.id, ())) for each in (checks, faults)]
+        cells = [clause.id, clause.level, ", ".join(clause.operations), text, clause.source, *belongs]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def _plain_rows(
+    clauses: Sequence[Clause], checks: Mapping[str, Sequence[str]], faults: Mapping[str, Mapping[str, str]]
+) -> list[list[str]]:
+    return [
+        [
+            clause.id,
+            clause.level,
+            ",".join(clause.operations),
+            clause.text,
+            clause.source.replace(" ", ","),
+            clause.should or "",
+            clause.errata or "",
+            ",".join(checks.get(clause.id, ())),
+            ",".join(faults.get(clause.id, ())),
+        ]
+        for clause in clauses
+    ]

@@ -1,0 +1,36 @@
+"""What one run was asked to do, after all of it was validated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.config.target import Target
+    from conformance.config.waivers_file import Waiver
+
+DEFAULT_EXAMPLES = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The validated command line. `target` None means the embedded reference server."""
+
+    target: Target | None = None
+    target_file: Path | None = None
+    report_dir: Path | None = None
+    profile: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    seed: int | None = None
+    examples: int = DEFAULT_EXAMPLES
+    waivers_file: Path | None = None
+    waivers: tuple[Waiver, ...] = ()
+    plan: bool = False
+    strict: bool = False
+    #: what is being released, by name and digest
+    subjects: tuple[dict[str, str], ...] = ()
+    #: the private key that signs the record
+    sign: Path | None = None

@@ -1,0 +1,166 @@
+"""Waivers: known deviations as data beside the target, each with a reason and an end.
+
+A waiver excuses exactly what it names, through the day it expires. One that is no longer needed is reported as stale,
+so that a mended target sheds its excuses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from conformance.config.toml_file import Document, FileProblemsError, Table, did_you_mean, kind, read_document
+from conformance.judging.outcomes import CheckRecord, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from conformance.contract.catalogue import Catalogue
+
+WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
+OBSERVED = "observed"  # the last part of the ID of a check that watches every exchange of the run
+GENERATED = ("generated", "stateful", "schemathesis")  # the last part of the ID of a check whose requests are
+
+
+class WaiverError(FileProblemsError):
+    """A waivers file cannot be used; `problems` has every reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """One known deviation: of a clause, or only of one operation or one check of it."""
+
+    clause: str
+    reason: str
+    expires: date
+    operation: str | None = None
+    check: str | None = None
+    ticket: str | None = None
+
+    def in_force(self, today: date) -> bool:
+        """Whether it still excuses anything; its last day is the day it expires."""
+        return today <= self.expires
+
+    def covers(self, clause: str, operation: str, check_id: str, today: date) -> bool:
+        """Whether it is in force and names this check."""
+        return self.in_force(today) and self._names(clause, operation, check_id)
+
+    def _names(self, clause: str, operation: str, check_id: str) -> bool:
+        return (
+            clause == self.clause
+            and self.operation in (None, operation)
+            and (self.check in (None, check_id) or (self._every_observed() and check_id.endswith(f"/{OBSERVED}")))
+        )
+
+    def _every_observed(self) -> bool:
+        return self.check == f"{self.clause}/{OBSERVED}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The waiver as results.json has it, without its state."""
+        optional = {"operation": self.operation, "check": self.check, "ticket": self.ticket}
+        given = {name: value for name, value in optional.items() if value is not None}
+        return {"clause": self.clause, "reason": self.reason, "expires": self.expires.isoformat(), **given}
+
+
+def apply(
+    waivers: Sequence[Waiver], records: Iterable[CheckRecord], today: date
+) -> tuple[list[CheckRecord], list[dict[str, Any]]]:
+    """The records with all that a waiver names waived, and a row for each waiver with its state.
+
+    `used`: it excused something. `stale`: what it names was tested and needs no excuse. `expired`: it is over.
+    `untested`: nothing that it names was tested, so nobody knows.
+    """
+    records = list(records)
+    states = [_state(waiver, records, today) for waiver in waivers]
+    shown = [_waived(record, waivers, today) for record in records]
+    return shown, [{**waiver.to_json(), "state": state} for waiver, state in zip(waivers, states, strict=True)]
+
+
+def _state(waiver: Waiver, records: list[CheckRecord], today: date) -> str:
+    if not waiver.in_force(today):
+        return "expired"
+    named = {record.outcome for record in records if waiver.covers(record.clause, record.operation, record.id, today)}
+    if named & WAIVABLE:
+        return "used"
+    # Where a check could not tell, the excuse may still be needed.
+    return "stale" if named - {Outcome.NOT_TESTED} and Outcome.ERROR not in named else "untested"
+
+
+def _waived(record: CheckRecord, waivers: Sequence[Waiver], today: date) -> CheckRecord:
+    if record.outcome not in WAIVABLE:
+        return record
+    for waiver in waivers:
+        if waiver.covers(record.clause, record.operation, record.id, today):
+            reason = f"waived until {waiver.expires.isoformat()}: {waiver.reason}; was: {record.reason}"
+            return replace(record, outcome=Outcome.WAIVED, reason=reason)
+    return record
+
+
+def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:
+    """The waivers of a file. Raises WaiverError with everything that is wrong with it."""
+    try:
+        document = read_document(path)
+    except FileProblemsError as error:
+        raise WaiverError(error.problems) from None
+    document.known_tables(["waiver"])
+    rows = document.data.get("waiver", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        document.report(
+            ("waiver",), f"wanted [[waiver]] tables, got {kind(rows)}", "write [[waiver]] with two brackets"
+        )
+        rows = []
+    found = [_read(document, index, row, catalogue) for index, row in enumerate(rows)]
+    if document.problems:
+        raise WaiverError(document.problems)
+    return tuple(waiver for waiver in found if waiver is not None)
+
+
+def _read(document: Document, index: int, row: dict[str, Any], catalogue: Catalogue) -> Waiver | None:
+    table = Table(document, ("waiver", index), row)
+    clause, reason = table.string("clause", required=True), table.string("reason", required=True)
+    expires, operation = _expires(table), table.string("operation")
+    check, ticket = table.string("check"), table.string("ticket")
+    table.finish()
+    if clause is not None and clause not in catalogue.clauses:
+        hint = did_you_mean(clause, catalogue.clauses, "`backups-conformance clauses` lists them")
+        table.report("clause", f"unknown clause {clause}", hint)
+    elif clause is not None:
+        _check_names(table, clause, catalogue[clause].operations, operation, check)
+    if clause is None or reason is None or expires is None:
+        return None
+    return Waiver(clause, " ".join(reason.split()), expires, operation, check, ticket)
+
+
+def _expires(table: Table) -> date | None:
+    value = table.raw("expires")
+    if value is None:
+        table.report("expires", "is missing and required", "a waiver must end: write expires = 2026-12-31")
+    elif isinstance(value, datetime):
+        return value.date()
+    elif isinstance(value, date):
+        return value
+    else:
+        try:
+            return date.fromisoformat(value)
+        except (TypeError, ValueError):
+            table.report("expires", f"wanted a date, got {kind(value)}", "write expires = 2026-12-31")
+    return None
+
+
+def _check_names(
+    table: Table, clause: str, operations: tuple[str, ...], operation: str | None, check: str | None
+) -> None:
+    """That the operation and the check belong to the clause: else the waiver would silently excuse nothing."""
+    if operation is not None and operation not in operations:
+        table.report("operation", f"{clause} does not speak of {operation}", did_you_mean(operation, operations))
+    if check is None:
+        return
+    checks = [f"{clause}/{name}{tail}" for name in operations for tail in ("", f"/{OBSERVED}")]
+    checks += [f"{clause}/{name}/{kind}" for name in operations for kind in GENERATED]
+    checks.append(f"{clause}/{OBSERVED}")
+    if check not in checks:
+        table.report("check", f"{clause} has no check {check}", did_you_mean(check, checks[: 2 * len(operations) : 2]))
+    elif operation is not None and operation not in check.split("/") and check != checks[-1]:
+        table.report("check", f"is not one of operation {operation}", "leave operation out, the check says it")

@@ -1,0 +1,256 @@
+"""The shapes of the contract: judged by compiled validators, explained in words.
+
+A value is first judged whole by jsonschema-rs, which is fast enough for every response of a run. Only where that says
+no does jsonschema look for the reasons; its verdict counts. Optional members that are null are taken out before:
+HTTP-10 makes them a warning, never a failure of the shape.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
+
+from conformance.contract.schemas import Node, escape, node, project, schemas, schemas_dir, schemas_sha256
+from conformance.contract.timestamps import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MAX_EXPLAINED", "Violation", "project", "render", "schemas_dir", "schemas_sha256", "violations"]
+
+MAX_EXPLAINED = 50
+"""How many violations, and beside them how many nulls of HTTP-10, are explained for one value."""
+
+_GOT_LENGTH = 80
+_INTEGER_DIGITS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place at which a value is not what its shape asks for."""
+
+    pointer: str
+    """RFC 6901, into the value; for a missing member the object that lacks it."""
+    keyword: str
+    """The keyword of JSON Schema that rejects it."""
+    wanted: str
+    """Part of a sentence: "a string", "the member hub_id"."""
+    got: str
+    """The value in JSON, cut to a readable length; "nothing" for a missing member."""
+    null_optional: bool
+    """True for a null at an optional member where the contract does not say `|null`: HTTP-10, a warning."""
+    shape: str
+    """The innermost shape that rejects it."""
+
+
+def violations(shape: str, value: object) -> list[Violation]:
+    """Why `value` is not of `shape` (a schema's file name without .json); [] if it is.
+
+    Violations of the shape come first, those with `null_optional` (HTTP-10) after them: a value that has only the
+    latter is valid. At most MAX_EXPLAINED of either kind. Raises KeyError for an unknown shape.
+    """
+    if _accepts(shape, value):
+        return []
+    nulls: list[Violation] = []
+    cleaned = _without_nulls(node(shape), value, "", nulls)
+    if nulls and _accepts(shape, cleaned):
+        return nulls[:MAX_EXPLAINED]
+    return _explain(shape, cleaned) + nulls[:MAX_EXPLAINED]
+
+
+# The fast verdict
+
+
+@cache
+def _compiled(name: str) -> jsonschema_rs.Draft202012Validator:
+    registry = jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas().values()])
+    return jsonschema_rs.Draft202012Validator(schemas()[name], registry=registry, validate_formats=True)
+
+
+def _accepts(shape: str, value: object) -> bool:
+    """Does the compiled validator accept it? False as well where it cannot tell: then jsonschema has to say."""
+    validator = _compiled(f"{shape}.json")
+    try:
+        return validator.is_valid(value)
+    except (ValueError, OverflowError, RecursionError):  # a lone surrogate in a name, a depth beyond its own bound
+        return False
+
+
+# Nulls at optional members (HTTP-10)
+
+
+def _without_nulls(node: Node, value: Any, pointer: str, nulls: list[Violation]) -> Any:
+    """A copy of `value` without the nulls that HTTP-10 is about, which are added to `nulls`."""
+    if isinstance(value, dict):
+        kept = {}
+        for name, item in value.items():
+            below = node.member(name)
+            if item is None and node.refuses_null_at(name):
+                if len(nulls) <= MAX_EXPLAINED:
+                    nulls.append(_null(node, name, pointer))
+            elif below is None or not isinstance(item, dict | list):
+                kept[name] = item
+            else:
+                kept[name] = _without_nulls(below, item, f"{pointer}/{escape(name)}", nulls)
+        return kept
+    if isinstance(value, list) and node.items is not None:
+        return [_without_nulls(node.items, item, f"{pointer}/{index}", nulls) for index, item in enumerate(value)]
+    return value
+
+
+def _null(parent: Node, name: str, pointer: str) -> Violation:
+    member = parent.members[name]
+    return Violation(
+        pointer=f"{pointer}/{escape(name)}",
+        keyword="type",
+        wanted=f"{_any_of(member.types)}, or no member at all",
+        got="null",
+        null_optional=True,
+        shape=member.shape,
+    )
+
+
+# Explaining
+
+
+def _reference(validator: Any, reference: str, instance: object, schema: Any) -> Iterator[ValidationError]:
+    """jsonschema's own $ref, but a part that the compiled validator accepts is not looked into."""
+    if not _accepts(reference.removesuffix(".json"), instance):
+        yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
+
+
+# jsonschema writes the whole value into its messages, which is slow for a page and fails for an integer of more than
+# 4300 digits. The keywords that meet such values are done here, without a text: the sentence is _wanted's.
+
+
+def _type(validator: Any, types: str | list[str], instance: object, _schema: object) -> Iterator[ValidationError]:
+    if not any(validator.is_type(instance, one) for one in ([types] if isinstance(types, str) else types)):
+        yield ValidationError("")
+
+
+def _enum(_validator: object, choices: list[str], instance: object, _schema: object) -> Iterator[ValidationError]:
+    if instance not in choices:
+        yield ValidationError("")
+
+
+def _required(validator: Any, names: list[str], instance: Any, _schema: object) -> Iterator[ValidationError]:
+    """`required`; the message is the missing member's name."""
+    if validator.is_type(instance, "object"):
+        yield from (ValidationError(name) for name in names if name not in instance)
+
+
+def _pattern(validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+    """`pattern` in the dialect that JSON Schema asks for: `$` is the very end, not also a newline before it."""
+    ecma = re.sub(r"\$$", r"\\Z", pattern)
+    if validator.is_type(instance, "string") and not re.search(ecma, str(instance)):
+        yield ValidationError("")
+
+
+_EXPLAINING = {"$ref": _reference, "type": _type, "enum": _enum, "required": _required, "pattern": _pattern}
+_extend: Any = extend  # which has no annotations
+_Explainer = _extend(Draft202012Validator, _EXPLAINING)
+_FORMATS = FormatChecker(formats=())
+
+
+@_FORMATS.checks("date-time")
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or parse_time(value) is not None
+
+
+@cache
+def _explainer(name: str) -> Any:
+    # Without $schema: jsonschema would follow it, at each reference, to its own class of validators.
+    bare = {key: {word: said for word, said in one.items() if word != "$schema"} for key, one in schemas().items()}
+    resources = [(schema["$id"], DRAFT202012.create_resource(schema)) for schema in bare.values()]
+    registry: Registry[Any] = Registry().with_resources(resources)
+    return _Explainer(bare[name], registry=registry, format_checker=_FORMATS)
+
+
+def _explain(shape: str, value: object) -> list[Violation]:
+    found: dict[tuple[str, str, str], Violation] = {}
+    of_wrong_type: set[str] = set()
+    for error in _explainer(f"{shape}.json").iter_errors(value):
+        violation = _violation(shape, error)
+        if violation.keyword == "type":
+            of_wrong_type.add(violation.pointer)
+        found[violation.pointer, violation.keyword, violation.wanted] = violation
+        if len(found) >= MAX_EXPLAINED:
+            break
+    # Whoever has the wrong type breaks the enum beside it as well: one cause, told once.
+    return [one for one in found.values() if one.keyword == "type" or one.pointer not in of_wrong_type]
+
+
+def _violation(shape: str, error: ValidationError) -> Violation:
+    keyword = str(error.validator)
+    member = error.message if keyword == "required" else None
+    return Violation(
+        pointer="".join(f"/{escape(str(step))}" for step in error.absolute_path),
+        keyword=keyword,
+        wanted=_wanted(keyword, error.validator_value) if member is None else f"the member {member}",
+        got=render(error.instance) if member is None else "nothing",
+        null_optional=False,
+        shape=_innermost(shape, error),
+    )
+
+
+def _innermost(shape: str, error: ValidationError) -> str:
+    """The shape of the last reference that the way to the keyword goes through."""
+    schema: Any = schemas()[f"{shape}.json"]
+    for step in error.absolute_schema_path:  # in which jsonschema leaves the references out
+        while "$ref" in schema and step not in schema:
+            shape = schema["$ref"].removesuffix(".json")
+            schema = schemas()[f"{shape}.json"]
+        schema = schema[step]
+    return shape
+
+
+_ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object", "null": "null"}
+
+
+def _any_of(types: tuple[str, ...]) -> str:
+    return " or ".join(_ARTICLES.get(name, f"a {name}") for name in types)
+
+
+def _wanted(keyword: str, asked: Any) -> str:
+    match keyword:
+        case "type":
+            return _any_of((asked,) if isinstance(asked, str) else tuple(asked))
+        case "enum":
+            return str(asked[0]) if len(asked) == 1 else "one of " + ", ".join(map(str, asked))
+        case "pattern":
+            return f"a string that matches {asked}"
+        case "format":
+            return "an RFC 3339 time" if asked == "date-time" else f"a string in {asked} format"
+        case "minLength":
+            return "a string that is not empty" if asked == 1 else f"a string of at least {asked} characters"
+    return f"{keyword} {render(asked)}"
+
+
+def render(value: object) -> str:
+    """`value` as JSON in ASCII, cut to about 80 characters, however large or deep it is."""
+    text = json.dumps(_trim(value, 3))
+    return text if len(text) <= _GOT_LENGTH else text[: _GOT_LENGTH - 1] + "…"
+
+
+def _trim(value: object, levels: int) -> object:
+    if isinstance(value, str):
+        return value[:_GOT_LENGTH]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**_INTEGER_DIGITS:
+        return f"an integer of {value.bit_length()} bits"
+    if isinstance(value, dict):
+        shown = islice(value.items(), _GOT_LENGTH if levels else 0)
+        return {str(name)[:_GOT_LENGTH]: _trim(item, levels - 1) for name, item in shown}
+    if isinstance(value, list):
+        return [_trim(item, levels - 1) for item in islice(value, _GOT_LENGTH if levels else 0)]
+    return value

@@ -1,0 +1,1 @@
+"""What is kept of an exchange: masked and bounded, with a curl command, archived for judging again."""

@@ -1,0 +1,1 @@
+"""Executes checks: threads, the exclusive window, state shared by workers, the journal, the plan."""

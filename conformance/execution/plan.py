@@ -1,0 +1,185 @@
+"""`run --plan`: what a run would test, what it cannot and what would enable it, without changing anything.
+
+Keys are proved and the target is looked at by reads alone; then every check is started against an api that stops it
+at its first request. A check that gets so far would be tested; one that stops before says what it lacks.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from conformance.contract import catalogue
+from conformance.execution.executor import Run
+from conformance.http.client import NotAllowedError
+from conformance.http.exchange import SAFE_METHODS, Request
+from conformance.judging.checks import Check, all_checks, all_judges
+from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.judging.outcomes import Verdict
+from conformance.pytest_run.session import embedded
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.context import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from conformance.config.settings import Settings
+    from conformance.config.target import Target
+
+
+CHANGING = {"restore", "delete"}
+#: what a run of reads gets no answer of: jobs are made by restores
+UNSEEN_BY_READS = {*CHANGING, "job"}
+
+
+@dataclass
+class Plan:
+    """Clauses that would be tested, clauses that cannot be and why, and how much may be changed at the most."""
+
+    testable: set[str] = field(default_factory=set)
+    lacking: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    restores: int = 0
+    deletes: int = 0
+    problem: str | None = None
+
+
+def show(settings: Settings) -> int:
+    """Makes the plan and prints it; the exit code is 3 where the target cannot be reached."""
+    with ExitStack() as stack:
+        target = settings.target or embedded(stack)[0]
+        profile = settings.profile or target.default_profile
+        plan = make(target, profile, catalogue.load().select(settings.only, settings.skip))
+    _print(plan, target, profile, Console())
+    return Verdict.INCONCLUSIVE.exit_code if plan.problem else 0
+
+
+def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
+    """The plan for a target: sends reads only, whatever the profile."""
+    plan, clauses = Plan(), catalogue.load()
+    with tempfile.TemporaryDirectory(prefix="conformance-plan-") as folder:
+        run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
+        with closing(run):
+            run.start()
+            plan.problem = run.client.presence.gone or run.proofs.problem or None
+            stopped: dict[tuple[str, bool], Exception] = {}
+            for check in all_checks().values() if plan.problem is None else ():
+                if check.clause in selected:
+                    _consider(plan, _Planned(check, run, profile, stopped))
+    if plan.problem is None:
+        judged = {judge.clause for judge in all_judges() if judge.clause in selected}
+        plan.testable |= {
+            clause for clause in judged if profile == "full" or set(clauses[clause].operations) - UNSEEN_BY_READS
+        }
+    if profile == "full" and target.restore.allow:
+        told = restore_scenarios.budget_for(target.restore.max_restores)
+        plan.restores = target.restore.max_restores if "at once" in told else len(told)
+        plan.deletes = min(1, len(target.fixtures.deletable_backup_ids))
+    return plan
+
+
+class _WouldSendError(Exception):
+    """The check got as far as its first request: it would be tested."""
+
+
+#: all that a check which sends nothing can come to
+_STOPS = (_WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
+
+
+class _Planned(Api):
+    """An api that sends nothing: it stops a check at the first request that its profile would let it send."""
+
+    def __init__(self, check: Check, run: Run, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
+        super().__init__(check, run)
+        self._profile = profile
+        self._stopped = stopped
+
+    def send(self, request: Request) -> NoReturn:
+        self._consider(request)
+        raise _WouldSendError
+
+    def send_all(self, requests: Iterable[Request]) -> Any:
+        sent = False
+        for request in requests:
+            self._consider(request)
+            sent = True
+            if self._profile == "full":
+                break
+        if sent:
+            raise _WouldSendError
+        return []
+
+    def send_allowed(self, requests: Iterable[Request]) -> Any:
+        return self.send_all(requests)
+
+    def _consider(self, request: Request) -> None:
+        # A check of what changes something looks at it first, and would go no further.
+        changing = self.check.operation in CHANGING or request.method not in SAFE_METHODS
+        if self._profile == "read" and changing:
+            raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
+
+    def story(self, name: str, tell: Callable[[Api], Any]) -> Any:
+        """As in a run, a story is told once; some take a while to think of their requests."""
+        which = (name, self.check.operation in CHANGING)
+        if which not in self._stopped:
+            try:
+                return tell(self)
+            except _STOPS as stop:
+                self._stopped[which] = stop
+        raise self._stopped[which].with_traceback(None)
+
+    def digest_of(self, instance: str) -> str:
+        del instance
+        raise _WouldSendError
+
+    @property
+    def profile(self) -> str:
+        return self._profile
+
+
+def _consider(plan: Plan, api: _Planned) -> None:
+    clause = api.check.clause
+    try:
+        for _ in api.check.run(api):
+            break
+    except _WouldSendError:
+        plan.testable.add(clause)
+    except (NotTestableError, NotAllowedError, CannotTellError) as reason:
+        plan.lacking[clause].add(str(reason))
+
+
+def _print(plan: Plan, target: Target, profile: str, console: Console) -> None:
+    if plan.problem:
+        console.print(f"Nothing can be planned: {plan.problem}", markup=False, highlight=False)
+        return
+    clauses = catalogue.load()
+    lacking = {clause: reasons for clause, reasons in plan.lacking.items() if clause not in plan.testable}
+    must = sum(1 for clause in plan.testable if clauses[clause].level == "MUST")
+    console.print(
+        f"{target.name}, profile {profile}: {len(plan.testable)} clauses would be tested, {must} of them MUST."
+    )
+    if plan.lacking:
+        table = Table("Clauses", "What would enable them", title="Not tested, or only in part", title_justify="left")
+        for reason, names in _by_reason(plan.lacking).items():
+            table.add_row(", ".join(f"{name}" if name in lacking else f"({name})" for name in names), reason)
+        console.print(table, markup=False)
+        console.print("A clause in brackets is tested on other operations.", highlight=False)
+    console.print(
+        f"At the most {plan.restores} accepted restores and {plan.deletes} deleted backups; every other request that "
+        "could change something must be refused.",
+        highlight=False,
+    )
+
+
+def _by_reason(lacking: dict[str, set[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for clause, reasons in lacking.items():
+        for reason in reasons:
+            found[reason].append(clause)
+    return {reason: sorted(names, key=catalogue.sort_key) for reason, names in found.items()}

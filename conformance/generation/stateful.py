@@ -1,0 +1,477 @@
+"""A walk through the API: reads, refusals and a restore in random order, by several keys, against a small model.
+
+Hypothesis picks the steps and shrinks a walk that breaks a clause to the shortest one that still does. The world does
+not go back to its beginning between two walks, so the model is one for all of them: it only knows what must hold.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import hypothesis
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisException
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+
+from conformance.generation import batches
+from conformance.generation.engine import BrokenError
+from conformance.judging.expectations import (
+    ANY_4XX,
+    CannotTellError,
+    NotTestableError,
+    broken,
+    listed,
+    same,
+    same_ids,
+    shown,
+    status,
+    success,
+)
+from conformance.judging.outcomes import Outcome
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.context import lacks
+from conformance.scenarios.follower import Follower, of_instance
+from conformance.scenarios.paging import present
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
+    from conformance.scenarios.follower import Restore
+
+    Judgement = Callable[[], Iterable[Found] | None]
+
+STEPS = 16
+#: generated cases that one walk stands for
+CASES_OF_A_WALK = 3
+MOST_STEPS = 400
+#: a list that moves is read again, so often
+TRIES = 3
+#: those that must be refused whatever they ask for
+OUTSIDE: dict[str, tuple[str, tuple[int, ...]]] = {"none": ("AUTH-1", (401,)), "other_hub": ("AUTH-6", (401, 403, 404))}
+#: clauses that forbid effects of refused restores, and the one role that is not a refusal's
+EFFECTS = ("CAP-8", "AUTH-6", "JOB-10")
+RESTORE = "restore"
+#: clauses that are judged on several operations; their effects are those of a restore
+OF_MANY = ("AUTH-1", "AUTH-6", "CAP-5")
+KEYS = ("full", "view", "manage", "unrelated", "other_hub", "none")
+DENIED: dict[str, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"}
+SERVED: dict[str, str] = {"list": "LIST-1", "get": "GET-1", "logs": "LOG-1"}
+#: what a restore may move on the backup that it restores
+MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
+INDEX = st.integers(0, 2**16)
+OID = st.text("0123456789abcdef", min_size=24, max_size=24)
+READS = st.sampled_from(["get", "list", "logs"])
+
+
+@dataclass
+class Model:
+    """What must be so: who may ask, which backups exist and how they look, and which logs they have."""
+
+    keys: list[str]
+    #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore
+    roles: dict[str, str] = field(default_factory=dict)
+    #: the roles in which something was asked for: no backup stands for a clause before that
+    played: set[str] = field(default_factory=set)
+    #: the backups that are watched, as get showed them first, and as the list did
+    backups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logs: dict[str, frozenset[str]] = field(default_factory=dict)
+    everything: set[str] = field(default_factory=set)
+    deletable: list[int] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    restores_left: int = 0
+    running: Restore | None = None
+
+    def key(self, number: int) -> str:
+        """One of the keys, the full one first."""
+        return self.keys[number % len(self.keys)]
+
+    def backup(self, number: int) -> str:
+        """One of the backups that are watched."""
+        known = sorted(self.backups)
+        return known[number % len(known)]
+
+    def play(self, role: str) -> str:
+        """The backup of a role, which is played from now on."""
+        self.played.add(role)
+        return self.roles[role]
+
+    def forget(self, backup: str) -> None:
+        """Of a backup whose restore was accepted against the rules nothing can be expected."""
+        self.backups.pop(backup, None) if len(self.backups) > 1 else None
+        self.listed.pop(backup, None)
+        self.logs.pop(backup, None)
+
+
+@dataclass
+class Walked:
+    """What came of all walks: for each clause the findings of the shortest walk that broke it, and its steps."""
+
+    found: dict[tuple[str, str], list[Found]] = field(default_factory=dict)
+    stories: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    #: the clauses that some step was held against
+    judged: set[str] = field(default_factory=set)
+    stopped: Exception | None = None
+    steps: int = 0
+
+    def take(self, clause: str, found: Found, steps: Sequence[str]) -> None:
+        """Keeps a finding where no shorter walk shows its clause broken."""
+        effect = found.on is None or found.on.request.key not in OUTSIDE
+        operation = "restore" if effect or found.on is None else found.on.operation
+        if clause == "CAP-5" and found.on is not None:
+            operation = found.on.operation
+        name = (clause, operation if clause in OF_MANY else "")
+        if name not in self.stories or len(steps) < len(self.stories[name]):
+            self.stories[name], self.found[name] = list(steps), [found]
+
+    def of(self, clause: str, operation: str) -> tuple[list[Found], list[str]]:
+        """What broke the clause on this operation, and the steps that led there.
+
+        Raises NotTestableError where no step was held against the clause: that is no pass.
+        """
+        if clause not in self.judged:
+            raise NotTestableError("no step of the walks came to it")
+        name = (clause, operation if clause in OF_MANY else "")
+        return self.found.get(name, []), self.stories.get(name, [])
+
+
+@dataclass
+class Scene:
+    """Where a walk takes place."""
+
+    api: Api
+    model: Model
+    walked: Walked
+
+
+class Walk(RuleBasedStateMachine):
+    """One walk; `scene` is given to the subclass that runs."""
+
+    scene: ClassVar[Scene]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+
+    @property
+    def api(self) -> Api:
+        """The verbs."""
+        return self.scene.api
+
+    @property
+    def model(self) -> Model:
+        """What must be so."""
+        return self.scene.model
+
+    # ------------------------------------------------------------ steps: reads
+
+    @rule(operation=READS, key=INDEX, backup=INDEX, include=st.booleans())
+    def read(self, operation: Operation, key: int, backup: int, include: bool) -> None:
+        """One read by one key."""
+        self._read([self._asked(operation, key, backup, include=include)])
+
+    @rule(operation=READS, keys=st.lists(INDEX, min_size=2, max_size=8), backup=INDEX)
+    def read_side_by_side(self, operation: Operation, keys: list[int], backup: int) -> None:
+        """The same read by several keys at the same time."""
+        self._read([self._asked(operation, key, backup, include=False) for key in keys])
+
+    @rule(size=st.integers(1, 120), sort=st.sampled_from([None, "id", "-id"]))
+    def page(self, size: int, sort: str | None) -> None:
+        """All pages of the list."""
+        if self.model.running is not None:
+            self._step("the list meanwhile", "RST-7", self._still_listed)
+        self._step(f"all pages of {size}, sort {sort}", "LIST-5", lambda: self._pages(size, sort))
+
+    @rule(operation=st.sampled_from(["get", "logs"]), backup=OID)
+    def read_unknown(self, operation: Operation, backup: str) -> None:
+        """A read of what does not exist."""
+        if backup not in self.model.everything:
+            request = self.api.ask.on(operation, backup=backup, ownership="missing")
+            self._ask(request, "GET-4" if operation == "get" else "LOG-4", 404)
+
+    # ------------------------------------------------------------ steps: refusals
+
+    @precondition(lambda self: "CAP-8" in self.model.roles)
+    @rule(key=INDEX)
+    def restore_denied(self, key: int) -> None:
+        """A valid restore by a key that may not."""
+        names = [name for name in self.model.keys if lacks(name, "restore")]
+        if names:
+            backup = self.model.play("CAP-8")
+            self._ask(self.api.ask.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
+
+    @precondition(lambda self: "AUTH-6" in self.model.roles and "other_hub" in self.model.keys)
+    @rule()
+    def restore_from_another_hub(self) -> None:
+        """A valid restore by another hub's key."""
+        backup = self.model.play("AUTH-6")
+        request = self.api.ask.restore(backup, key="other_hub", ownership="other hub", refusable=True)
+        self._ask(request, "AUTH-6", 401, 403, 404)
+
+    @precondition(lambda self: "JOB-10" in self.model.roles)
+    @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
+    def restore_incomplete(self, body: Any) -> None:
+        """A restore that does not say all that it must."""
+        self._ask(self.api.ask.restore(self.model.play("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX)
+
+    @precondition(lambda self: "JOB-10" in self.model.roles)
+    @rule(instance=OID)
+    def restore_elsewhere(self, instance: str) -> None:
+        """A restore to an instance that does not exist."""
+        if instance != self.api.world.instance_id:
+            request = self.api.ask.restore(self.model.play("JOB-10"), instance, refusable=True)
+            self._ask(request, "JOB-8", ANY_4XX)
+
+    # ------------------------------------------------------------ steps: changes
+
+    # None of these has a precondition: what it would hang on does not come back, and the same choices must remain
+    # the same steps when hypothesis tries a shorter walk.
+
+    @rule()
+    def restore(self) -> None:
+        """A restore, which goes on while the walk does."""
+        if self.model.restores_left > 0 and self.model.running is None:
+            self._step("a restore", "JOB-1", self._restore)
+
+    @rule()
+    def follow(self) -> None:
+        """The restore is followed to its end."""
+        if self.model.running is not None:
+            self._step("the restore followed to its end", "RST-2", lambda: follow(self.api, self.model))
+
+    @rule()
+    def delete(self) -> None:
+        """A backup that is offered is deleted, and from then on gone."""
+        if self.model.deletable:
+            self._step("an offered backup deleted", "DEL-3", lambda: delete(self.api, self.model))
+
+    def teardown(self) -> None:
+        """No walk leaves a restore running."""
+        if self.model.running is not None and self.scene.walked.stopped is None:
+            self.follow()
+
+    # ------------------------------------------------------------ what a step does
+
+    def _asked(self, operation: Operation, key: int, backup: int, *, include: bool) -> Request:
+        name = self.model.key(key)
+        how: dict[str, Any] = {"key": name, "ownership": "other hub" if name == "other_hub" else "own"}
+        if operation != "list":
+            how["backup"] = self.model.backup(backup)
+        if include and operation != "logs":
+            how["include"] = "integrations"
+        return self.api.ask.on(operation, **how)
+
+    def _ask(self, request: Request, clause: str, *allowed: int | range) -> None:
+        """One request that must be answered so. What is accepted all the same is not looked at any more."""
+
+        def ask() -> Iterator[Found]:
+            answer = self.api.send(request)
+            if answer.succeeded:
+                self.model.forget(request.resources.get("backup", ""))
+            return status(answer, *allowed)
+
+        self._step(request.line, clause, ask)
+
+    def _read(self, requests: Sequence[Request]) -> None:
+        answers: list[Exchange] = []
+        self._step(
+            " and ".join(one.line for one in requests), "LIST-1", lambda: answers.extend(self.api.send_all(requests))
+        )
+        for x in answers:
+            self._judge(*self._verdict(x))
+            if x.succeeded and not (x.request.key in OUTSIDE or lacks(x.request.key, x.operation)):
+                for clause, judge in self._shown(x):
+                    self._judge(clause, judge)
+
+    def _verdict(self, x: Exchange) -> tuple[str, Judgement]:
+        """Whether the key is served as it must be, and the clause that says so."""
+        key = x.request.key
+        if key in OUTSIDE:
+            clause, allowed = OUTSIDE[key]
+            return clause, lambda: status(x, *allowed)
+        if lacks(key, x.operation):
+            return DENIED[x.operation], lambda: status(x, 403)
+        return "RST-7" if self._busy(x) else SERVED[x.operation] if key == "full" else "CAP-5", lambda: success(x)
+
+    def _busy(self, x: Exchange) -> bool:
+        """Is it about the backup that is being restored?"""
+        running = self.model.running
+        return running is not None and x.request.resources.get("backup", running.backup) == running.backup
+
+    def _shown(self, x: Exchange) -> Iterator[tuple[str, Judgement]]:
+        """What a read shows, held against what must be so."""
+        if x.operation == "logs":
+            yield self._owner(x.request.resources["backup"], "HTTP-4"), lambda: self._logs(x)
+        items = listed(x) if x.operation == "list" else [shown(x)] if x.operation == "get" else []
+        for item in items:
+            if item.get("id") in self.model.backups:
+                owner = self._owner(item["id"], "GET-3")
+                yield owner, partial(self._item, x, item, owner)
+
+    def _owner(self, backup: str, else_clause: str) -> str:
+        """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
+        if self.model.running is not None and backup == self.model.running.backup:
+            return "RST-7"
+        owners = {of: clause for clause, of in self.model.roles.items() if clause in self.model.played}
+        clause = owners.get(backup, else_clause)
+        return "RST-3" if clause == RESTORE else clause
+
+    def _item(self, x: Exchange, item: dict[str, Any], clause: str) -> Iterator[Found]:
+        """GET-3 alone compares a list's item with get's: what a request changed, both readings of one kind show."""
+        backup, moving = item["id"], item["id"] in self.api.world.restored_ids()
+        known = self.model.listed.get(backup, item)
+        if x.operation == "get" or clause == "GET-3":
+            known = self.model.backups[backup]
+        elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
+            known = self.model.listed.setdefault(backup, item)
+        return same("backup", known, item, x, MAY_MOVE if moving else ())
+
+    def _logs(self, x: Exchange) -> Iterator[Found]:
+        """The logs of before, all of them; more only where a restore was accepted."""
+        backup = x.request.resources["backup"]
+        known, ids = self.model.logs.get(backup), frozenset(x.ids)
+        if known is None:
+            return
+        new = of_instance([log for log in x.items if log.get("id") not in known], self.api.world.instance_id)
+        if new and not self._busy(x):  # what others restore to other instances is left to the second look at refusals
+            yield broken("no log that no restore left", f"{len(new)} new", x, "/data")
+        if known - ids:
+            yield broken("the logs that were there before", f"{len(known - ids)} missing", x, "/data")
+
+    def _pages(self, size: int, sort: str | None) -> Iterator[Found]:
+        if not list(self._lost(size, sort, self.model.everything)):
+            return
+        for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
+            before = set(self.api.walk(100).ids)
+            there = before.union(present(self.api, {}, self.model.everything - before))
+            found = list(self._lost(size, sort, there))
+            if not found or before == set(self.api.walk(100).ids):
+                yield from found
+                return
+
+    def _still_listed(self) -> Iterator[Found]:
+        """The backup that is being restored, if it was listed before."""
+        running, listing = self.model.running, self.api.walk(100)
+        if running is not None and running.backup in self.model.everything - set(listing.ids):
+            yield broken("the backup still listed", "not listed", listing.last, "/data")
+
+    def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Found]:
+        walk = self.api.walk(max(size, len(there) // 40), sort=sort)
+        known = there & self.model.everything
+        gone = self.model.deleted  # a right server may go on to show them, as deleted
+        if self.model.running is not None:
+            gone = gone | {self.model.running.backup}  # RST-7's
+        shown_ids = [one for one in walk.ids if one in known - gone]
+        yield from same_ids(shown_ids, known - gone, walk.last, "backup")
+
+    def _restore(self) -> Iterator[Found]:
+        restore = restore_scenarios.ask_for(self.api, self.model.play(RESTORE))
+        self.model.restores_left -= 1
+        self.model.running = restore if restore.accepted else None
+        return success(restore.answer)
+
+    # ------------------------------------------------------------ judging
+
+    def _step(self, what: str, clause: str, judge: Judgement) -> None:
+        """One step of the walk: what it finds is the walk's end."""
+        self.steps.append(what)
+        self.scene.walked.steps += 1
+        if self.scene.walked.steps <= MOST_STEPS:
+            self._judge(clause, judge)
+
+    def _judge(self, clause: str, judge: Judgement) -> None:
+        """What cannot be told is another clause's matter; what cannot be asked ends all walks."""
+        walked = self.scene.walked
+        if walked.stopped is not None:
+            return
+        try:
+            with batches.meanwhile():
+                found = list(judge() or ())
+        except (CannotTellError, NotTestableError):
+            return
+        except Exception as reason:
+            walked.stopped = reason
+            return
+        walked.judged.add(clause)
+        for one in found:
+            walked.take(clause, one, self.steps)
+        if any(one.outcome is not Outcome.ERROR for one in found):
+            raise BrokenError(clause)
+
+
+def follow(api: Api, model: Model) -> Iterator[Found]:
+    """The restore that runs comes to its end, and leaves one log."""
+    restore, model.running = model.running, None
+    if restore is None:
+        return
+    Follower(api).follow(restore)
+    model.logs[restore.backup] = restore.logs_before | {str(log.get("id")) for log in restore.logs}
+    if restore.ended and len(restore.told_logs) != 1:
+        on = restore.logs_exchange or restore.answer
+        yield broken("one new log of the restore", f"{len(restore.told_logs)} ({restore.last_seen})", on, "/data")
+
+
+def delete(api: Api, model: Model) -> Iterator[Found]:
+    """An offered backup is deleted: it is gone from get and list."""
+    told = restore_scenarios.deleted(api, model.deletable.pop())
+    model.deleted.add(told.backup)
+    if not told.gone_in_get:
+        yield broken("404, deleting or deleted", f"{told.get.status} as before", told.get)
+    if not told.gone_in_list:
+        yield broken("not listed, deleting or deleted", "listed as before", told.listing, "/data")
+
+
+def walk(api: Api) -> Walked:
+    """The story: some walks, in one of which something is restored and deleted."""
+    if api.profile == "read" or not api.world.target.restore.allow:
+        raise NotTestableError("set restore.allow = true, and use --profile full")
+    scene = Scene(api, at_first(api), Walked())
+    settings = batches.settings(
+        shrink=True, examples=max(1, api.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
+    )
+    bound = hypothesis.seed(api.run.rng("walk").getrandbits(64))(type("BoundWalk", (Walk,), {"scene": scene}))
+    # what broke is in `walked`; where it did not show again, the shortest walk that showed it stands
+    with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.alone:
+        run_state_machine_as_test(bound, settings=settings)
+    if scene.walked.stopped is not None and not scene.walked.found:
+        raise scene.walked.stopped
+    return scene.walked
+
+
+def at_first(api: Api) -> Model:
+    """The model at the beginning: what is there now, and what the budget allows."""
+    there = [name for name in KEYS if name == "none" or api.proofs.states.get(name) == "accepted"]
+    model = Model(keys=there)
+    _cast(api, model)
+    for backup in dict.fromkeys([*model.roles.values(), api.world.backup_id]):
+        get, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
+        model.backups[backup] = shown(get)
+        if model.backups[backup].get("id", backup) != backup:
+            raise CannotTellError("because GET-2 failed: get shows another backup")
+        model.logs[backup] = frozenset(str(log.get("id")) for log in listed(logs))
+    model.everything = set(api.walk(100).ids)
+    offered = api.world.target.fixtures.deletable_backup_ids
+    if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
+        model.deletable = [1]
+    try:
+        restore_scenarios.afford(api, "walk")
+        model.restores_left = restore_scenarios.COSTS["walk"]
+    except (NotTestableError, CannotTellError):
+        model.restores_left = 0
+    return model
+
+
+def _cast(api: Api, model: Model) -> None:
+    """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
+    wanted = {RESTORE: restore_scenarios.other_backup(api)} | {
+        clause: api.world.bystander(clause) for clause in EFFECTS
+    }
+    for clause, backup in wanted.items():
+        if backup not in model.roles.values() and (clause == RESTORE or not api.run.accepted[backup]):
+            model.roles[clause] = backup

@@ -1,0 +1,80 @@
+"""The restore budget: any request that could start a restore takes a place in it before it is sent."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.config.target import Target
+    from conformance.execution.shared_state import Ledger
+    from conformance.http.clock import Waiting
+    from conformance.http.exchange import Exchange, Request
+
+LOOK_S = 0.05
+
+
+class NotAllowedError(RuntimeError):
+    """A request that this run must not send (profile, budget, bad keys); the message says what would allow it."""
+
+
+def asks_for_restore(request: Request) -> bool:
+    """A request that could start a restore, if only by a fault of the target."""
+    return request.method == "POST" and request.operation == "restore"
+
+
+def may_have_started(exchange: Exchange) -> bool:
+    """A restore that was accepted, or whose answer was lost; `accepted: false` is a refusal."""
+    if exchange.status is None:
+        return exchange.request.ownership != "missing"  # what does not exist cannot be restored
+    job = exchange.data.get("job") if exchange.succeeded and isinstance(exchange.data, dict) else None
+    return exchange.succeeded and not (isinstance(job, dict) and job.get("accepted") is False)
+
+
+class Budget:
+    """`restore.max_restores` for the whole run, however many threads and workers."""
+
+    def __init__(self, target: Target, ledger: Ledger, waiting: Waiting) -> None:
+        self._policy = target.restore
+        self._patience_s = 2 * target.limits.timeout_s
+        self._ledger = ledger
+        self._waiting = waiting
+        self._freed = threading.Condition()
+
+    def reserve(self, request: Request) -> bool:
+        """Takes a place for a request that needs one, until it is settled. Raises NotAllowedError.
+
+        Waits while others that are under way may still give theirs back.
+        """
+        if not asks_for_restore(request):
+            return False
+        if not self._policy.allow:
+            raise NotAllowedError("set restore.allow = true")
+        limit = self._policy.max_restores
+        patience = self._waiting.now() + self._patience_s
+        with self._freed:
+            while not self._ledger.add("restores", limit=limit):
+                if self._ledger.read("restores_accepted") >= limit or self._waiting.now() > patience:
+                    raise NotAllowedError(f"restore.max_restores = {limit} is used up: set it to at least {limit + 1}")
+                self._freed.wait(LOOK_S)
+                self._waiting.proceed()
+        return True
+
+    def once_more(self, lost: Exchange) -> bool:
+        """Whether a request that got no answer may be sent a second time: it keeps its place, and takes another."""
+        if not may_have_started(lost):
+            return True
+        with self._freed:
+            if not self._ledger.add("restores", limit=self._policy.max_restores):
+                return False
+            self._ledger.add("restores_accepted")
+            return True
+
+    def settle(self, exchange: Exchange) -> None:
+        """A refused restore gives its place back; one that was accepted, or whose answer was lost, keeps it."""
+        with self._freed:
+            if may_have_started(exchange):
+                self._ledger.add("restores_accepted")
+            else:
+                self._ledger.add("restores", -1)
+            self._freed.notify_all()

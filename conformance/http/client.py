@@ -1,0 +1,232 @@
+"""The one way to the target: paces, budgets, waits when asked to, repeats what may be repeated, reports all of it."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from conformance import __version__
+from conformance.config import credentials
+from conformance.http.budget import Budget, NotAllowedError
+from conformance.http.clock import StoppedError, TargetGoneError, Waiting
+from conformance.http.connection import Wire
+from conformance.http.exchange import SAFE_METHODS, Exchange, Request
+from conformance.http.liveness import Presence, answered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.config.target import Target
+    from conformance.execution.shared_state import Ledger
+
+__all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
+
+LONGEST_WAIT_S = 60.0
+#: doubled with each 429 in a row: "at once" may be a second that was rounded down
+LEAST_WAIT_S = 0.02
+#: 429s in a row without an answer to anybody, after which the target counts as gone
+MOST_WAITS = 8
+#: one request that alone is never served is given up after so long
+MOST_PATIENCE_S = 300.0
+#: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
+LAST_WORDS_S = 2.0
+
+
+class Client:
+    """Sends requests for the checks of one worker and hands each exchange to `on_exchange`, in any thread."""
+
+    def __init__(
+        self,
+        target: Target,
+        ledger: Ledger,
+        on_exchange: Callable[[Exchange], None],
+        *,
+        profile: str,
+        workers: int = 1,
+        worker: int = 0,
+        waiting: Waiting | None = None,
+    ) -> None:
+        self.target = target
+        self.ledger = ledger
+        self.profile = profile
+        self.requests = 0
+        self.waiting = waiting or Waiting()
+        self.presence = Presence(lambda request: self._once(request, fresh=True), self.waiting)
+        self._on_exchange = on_exchange
+        self._renew: Callable[[Exchange], Request | None] = lambda _: None
+        self._wire = Wire(target, f"backups-conformance/{__version__}")
+        self._budget = Budget(target, ledger, self.waiting)
+        limit = target.limits.concurrency
+        concurrency = max(1, limit // workers)
+        self._slots = threading.BoundedSemaphore(concurrency)
+        self._place = partial(ledger.place, worker, workers, limit)
+        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
+        self._counting = threading.Condition()
+        self._restores_under_way = 0
+        self._served_at = 0.0
+
+    def close(self) -> None:
+        """Stops the threads and closes the connections."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.presence.close()
+        self._wire.close()
+
+    def stop(self) -> None:
+        """Ends what is under way and lets nothing more begin: every `send` raises StoppedError.
+
+        To be called from a thread that sends nothing itself.
+        """
+        self.waiting.stop()
+        with self._counting:
+            self._counting.wait_for(lambda: not self._restores_under_way, LAST_WORDS_S)
+        self._wire.cut_off()
+
+    def use_controls(self, requests: Sequence[Request]) -> None:
+        """Requests of different kinds that show, by any answer, that the target is there."""
+        self.presence.use(requests)
+
+    def use_keys(self, renew: Callable[[Exchange], Request | None]) -> None:
+        """Whom to ask about a 401 to a good key: gives the request with another value of the key, or None."""
+        self._renew = renew
+
+    def reach(self) -> None:
+        """Raises TargetGoneError where the target does not answer at all."""
+        if not self.presence.confirm() and self.presence.gone is not None:
+            raise TargetGoneError(self.presence.gone)
+
+    def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
+        """Sends side by side, as many at once as the target file allows; answers come in the requests' order."""
+        return list(self._pool.map(self.send, requests))
+
+    def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
+        """The same, but what may not be sent any more costs no answer that came. Raises NotAllowedError without any."""
+        answers: list[Exchange] = []
+        refusal: NotAllowedError | None = None
+        for under_way in [self._pool.submit(self.send, request) for request in requests]:
+            try:
+                answers.append(under_way.result())
+            except NotAllowedError as reason:
+                refusal = reason
+        if refusal is not None and not answers:
+            raise refusal
+        return answers
+
+    def send(self, request: Request, *, judged: bool = True) -> Exchange:
+        """Sends one request and has its exchange judged.
+
+        Raises NotAllowedError, TargetGoneError (StoppedError), and KeyUnavailableError of a key that a command gives.
+        `judged` False: for proofs of keys and second looks, which must not count twice.
+        """
+        self._check_allowed(request)
+        reserved = self._budget.reserve(request)
+        exchange = self._attempt(request)
+        if not answered(exchange) and not self.waiting.stopped:
+            exchange = self._look_again(exchange, reserved=reserved)
+        if judged and exchange.status == 401 and (renewed := self._renew(exchange)) is not None:
+            exchange = self._attempt(renewed)
+        if reserved:
+            self._budget.settle(exchange)
+        if judged:
+            self._on_exchange(exchange)
+        return exchange
+
+    # ------------------------------------------------------------ what may be sent
+
+    def _check_allowed(self, request: Request) -> None:
+        self.waiting.proceed()
+        if self.presence.gone is not None:
+            raise TargetGoneError(self.presence.gone)
+        if self.profile == "read" and request.method not in SAFE_METHODS:
+            raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
+        if not self._bad_auth_left(request):
+            raise NotAllowedError(f"limits.bad_auth_max = {self.target.limits.bad_auth_max} is used up: raise it")
+
+    def _bad_auth_left(self, request: Request) -> bool:
+        """Counts a request with a bad key, unless too many were sent already."""
+        limit = self.target.limits.bad_auth_max
+        return request.key not in credentials.BAD or self.ledger.add("bad_auth", limit=limit)
+
+    # ------------------------------------------------------------ attempts
+
+    def _attempt(self, request: Request, *, fresh: bool = False) -> Exchange:
+        """One answer that is not a request for patience, or the last of several that were."""
+        begun, last, tries, alone = self.waiting.now(), time.monotonic(), 0, 0
+        while True:
+            exchange = self._once(request, fresh=fresh)
+            if exchange.status != 429 or not request.patient:
+                self._served_at = time.monotonic()
+                return exchange
+            tries += 1
+            alone = 1 if self._served_at > last else alone + 1  # where others are served, our turn will come
+            last = time.monotonic()
+            if alone >= MOST_WAITS:
+                self.presence.gone = "the target answers 429 to everything"
+                return exchange
+            if tries >= MOST_WAITS and self.waiting.now() - begun > MOST_PATIENCE_S:
+                return exchange
+            self._on_exchange(exchange)
+            self.ledger.pause(max(retry_after(exchange, self.waiting.now()), LEAST_WAIT_S * 2**alone))
+
+    def _once(self, request: Request, *, fresh: bool = False) -> Exchange:
+        with self._slots:
+            while (left := self.ledger.paused_for()) > 0:
+                self.waiting.wait(left)
+            rate = self.target.limits.requests_per_second
+            if rate and (turn := self.ledger.next_slot(rate)) > 0:
+                self.waiting.wait(turn)
+            self.waiting.proceed()
+            with self._place():
+                exchange = self._sent(request, fresh=fresh)
+        if exchange.status is None and self.waiting.stopped and request.repeatable:
+            raise StoppedError("the run was interrupted")
+        return exchange
+
+    def _sent(self, request: Request, *, fresh: bool) -> Exchange:
+        waited_for = not request.repeatable
+        with self._counting:
+            self.requests += 1
+            self._restores_under_way += waited_for
+        try:
+            return self._wire.send(request, fresh=fresh)
+        finally:
+            with self._counting:
+                self._restores_under_way -= waited_for
+                self._counting.notify_all()
+
+    def _look_again(self, first: Exchange, *, reserved: bool) -> Exchange:
+        """No answer: the target's fault, or is the target away? A control before and after a second try tells.
+
+        The second try goes over a connection of its own, so that what an earlier answer did to a kept one does not
+        count. Where the first may have started a restore, it keeps its place in the budget and the second takes one.
+        """
+        request = first.request
+        if not self.presence.confirm() or not request.repeatable or not self._bad_auth_left(request):
+            return first
+        if reserved and not self._budget.once_more(first):
+            return first
+        second = self._attempt(request, fresh=True)
+        if answered(second):
+            return second
+        second.seen = (2, 2)
+        second.unanswered = self.presence.confirm()
+        return second
+
+
+def retry_after(exchange: Exchange, now: float | None = None) -> float:
+    """Seconds that a 429 asks us to wait (both forms, capped); one second where it does not say."""
+    text = (exchange.response.header("retry-after") or "").strip() if exchange.response else ""
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
+        return min(float(text), LONGEST_WAIT_S)
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return 1.0
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    left = when.timestamp() - (datetime.now(UTC).timestamp() if now is None else now)
+    return min(max(left, 0.0), LONGEST_WAIT_S)

@@ -1,0 +1,210 @@
+"""A request, its answer, and the two together: what every judgement is made of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
+
+from conformance.contract import strict_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Operation = Literal["list", "get", "restore", "logs", "job", "delete"]
+OPERATIONS: tuple[Operation, ...] = ("list", "get", "restore", "logs", "job", "delete")
+SUCCESS: dict[Operation, int] = {"list": 200, "get": 200, "restore": 202, "logs": 200, "job": 200, "delete": 202}
+UNAVAILABLE = frozenset({502, 503, 504})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+#: whose the addressed resource is, seen from the target file
+Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it is to be sent.
+
+    `path` and `query` are percent-encoded already. `key` names the key (or "none", "unknown", …): the
+    Authorization value itself is made by the client and kept out of every repr.
+    `documented`: the contract describes such a request, so its answer is held to the contract's shapes.
+    `refusable`: a right server cannot act on it, so it may be sent a second time when no answer comes.
+    `denied`: the capability that the key lacks here, where the lack is the only thing wrong.
+    `resources`: the ids addressed, by kind (container, backup, job, instance).
+    """
+
+    operation: Operation
+    method: str
+    path: str
+    query: str = ""
+    key: str = "full"
+    authorization: str | None = field(default=None, repr=False)
+    hub_id: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+    documented: bool = True
+    refusable: bool = False
+    good_key: bool = True
+    denied: str | None = None
+    ownership: Ownership = "own"
+    resources: Mapping[str, str] = field(default_factory=dict)
+    asked: Mapping[str, str] = field(default_factory=dict)
+    shaped_error: bool = True
+    patient: bool = True
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand on the request line."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def repeatable(self) -> bool:
+        """May be sent again when its answer was lost: reads, and what a right server refuses."""
+        return self.method in SAFE_METHODS or self.refusable
+
+    @property
+    def weight(self) -> int:
+        """How much there is to read: of requests that show the same defect the lightest stands for all."""
+        given = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.target) + len(self.body or b"") + given
+
+    @property
+    def line(self) -> str:
+        """The request in words for a report, without keys."""
+        return f"{self.method} {self.target[:200]} as {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, decoded and bounded. `body` is at most `limits.max_body_mb` long, `problem` says what broke it.
+
+    What a target may have put a key into stays out of the repr, which ends up in tracebacks.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    elapsed_s: float
+    problem: str | None = None
+    too_large: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+@dataclass(eq=False)
+class Exchange:
+    """A request and what came of it: a response, or a `failure` in words where no whole answer came."""
+
+    request: Request
+    response: Response | None
+    failure: str | None = None
+    started: float = 0.0
+    seen: tuple[int, int] | None = None
+    #: no answer (or 502-504) twice in a row, while a control request before, between and after was answered
+    unanswered: bool = False
+    key_died: bool = False
+
+    @property
+    def operation(self) -> Operation:
+        return self.request.operation
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status, None where no answer came."""
+        return self.response.status if self.response else None
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def refused(self) -> bool:
+        return self.status is not None and 400 <= self.status < 500
+
+    @cached_property
+    def judged(self) -> bool:
+        """An answer, by the target itself, to a request that the contract describes."""
+        itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
+        return itself and self.request.documented
+
+    @cached_property
+    def served(self) -> bool:
+        """A success that carries JSON: its content can be judged."""
+        return self.judged and self.succeeded and isinstance(self.parsed, strict_json.Parsed)
+
+    @cached_property
+    def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
+        """The body as strict JSON, or why it is none."""
+        if self.response is None:
+            return strict_json.NotJSON("no answer", 0)
+        if self.response.problem:
+            return strict_json.NotJSON(self.response.problem, len(self.response.body))
+        try:
+            return strict_json.parse(self.response.body)
+        except strict_json.NotJSON as problem:
+            return problem
+
+    @cached_property
+    def value(self) -> Any:
+        """The body's JSON value; None where the body is not JSON."""
+        return self.parsed.value if isinstance(self.parsed, strict_json.Parsed) else None
+
+    @cached_property
+    def data(self) -> Any:
+        """The envelope's `data`; None where there is no such thing."""
+        return self.value.get("data") if isinstance(self.value, dict) else None
+
+    @cached_property
+    def items(self) -> list[dict[str, Any]]:
+        """The objects of a list answer (anything else in the list is left to the shape's clause)."""
+        return [item for item in self.data if isinstance(item, dict)] if isinstance(self.data, list) else []
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """The ids of a list answer, in its order."""
+        return [item["id"] for item in self.items if isinstance(item.get("id"), str)]
+
+    @cached_property
+    def error(self) -> dict[str, Any]:
+        """The envelope's `error`; empty where there is no such object."""
+        error = self.value.get("error") if isinstance(self.value, dict) else None
+        return error if isinstance(error, dict) else {}
+
+    @property
+    def code(self) -> str | None:
+        """The error code, with the vendor's old `_` and its new `-` treated alike; OAuth's word for an OAuth 401."""
+        if isinstance(self.value, dict) and isinstance(self.value.get("error"), str):
+            return str(self.value["error"])
+        code = self.error.get("code")
+        return code.replace("_", "-") if isinstance(code, str) else None
+
+    @property
+    def oauth(self) -> bool:
+        """A 401 in the OAuth shape: a string `error`, whatever stands beside it."""
+        return self.status == 401 and isinstance(self.value, dict) and isinstance(self.value.get("error"), str)
+
+
+def well_coded(x: Exchange) -> bool:
+    """Is the error's code `<status>.<words>`, of the same status?"""
+    code = x.error.get("code")
+    return isinstance(code, str) and bool(re.fullmatch(rf"{x.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", code))
+
+
+def same_code(first: str, second: str) -> bool:
+    """Are two error codes the same? The status counts, the words' separators (dot, dash, underscore) do not."""
+    return _words_of(first) == _words_of(second)
+
+
+def _words_of(code: str) -> tuple[str, ...]:
+    status, _, words = code.partition(".")
+    return (status, *re.split(r"[._-]", words))
+
+
+def encoded(segment: str) -> str:
+    """One path segment, percent-encoded whole."""
+    return quote(segment, safe="")

@@ -1,0 +1,100 @@
+"""Is the target there at all? Asked when a request got no answer, and answered by control requests.
+
+It is gone for the rest of the run when none of the controls, which are of different kinds, is answered several times
+over: from then on everything that would still be asked is told so at once instead of running into timeouts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING
+
+from conformance.http.exchange import UNAVAILABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from conformance.http.clock import Waiting
+    from conformance.http.exchange import Exchange, Request
+
+#: a restart of the target takes this long without being taken for its end
+GRACE_S = 2.0
+PAUSE_S = 0.4
+LEAST_ROUNDS = 2
+
+
+def answered(exchange: Exchange) -> bool:
+    """A whole answer came, from the target itself."""
+    return exchange.status is not None and exchange.status not in UNAVAILABLE
+
+
+class Presence:
+    """Knows the control requests, and what they said last. Safe to ask from many threads."""
+
+    def __init__(self, send: Callable[[Request], Exchange], waiting: Waiting) -> None:
+        self._send = send
+        self._waiting = waiting
+        self._controls: list[Request] = []
+        self._lock = threading.Lock()
+        self._seen_at = 0.0
+        self._pool: ThreadPoolExecutor | None = None
+        #: some answer came in this run
+        self.known = False
+        #: why nothing more can be had from the target, once that is clear
+        self.gone: str | None = None
+
+    def use(self, controls: Sequence[Request]) -> None:
+        """The requests to ask with."""
+        self._controls = list(controls)
+
+    def close(self) -> None:
+        """Ends the threads."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def confirm(self) -> bool:
+        """Whether the target answers controls that were sent after this was called. False: it does not, or is gone.
+
+        Threads that ask at the same time share the answer. Without controls nothing can be told.
+        """
+        asked_at = time.monotonic()
+        with self._lock:
+            if self.gone is not None:
+                return False
+            return self._seen_at >= asked_at or (bool(self._controls) and self._look())
+
+    def _look(self) -> bool:
+        """Rounds of controls, until one is answered or it is clear that none will be."""
+        begun, rounds = time.monotonic(), 0
+        while True:
+            started, rounds = time.monotonic(), rounds + 1
+            last = self._round()
+            if answered(last):
+                self._seen_at, self.known = started, True
+                return True
+            if rounds >= LEAST_ROUNDS and time.monotonic() - begun >= GRACE_S:
+                self.gone = self._in_words(last)
+                return False
+            self._waiting.wait(PAUSE_S)
+
+    def _round(self) -> Exchange:
+        """The controls side by side: the first whole answer, else the last failure."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max(len(self._controls), 1), thread_name_prefix="controls")
+        last: Exchange | None = None
+        for done in as_completed([self._pool.submit(self._send, control) for control in self._controls]):
+            last = done.result()
+            if answered(last):
+                break
+        assert last is not None  # noqa: S101 - there is at least one control
+        return last
+
+    def _in_words(self, last: Exchange) -> str:
+        if last.status is not None:
+            return f"the target is unavailable: it answers {last.status} to everything"
+        words = last.failure or "no answer"
+        if words[:1].isdigit():
+            return f"the target gives no whole answer: {words}"
+        return f"the target stopped answering: {words}" if self.known else f"the target could not be reached: {words}"

@@ -1,0 +1,1 @@
+"""How responses are judged: outcomes, findings, expectations, the registry of checks, passive judges."""

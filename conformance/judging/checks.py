@@ -1,0 +1,167 @@
+"""How a check is declared and found by its ID.
+
+An active check asks for exchanges and yields what is wrong; one per clause and operation. A passive judge looks at
+every exchange of the run, whoever asked for it. Both live in `conformance.suite`, in the module of their chapter.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conformance.http.exchange import Exchange, Operation
+    from conformance.judging.expectations import Found
+    from conformance.scenarios.context import Api
+
+CheckFunction = Callable[..., "Iterator[Found]"]
+JudgeFunction = Callable[["Exchange"], "Iterator[Found]"]
+OBSERVED = "observed"
+
+
+class Stage(IntEnum):
+    """When a check runs. What changes the target runs in one place, in this order."""
+
+    READS = 0
+    CHANGES = 1
+    #: generated requests that could change something: behind the scenarios, whose budget they must not use up
+    GENERATED = 2
+    AFTERWARDS = 3
+    DELETES = 4
+    BAD_KEYS = 5
+
+    @property
+    def changes(self) -> bool:
+        """What changes the target goes on beside the reads."""
+        return self in (Stage.CHANGES, Stage.GENERATED, Stage.DELETES)
+
+
+#: how a check comes by its requests, where they are not written by hand
+KINDS = ("generated", "stateful", "schemathesis")
+
+
+@dataclass(frozen=True)
+class Check:
+    """An active check of one clause on one operation."""
+
+    clause: str
+    operation: Operation
+    function: CheckFunction
+    stage: Stage
+    takes_operation: bool
+    kind: str = ""
+
+    @property
+    def id(self) -> str:
+        """`LIST-5/list`, or `LIST-5/list/generated`: what reports and waivers call it."""
+        return "/".join(filter(None, (self.clause, self.operation, self.kind)))
+
+    def run(self, api: Api) -> Iterator[Found]:
+        """What is wrong, found by asking the target."""
+        return self.function(api, self.operation) if self.takes_operation else self.function(api)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A passive judge of one clause: `when` tells which exchanges it speaks of."""
+
+    clause: str
+    when: Callable[[Exchange], bool]
+    function: JudgeFunction
+
+    def id(self, operation: str) -> str:
+        """The check ID under which its findings on an operation stand."""
+        return f"{self.clause}/{operation}/{OBSERVED}"
+
+
+_CHECKS: dict[str, Check] = {}
+_JUDGES: list[Judge] = []
+
+
+def check(
+    clause: str, *operations: Operation, stage: Stage | None = None, kind: str = ""
+) -> Callable[[CheckFunction], Any]:
+    """Declares the check of a clause, for one or several operations, and makes it a pytest test.
+
+    Checks of restore and delete change the target (or must be refused to), so they run in the stage of changes.
+    `kind` (one of KINDS): a check beside the one that is written by hand, whose requests are generated.
+    """
+
+    def declare(function: CheckFunction) -> Any:
+        takes_operation = function.__code__.co_argcount > 1
+        declared = []
+        for operation in operations:
+            given = _default_stage(operation, kind) if stage is None else stage
+            one = Check(clause, operation, function, given, takes_operation, kind)
+            if one.id in _CHECKS:
+                raise ValueError(f"two checks are called {one.id}")
+            _CHECKS[one.id] = one
+            declared.append(one)
+
+        @pytest.mark.parametrize("declared_check", declared, ids=lambda one: one.id)
+        def test(declared_check: Check, conformance_run: Any) -> None:
+            conformance_run.report(declared_check)
+
+        test.__name__ = test.__qualname__ = function.__name__
+        test.__doc__ = function.__doc__
+        test.__module__ = function.__module__
+        return test
+
+    return declare
+
+
+def _default_stage(operation: Operation, kind: str) -> Stage:
+    if operation not in ("restore", "job", "delete"):
+        return Stage.READS
+    return Stage.GENERATED if kind else Stage.CHANGES
+
+
+def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:
+    """Declares a judge of every exchange for which `when` holds."""
+
+    def declare(function: JudgeFunction) -> JudgeFunction:
+        _JUDGES.append(Judge(clause, when, function))
+        return function
+
+    return declare
+
+
+@cache
+def _load() -> None:
+    import conformance.suite  # noqa: PLC0415 - the suite imports this module
+
+    for module in pkgutil.iter_modules(conformance.suite.__path__):
+        if module.name.startswith("test_"):
+            importlib.import_module(f"conformance.suite.{module.name}")
+
+
+def all_checks() -> dict[str, Check]:
+    """Every active check of the suite, by ID."""
+    _load()
+    return dict(_CHECKS)
+
+
+def all_judges() -> list[Judge]:
+    """Every passive judge of the suite."""
+    _load()
+    return list(_JUDGES)
+
+
+def registry() -> dict[str, list[str]]:
+    """Clause ID to the IDs of its checks; a passive judge stands as `ERR-2/observed`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for one in all_checks().values():
+        found[one.clause].append(one.id)
+    for judge in all_judges():
+        name = f"{judge.clause}/{OBSERVED}"
+        if name not in found[judge.clause]:
+            found[judge.clause].append(name)
+    return dict(found)

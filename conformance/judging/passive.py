@@ -1,0 +1,183 @@
+"""Judges every exchange of the run by the passive clauses, merging equal defects."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.contract.schemas import unknown_members
+from conformance.judging.answer_shapes import shape_of
+from conformance.judging.checks import all_judges
+from conformance.judging.expectations import CannotTellError, Found
+from conformance.judging.outcomes import CheckRecord, Finding, Outcome, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
+    from conformance.contract.catalogue import Catalogue
+    from conformance.evidence.recorder import Masking
+    from conformance.http.exchange import Exchange
+    from conformance.judging.checks import Judge
+
+MOST_DEFECTS = 12
+MOST_NOTED = 40
+
+
+@dataclass
+class Defect:
+    """Equal findings on one clause and operation: the one on the smallest request stands for all."""
+
+    first: Found
+    places: int = 1
+
+    def add(self, found: Found) -> None:
+        """Counts an equal finding in."""
+        self.places += 1
+        on, shown = found.on, self.first.on
+        if on is not None and shown is not None and on.request.weight < shown.request.weight:
+            self.first = found
+
+
+@dataclass
+class Tally:
+    """What one clause came to on one operation so far."""
+
+    judged: int = 0
+    defects: dict[tuple[str, ...], Defect] = field(default_factory=dict)
+    merged: int = 0
+
+    def add(self, found: Found) -> None:
+        """Counts a finding in with its equals."""
+        same = identity(found)
+        if same in self.defects:
+            self.defects[same].add(found)
+        elif len(self.defects) < MOST_DEFECTS:
+            self.defects[same] = Defect(found)
+        else:
+            self.merged += 1
+
+
+def identity(found: Found) -> tuple[str, ...]:
+    """What makes two findings the same defect: array indices, ids and numbers in the words do not matter."""
+
+    def plain(text: str | None) -> str:
+        return re.sub(r"\b[0-9a-f]{24}\b|\d+", "#", text or "")
+
+    return (found.outcome, plain(found.wanted), plain(found.got), plain(found.at))
+
+
+class PassiveJudges:
+    """Judges exchanges as they come, from any thread."""
+
+    def __init__(self, catalogue: Catalogue, selected: Collection[str]) -> None:
+        self._catalogue = catalogue
+        self._judges = [judge for judge in all_judges() if judge.clause in selected]
+        self._lock = threading.Lock()
+        self._tallies: dict[tuple[str, str, str], Tally] = {}
+        self._noted: Counter[str] = Counter()
+        self._shrunk: set[tuple[str, ...]] = set()
+        #: members that the contract does not name: legal everywhere, told beside the outcomes
+        self.notes: set[str] = set()
+        #: MUST clauses that were seen broken so far
+        self.broken: set[str] = set()
+        self.matrix: Counter[tuple[str, str, str, str]] = Counter()
+
+    def observe(self, exchange: Exchange) -> None:
+        """Judges one exchange by every passive clause that speaks of it."""
+        results = [(judge, self._apply(judge, exchange)) for judge in self._judges if judge.when(exchange)]
+        request = exchange.request
+        notes = self._notes(exchange)
+        with self._lock:
+            self.notes |= notes
+            status = str(exchange.status or "no answer")
+            self.matrix[(request.key, request.operation, request.ownership, status)] += 1
+            for judge, found in results:
+                name = (judge.clause, exchange.operation, judge.id(exchange.operation))
+                tally = self._tallies.setdefault(name, Tally())
+                tally.judged += 1
+                for one in found:
+                    tally.add(one)
+                    if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
+                        self.broken.add(judge.clause)
+
+    def findings(self, exchange: Exchange) -> list[tuple[str, Found]]:
+        """What these judges find wrong with an exchange, by clause; nothing is counted."""
+        judged = [judge for judge in self._judges if judge.when(exchange)]
+        return [(judge.clause, found) for judge in judged for found in self._apply(judge, exchange)]
+
+    def first_to_shrink(self, name: tuple[str, ...]) -> bool:
+        """Whether nobody has looked yet for the smallest case of this defect; from now on somebody has."""
+        with self._lock:
+            first = name not in self._shrunk
+            self._shrunk.add(name)
+        return first
+
+    def _notes(self, exchange: Exchange) -> set[str]:
+        """Unknown members of the first answers of each kind."""
+        shape = shape_of(exchange)
+        if shape is None or self._noted[shape] >= MOST_NOTED:
+            return set()
+        self._noted[shape] += 1
+        return {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
+
+    def records(self, recorder: Masking, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
+        """One record per clause and operation that was judged at all."""
+        return [self._record(name, tally, recorder, look_again) for name, tally in sorted(self._tallies.items())]
+
+    def _apply(self, judge: Judge, exchange: Exchange) -> list[Found]:
+        try:
+            return list(judge.function(exchange))
+        except CannotTellError:
+            return []
+        except Exception as bug:
+            return [Found(Outcome.ERROR, "our judge to work", f"{type(bug).__name__}: {bug}", exchange)]
+
+    def _record(
+        self,
+        name: tuple[str, str, str],
+        tally: Tally,
+        recorder: Masking,
+        look_again: Callable[[Exchange], None],
+    ) -> CheckRecord:
+        clause, operation, check_id = name
+        record = CheckRecord(check_id, clause, operation, Outcome.PASSED)
+        record.requests = tally.judged
+        attach(record, self._catalogue, tally.defects.values(), recorder, look_again)
+        return record
+
+
+def attach(
+    record: CheckRecord,
+    catalogue: Catalogue,
+    defects: Iterable[Defect],
+    recorder: Masking,
+    look_again: Callable[[Exchange], None],
+) -> None:
+    """Puts findings and their evidence on a record, and sets its outcome and reason by the clause's level."""
+    shown: list[Exchange] = []
+    for defect in defects:
+        found = defect.first
+        if found.on is not None and found.on not in shown:
+            look_again(found.on)
+            shown.append(found.on)
+        record.findings.append(
+            Finding(
+                _by_level(found.outcome, catalogue[record.clause].level),
+                recorder.text(found.wanted),
+                recorder.text(found.got),
+                recorder.text(found.at) if found.at is not None else None,
+                shown.index(found.on) if found.on is not None else None,
+                defect.places,
+            )
+        )
+    record.exchanges += [recorder.evidence(exchange) for exchange in shown]
+    if record.findings:
+        record.outcome = worst(finding.outcome for finding in record.findings)
+        record.reason = next(one.sentence for one in record.findings if one.outcome is record.outcome)
+
+
+def _by_level(outcome: Outcome, level: str) -> Outcome:
+    return Outcome.WARNED if outcome is Outcome.FAILED and level == "SHOULD" else outcome

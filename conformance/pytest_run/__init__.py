@@ -1,0 +1,1 @@
+"""One run of the suite inside pytest: controller, workers, scheduling, progress, signals."""

@@ -1,0 +1,180 @@
+"""What the suite catches: a run against each fault and each legal variant of the reference server.
+
+`judge` is a whole run without pytest, for tests that want nothing but its outcomes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.config.settings import Settings
+from conformance.config.target import load_target
+from conformance.contract import catalogue
+from conformance.execution.executor import Run
+from conformance.judging.checks import Stage, all_checks
+from conformance.judging.outcomes import Outcome
+from conformance.reference import launch
+from conformance.reference.registry import Fault, Variant, find
+from conformance.results import build
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from conformance.config.target import Target
+    from conformance.judging.checks import Check
+
+TOGETHER = " + "
+#: a restore takes so long on a server that is only there to be judged
+RESTORE_SECONDS = 0.05
+#: and what never comes is waited for so long
+PATIENCE_S = 8.0
+#: where there is such a folder, what a run writes down does not have to reach a disk
+MEMORY = Path("/dev/shm")  # noqa: S108 - only its existence is asked for, the folder in it is a fresh one
+#: clauses of which a right server need not give anything to judge
+NEVER_TESTED = frozenset({"HTTP-8"})
+#: what stands in the reason of a check that could not judge because a more basic clause broke
+BECAUSE = "because "
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a run came to on one clause, and the outcomes of the clause's checks."""
+
+    outcome: Outcome
+    reason: str
+    checks: Mapping[str, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to on a server with one fault or variant (`name`); None is the reference as it is."""
+
+    name: str | None
+    clauses: Mapping[str, Judged]
+    seconds: float
+
+    @property
+    def red(self) -> frozenset[str]:
+        """The clauses that failed."""
+        return self.of(Outcome.FAILED)
+
+    @property
+    def warned(self) -> frozenset[str]:
+        """The clauses of which only a SHOULD is broken."""
+        return self.of(Outcome.WARNED)
+
+    @property
+    def errors(self) -> frozenset[str]:
+        """The clauses that could not be told."""
+        return self.of(Outcome.ERROR)
+
+    @property
+    def not_tested(self) -> frozenset[str]:
+        """The clauses that were not tested."""
+        return self.of(Outcome.NOT_TESTED)
+
+    def of(self, outcome: Outcome) -> frozenset[str]:
+        """The clauses with this outcome."""
+        return frozenset(clause for clause, judged in self.clauses.items() if judged.outcome is outcome)
+
+    def reasons(self, clauses: Collection[str]) -> str:
+        """Why these clauses came out as they did, a line each."""
+        rows = [(clause, self.clauses[clause]) for clause in sorted(clauses)]
+        return "\n".join(f"{clause} {judged.outcome}: {judged.reason}" for clause, judged in rows)
+
+
+def changes_of(name: str | None) -> list[Fault | Variant]:
+    """The faults and variants that a name stands for, as `qualify_one` takes it."""
+    return [] if name is None else [find(part) for part in name.split(TOGETHER)]
+
+
+def problems(result: Result) -> list[str]:
+    """What the run should have said otherwise: clauses missed, accused, or not told without a cause; [] if none.
+
+    Of a fault the clauses that it breaks must be red, those that fall with it may be; of anything else nothing may
+    be, but what a variant declares.
+    """
+    changes = changes_of(result.name)
+    change = changes[0] if len(changes) == 1 else None
+    if isinstance(change, Fault):
+        missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
+        accused = (result.red | result.warned).difference(change.breaks, change.also)
+        untold = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
+        return _told(result, {"missed": missed, "accused": accused, "not told": untold.difference(change.also)})
+    variants = [one for one in changes if isinstance(one, Variant)]
+    warns = {clause for one in variants for clause in one.warns}
+    untested = {clause for one in variants for clause in one.untested}
+    accused = result.red | result.warned.difference(warns)
+    unheard = result.not_tested.difference(NEVER_TESTED, untested)
+    return _told(result, {"accused": accused, "not told": result.errors, "not tested": unheard})
+
+
+def signs_of(clause_id: str) -> tuple[Outcome, ...]:
+    """The outcomes that show a clause broken: one with two halves may be broken in the second."""
+    clause = catalogue.load()[clause_id]
+    halves = (Outcome.FAILED, Outcome.WARNED) if clause.should else (Outcome.FAILED,)
+    return halves if clause.level == "MUST" else (Outcome.WARNED,)
+
+
+def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
+    return [f"{what}: {result.reasons([clause])}" for what, clauses in found.items() for clause in sorted(clauses)]
+
+
+def judge(
+    target: Target, *, selected: Collection[str] | None = None, seed: int = 1, begin: Callable[..., Run] = Run
+) -> dict[str, Judged]:
+    """Runs the suite against a target in this process, and tells what each clause of the catalogue came to.
+
+    `begin` makes the run that executes the checks.
+    """
+    chosen = catalogue.load().select((), ()) if selected is None else set(selected)
+    checks = [check for check in all_checks().values() if check.clause in chosen]
+    started = datetime.now(UTC)
+    with tempfile.TemporaryDirectory(prefix="backups-qualify-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        state, profile = Path(folder), target.default_profile
+        with closing(begin(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
+            run.start()
+            _execute(run, checks)
+        facts = build.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")
+        results = build.build(Settings(), target, chosen, state, facts)
+    return {row["id"]: _judged(row) for row in results["clauses"]}
+
+
+def qualify_one(name: str | None, *, selected: Collection[str] | None = None, seed: int = 1) -> Result:
+    """Runs the suite against the reference server with this fault or variant; None: as it is.
+
+    Several variants at once are named together: `zero_times + gzip_bodies`.
+    """
+    started = time.monotonic()
+    faults = [one.name for one in changes_of(name) if isinstance(one, Fault)]
+    variants = [one.name for one in changes_of(name) if isinstance(one, Variant)]
+    with launch.spawn(faults, variants, restore_seconds=RESTORE_SECONDS) as server:
+        target = load_target(server.target_file, os.environ)
+        target = replace(target, restore=replace(target.restore, timeout_s=PATIENCE_S))
+        clauses = judge(target, selected=selected, seed=seed)
+    return Result(name, clauses, time.monotonic() - started)
+
+
+def _execute(run: Run, checks: Collection[Check]) -> None:
+    """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
+    ordered = sorted(checks, key=lambda check: check.stage)
+    run.begin_changes(check for check in ordered if check.stage.changes)
+    run.begin_reads(check for check in ordered if check.stage is Stage.READS)
+    for check in ordered:
+        if check.stage is Stage.BAD_KEYS:
+            run.before_bad_keys()
+        run.result(check)
+    run.finish_changes()
+    run.look_back()
+
+
+def _judged(row: dict[str, Any]) -> Judged:
+    checks = {check["id"]: Outcome(check["outcome"]) for check in row["checks"]}
+    return Judged(Outcome(row["outcome"]), row["reason"], checks)

@@ -1,0 +1,153 @@
+"""What a run must leave behind from its first moment, so that it can be told of however it ends.
+
+`remember` writes the run's facts into its state folder before anything is sent; `recover` makes the results of what
+the journals and the kept exchanges hold, after a crash as after an orderly end.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from conformance.config.settings import Settings
+from conformance.config.target import Fixtures, Target
+from conformance.config.waivers_file import Waiver
+from conformance.contract import catalogue
+from conformance.evidence import archive
+from conformance.execution import journal
+from conformance.http.latency import Latencies
+from conformance.judging.passive import PassiveJudges
+from conformance.report.files import write_json
+from conformance.results import build
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+STATE = ".state"
+FACTS, LOCK = "run.json", "run.lock"
+FORMAT = "backups-conformance/run/1"
+KILLED = "the run was killed, or crashed: these are the outcomes that it had written down"
+
+
+class RecoveryError(Exception):
+    """A folder from which no run can be told; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A run as its state folder knows it; `shown_target` is the target without its keys."""
+
+    settings: Settings
+    target: Target
+    shown_target: dict[str, Any]
+    selected: frozenset[str]
+    facts: build.RunFacts
+
+
+def remember(state: Path, run: Remembered) -> None:
+    """Write down what will be needed to tell of the run."""
+    target, settings, facts = run.target, run.settings, run.facts
+    told = {
+        "format": FORMAT,
+        "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
+        "shown_target": run.shown_target,
+        "selected": sorted(run.selected),
+        "settings": {
+            "only": settings.only,
+            "skip": settings.skip,
+            "examples": settings.examples,
+            "strict": settings.strict,
+            "waivers": [waiver.to_json() for waiver in settings.waivers],
+        },
+        "facts": {
+            "id": facts.id,
+            "started": facts.started.isoformat(),
+            "seed": facts.seed,
+            "profile": facts.profile,
+            "command": facts.command,
+            "subjects": facts.subjects,
+            "waivers_sha256": facts.waivers_sha256,
+        },
+    }
+    write_json(state / FACTS, told)
+
+
+def recall(state: Path) -> Remembered:
+    """The run that a state folder is of. Raises RecoveryError."""
+    try:
+        told = json.loads((state / FACTS).read_bytes())
+        if told["format"] != FORMAT:
+            raise RecoveryError(f"{state.parent}: holds a run of another version: {str(told['format'])[:60]!r}")
+        chosen, facts = told["settings"], told["facts"]
+        waived = [Waiver(**{**row, "expires": date.fromisoformat(row["expires"])}) for row in chosen["waivers"]]
+        lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
+        settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
+        when = datetime.fromisoformat(facts["started"])
+        return Remembered(
+            settings,
+            Target(**told["target"], fixtures=Fixtures(container_id="")),
+            told["shown_target"],
+            frozenset(told["selected"]),
+            build.RunFacts(**{**facts, "started": when, "subjects": tuple(facts["subjects"])}),
+        )
+    except FileNotFoundError:
+        raise RecoveryError(f"{state.parent}: holds no unfinished run") from None
+    except OSError as problem:
+        raise RecoveryError(f"{state.parent}: cannot be read: {problem.strerror or problem}") from None
+    except (ValueError, KeyError, TypeError) as problem:
+        raise RecoveryError(f"{state / FACTS}: is damaged: {type(problem).__name__}") from None
+
+
+def recover(folder: Path) -> tuple[dict[str, Any], Remembered]:
+    """The results of a run that did not come to its end. Raises RecoveryError, also where it still goes on."""
+    state = folder / STATE
+    known = recall(state)
+    for lock in (state / LOCK, *state.glob("journal-*.lock")):
+        try:
+            with FileLock(lock).acquire(timeout=0):
+                pass
+        except Timeout:
+            raise RecoveryError(f"{folder}: its run is still going on") from None
+    _judge_what_was_kept(state, known.selected)
+    last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
+    finished = max(datetime.fromtimestamp(last, UTC), known.facts.started)
+    facts = replace(known.facts, interruption=KILLED, finished=finished)
+    return build.build(known.settings, known.target, known.selected, state, facts), known
+
+
+def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
+    """The passive clauses of each worker that did not get to write down what it judged: from its exchanges."""
+    for file in sorted(state.glob("exchanges-*.ndjson")):
+        worker = file.stem.removeprefix("exchanges-")
+        if _ended(state, worker):
+            continue
+        judges, latencies, replayed = PassiveJudges(catalogue.load(), selected), Latencies(), archive.Replayed()
+        requests = 0
+        for exchange in replayed.exchanges(archive.read_state(file)):
+            judges.observe(exchange)
+            latencies.observe(exchange)
+            requests += 1
+        # A file of its own: the last line of the worker's may be cut off, and nothing is to be written behind that.
+        (state / f"journal-{worker}-recovered.ndjson").unlink(missing_ok=True)
+        with closing(journal.Journal(state, f"{worker}-recovered")) as told:
+            for record in judges.records(replayed, lambda _: None):
+                told.record(record)
+            told.entry("facts", {"requests": requests, "keys": {}})
+            told.entry("notes", sorted(judges.notes))
+            told.entry("latency", latencies.counted())
+            told.entry("matrix", [[*cell, count] for cell, count in judges.matrix.items()])
+
+
+def _ended(state: Path, worker: str) -> bool:
+    """Whether a worker wrote down its own passive judgements; it does so last of all."""
+    try:
+        lines = (state / f"journal-{worker}.ndjson").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith('{"kind": "matrix"') for line in lines)

@@ -1,0 +1,133 @@
+"""Proves every key before anything is concluded from it: a dead key would look like perfect access control.
+
+A key is alive when any operation, with the right hub id, answers it with something other than 401: denied (403),
+not found (404) and served all show that the target knows it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.config import credentials
+from conformance.config.secrets import KeyUnavailableError
+from conformance.http.budget import NotAllowedError
+from conformance.judging.expectations import CannotTellError, NotTestableError
+
+if TYPE_CHECKING:
+    from conformance.http.client import Client
+    from conformance.http.exchange import Exchange, Request
+    from conformance.scenarios.context import Ask
+
+PROVABLE = ("full", "view", "manage", "unrelated", "other_hub")
+UNPROVABLE = "offered: set keys.other_hub_id"
+
+
+class Proofs:
+    """The state of each key, in words: "accepted", "missing", "offered" (not provable), "refused: …" (dead)."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+        self.states: dict[str, str] = {}
+        #: whether GET /v1/jobs/{id} is there for the full key; None: not known
+        self.jobs: bool | None = None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be told with keys at all: there are some, and none is accepted. Empty where one is."""
+        states = {name: self.states.get(name, "missing") for name in PROVABLE}
+        dead = {name: state for name, state in states.items() if state.startswith("refused")}
+        if not dead or "accepted" in states.values():
+            return ""
+        name, state = next(iter(dead.items()))
+        others = f", nor any of the other {len(dead) - 1}" if len(dead) > 1 else ""
+        return f"no key is accepted: {name} is {state}{others}"
+
+    def need(self, name: str) -> None:
+        """Raises NotTestableError where the target file has no such key, CannotTellError where it is dead."""
+        if name == "none":
+            return
+        state = self.states.get(name, "accepted")
+        if state == "missing":
+            member = f"keys.{name}"
+            raise NotTestableError(f"set {member}")
+        if state == UNPROVABLE:
+            raise NotTestableError(state.removeprefix("offered: "))
+        if state.startswith("refused"):
+            raise CannotTellError(f"the key {name} is not accepted anywhere ({state})")
+
+    def prove_all(self, ask: Ask) -> None:
+        """Proves every key of the target file, at the start of a run."""
+        for name in credentials.KEY_NAMES:
+            if credentials.key_of(self._client.target, name) is None:
+                self.states[name] = "missing"
+            elif name not in PROVABLE:
+                self.states[name] = "offered"
+            elif name == "other_hub" and self._client.target.keys.other_hub_id is None:
+                self.states[name] = UNPROVABLE
+            else:
+                self.states[name] = self._prove(ask, name)
+
+    def second_chance(self, ask: Ask, exchange: Exchange) -> Request | None:
+        """A key that was accepted drew a 401: is it dead now? Fetched once more where a command gives it.
+
+        Gives the request with the key's new value, where it has one; None: the answer stands, and the exchange says
+        whether that is because the key died.
+        """
+        request, name = exchange.request, exchange.request.key
+        if name not in PROVABLE or not (request.good_key or name == "other_hub"):
+            return None
+        with self._lock:
+            if self.states.get(name) == "accepted":
+                renewed = self._renewed(request)
+                if renewed is not None:
+                    return renewed
+                state = self._prove(ask, name)
+                if state != "accepted" and (renewed := self._fetched(request)) is not None:
+                    state = self._prove(ask, name)
+                self.states[name] = state if state == "accepted" else f"{state} (it was accepted before)"
+                if state == "accepted":
+                    return renewed
+            exchange.key_died = self.states.get(name, "").startswith("refused")
+            return None
+
+    def _renewed(self, request: Request) -> Request | None:
+        """The request with the key as it is now, if that is another value than it was sent with."""
+        value = credentials.authorization(self._client.target, request.key)
+        return None if value == request.authorization else replace(request, authorization=value)
+
+    def _fetched(self, request: Request) -> Request | None:
+        key = credentials.key_of(self._client.target, request.key)
+        try:
+            return self._renewed(request) if key is not None and key.refresh() else None
+        except KeyUnavailableError:
+            return None
+
+    def _prove(self, ask: Ask, name: str) -> str:
+        answer = ""
+        try:
+            for request in self._requests(ask, name):
+                exchange = self._client.send(request, judged=False)
+                if exchange.status not in (None, 401, 429, 502, 503, 504):
+                    return "accepted"
+                answer = answer or _words(exchange)
+        except (KeyUnavailableError, NotAllowedError) as reason:
+            answer = answer or str(reason)
+        return f"refused: {answer}"
+
+    def _requests(self, ask: Ask, name: str) -> list[Request]:
+        if name == "other_hub":
+            hub = self._client.target.keys.other_hub_id
+            unknown = ask.unknown_id()
+            return [ask.list(unknown, key=name, hub=hub), ask.job(key=name, hub=hub), ask.list(key=name, hub=hub)]
+        requests = [ask.list(key=name), ask.job(key=name), ask.list(ask.unknown_id(), key=name)]
+        if self._client.profile == "full" and self._client.target.restore.allow:
+            nothing = ask.unknown_id()
+            requests.append(ask.restore(nothing, nothing, key=name, refusable=True))
+        return requests
+
+
+def _words(exchange: Exchange) -> str:
+    return f"{exchange.status or exchange.failure} on {exchange.request.line}"

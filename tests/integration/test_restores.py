@@ -1,0 +1,110 @@
+"""Restores against the reference server: what the budget buys, and what nobody can tell without a probe."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.config.target import Keys, Probe, Target, load_target
+from conformance.judging.outcomes import Outcome
+from conformance.qualification.measure import judge
+from conformance.reference import faults, launch
+from conformance.scenarios import restore_scenarios
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NEED_PROBE = sorted(name for name, fault in faults.all_faults().items() if fault.needs_probe)
+RED = (Outcome.FAILED, Outcome.WARNED)
+
+
+def described(server: launch.Running, folder: Path) -> Target:
+    """The server as its own target file describes it."""
+    file = folder / "target.toml"
+    file.write_text(server.target_toml, "utf-8")
+    return load_target(file, os.environ)
+
+
+@pytest.mark.parametrize(
+    ("budget", "affordable"),
+    [
+        (0, set()),
+        (1, set()),
+        (2, {"main"}),
+        (3, {"main", "manage"}),
+        (4, {"main", "manage", "failing"}),
+        (5, {"main", "manage", "failing"}),
+        (6, {"main", "manage", "failing", "at once"}),
+    ],
+)
+def test_the_most_valuable_restores_come_first(budget: int, affordable: set[str]) -> None:
+    assert restore_scenarios.budget_for(budget) == affordable
+
+
+def test_what_all_stories_need_is_the_smallest_budget_that_allows_them() -> None:
+    need = restore_scenarios.needed_for_all()
+    assert restore_scenarios.budget_for(need) == set(restore_scenarios.COSTS)
+    assert restore_scenarios.budget_for(need - 1) != set(restore_scenarios.COSTS)
+
+
+def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        found = judge(replace(target, restore=replace(target.restore, max_restores=3)))
+        assert server.world.counters.accepted_restores <= 3
+    assert found["RST-6"].outcome is Outcome.NOT_TESTED
+    assert f"at least {restore_scenarios.needed_for_all()}" in found["RST-6"].reason
+    assert found["RST-2"].outcome is Outcome.PASSED
+    assert not [clause for clause, judged in found.items() if judged.outcome in (*RED, Outcome.ERROR)]
+
+
+@pytest.mark.parametrize("fault", NEED_PROBE[:2])
+def test_without_a_probe_the_data_is_not_judged_and_says_so(fault: str, tmp_path: Path) -> None:
+    with launch.serve_in_thread([fault], restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        found = judge(replace(target, probe=None))
+    assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.NOT_TESTED}
+    assert "set probe.command" in found["RST-8"].reason
+    assert not [clause for clause, judged in found.items() if judged.outcome in RED]
+
+
+def test_the_expected_data_is_that_of_the_named_backup_alone(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        target = replace(target, fixtures=replace(target.fixtures, backup_id=None))
+        found = judge(target, selected={"RST-8", "RST-9"})
+    assert found["RST-8"].outcome is Outcome.NOT_TESTED
+    assert "set fixtures.backup_id" in found["RST-8"].reason
+    assert found["RST-9"].outcome is Outcome.PASSED
+
+
+def test_a_probe_that_fails_costs_what_needs_it_and_nothing_else(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        found = judge(
+            replace(target, probe=Probe(("false",), "sha256:0")), selected={"JOB-1", "RST-2", "RST-8", "RST-9"}
+        )
+    assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.ERROR}
+    assert "the probe failed" in found["RST-8"].reason
+    assert {found[clause].outcome for clause in ("JOB-1", "RST-2")} == {Outcome.PASSED}
+
+
+def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        target = described(server, tmp_path)
+        bare = replace(target, keys=Keys(full=target.keys.full), restore=replace(target.restore, max_restores=1))
+        found = judge(bare, selected={"AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10"})
+    asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if found[clause].checks}
+    assert {clause for clause in asked if found[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
+    assert found["RST-3"].reason == f"set restore.max_restores to at least {restore_scenarios.needed_for_all()}"
+
+
+def test_restores_are_not_asked_of_an_instance_that_might_be_somebody_elses(tmp_path: Path) -> None:
+    with launch.serve_in_thread((), ["instances_have_names"], restore_seconds=0.02) as server:
+        found = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
+        restored = {job.instance.id for job in server.world.jobs.values() if job.instance}
+    assert found["JOB-8"].outcome is Outcome.PASSED
+    assert restored == {"web-1"}

@@ -1,0 +1,320 @@
+"""The suite's own qualification: what it is tried on, what a trial says, and what the command makes of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from rich.console import Console
+
+from conformance.contract import catalogue
+from conformance.contract.schemas import schemas_dir
+from conformance.contract.validation import violations
+from conformance.judging.answer_shapes import ANSWER_SHAPE
+from conformance.judging.expectations import SHAPE_CLAUSE
+from conformance.judging.outcomes import Outcome
+from conformance.qualification import assessing, command, page, places, results, runner, trials, trying
+from conformance.qualification.measure import Judged, Result
+from conformance.qualification.structural import structural
+from conformance.reference.registry import Fault, Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from conformance.qualification.assessing import Row
+    from conformance.qualification.trials import Trial
+
+SCHEMA = Draft202012Validator(json.loads((schemas_dir() / "qualification.json").read_bytes()))
+BRIEFLY = trying.How(examples=3)
+#: one trial of each kind, quick ones: by hand and generated, at all items and at one, errors, nulls, variants
+SAMPLE = (
+    "no_key_needed",
+    "member_twice",
+    "zero_time_with_offset",
+    "shape/list/data.N.target.size/left-out/one",
+    "shape/get/includes.integrations.N.meta.definition.fields.auth.N.regex/as-number",
+    "shape/logs/data.N.error.stack/by-number",
+    "shape/restore/data.job/in-an-array",
+    "shape/job-errors/error/in-an-array",
+    "shape/get-oauth/error_description/null",
+    "shape/list/data.N.state.error/null",
+    "shape/logs/data.N.error/is-null",
+    "shape/delete/data.job.tasks/is-null",
+)
+
+
+def harmless(name: str = "shape/harmless/nowhere/nothing", breaks: tuple[str, ...] = ("GET-4",)) -> Trial:
+    """A trial of a fault that breaks nothing, so that it must be missed."""
+    fault = Fault(name, "Nothing is broken.", breaks, (), needs_probe=False, apply=lambda _: None)
+    return trials.Trial(fault, frozenset(breaks))
+
+
+def result(**outcomes: str) -> Result:
+    """A run that passed but for some clauses: GET_1="failed"."""
+    clauses = {clause.id: Judged(Outcome.PASSED, "") for clause in catalogue.load()}
+    for name, outcome in outcomes.items():
+        clauses[name.replace("_", "-")] = Judged(Outcome(outcome), f"{outcome} for a reason")
+    return Result("of a test", clauses, 1.0)
+
+
+def assessed(breaks: tuple[str, ...], also: tuple[str, ...] = (), *, cut_short: bool = False, **outcomes: str) -> Row:
+    fault = Fault("made up", "It is made up.", breaks, also, needs_probe=False, apply=lambda _: None)
+    return assessing.assess(trials.Trial(fault), result(**outcomes), catch_s=0.5, cut_short=cut_short)
+
+
+def here(*tried: Trial) -> Callable[..., None]:
+    """Stands in for the worker processes: the trials happen here, so that they need not be known by name."""
+
+    def run(_trials: Any, take: Callable[[Row], None], _jobs: int, how: trying.How) -> None:
+        for trial in tried:
+            take(trying.try_named(trial.name, how))
+
+    return run
+
+
+def use(monkeypatch: pytest.MonkeyPatch, chosen: Iterable[Trial], run: Callable[..., None]) -> None:
+    known = {trial.name: trial for trial in chosen}
+    for module in (trials, trying):
+        monkeypatch.setattr(module, "all_trials", lambda: known)
+    monkeypatch.setattr(runner, "_run", run)
+
+
+# ---------------------------------------------------------------- what it is tried on
+
+
+def test_there_are_several_hundred_structural_faults_each_of_a_clause_that_exists() -> None:
+    known = {clause.id for clause in catalogue.load()}
+    faults = [one.change for one in structural().values() if isinstance(one.change, Fault)]
+    variants = [one.change for one in structural().values() if isinstance(one.change, Variant)]
+    assert len(faults) > 500
+    assert len(variants) > 100
+    assert {clause for fault in faults for clause in (*fault.breaks, *fault.also)} <= known
+
+
+@pytest.mark.parametrize(("operation", "shape"), ANSWER_SHAPE.items())
+def test_every_place_of_a_success_is_broken_on_its_operation(operation: str, shape: str) -> None:
+    broken = {name.split("/")[2] for name, one in structural().items()
+              if name.startswith(f"shape/{operation}/") and isinstance(one.change, Fault)}  # fmt: skip
+    assert {place.word for place in places.places(shape)} <= broken
+
+
+@pytest.mark.parametrize(("operation", "clause"), SHAPE_CLAUSE.items())
+def test_a_break_below_data_is_the_shapes_clause(operation: str, clause: str) -> None:
+    below = [one.change for name, one in structural().items() if name.startswith(f"shape/{operation}/data.")]
+    blamed = {one.breaks for one in below if isinstance(one, Fault)}
+    assert (clause,) in blamed
+    assert blamed <= {(clause,), ("HTTP-10",), ("BKP-3",)}
+
+
+@pytest.mark.parametrize("shape", [*ANSWER_SHAPE.values(), "error-envelope", "oauth-error"])
+def test_an_example_of_a_place_is_valid_and_every_break_of_it_is_not(shape: str) -> None:
+    """The shape's own example, with each place broken in turn, as the suite's validators see it."""
+    whole = places.example({"$ref": f"{shape}.json"})
+    assert violations(shape, whole) == []
+    from conformance.qualification.structural import _edit  # noqa: PLC0415 - the only one who looks inside
+
+    for place in places.places(shape):
+        for kind in places.breaks(place, shape):
+            broken = _edit(shape, place.steps, kind.change)(json.loads(json.dumps(whole)), None)
+            assert any(not one.null_optional for one in violations(shape, broken)), (place.word, kind.name)
+
+
+def test_trials_are_chosen_by_clause_and_by_name() -> None:
+    assert {"CAP-4"} <= {clause for one in trials.chosen(["CAP-4"]) for clause in one.change.breaks}  # type: ignore[union-attr]
+    assert all("CAP-4" in one.change.breaks for one in trials.chosen(["CAP-4"]))  # type: ignore[union-attr]
+    assert {one.name for one in trials.chosen((), ["no_key_needed", "gzip_bod*"])} == {"no_key_needed", "gzip_bodies"}
+    assert {one.name for one in trials.chosen(["AUTH-1"], ["no_key_needed", "gzip_bod*"])} == {
+        "no_key_needed",
+        "gzip_bodies",
+    }
+    assert len(trials.chosen()) == len(trials.all_trials())
+
+
+def test_a_sample_has_of_every_clause_its_share_and_is_the_same_again() -> None:
+    every = trials.chosen()
+    groups = {trial.group for trial in every}
+    sample = trials.sampled(every, len(groups), 7)
+    assert {trial.group for trial in sample} == groups
+    assert sample == trials.sampled(every, len(groups), 7)
+    assert sample != trials.sampled(every, len(groups), 8)
+
+
+# ---------------------------------------------------------------- what a trial says
+
+
+def test_a_fault_is_caught_by_the_clauses_that_it_breaks() -> None:
+    assert assessed(("GET-1",), GET_1="failed")["outcome"] == "right"
+    assert assessed(("GET-1", "GET-2"), GET_1="failed")["outcome"] == "others"
+    assert assessed(("GET-1", "GET-2"), GET_1="failed", cut_short=True)["outcome"] == "right"
+    assert assessed(("GET-1",), ("GET-2",), GET_2="failed")["outcome"] == "others"
+    assert assessed(("GET-1",))["outcome"] == "missed"
+    assert assessed(("GET-1",), GET_1="error")["outcome"] == "missed"
+    assert assessed(("AUTH-7",), AUTH_7="warned")["outcome"] == "right"
+
+
+def test_whatever_else_is_red_is_told() -> None:
+    row = assessed(("GET-1",), ("GET-3",), GET_1="failed", GET_2="failed", GET_3="failed", INC_5="warned")
+    assert row["undeclared"] == ["INC-5", "GET-2"] or row["undeclared"] == ["GET-2", "INC-5"]
+    assert set(row["reasons"]) == {"GET-2", "INC-5"}
+    assert not results.is_good(row)
+
+
+def test_only_a_should_may_be_missed() -> None:
+    assert results.is_good(assessed(("AUTH-7",)))
+    assert not results.is_good(assessed(("GET-1",)))
+    assert not results.is_good(assessed(("GET-1",), GET_1="failed", LOG_3="error"))
+
+
+def test_a_variant_may_only_warn_as_it_declares() -> None:
+    change = Variant("made up", "It is made up.", "it is legal", lambda _: None, warns=("AUTH-7",))
+    whole, part = trials.Trial(change), trials.Trial(change, frozenset({"GET-1"}))
+    verdicts = [
+        assessing.assess(trial, given, catch_s=None, cut_short=False)["outcome"]
+        for trial, given in (
+            (whole, result(AUTH_7="warned")),
+            (whole, result(AUTH_8="warned")),
+            (whole, result(GET_1="error")),
+            (whole, result(GET_1="not_tested")),
+            (part, result(GET_2="not_tested")),
+        )
+    ]
+    assert verdicts == ["green", "accused", "error", "error", "green"]
+
+
+def test_a_worker_that_dies_is_told_and_ends_nothing() -> None:
+    dead: Future[Row] = Future()
+    dead.set_exception(BrokenProcessPool())
+    row = runner._row(dead, harmless())
+    assert (row["outcome"], results.is_good(row)) == ("error", False)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_one_trial_of_each_kind(name: str) -> None:
+    row = trying.try_named(name, BRIEFLY)
+    assert (row["outcome"], row["reasons"]) == ("right" if results.is_fault(row) else "green", {})
+
+
+def test_a_run_that_fails_fast_ends_at_its_first_failed_must() -> None:
+    row = trying.try_named("no_key_needed", replace(BRIEFLY, fail_fast=True))
+    assert row["outcome"] == "right"
+    assert row["catch_s"] <= row["seconds"]
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_tries_in_processes_and_writes_its_files(tmp_path: Path) -> None:
+    asked = ["--faults", "shape/get/data.target.*", "--jobs", "2", "--report-dir", str(tmp_path)]
+    line = [sys.executable, "-m", "conformance", "qualify", *asked]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Qualified" in done.stdout) == (0, True), done.stderr
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    SCHEMA.validate(document)
+    assert document["summary"]["score"] == 100
+    assert document["summary"]["must"]["total"] > 10
+    assert "http" not in page_without_words((tmp_path / "qualification.html").read_text())
+    assert "| GET-1 | MUST |" in (tmp_path / "qualification.md").read_text()
+
+
+def test_workers_are_replaced_and_all_trials_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TRIALS_PER_WORKER", 2)
+    chosen = trials.chosen((), ["shape/get/data.target.*"])[:5]
+    rows = runner.run(chosen, Console(stderr=True), jobs=2, how=BRIEFLY)
+    assert [row["name"] for row in rows] == [trial.name for trial in chosen]
+
+
+def page_without_words(text: str) -> str:
+    """What a browser might load: sources and references of the page."""
+    return " ".join(part.split(" ")[0] for part in text.replace("src=", "href=").split("href=")[1:])
+
+
+def test_a_missed_must_fault_is_exit_1(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missed = harmless()
+    use(monkeypatch, [missed], here(missed))
+    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1
+    assert "Not qualified: 0 of 1 MUST faults caught by their clause" in capsys.readouterr().out
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    SCHEMA.validate(document)
+    assert [row["outcome"] for row in document["faults"]] == ["missed"]
+    assert "Nothing is broken." in (tmp_path / "qualification.html").read_text()
+
+
+def test_the_docs_name_each_fault_written_by_hand() -> None:
+    rows = [assessed(("GET-4",), GET_4="failed", LIST_1="failed"), assessed(("GET-1", "GET-2"))]
+    text = page.markdown(results.document(rows, results.Facts(jobs=1, seed=7)))
+    first, second = [line for line in text.splitlines() if "`made up` |" in line]
+    assert first == "| GET-1, GET-2 | `made up` | It is made up. |  | 500 ms |"
+    assert second == "| GET-4 | `made up` | It is made up. | LIST-1, GET-4 | 500 ms |"
+
+
+def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    missed = harmless(breaks=("LIST-6",))
+    use(monkeypatch, [missed], here(missed))
+    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 0
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    assert document["summary"]["should"]["missed"] == 1
+
+
+def test_an_interrupted_qualification_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    done, never = harmless(breaks=("LIST-6",)), harmless("shape/harmless/nowhere/never")
+
+    def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, how: trying.How) -> None:
+        here(done)(_trials, take, jobs, how)
+        raise KeyboardInterrupt
+
+    use(monkeypatch, [done, never], interrupted)
+    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 3
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    SCHEMA.validate(document)
+    assert (document["run"]["interrupted"], len(document["faults"])) == (True, 1)
+
+
+def test_a_trial_that_breaks_down_is_a_row_and_exit_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def explode(_server: object) -> None:
+        raise RuntimeError("a fault of the fault")
+
+    trial = harmless()
+    broken = replace(trial, change=replace(trial.change, apply=explode))
+    use(monkeypatch, [broken], here(broken))
+    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    SCHEMA.validate(document)
+    assert document["faults"][0]["reasons"] == {"trial": "RuntimeError: a fault of the fault"}
+
+
+def test_nothing_to_try_is_wrong_usage() -> None:
+    line = [sys.executable, "-m", "conformance", "qualify", "--faults", "no_such_fault"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "backups-conformance: error: there is no fault or variant to try\n",
+    )
+
+
+def test_the_page_escapes_what_it_shows() -> None:
+    row = assessed(("GET-1",), GET_2="failed") | {"sentence": "<script>alert(1)</script>"}
+    document = results.document([row], results.Facts(jobs=1, seed=1))
+    SCHEMA.validate(document)
+    shown = page.render(document)
+    assert "<script>" not in shown
+    assert "&lt;script&gt;alert(1)" in shown
+
+
+def test_a_fault_that_only_a_probe_sees_is_missed_without_one_and_says_so() -> None:
+    fault = Fault("made up", "Nothing is unpacked.", ("RST-8",), (), needs_probe=True, apply=lambda _: None)
+    trial = trials.Trial(fault, frozenset({"RST-8"}))
+    row = assessing.assess(trial, result(RST_8="not_tested"), catch_s=None, cut_short=False)
+    document = results.document([row], results.Facts(jobs=1, seed=1))
+    SCHEMA.validate(document)
+    assert (row["outcome"], row["needs_probe"]) == ("missed", True)
+    assert "only a probe can see it" in page.render(document)

@@ -1,0 +1,1 @@
+"""Helpers of the tests: sample results, runs as subprocesses, hostile texts, browsers."""

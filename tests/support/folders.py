@@ -1,0 +1,41 @@
+"""Whole report folders, of results that no run made and of real runs, for the tests of what reads them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from conformance.report import sealing, signoff, write_all
+from conformance.report.files import write_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: pytest inside pytest would share its plugins, so the page is made in a process of its own
+_PAGE = """
+import json, sys
+from pathlib import Path
+from conformance.report.pytest_html import write_page
+folder = Path(sys.argv[1])
+write_page(json.loads((folder / "results.json").read_text()), folder)
+"""
+
+
+def make(folder: Path, results: dict[str, Any], key: sealing.PrivateKey | None = None) -> Path:
+    """A folder as a run with these results leaves it."""
+    write_all(results, folder)
+    done = subprocess.run([sys.executable, "-c", _PAGE, str(folder)], capture_output=True, text=True, check=False)
+    assert (folder / "report.html").is_file(), done.stdout + done.stderr
+    write_json(folder / "target.json", {"name": results["target"]["name"], "keys": {"full": "given"}})
+    lines = [{"format": "backups-conformance/exchanges/1"}]
+    (folder / "exchanges.ndjson.gz").write_bytes(gzip.compress("".join(json.dumps(x) + "\n" for x in lines).encode()))
+    signoff.write(results, folder, key)
+    return folder
+
+
+def resign(folder: Path) -> None:
+    """What a forger does who can count: a new record over whatever the folder now says."""
+    signoff.write(json.loads((folder / "results.json").read_text()), folder)

@@ -1,0 +1,124 @@
+"""The command as people and CI jobs run it: a process with arguments, an exit code, words and files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ET  # what is read is our own
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+FILES = ("results.json", "report.html", "junit.xml", "summary.md", "signoff.json")
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+    folder: Path
+    _results: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What results.json says."""
+        if not self._results:
+            self._results = json.loads((self.folder / "results.json").read_text("utf-8"))
+        return self._results
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """The outcome of each clause."""
+        return {row["id"]: row["outcome"] for row in self.results["clauses"]}
+
+    def has_reports(self) -> bool:
+        """All reports are there, whole, and of one mind."""
+        assert all((self.folder / name).stat().st_size for name in FILES)
+        assert (self.folder / "report.html").read_text("utf-8").rstrip().endswith("</html>")
+        assert self.results["verdict"] in (self.folder / "summary.md").read_text("utf-8").lower()
+        cases = list(ET.parse(self.folder / "junit.xml").getroot().iter("testcase"))  # noqa: S314 - our own
+        return len(cases) >= len(self.results["clauses"])
+
+
+def line(*arguments: str | Path) -> list[str]:
+    """The command line of `backups-conformance` in this Python."""
+    return [sys.executable, "-m", "conformance", *map(str, arguments)]
+
+
+def start(
+    arguments: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """The command, under way."""
+    pipe = subprocess.PIPE
+    # an interrupt is sent to it alone, so it gets a group of its own
+    return subprocess.Popen(
+        line(*arguments), stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=_env(env), start_new_session=True
+    )
+
+
+def end(process: subprocess.Popen[str], folder: Path, begun: float | None = None) -> Ran:
+    """What came of it. `begun`: since when the seconds count."""
+    begun = time.monotonic() if begun is None else begun
+    try:
+        out, err = process.communicate(timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"it did not end within {PATIENCE_S:g} s\n{out}\n{err}") from None
+    return Ran(process.returncode, out, err, time.monotonic() - begun, folder)
+
+
+def run(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
+    """`backups-conformance run` with its reports in `folder`; what follows `--` must come last."""
+    begun = time.monotonic()
+    return end(start(["run", "--report-dir", folder, *arguments], cwd=cwd, env=env), folder, begun)
+
+
+def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
+    """`pytest --pyargs conformance.suite` with its reports in `folder`."""
+    begun = time.monotonic()
+    command = [sys.executable, "-m", "pytest", "--pyargs", "conformance.suite", "--report-dir", str(folder)]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=_env(env),
+        timeout=PATIENCE_S,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - begun, folder)
+
+
+def await_that(what: Callable[[], object]) -> None:
+    """Waits until it holds, within our patience."""
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.01)
+
+
+def ledger_of(folder: Path) -> dict[str, float]:
+    """What a run under way has counted so far."""
+    try:
+        found: dict[str, float] = json.loads((folder / ".state" / "ledger.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return found
+
+
+def _env(more: Mapping[str, str] | None) -> dict[str, str]:
+    """Our environment, but for what a surrounding pytest has put there for itself."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    return {**kept, "COLUMNS": "120", **(more or {})}

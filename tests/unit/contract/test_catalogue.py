@@ -1,0 +1,92 @@
+"""Catalogue, checks and faults speak of the same clauses, and nothing that is registered stays unrun."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import cache
+
+import pytest
+
+from conformance.contract import catalogue
+from conformance.judging.checks import Check, Judge, all_checks, all_judges, registry
+from conformance.judging.outcomes import Outcome
+from conformance.qualification.measure import NEVER_TESTED, Result, problems, qualify_one
+from conformance.reference.faults import all_faults
+
+CLAUSES = {clause.id: clause for clause in catalogue.load()}
+LONGEST_CHECK = 25
+
+
+@cache
+def full_run() -> Result:
+    """The whole suite against the reference server as it is."""
+    return qualify_one(None)
+
+
+def described(one: Check | Judge) -> str:
+    return f"{one.clause} {one.function.__name__}"
+
+
+def test_every_clause_has_a_check() -> None:
+    assert set(registry()) == set(CLAUSES)
+
+
+def test_every_check_is_of_operations_that_its_clause_speaks_of() -> None:
+    strays = [one.id for one in all_checks().values() if one.operation not in CLAUSES[one.clause].operations]
+    assert strays == []
+
+
+def test_every_clause_has_a_fault_that_breaks_it() -> None:
+    assert {clause for fault in all_faults().values() for clause in fault.breaks} == set(CLAUSES)
+
+
+def test_every_fault_breaks_something_and_names_clauses_that_exist() -> None:
+    for fault in all_faults().values():
+        assert fault.breaks, fault.name
+        assert set(fault.breaks) | set(fault.also) <= set(CLAUSES), fault.name
+        assert not set(fault.breaks) & set(fault.also), fault.name
+
+
+#: one story or one engine judges many clauses: its function is named after what it tells, the IDs say the rest
+MANY_CLAUSES = ("stateful", "schemathesis")
+
+
+@pytest.mark.parametrize("check_id", sorted(name for name in all_checks() if not name.endswith(MANY_CLAUSES)))
+def test_the_name_of_a_check_holds_its_clause(check_id: str) -> None:
+    one = all_checks()[check_id]
+    name = one.clause.lower().replace("-", "_")
+    assert one.function.__name__.startswith(f"test_{name}_")
+
+
+@pytest.mark.parametrize("one", [*all_checks().values(), *all_judges()], ids=described)
+def test_a_check_fits_on_a_screen(one: Check | Judge) -> None:
+    assert len(inspect.getsource(one.function).splitlines()) <= LONGEST_CHECK
+
+
+def test_every_check_says_what_it_does() -> None:
+    silent = [
+        one.id for one in all_checks().values() if not re.fullmatch(r"\S.*\.", inspect.getdoc(one.function) or "")
+    ]
+    assert silent == []
+
+
+def test_the_reference_server_is_conformant_in_every_clause() -> None:
+    result = full_run()
+    assert problems(result) == []
+    assert {clause for clause, judged in result.clauses.items() if judged.outcome is Outcome.PASSED} == (
+        set(CLAUSES) - NEVER_TESTED
+    )
+
+
+def test_every_check_ran_in_a_full_run() -> None:
+    ran = {check for judged in full_run().clauses.values() for check, outcome in judged.checks.items()
+           if outcome is Outcome.PASSED}  # fmt: skip
+    assert {name for name in all_checks() if not name.endswith(MANY_CLAUSES)} <= ran
+
+
+def test_every_judge_judged_something_in_a_full_run() -> None:
+    judged = {
+        check.split("/")[0] for one in full_run().clauses.values() for check in one.checks if "/observed" in check
+    }
+    assert {judge.clause for judge in all_judges()} - NEVER_TESTED == judged

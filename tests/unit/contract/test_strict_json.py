@@ -1,0 +1,155 @@
+"""What is not strict JSON is told so with a reason; what is comes back whole, and nothing that is sent can hurt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conformance.contract.strict_json import NotJSON, Parsed, parse
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def refusal(body: bytes, **bounds: int) -> NotJSON:
+    with pytest.raises(NotJSON) as caught:
+        parse(body, **bounds)
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "offset"),
+    [
+        (b"", "empty", 0),
+        (b" \r\n\t ", "empty", 0),
+        (b"\xef\xbb\xbf{}", "byte order mark", 0),
+        (b'{"a": "\xff"}', "UTF-8", 7),
+        (b'{"a": "\xed\xa0\x80"}', "UTF-8", 7),
+        ("{}".encode("utf-16"), "UTF-8", 0),
+        ("[]".encode("utf-16-le"), "expecting value", 1),
+        (b"{} {}", "something follows", 3),
+        (b"{}]", "something follows", 2),
+        (b'{"a": 1} trailing', "something follows", 9),
+        (b"[NaN]", "NaN", 1),
+        (b'{"NaN": Infinity}', "Infinity", 8),
+        (b'["-Infinity", -Infinity]', "-Infinity", 14),
+        (b'["a\nb"]', "control character", 3),
+        (b'["a\x00b"]', "control character", 3),
+        (b"[1,]", "", 3),
+        (b"{'a': 1}", "double quotes", 1),
+        (b"[01]", "delimiter", 2),
+        (b"[+1]", "value", 1),
+        (b"[.5]", "value", 1),
+        (b"[1.]", "delimiter", 2),
+        (b"<html>", "value", 0),
+        (b'"\\x41"', "escape", 1),
+        ('["é", ?]'.encode(), "value", 7),
+        (b"\x0b{}", "value", 0),
+        (b"\xc2\xa0{}", "value", 0),
+    ],
+)
+def test_what_is_not_json_is_refused_with_reason_and_offset(body: bytes, reason: str, offset: int) -> None:
+    refused = refusal(body)
+    assert reason.lower() in refused.reason.lower()
+    assert refused.offset == offset
+
+
+@given(values)
+def test_json_comes_back_as_it_was(value: Any) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1)):
+        assert parse(text.encode()) == Parsed(value)
+
+
+@given(st.binary() | st.text(alphabet='{}[]",:\\u0d8 1e9NaN').map(str.encode))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    try:
+        parsed = parse(body)
+    except NotJSON:
+        return
+    assert parsed.value == json.loads(body)
+
+
+# Members that occur twice (HTTP-7)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        (b'{"a": 1, "b": 1}', ()),
+        (b'{"a": 1, "a": 1}', ("/a",)),
+        (b'{"a": 1, "a": 2, "a": 3}', ("/a",)),
+        (b'{"a": 1, "\\u0061": 2}', ("/a",)),
+        (b'[{}, {"x": {"a/b": [], "~": 0, "a/b": 1, "~": 2}}]', ("/1/x/a~1b", "/1/x/~0")),
+        (b'{"data": [{"id": 1}, {"id": 1, "id": null}], "data2": {"": 1, "": 2}}', ("/data/1/id", "/data2/")),
+        (b'{"log": "said \\"a\\": 1", "a": 1}', ()),
+        (b'{"log": "said \\"a\\": 1", "log": "\\\\"}', ("/log",)),
+        (b'{"path": "C:\\\\", "b": "\\u0022"}', ()),
+        (b'{"path": "C:\\\\", "b": "\\u0022", "b": 0}', ("/b",)),
+        (b'{ "a" : "\\n" , "a" : "x" }', ("/a",)),
+    ],
+)
+def test_members_that_occur_twice_are_named(body: bytes, pointers: tuple[str, ...]) -> None:
+    parsed = parse(body)
+    assert parsed.duplicates == pointers
+    assert parsed.value == json.loads(body)
+    assert type(parsed.value) in (dict, list)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", 'q"', "\\", "é"]), values), max_size=5))
+def test_a_duplicate_is_found_whatever_stands_beside_it(members: list[tuple[str, Any]]) -> None:
+    inside = ",".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in members)
+    names = [name for name, _ in members]
+    twice = sorted({f"/0/{name}" for name in names if names.count(name) > 1})
+    assert list(parse(f"[{{{inside}}}]".encode()).duplicates) == twice
+
+
+# Bounds
+
+
+def test_the_depth_is_bounded() -> None:
+    assert parse(b"[" * 200 + b"]" * 200).duplicates == ()
+    assert refusal(b"[" * 201 + b"]" * 201).offset == 200
+    assert parse(b'{"a":' * 3 + b"1" + b"}" * 3, max_depth=3).value == {"a": {"a": {"a": 1}}}
+    assert "deeper than 2 levels" in refusal(b'{"[[[":' * 3 + b"1" + b"}" * 3, max_depth=2).reason
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"[":'])
+def test_depth_without_end_is_refused_before_it_hurts(opening: bytes) -> None:
+    assert "deeper than 200 levels" in refusal(opening * 1_000_000).reason
+
+
+def test_a_bracket_in_a_string_is_no_depth() -> None:
+    body = json.dumps({"log": "[{" * 10_000}).encode()
+    assert len(parse(body).value["log"]) == 20_000
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("literal", ["1e999", "1.5e400", "-1e999", "9" * 5_000, "-" + "9" * 5_000])
+def test_a_number_beyond_a_double_is_the_largest_one(literal: str) -> None:
+    number = parse(f'{{"size": {literal}}}'.encode()).value["size"]
+    assert number == (-sys.float_info.max if literal.startswith("-") else sys.float_info.max)
+    assert int(number) == number
+
+
+def test_a_number_that_the_interpreter_holds_is_exact() -> None:
+    assert parse(b"[18446744073709551617, 3.221225472e9, 1.0, 1e-999, -0]").value == [2**64 + 1, 3221225472, 1, 0, 0]
+    assert parse(b"9" * 4_000).value == 10**4_000 - 1
+
+
+def test_long_numbers_and_duplicates_go_together() -> None:
+    assert parse(b'{"a": ' + b"1" * 5_000 + b', "a": 1}') == Parsed({"a": 1}, ("/a",))
+
+
+def test_lone_surrogate_escapes_are_text() -> None:
+    assert parse(b'{"\\ud800": "\\udfff", "\\ud83d\\ude00": 1}').value == {"\ud800": "\udfff", "\U0001f600": 1}
+    assert parse(b'{"\\ud800": 1, "\\ud800": 2}').duplicates == ("/\ud800",)

@@ -1,0 +1,142 @@
+"""What is one for a whole run: counters, the pause, the pace, places, the stop; in any number of processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.execution.shared_state import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(tmp_path, clock)
+
+
+COUNTING = """
+import sys, pathlib
+from conformance.execution.shared_state import Ledger
+ledger = Ledger(pathlib.Path(sys.argv[1]))
+print(sum(ledger.add("places", limit=100) for _ in range(40)))
+"""
+
+
+def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: Ledger) -> None:
+    workers = [
+        subprocess.Popen([sys.executable, "-c", COUNTING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    taken: list[bool] = []
+
+    def take() -> None:
+        taken.extend(ledger.add("places", limit=100) for _ in range(20))
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    elsewhere = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    assert len(taken) == 80
+    assert sum(taken) + sum(elsewhere) == ledger.read("places") == 100
+
+
+def test_what_was_not_counted_is_0_and_places_come_back(ledger: Ledger) -> None:
+    assert ledger.read("restores") == 0
+    assert ledger.add("restores", limit=1)
+    assert not ledger.add("restores", limit=1)
+    ledger.add("restores", -1)
+    assert ledger.add("restores", limit=1)
+
+
+def test_a_pause_is_for_everybody_and_the_longest_counts(tmp_path: Path, ledger: Ledger, clock: Clock) -> None:
+    assert ledger.paused_for() <= 0
+    ledger.pause(10)
+    clock.time += 4
+    ledger.pause(2)  # ends before the first one does: changes nothing
+    other = Ledger(tmp_path, clock)
+    assert other.paused_for() == pytest.approx(6)
+    other.pause(10)
+    assert ledger.paused_for() == pytest.approx(10)
+    clock.time += 10
+    assert ledger.paused_for() <= 0
+    assert ledger.read("throttled") == 3
+    assert ledger.read("waited_s") == pytest.approx(14)  # what was waited, however many were told to
+
+
+def test_turns_are_dealt_out_evenly_and_never_saved_up(tmp_path: Path, ledger: Ledger, clock: Clock) -> None:
+    other = Ledger(tmp_path, clock)
+    assert [one.next_slot(4) for one in (ledger, other, ledger)] == pytest.approx([0, 0.25, 0.5])
+    clock.time += 100
+    assert [one.next_slot(4) for one in (ledger, other)] == pytest.approx([0, 0.25])
+
+
+def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: Ledger) -> None:
+    entered = threading.Event()
+
+    def enter() -> None:
+        with ledger.place(worker=3, workers=4, concurrency=2):
+            entered.set()
+
+    with ledger.place(worker=1, workers=4, concurrency=2), ledger.place(worker=0, workers=4, concurrency=2):
+        thread = threading.Thread(target=enter)  # shares the place of worker 1
+        thread.start()
+        assert not entered.wait(0.1)
+    assert entered.wait(5)
+    thread.join()
+
+
+def test_workers_that_may_each_send_share_nothing(tmp_path: Path, ledger: Ledger) -> None:
+    with ledger.place(worker=0, workers=2, concurrency=2), ledger.place(worker=0, workers=2, concurrency=2):
+        assert list(tmp_path.glob("place-*")) == []
+
+
+def test_a_stop_is_heard_by_all(tmp_path: Path, ledger: Ledger) -> None:
+    other = Ledger(tmp_path)
+    assert not other.stopped
+    ledger.stop()
+    assert other.stopped
+
+
+def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: Ledger) -> None:
+    over = threading.Event()
+
+    def write() -> None:
+        while not over.is_set():
+            ledger.add("x" * 5000)
+            ledger.pause(1)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    other = Ledger(tmp_path, lambda: 0.0)
+    try:
+        for _ in range(300):
+            other.read("x")
+            assert other.paused_for() in (0.0, 1001.0)
+    finally:
+        over.set()
+        thread.join()
+    assert json.loads((tmp_path / "ledger.json").read_text())["throttled"] > 0

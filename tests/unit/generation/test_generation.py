@@ -1,0 +1,396 @@
+"""Generated requests: what is sent and what never is, that a seed decides all of it, and that shrinking ends small."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import types
+from contextlib import closing
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import strategies as st
+
+from conformance.config.target import load_target
+from conformance.contract import catalogue
+from conformance.contract.validation import violations
+from conformance.execution.executor import Run
+from conformance.generation import batches, bodies, engine, queries, requests, schemathesis_cases, text
+from conformance.generation.batches import Kind
+from conformance.generation.openapi import drawn
+from conformance.generation.stateful import walk
+from conformance.judging.checks import all_checks
+from conformance.judging.expectations import broken
+from conformance.judging.outcomes import Outcome
+from conformance.reference import launch
+from conformance.scenarios.context import Api
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from conformance.config.target import Target
+    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.judging.checks import Check
+    from conformance.judging.expectations import Found
+
+SEEDS = range(8)
+GOOD = "0123456789abcdef01234567"
+RNG = Random(1)
+#: faults that only odd input shows, and the clauses by which generated checks alone must tell them
+ODD: dict[str, str] = {
+    "long_id_breaks_down": "GET-6",
+    "nul_resets": "GET-6",
+    "ids_are_folded": "GET-6",
+    "other_digits_break_down": "GET-6",
+    "instance_may_be_a_number": "JOB-5",
+    "null_contents_break_down": "JOB-5",
+    "array_of_one_is_taken": "JOB-4",
+    "array_body_resets": "HTTP-3",
+    "lone_surrogate_breaks_down": "HTTP-3",
+    "negative_page_breaks_down": "LIST-10",
+    "page_size_zero_breaks_down": "LIST-10",
+    "huge_page_resets": "LIST-10",
+    "offsets_overflow": "LIST-10",
+    "page_of_many_digits_breaks_down": "LIST-10",
+    "include_twice_breaks_down": "INC-6",
+}
+ODD_SEEDS = range(1, 6) if os.environ.get("CONFORMANCE_MATRIX") == "all" else (1,)
+
+
+def target_of(server: launch.Spawned | launch.Running, folder: Path) -> Target:
+    file = folder / "target.toml"
+    file.write_text(server.target_toml)
+    return load_target(file, os.environ)
+
+
+def run_on(target: Target, state: Path, *, seed: int = 1, examples: int = 25) -> Run:
+    selected = catalogue.load().select((), ())
+    return Run(target, seed=seed, profile="full", selected=selected, state=state, examples=examples)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with launch.serve_in_thread(restore_seconds=0) as server:
+        yield target_of(server, tmp_path_factory.mktemp("reference"))
+
+
+@pytest.fixture
+def run(reference: Target, tmp_path: Path) -> Iterator[Run]:
+    with closing(run_on(reference, tmp_path / "state")) as running:
+        running.start()
+        yield running
+
+
+def api_of(run: Run, name: str = "GET-6/get/generated") -> Api:
+    return Api(all_checks()[name], run)
+
+
+def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
+    """What the kinds generate, over several seeds."""
+    found: list[Request] = []
+    for number, chosen in enumerate(batches.rounds(kinds, count, RNG)):
+        batches.run(chosen, number, lambda batch: found.extend(request for _, request in batch))
+    return found
+
+
+# ---------------------------------------------------------------- what is generated
+
+
+def test_ids_are_malformed_whatever_the_seed() -> None:
+    for label, forms in text.malformed_ids(GOOD, {GOOD, "not-an-oid"}).items():
+        for seed in SEEDS:
+            for form in batches.drawn(forms, seed, 3):
+                assert not re.fullmatch("[0-9a-fA-F]{24}", form), label
+                assert form.strip("."), label
+                assert form.casefold() != "not-an-oid", label
+
+
+def test_of_ids_that_are_no_oids_only_surely_wrong_forms_are_made() -> None:
+    assert "an id that is too short" not in text.malformed_ids("container-1", {"container-1"})
+    assert "an id with a NUL" in text.malformed_ids("container-1", {"container-1"})
+
+
+@pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job"])
+def test_requests_are_short_and_printable(run: Run, operation: Operation) -> None:
+    api = api_of(run)
+    kinds = requests.with_malformed_ids(api, operation)
+    if operation != "restore":
+        kinds += requests.with_headers(api, operation) + requests.with_odd_paths(api, operation)
+        kinds += requests.with_queries(api, operation, queries.pages(), queries.sorts(), queries.includes())
+        kinds += requests.with_queries(api, operation, queries.strange())
+    for request in cases(kinds, 3 * len(kinds)):
+        assert len(request.target) <= 4096
+        assert request.target.isascii()
+        assert request.target.isprintable()
+        assert " " not in request.target
+        for name, value in request.headers:
+            assert name.isascii()
+            assert all(char == " " or char.isprintable() for char in value)
+            value.encode("latin-1")
+
+
+def test_malformed_ids_stand_whole_in_the_address(run: Run) -> None:
+    for request in cases(requests.with_malformed_ids(api_of(run), "get")):
+        _, _, _, container, _, backup = unquote(request.path.replace("%2F", "\ue000")).split("/")
+        assert (container, backup) != (run.world.container_id, run.world.bystander("GET-6"))
+        assert container.strip(".")
+        assert backup.strip(".")
+
+
+def test_hubs_are_not_ours_nor_spelled_like_ours(run: Run) -> None:
+    ours = {run.target.hub_id, run.target.keys.other_hub_id}
+    for request in cases(requests.with_other_hubs(api_of(run), "list"), 80):
+        assert request.hub_id is not None
+        assert request.hub_id.strip().casefold() not in ours
+        assert request.hub_id.strip()
+
+
+def test_bodies_that_are_no_json_object_are_none() -> None:
+    valid = requests.valid_body(GOOD)
+    for label, values in bodies.no_json(valid).items():
+        for seed in SEEDS:
+            for raw in batches.drawn(values, seed, 2):
+                assert len(raw) <= 65536
+                try:
+                    assert not isinstance(json.loads(raw), dict), (label, raw)
+                except (ValueError, RecursionError):
+                    continue
+
+
+def test_every_keyword_of_the_schema_is_broken(run: Run) -> None:
+    valid = requests.valid_body(GOOD)
+    broken_ones = list(bodies.breaks(valid))
+    keywords = {(one.pointer, one.keyword.split(" ")[0]) for one in broken_ones}
+    assert {((), "type"), (("action",), "required"), (("contents",), "required")} <= keywords
+    instance = ("contents", "instance_id")
+    assert {(instance, "type"), (instance, "required"), (instance, "minLength"), (("action",), "enum")} <= keywords
+    for one in broken_ones:
+        for seed in SEEDS:
+            for body in batches.drawn(bodies.broken(valid, one), seed, 2):
+                assert violations("job-request", body), (one, body)
+
+
+def test_pairs_of_broken_keywords_are_still_broken(run: Run) -> None:
+    kinds = requests.with_broken_bodies(api_of(run), GOOD, lambda one: bool(one.pointer))
+    for request in cases(kinds[-1:], 60):
+        assert request.body is not None
+        assert violations("job-request", json.loads(request.body))
+
+
+def test_strange_members_stand_in_valid_requests_of_unknown_instances(run: Run) -> None:
+    for request in cases(requests.with_strange_members(api_of(run, "HTTP-3/restore/generated"), GOOD), 60):
+        assert request.body is not None
+        assert len(request.body) <= 65536
+        assert run.world.instance_id.encode() not in request.body
+
+
+def test_a_respelled_request_says_the_same() -> None:
+    valid = requests.valid_body(GOOD)
+    spelled = {raw for seed in SEEDS for raw in batches.drawn(bodies.respelled(valid), seed)}
+    assert all(json.loads(raw) == valid for raw in spelled)
+    assert len(spelled) > 1
+
+
+def test_other_instances_are_none_of_ours(run: Run) -> None:
+    fixtures = run.target.fixtures
+    for request in cases(requests.with_other_instances(api_of(run), GOOD), 80):
+        assert request.body is not None
+        named = json.loads(request.body)["contents"]["instance_id"]
+        assert named.casefold() not in (fixtures.instance_id, fixtures.second_instance_id)
+
+
+# ---------------------------------------------------------------- the seed decides
+
+
+@pytest.mark.parametrize("count", [1, 7, 25, 40])
+def test_as_many_cases_as_asked_for_and_every_kind_before_any_comes_again(count: int) -> None:
+    kinds = [Kind(str(number), st.nothing()) for number in range(11)]
+    rounds = batches.rounds(kinds, count, RNG)
+    flat = [kind.label for chosen in rounds for kind in chosen]
+    assert len(flat) == count
+    assert len({*flat[: len(kinds)]}) == min(count, len(kinds))
+    assert max(map(len, rounds)) <= batches.MOST_SIDE_BY_SIDE
+
+
+def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = st.tuples(st.integers(), st.text(), st.text("abc"))
+    before = batches.drawn(values, 5, 40)
+    local = types.ModuleType("local_module")
+    local.__file__ = __file__
+    monkeypatch.setitem(__import__("sys").modules, "local_module", local)
+    assert batches.drawn(values, 5, 40) == before
+    assert batches.drawn(values, 6, 40) != before
+
+
+def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
+    """The requests of one check, after other checks have run."""
+    sent: list[tuple[object, ...]] = []
+    send_all = Api.send_all
+
+    def recording(self: Api, asked: Any) -> list[Exchange]:
+        batch = list(asked)
+        if self.check.id == wanted:
+            sent.extend((one.method, one.target, one.body, one.headers, one.key, one.hub_id) for one in batch)
+        return send_all(self, batch)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Api, "send_all", recording)
+        for name in (*first, wanted):
+            run.execute(all_checks()[name])
+    return sent
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["GET-6/get/generated", "LIST-10/list/generated", "JOB-5/restore/generated", "HTTP-3/list/schemathesis",
+     "LIST-5/list/generated", "HTTP-5/logs/generated"],
+)  # fmt: skip
+def test_a_check_sends_the_same_in_any_selection(
+    name: str, reference: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    others = [(), ("INC-6/get/generated", "AUTH-9/logs/generated", "CAP-5/list/generated")]
+    for number, first in enumerate(others):
+        with closing(run_on(reference, tmp_path / str(number), seed=7)) as running:
+            running.start()
+            found.append(sent_by(running, name, *first, monkeypatch=monkeypatch))
+    assert found[0]
+    assert found[0] == found[1]
+
+
+def test_schemathesis_draws_the_same_for_a_seed() -> None:
+    first, again, other = (drawn(seed, 3) for seed in (3, 3, 4))
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job", "delete"])
+def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, operation: Operation) -> None:
+    sent = schemathesis_cases.send(api_of(run, f"HTTP-3/{operation}/schemathesis"), operation)
+    assert sent.answers
+    for case, _ in sent.answers:
+        parts = unquote(case.request.path.replace("%2F", "\ue000")).split("/")
+        assert all(part.strip(".") for part in parts[1:])
+        assert not any(re.fullmatch("[0-9a-fA-F]{24}", part) and part != part.lower() for part in parts)
+        assert case.request.method not in ("TRACE", "CONNECT")
+        if case.request.method == "DELETE" or case.clause == "HTTP-5":
+            assert case.request.ownership == "missing"
+        if operation == "restore" and case.clause not in ("GET-6", "HTTP-5"):
+            assert run.world.instance_id.encode() not in (case.request.body or b"")
+
+
+# ---------------------------------------------------------------- shrinking and merging
+
+
+def explored(run: Run, kinds: list[Kind], wrong: Any) -> tuple[list[Found], list[str]]:
+    """What a property finds whose expectation is that `wrong` does not hold; and the addresses that were sent."""
+    api = api_of(run)
+    sent: list[str] = []
+
+    def send(batch: Sequence[Request]) -> list[Exchange]:
+        sent.extend(one.path for one in batch)
+        return [replace_exchange(run, one) for one in batch]
+
+    def expect(on: Exchange) -> Iterator[Found]:
+        if wrong(on.request):
+            yield broken("something else", "this", on)
+
+    return list(engine.explore(api, kinds, expect, send=send)), sent
+
+
+def replace_exchange(run: Run, request: Request) -> Exchange:
+    from conformance.http.exchange import Exchange, Response  # noqa: PLC0415 - made, not sent
+
+    del run
+    return Exchange(request, Response(404, (), b"", 0.0))
+
+
+def kind_of(run: Run, label: str, paths: st.SearchStrategy[str]) -> Kind:
+    plain = run.ask.get()
+    return Kind(label, paths.map(lambda path: replace(plain, path=f"/{path}", documented=False)))
+
+
+def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -> None:
+    kinds = [kind_of(run, f"kind {number}", st.text("abc", min_size=1)) for number in range(5)]
+    kinds.append(kind_of(run, "long", st.integers(0, 4000).map(lambda length: "x" * length)))
+    found, sent = explored(run, kinds, lambda request: len(request.path) > 1000)
+    assert found
+    assert found[0].wanted == "something else for long"
+    assert found[0].on is not None
+    assert len(found[0].on.request.path) < 1100
+    assert len(sent) == len(set(sent))
+    assert len(sent) <= run.examples + engine.MOST_SENDS
+
+
+def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: Run) -> None:
+    from conformance.http.client import NotAllowedError  # noqa: PLC0415 - one of many reasons
+
+    kinds = [kind_of(run, "any", st.text("abc", min_size=1))]
+
+    def refuse(_batch: Sequence[Request]) -> list[Exchange]:
+        raise NotAllowedError("the budget is used up")
+
+    with pytest.raises(NotAllowedError, match="used up"):
+        list(engine.explore(api_of(run), kinds, lambda _on: iter(()), send=refuse))
+
+
+# ---------------------------------------------------------------- walks
+
+
+def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
+    with closing(run_on(target, state, seed=seed)) as running:
+        running.start()
+        walked = walk(Api(all_checks()["CAP-1/list/stateful"], running))
+        return walked, int(running.ledger.read("restores_accepted"))
+
+
+def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_budget(
+    reference: Target, tmp_path: Path
+) -> None:
+    walked, restores = walked_on(reference, tmp_path)
+    assert walked.found == {}
+    assert walked.stopped is None
+    assert walked.steps > 10
+    assert restores <= 1
+
+
+def test_a_walk_restores_nothing_where_the_budget_has_no_room(reference: Target, tmp_path: Path) -> None:
+    small = replace(reference, restore=replace(reference.restore, max_restores=3))
+    for seed in (1, 2):
+        _, restores = walked_on(small, tmp_path / str(seed), seed)
+        assert restores == 0
+
+
+def test_the_shortest_walk_that_breaks_a_clause_is_told(tmp_path: Path) -> None:
+    with launch.serve_in_thread(["list_with_manage"], restore_seconds=0) as server:
+        walked, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
+    found, steps = walked.of("CAP-1", "list")
+    assert found
+    assert len(steps) == 1
+    assert "as manage" in steps[0]
+
+
+# ---------------------------------------------------------------- what is caught
+
+
+def generated_alone(target: Target, state: Path, clause: str, seed: int) -> set[str]:
+    """The clauses that generated checks of a clause, and what judges their exchanges, find broken."""
+    wanted = ("HTTP-3", "JOB-4") if clause == "HTTP-3" else (clause,)
+    checks: list[Check] = [one for one in all_checks().values() if one.kind and one.clause in wanted]
+    with closing(run_on(target, state, seed=seed)) as running:
+        running.start()
+        own = {one.clause for one in map(running.execute, checks) if one.outcome is Outcome.FAILED}
+        judged = running.judges.records(running.recorder, lambda _exchange: None)
+        return own | {one.clause for one in judged if one.outcome is Outcome.FAILED}
+
+
+@pytest.mark.parametrize("seed", ODD_SEEDS)
+@pytest.mark.parametrize("fault", ODD)
+def test_generated_checks_alone_catch_what_only_odd_input_shows(fault: str, seed: int, tmp_path: Path) -> None:
+    with launch.serve_in_thread([fault], restore_seconds=0) as server:
+        assert ODD[fault] in generated_alone(target_of(server, tmp_path), tmp_path / "state", ODD[fault], seed)

@@ -1,0 +1,505 @@
+"""The wire against servers on raw sockets: every bound holds, and what breaks one is told as what it is."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import socket
+import subprocess
+import threading
+import time
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+import pytest
+from support import hostile
+from support.hostile import Seen, head, whole
+
+from conformance.config.target import load_target
+from conformance.http import connection as wiring
+from conformance.http.connection import KEPT_OF_TOO_LARGE, Wire
+from conformance.http.decoding import decoded
+from conformance.http.exchange import Exchange, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TIMEOUT_S = 0.5
+#: what is over within half a second may take so long on a busy machine
+SOON_S = 5.0
+LIMITS = f"[limits]\ntimeout_s = {TIMEOUT_S}\nmax_body_mb = 0.25\nconcurrency = 4\n"
+PATIENT = "[limits]\ntimeout_s = 20\nmax_body_mb = 2\n"
+GOOD = json.dumps({"data": ["é" * 50] * 50}).encode()
+LATE = f"within {TIMEOUT_S} s"
+
+
+def get(path: str = "/v1/x", **how: Any) -> Request:
+    return Request("list", "GET", path, **how)
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., Exchange]:
+    """Sends one request to a server that answers like this."""
+
+    def ask(answer: hostile.Answering | bytes, request: Request | None = None, *, more: str = LIMITS) -> Exchange:
+        answering = (lambda _: answer) if isinstance(answer, bytes) else answer
+        with hostile.serve(answering) as server:
+            wire = Wire(hostile.target(tmp_path, server.base_url, more=more), "tests")
+            begun = time.monotonic()
+            exchange = wire.send(request or get())
+            assert time.monotonic() - begun < SOON_S or more is PATIENT
+            wire.close()
+            return exchange
+
+    return ask
+
+
+# ---------------------------------------------------------------- whole answers
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encoded"),
+    [
+        ("identity", GOOD),
+        ("gzip", gzip.compress(GOOD)),
+        ("x-gzip", gzip.compress(GOOD)),
+        ("GZip", gzip.compress(GOOD[:40]) + gzip.compress(GOOD[40:])),
+        ("deflate", zlib.compress(GOOD)),
+    ],
+)
+def test_encodings_that_are_offered_are_read(ask: Callable[..., Exchange], encoding: str, encoded: bytes) -> None:
+    exchange = ask(whole(200, encoded, content_encoding=encoding))
+    assert exchange.response is not None
+    assert exchange.response.body == GOOD
+    assert exchange.response.problem is None
+
+
+def test_chunks_and_headers_of_any_size_below_the_bound(ask: Callable[..., Exchange]) -> None:
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (GOOD[:7], GOOD[7:]))
+    answer = head(200, Transfer_Encoding="chunked", x_long="y" * 60_000) + chunks + b"0\r\n\r\n"
+    exchange = ask(answer)
+    assert exchange.response is not None
+    assert exchange.response.body == GOOD
+    assert len(exchange.response.header("X-LONG") or "") == 60_000
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "identity"])
+def test_an_empty_body_is_empty_in_any_encoding(ask: Callable[..., Exchange], encoding: str) -> None:
+    exchange = ask(whole(401, b"", content_encoding=encoding))
+    assert exchange.response is not None
+    assert (exchange.response.status, exchange.response.body, exchange.response.problem) == (401, b"", None)
+
+
+def test_a_large_gzip_body_is_read_whole(ask: Callable[..., Exchange]) -> None:
+    text = json.dumps(list(range(200_000))).encode()
+    exchange = ask(whole(200, gzip.compress(text), content_encoding="gzip"), more=PATIENT)
+    assert exchange.response is not None
+    assert exchange.response.body == text
+
+
+# ---------------------------------------------------------------- bodies that are none
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "problem"),
+    [
+        (GOOD, "gzip", "a body that is not gzip, as its content-encoding says"),
+        (GOOD, "deflate", "a body that is not deflate, as its content-encoding says"),
+        (gzip.compress(GOOD)[:-12], "gzip", "a gzip body that ends too early"),
+        (gzip.compress(GOOD) + b"more", "gzip", "a body that is not gzip, as its content-encoding says"),
+        (GOOD, "br", "content-encoding 'br', which was not offered (gzip, deflate)"),
+        (gzip.compress(gzip.compress(GOOD)), "gzip, gzip", "content-encoding 'gzip, gzip', which was not offered"),
+    ],
+)
+def test_encodings_that_lie_are_the_answers_problem(
+    ask: Callable[..., Exchange], body: bytes, encoding: str, problem: str
+) -> None:
+    exchange = ask(whole(200, body, content_encoding=encoding))
+    assert exchange.failure is None
+    assert exchange.response is not None
+    assert str(exchange.response.problem).startswith(problem)
+    assert str(exchange.parsed).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        hostile.endless,
+        hostile.gigabyte,
+        hostile.bomb,
+        lambda _: whole(200, b"[" * 300_000),
+        lambda _: whole(200, zlib.compress(b" " * 300_000), content_encoding="deflate"),
+    ],
+    ids=["endless", "1 GB", "gzip bomb", "just over", "deflated"],
+)
+def test_a_body_over_the_limit_is_cut_off_and_said_to_be(
+    ask: Callable[..., Exchange], answer: hostile.Answering
+) -> None:
+    response = ask(answer).response
+    assert response is not None
+    assert response.problem == "a body of more than 0.25 MB (limits.max_body_mb)"
+    assert len(response.body) == KEPT_OF_TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, "it is nested deeper than 200 levels"),
+        (b'{"a":' * 20_000 + b"1" + b"}" * 20_000, "it is nested deeper than 200 levels"),
+        (b'{"data": NaN}', "NaN is not JSON"),
+        (b"\xef\xbb\xbf{}", "it begins with a byte order mark"),
+        (b'{"data": "\xff"}', "it is not UTF-8"),
+        (b'{"data": []} {}', "something follows the document"),
+        (b"", "it is empty"),
+    ],
+)
+def test_documents_that_are_none_are_read_as_what_they_are(
+    ask: Callable[..., Exchange], body: bytes, reason: str
+) -> None:
+    exchange = ask(whole(200, body))
+    assert exchange.response is not None
+    assert exchange.response.problem is None
+    assert str(exchange.parsed).startswith(reason)
+
+
+# ---------------------------------------------------------------- half answers and none
+
+
+def dripping(before: bytes, drop: bytes) -> hostile.Answering:
+    """Something that never ends and comes a little at a time, faster than any timeout between two reads."""
+
+    def answer(_: Seen) -> Iterator[bytes]:
+        yield before
+        while True:
+            yield drop
+            time.sleep(TIMEOUT_S / 20)  # this is what the server is about
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (dripping(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"), f"no answer {LATE}"),
+        (dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), f"no answer {LATE}"),
+        (dripping(head(200), b" "), "200, but its body was cut off after"),
+        (dripping(head(200, content_encoding="gzip") + gzip.compress(GOOD)[:30], b""), f"not complete {LATE}"),
+        (
+            dripping(head(200, content_encoding="deflate") + b"\x78\x9c", b"\x00\x00\x00\xff\xff"),
+            f"not complete {LATE}",
+        ),
+    ],
+    ids=["headers", "interim answers", "body", "silence in gzip", "gzip of nothing"],
+)
+def test_a_drip_ends_at_the_time_for_the_whole_request(
+    ask: Callable[..., Exchange], answer: hostile.Answering, failure: str
+) -> None:
+    exchange = ask(answer)
+    assert exchange.response is None
+    assert failure in str(exchange.failure)
+
+
+def interim_flood(_: Seen) -> Iterator[bytes]:
+    while True:
+        yield b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 1000
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        (hostile.nothing, "connection closed without an answer"),
+        (hostile.reset, "connection reset"),
+        (hostile.cut, "200, but its body was cut off after 10 bytes: connection closed"),
+        (
+            lambda _: iter([head(403, content_length=9) + b"{", hostile.RESET]),
+            "403, but its body was cut off after 1 b",
+        ),
+        (
+            lambda _: iter([head(200, Transfer_Encoding="chunked") + b"5\r\n[1,2"]),
+            "200, but its body was cut off after",
+        ),
+        (lambda _: b"220 mail.example.test ESMTP\r\n\r\n", "not HTTP/1.1"),
+        (lambda _: head(200, content_length="many"), "not HTTP/1.1"),
+        (lambda _: head(200, x="y" * 400_000), "headers of more than 100 kB"),
+        (interim_flood, f"no answer {LATE}"),
+    ],
+    ids=["closed", "reset", "short", "reset in a body", "cut chunk", "SMTP", "bad length", "long headers", "interim"],
+)
+def test_what_is_no_answer_is_told_in_words(
+    ask: Callable[..., Exchange], answer: hostile.Answering, failure: str
+) -> None:
+    exchange = ask(answer)
+    assert exchange.response is None
+    assert str(exchange.failure).startswith(failure)
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    wire = Wire(hostile.target(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", more=LIMITS), "tests")
+    assert wire.send(get()).failure == "connection refused"
+
+
+def test_a_name_that_is_not_known(tmp_path: Path) -> None:
+    wire = Wire(hostile.target(tmp_path, "http://nowhere.invalid", more=LIMITS), "tests")
+    assert str(wire.send(get()).failure).startswith("no connection: ")
+
+
+def test_words_about_a_failure_quote_nothing_that_was_sent(ask: Callable[..., Exchange]) -> None:
+    for answer in (f"{hostile.KEY}\r\n\r\n".encode(), f"HTTP/1.1 {hostile.KEY}\r\n\r\n".encode()):
+        assert ask(answer).failure == "not HTTP/1.1"
+
+
+# ---------------------------------------------------------------- what is sent
+
+
+def test_a_request_goes_out_as_it_is_meant(tmp_path: Path) -> None:
+    with hostile.serve(hostile.empty) as server:
+        gateway = '[headers]\nX-Gateway = "a secret of ours"\n'
+        wire = Wire(hostile.target(tmp_path, f"{server.base_url}/api/", more=gateway), "tests/1")
+        path = "/v1/containers/%2F%00%C3%A9/backups//../x"
+        how: dict[str, Any] = {
+            "query": "a=%20&&=&b[]=1",
+            "hub_id": "",
+            "authorization": "Bearer k",
+            "body": b"\x00\xff",
+        }
+        wire.send(Request("restore", "POST", path, headers=(("Accept", "text/x"), ("X-E", "é")), **how))
+        wire.send(get())
+        host = server.base_url.removeprefix("http://")
+    first, second = server.seen
+    assert first.line == f"POST /api{path}?a=%20&&=&b[]=1"
+    assert first.body == b"\x00\xff"
+    assert first.headers == {
+        "host": host,
+        "user-agent": "tests/1",
+        "accept": "text/x",
+        "accept-encoding": "gzip, deflate",
+        "authorization": "Bearer k",
+        "x-hub-id": "",
+        "x-gateway": "a secret of ours",
+        "x-e": "é",
+        "content-length": "2",
+    }
+    assert second.line == "GET /api/v1/x"
+    assert {"authorization", "x-hub-id", "content-length"}.isdisjoint(second.headers)
+
+
+def test_a_redirect_is_an_answer_and_followed_by_nobody(tmp_path: Path) -> None:
+    def away(_: Seen) -> bytes:
+        return whole(307, b"", location=other.base_url)
+
+    with hostile.serve(hostile.empty) as other, hostile.serve(away) as one:
+        exchange = Wire(hostile.target(tmp_path, one.base_url), "tests").send(get(authorization="Bearer k"))
+    assert (exchange.status, len(one.seen), other.seen) == (307, 1, [])
+
+
+def test_cookies_are_not_kept(tmp_path: Path) -> None:
+    with hostile.serve(lambda _: whole(200, b"{}", set_cookie="session=1; Path=/")) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        for _ in range(3):
+            wire.send(get())
+    assert all("cookie" not in seen.headers for seen in server.seen)
+
+
+def test_connections_are_kept_but_for_what_must_not_be_sent_twice(tmp_path: Path) -> None:
+    with hostile.serve(hostile.empty) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        for _ in range(3):
+            wire.send(get())
+        assert server.connections == 1
+        for _ in range(2):
+            wire.send(Request("restore", "POST", "/v1/x", body=b"{}"))
+        assert server.connections == 3
+        wire.send(get(), fresh=True)
+        assert server.connections == 4
+
+
+def test_no_post_goes_over_connections_that_break(tmp_path: Path) -> None:
+    refused = Request("restore", "POST", "/v1/x", body=b"{}", refusable=True)
+    with hostile.serve(hostile.empty) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        wire.send(refused)
+        wire.send(refused)
+        assert server.connections == 1
+        server.answer = hostile.nothing
+        assert wire.send(get()).response is None
+        server.answer = hostile.empty
+        before = server.connections
+        wire.send(refused)
+        wire.send(refused)
+        assert server.connections == before + 2
+        wire.send(get())
+        wire.send(get())
+        assert server.connections == before + 3
+
+
+def test_a_body_longer_than_it_says_spoils_no_fresh_request(tmp_path: Path) -> None:
+    with hostile.serve(lambda _: whole(200, GOOD, content_length=10)) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url, more=LIMITS), "tests")
+        assert wire.send(get()).response is not None
+        assert wire.send(get(), fresh=True).status == 200
+
+
+def test_a_header_whose_command_fails_is_not_the_targets_fault(tmp_path: Path) -> None:
+    with hostile.serve(hostile.empty) as server:
+        more = '[headers]\nX-Gateway = {command = ["false"]}\n'
+        wire = Wire(hostile.target(tmp_path, server.base_url, more=more), "tests")
+        with pytest.raises(RuntimeError, match=r"X-Gateway: the command .*false failed with exit code 1"):
+            wire.send(get())
+    assert server.seen == []
+
+
+# ---------------------------------------------------------------- around it
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "localhost"])
+def test_no_proxy_stands_between_us_and_this_machine(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hostile.serve(hostile.empty) as server, hostile.serve(hostile.empty) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.base_url)
+        base_url = server.base_url.replace("127.0.0.1", host)
+        Wire(hostile.target(tmp_path, base_url, more=LIMITS), "tests").send(get())
+    assert proxy.seen == []
+
+
+def test_a_proxy_is_used_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile.serve(hostile.empty) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.base_url.replace("//", "//user:pass@"))
+        monkeypatch.delenv("no_proxy", raising=False)
+        wire = Wire(hostile.target(tmp_path, "http://backups.example.test/api"), "tests")
+        assert wire.send(get()).status == 200
+        monkeypatch.setenv("no_proxy", "example.test")
+        direct = Wire(hostile.target(tmp_path, "http://nowhere.example.test", more=LIMITS), "tests")
+        assert direct.send(get()).response is None
+    (seen,) = proxy.seen
+    assert seen.target == "http://backups.example.test/api/v1/x"
+    assert seen.headers["host"] == "backups.example.test"
+    assert "proxy-authorization" in seen.headers
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for this machine that signs itself, and its key, in one file."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, made, both = folder / "key.pem", folder / "cert.pem", folder / "both.pem"
+    line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subprocess.run([*line.split(), *names, "-keyout", key, "-out", made], check=True, capture_output=True)
+    both.write_text(key.read_text() + made.read_text())
+    return both
+
+
+@pytest.fixture
+def over_tls(certificate: Path) -> Iterator[str]:
+    """A server behind TLS; its URL."""
+    import ssl  # noqa: PLC0415 - only here
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                plain, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(plain, server_side=True) as connection:
+                    connection.recv(65536)
+                    connection.sendall(whole(200, b"{}", connection="close"))
+            except OSError:  # who does not like the certificate hangs up
+                plain.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"https://localhost:{listener.getsockname()[1]}"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(5)
+
+
+def tls_target(tmp_path: Path, base_url: str, verify: str) -> Any:
+    text = hostile.target_toml(base_url).replace("[target]", f"[target]\nverify_tls = {verify}")
+    file = tmp_path / "tls.toml"
+    file.write_text(text)
+    return load_target(file, {})
+
+
+def test_tls_is_verified_by_the_bundle_of_the_target_file(over_tls: str, certificate: Path, tmp_path: Path) -> None:
+    bundle = f'"{certificate.with_name("cert.pem")}"'
+    assert Wire(tls_target(tmp_path, over_tls, bundle), "tests").send(get()).status == 200
+    assert Wire(tls_target(tmp_path, over_tls, "false"), "tests").send(get()).status == 200
+    failure = Wire(tls_target(tmp_path, over_tls, "true"), "tests").send(get()).failure
+    assert str(failure).startswith("the TLS certificate is not accepted: self")
+
+
+def test_what_is_no_tls_is_said_to_be_none(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(b"220 mail.example.test ESMTP\r\n")
+                connection.recv(65536)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        target = hostile.target(tmp_path, f"https://127.0.0.1:{listener.getsockname()[1]}", more=LIMITS)
+        failure = str(Wire(target, "tests").send(get()).failure)
+        thread.join(5)
+    assert failure.startswith("TLS failed: ")
+
+
+def test_what_is_under_way_can_be_cut_off(tmp_path: Path) -> None:
+    with hostile.serve(dripping(b"", b"")) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests")
+        found: list[Exchange] = []
+        thread = threading.Thread(target=lambda: found.append(wire.send(get())))
+        thread.start()
+        while not server.seen:
+            thread.join(0.01)
+        begun = time.monotonic()
+        wire.cut_off()
+        thread.join(SOON_S)
+        assert time.monotonic() - begun < SOON_S
+        assert [exchange.response for exchange in found] == [None]
+        assert wire.send(get()).response is None
+
+
+def test_the_transports_own_log_says_nothing(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    with caplog.at_level(logging.DEBUG), hostile.serve(hostile.empty) as server:
+        Wire(hostile.target(tmp_path, server.base_url), "tests").send(get(authorization=f"Bearer {hostile.KEY}"))
+    assert [record for record in caplog.records if record.name.startswith(httpcore.__name__)] == []
+
+
+def test_large_bodies_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way, most, lock = 0, 0, threading.Lock()
+    read = decoded
+
+    def counted(chunks: Any, encoding: str) -> Iterator[bytes]:
+        nonlocal under_way, most
+        size = 0
+        for piece in read(chunks, encoding):
+            before, size = size, size + len(piece)
+            yield piece
+            if before <= 2 * wiring.LARGE < size:  # it went on after it had become large
+                with lock:
+                    under_way += 1
+                    most = max(most, under_way)
+        with lock:
+            under_way -= size > 2 * wiring.LARGE
+
+    monkeypatch.setattr(wiring, "decoded", counted)
+    body = b'"' + b"x" * (4 * hostile.MEGABYTE) + b'"'
+    with hostile.serve(lambda _: whole(200, body)) as server:
+        wire = Wire(hostile.target(tmp_path, server.base_url, more="[limits]\nconcurrency = 8\n"), "tests")
+        threads = [threading.Thread(target=wire.send, args=(get(),)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert 1 <= most <= wiring.LARGE_AT_ONCE

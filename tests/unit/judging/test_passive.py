@@ -1,0 +1,268 @@
+"""Beneath the clauses: which answers can be judged, how jobs move on, and which defects are equal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from support.exchanges import answer
+
+from conformance.contract import catalogue
+from conformance.http.exchange import Exchange, Request, Response
+from conformance.judging import answer_shapes, passive
+from conformance.judging.expectations import Found, broken
+from conformance.judging.outcomes import CheckRecord, Finding, Outcome, folded
+from conformance.scenarios.job_lifecycle import moves_forward
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ERROR: dict[str, Any] = {"error": {"status": 404, "code": "404.job", "title": "No"}, "data": None}
+OAUTH = {"error": "invalid_token", "error_description": "No"}
+ONE = {"id": "65ab00000000000000000001"}
+UNSET = "0001-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("says", "of", "not_of"),
+    [
+        (
+            answer_shapes.judged,
+            [answer(), answer(404), answer(500)],
+            [answer(None), answer(503), answer(502), answer(504), answer(documented=False), answer(unanswered=True)],
+        ),
+        (
+            answer_shapes.served,
+            [answer(body={}), answer(206, {}), answer(299, [])],
+            [answer(raw=b"{"), answer(404, {}), answer(300, {}), answer(199, {}), answer(documented=False, body={})],
+        ),
+        (
+            answer_shapes.is_error,
+            [answer(400), answer(404), answer(500), answer(599)],
+            [answer(399), answer(200), answer(503), answer(None), answer(404, documented=False)],
+        ),
+        (
+            answer_shapes.has_envelope,
+            [answer(404, ERROR), answer(401, {"error": {}})],
+            [answer(401, OAUTH), answer(404, {"error": "no"}), answer(404, []), answer(404, {}), answer(200, ERROR)],
+        ),
+        (
+            answer_shapes.coded,
+            [answer(404, ERROR), answer(404, {"error": {"code": "404.container_backup-log.x"}})],
+            [
+                answer(403, ERROR),
+                *(answer(404, {"error": {"code": code}}) for code in ("404", "404.", "job", None, 404)),
+                *(answer(404, {"error": {"code": code}}) for code in ("404.a b", "404..a", "4045.a", "404.a.")),
+            ],
+        ),
+        (
+            answer_shapes.rightful,
+            [answer(body={}), answer(body={}, ownership="sibling")],
+            [
+                answer(404, {}),
+                answer(body={}, good_key=False),
+                *(answer(body={}, ownership=whose) for whose in ("crossed", "other hub", "missing", "malformed")),
+            ],
+        ),
+        (
+            answer_shapes.asks_integrations,
+            [answer(body={}, asked={"include": "integrations"}, operation=name) for name in ("get", "list")],
+            [
+                answer(body={}),
+                answer(body={}, asked={"include": "nope"}),
+                answer(body={}, asked={"include": "integrations"}, operation="logs"),
+                answer(404, {}, asked={"include": "integrations"}),
+            ],
+        ),
+        (
+            answer_shapes.serves("restore", "job"),
+            [answer(202, {}, operation="restore"), answer(body={}, operation="job")],
+            [answer(body={}, operation="get"), answer(404, {}, operation="job")],
+        ),
+    ],
+)  # fmt: skip
+def test_which_answers_can_be_judged(
+    says: Callable[[Exchange], bool], of: list[Exchange], not_of: list[Exchange]
+) -> None:
+    assert [says(one) for one in of] == [True] * len(of)
+    assert [says(one) for one in not_of] == [False] * len(not_of)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "shape"),
+    [
+        (answer(body={}), "backup-answer"),
+        (answer(body={}, operation="list"), "backup-list-answer"),
+        (answer(body={}, operation="logs"), "backup-log-list-answer"),
+        (answer(202, {}, operation="restore"), "job-descriptor-answer"),
+        (answer(body={}, operation="job"), "job-answer"),
+        (answer(202, {}, operation="delete"), "deletion-answer"),
+        (answer(404, {}), "error-envelope"),
+        (answer(401, {}), "error-envelope"),
+        (answer(401, OAUTH), "oauth-error"),
+        (answer(403, OAUTH), "error-envelope"),
+        (answer(raw=b"{"), None),
+        (answer(None), None),
+        (answer(302, {}), None),
+    ],
+)
+def test_the_shape_that_an_answer_is_held_to(exchange: Exchange, shape: str | None) -> None:
+    assert answer_shapes.shape_of(exchange) == shape
+
+
+def test_violations_are_those_at_a_place_and_below() -> None:
+    exchange = answer(body={"data": {"id": "?", "identifier": 1, "events": {"created": "?"}}})
+    pointers = {one.pointer for one in answer_shapes.violations_at(exchange, "/data/events")}
+    assert "/data/events/created" in pointers
+    assert all(pointer == "/data/events" or pointer.startswith("/data/events/") for pointer in pointers)
+    assert {one.pointer for one in answer_shapes.violations_at(exchange, "/data/id")} == {"/data/id"}
+    assert answer_shapes.violations(exchange) is answer_shapes.violations(exchange)
+    assert answer_shapes.violations(answer(raw=b"{")) == []
+    assert answer_shapes.violations(answer(404, raw=b"{")) == []
+
+
+def test_a_null_of_http_10_is_no_violation_at_a_place() -> None:
+    exchange = answer(404, {"error": {**ERROR["error"], "detail": None}, "data": None})
+    assert [one.null_optional for one in answer_shapes.violations(exchange)] == [True]
+    assert answer_shapes.violations_at(exchange, "/error/detail") == []
+
+
+def test_the_backups_and_integrations_that_an_answer_shows() -> None:
+    assert answer_shapes.backups(answer(body={"data": ONE})) == [("/data", ONE)]
+    assert answer_shapes.backups(answer(body={"data": [ONE]})) == []
+    assert answer_shapes.backups(answer(body={"data": [7, ONE]}, operation="list")) == [("/data/1", ONE)]
+    assert answer_shapes.backups(answer(body={"data": ONE}, operation="list")) == []
+    included = {"a": ONE, "b": 7}
+    assert answer_shapes.integrations(answer(body={"includes": {"integrations": included}})) == {"a": ONE}
+    others: list[Any] = [{"includes": {"integrations": []}}, {"includes": None}, {}, []]
+    for body in others:
+        assert answer_shapes.integrations(answer(body=body)) == {}
+
+
+def job(state: object, **events: str) -> Exchange:
+    return answer(body={"data": {"state": {"current": state}, "events": events}}, operation="job")
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        ["new", "queued", "scheduled", "running", "completed"],
+        ["scheduled", "queued", "error"],
+        ["new", "new", "expired", "expired"],
+        ["completed"],
+        [],
+    ],
+)
+def test_jobs_that_move_forward(states: list[str]) -> None:
+    assert list(moves_forward([job(state) for state in states])) == []
+
+
+@pytest.mark.parametrize(
+    ("states", "where"),
+    [
+        (["running", "queued"], 1),
+        (["queued", "new"], 1),
+        (["new", "scheduled", "running", "scheduled", "completed"], 3),
+        (["completed", "error"], 1),
+        (["completed", "expired"], 1),
+        (["error", "running"], 1),
+        (["expired", "completed"], 1),
+        (["completed", "paused"], 1),
+    ],
+)
+def test_jobs_that_do_not(states: list[str], where: int) -> None:
+    looks = [job(state) for state in states]
+    [found] = moves_forward(looks)
+    assert found.outcome is Outcome.FAILED
+    assert found.on is looks[where]
+    assert (found.got, found.at) == (states[where], "/data/state/current")
+    assert found.wanted == f"nothing before {states[where - 1]} any more"
+
+
+@pytest.mark.parametrize(
+    ("times", "wrong"),
+    [
+        ({"queued": "01", "started": "02", "completed": "03"}, None),
+        ({"queued": "01", "started": "01", "completed": "01"}, None),
+        ({"queued": "02", "started": "01", "completed": "03"}, "started"),
+        ({"queued": "01", "started": "03", "completed": "02"}, "completed"),
+        ({"queued": "03", "completed": "02"}, "completed"),
+        ({"started": "02", "completed": "01"}, "completed"),
+        ({"queued": "02"}, None),
+    ],
+)
+def test_the_order_of_a_jobs_times(times: dict[str, str], wrong: str | None) -> None:
+    found = list(moves_forward([job("running", **{name: f"2026-01-{day}T00:00:00Z" for name, day in times.items()})]))
+    assert [one.at for one in found] == ([f"/data/events/{wrong}"] if wrong else [])
+
+
+def test_a_time_that_is_not_set_has_no_place_in_the_order() -> None:
+    assert list(moves_forward([job("new", queued="2026-01-01T00:00:00Z", started=UNSET, completed="soon")])) == []
+
+
+def sent(weight: int) -> Exchange:
+    return Exchange(Request("get", "GET", "x" * weight), Response(200, (), b"", 0.0))
+
+
+def test_equal_findings_are_one_defect_shown_by_the_lightest_request() -> None:
+    tally = passive.Tally()
+    for weight in (5, 3, 4):
+        tally.add(broken("2 items", f"id 65ab0000000000000000000{weight}", sent(weight), f"/data/{weight}/id"))
+    [defect] = tally.defects.values()
+    assert defect.places == 3
+    assert defect.first.on is not None
+    assert len(defect.first.on.request.path) == 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        broken("a", "c", None, "/x"),
+        broken("b", "b", None, "/x"),
+        broken("a", "b", None, "/y"),
+        broken("a", "b"),
+        Found(Outcome.WARNED, "a", "b", None, "/x"),
+    ],
+)
+def test_what_makes_two_defects(other: Found) -> None:
+    assert passive.identity(other) != passive.identity(broken("a", "b", None, "/x"))
+
+
+def test_a_tally_keeps_so_many_defects_and_counts_the_others() -> None:
+    tally = passive.Tally()
+    for number in range(passive.MOST_DEFECTS + 3):
+        tally.add(broken(chr(ord("a") + number), "x"))
+    assert (len(tally.defects), tally.merged) == (passive.MOST_DEFECTS, 3)
+
+
+def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(_: Exchange) -> Any:
+        raise KeyError("x")
+
+    judges = passive.PassiveJudges(catalogue.load(), ())
+    monkeypatch.setattr(judges, "_judges", [Judging(breaks)])
+    [(clause, found)] = judges.findings(answer())
+    assert clause == "HTTP-1"
+    assert (found.outcome, found.got) == (Outcome.ERROR, "KeyError: 'x'")
+
+
+def test_folded_records_keep_each_finding_on_its_exchange() -> None:
+    def record(wanted: str, exchange: str, outcome: Outcome = Outcome.FAILED) -> CheckRecord:
+        finding = Finding(outcome, wanted, "b", None, 0, 1)
+        return CheckRecord("x", "HTTP-1", "get", outcome, findings=[finding], exchanges=[{"path": exchange}])
+
+    [both] = folded([record("a", "/1"), record("c", "/2"), record("a", "/3")])
+    assert [(one.wanted, one.exchange, one.places) for one in both.findings] == [("a", 0, 2), ("c", 1, 1)]
+    assert [one["path"] for one in both.exchanges] == ["/1", "/2", "/3"]
+
+
+class Judging:
+    """A passive judge of every exchange."""
+
+    clause = "HTTP-1"
+
+    def __init__(self, function: Callable[[Exchange], Any]) -> None:
+        self.function = function
+
+    def when(self, _: Exchange) -> bool:
+        return True

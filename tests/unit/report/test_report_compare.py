@@ -1,0 +1,108 @@
+"""Two runs compared, and the files that cannot be."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+from support import reporting
+
+from conformance.judging.outcomes import Outcome
+from conformance.report.comparison import Comparison, compare, render
+from conformance.report.files import write_json
+from conformance.report.reading import ResultsError, load_results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LISTS = {
+    "passed failed": "broken", "passed error": "broken", "passed not_tested": "broken", "passed warned": "warnings",
+    "passed waived": "warnings", "warned failed": "broken", "warned error": "broken", "warned passed": "warnings",
+    "warned not_tested": "no_longer_tested", "warned waived": "warnings", "waived failed": "broken",
+    "waived error": "broken", "waived passed": "warnings", "waived warned": "warnings",
+    "waived not_tested": "no_longer_tested", "failed passed": "mended", "failed warned": "mended",
+    "failed waived": "warnings", "failed error": "no_longer_tested", "failed not_tested": "no_longer_tested",
+    "error passed": "mended", "error warned": "mended", "error waived": "mended", "error failed": "newly_tested",
+    "error not_tested": "no_longer_tested", "not_tested passed": "newly_tested", "not_tested failed": "newly_tested",
+    "not_tested warned": "newly_tested", "not_tested waived": "newly_tested", "not_tested error": "no_longer_tested",
+}  # fmt: skip
+
+
+def lists(comparison: Comparison) -> dict[str, list[str]]:
+    names = ("broken", "mended", "newly_tested", "no_longer_tested", "warnings")
+    return {name: [change.id for change in getattr(comparison, name)] for name in names}
+
+
+def printed(comparison: Comparison, width: int = 100) -> str:
+    stream = io.StringIO()
+    render(comparison, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("was", list(Outcome))
+@pytest.mark.parametrize("came", list(Outcome))
+def test_every_change_has_its_list(was: Outcome, came: Outcome) -> None:
+    comparison = compare(reporting.results({"CAP-4": was}), reporting.results({"CAP-4": came}))
+    found = [name for name, ids in lists(comparison).items() if ids]
+    assert found == ([_LISTS[f"{was} {came}"]] if was is not came else [])
+    assert comparison.exit_code == int(found == ["broken"])
+
+
+def test_alike_runs() -> None:
+    comparison = compare(reporting.red(), reporting.red())
+    assert comparison == Comparison()
+    assert printed(comparison).split() == ["Nothing", "broke"]
+
+
+def test_differences_of_the_runs_are_told() -> None:
+    new = reporting.green()
+    new["suite"]["version"] = "0.2.0"
+    new["run"].update(profile="read", interrupted=True, selection={"only": ["CAP"], "skip": []})
+    text = printed(compare(reporting.green(), new))
+    for words in ("0.1.0 → 0.2.0", "full → read", "all clauses → only CAP", "the newer run was interrupted"):
+        assert f"{words}\n" in text
+
+
+def test_clause_of_one_catalogue_alone() -> None:
+    old, new = reporting.green(), reporting.green()
+    del new["clauses"][0]
+    assert lists(compare(old, new))["broken"] == ["HTTP-1"]
+    assert lists(compare(new, old))["newly_tested"] == ["HTTP-1"]
+
+
+def test_reads_a_file_or_its_folder(tmp_path: Path) -> None:
+    write_json(tmp_path / "results.json", reporting.red())
+    assert load_results(tmp_path) == load_results(tmp_path / "results.json") == reporting.red()
+
+
+def damaged(**parts: Any) -> str:
+    return json.dumps({**reporting.green(), **parts})
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read"),
+        ("", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "names no format"),
+        (damaged(format="backups-conformance/results/9"), "results/9"),
+        (damaged(clauses=None), "clauses are missing"),
+        (damaged(clauses=[{"id": "CAP-4"}]), "clauses are missing or lack"),
+        (damaged(run={}), "run is missing"),
+        (
+            damaged(clauses=[{"id": "CAP-4", "level": "MUST", "reason": "", "outcome": "fine"}]),
+            "unknown outcome 'fine'",
+        ),
+    ],
+)
+def test_says_what_is_wrong_with_a_file(content: str | None, words: str, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "results.json").write_text(content)
+    with pytest.raises(ResultsError) as raised:
+        load_results(tmp_path)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)

@@ -1,0 +1,255 @@
+"""Drawings, the list of runs, and files that older versions wrote."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import reporting
+
+from conformance.cli import main
+from conformance.contract import catalogue
+from conformance.http import latency
+from conformance.http.exchange import Exchange, Operation, Request, Response
+from conformance.judging.outcomes import Outcome
+from conformance.qualification import results as qualification
+from conformance.report import (
+    comparison,
+    html,
+    index,
+    junit,
+    markdown,
+    plots,
+    qualified,
+    reading,
+    signoff,
+    views,
+    write_all,
+)
+from conformance.results import model
+
+OLDER = sorted((Path(__file__).parents[2] / "older").glob("results-*.json.gz"))
+SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").read_text())
+
+
+# ------------------------------------------------------------ older files
+
+
+@pytest.mark.parametrize("file", OLDER, ids=lambda file: file.name)
+def test_a_file_of_an_older_version_is_read_and_shown(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_bytes(gzip.decompress(file.read_bytes()))
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    results = reading.load_results(path)
+    assert results["latency"] == []
+    assert results["run"]["subjects"] == []
+    assert sum(model.requests_of(row) for row in results["clauses"]) > 100
+    for text in (html.render_summary(results), junit.render(results), markdown.render(results)):
+        assert results["run"]["id"] in text or "bc-verdict" in text
+    write_all(results, tmp_path / "again")
+    signoff.write(results, tmp_path / "again")
+    assert index.write(tmp_path) == 1
+    newer = reporting.results({"CAP-4": Outcome.FAILED})
+    assert [change.id for change in comparison.compare(results, newer).broken] == ["CAP-4"]
+    assert main.main(["compare", str(path), str(path)]) == 0
+
+
+# ------------------------------------------------------------ times
+
+
+def timed(results: dict[str, Any], clause: str, seconds: float, median: float) -> dict[str, Any]:
+    rows = {row["id"]: row for row in results["clauses"]}
+    rows[clause]["checks"][0]["duration_s"] = seconds
+    results["latency"][1]["p50_s"] = median
+    return results
+
+
+def test_what_took_much_longer_is_told_and_breaks_nothing() -> None:
+    old, new = timed(reporting.green(), "CAP-4", 0.1, 0.01), timed(reporting.green(), "CAP-4", 0.35, 0.1)
+    compared = comparison.compare(old, new)
+    assert [(one.what, one.words) for one in compared.timings] == [
+        ("list, median", "10.0 times as long"),
+        ("CAP-4", "3.5 times as long"),
+    ]
+    assert compared.exit_code == 0
+    assert "10 ms" in comparison.markdown(compared)
+    assert "3.5 times as long" in comparison.page(compared, old, new)
+    back = comparison.compare(new, old)
+    assert [one.words for one in back.timings] == ["10.0 times faster", "3.5 times faster"]
+
+
+def answered(operation: Operation, seconds: float) -> Exchange:
+    request = Request(operation=operation, method="GET", path="/")
+    return Exchange(request, Response(200, (), b"", seconds))
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=60))
+def test_latency_counts_every_answer(times: list[float]) -> None:
+    workers = [latency.Latencies(), latency.Latencies()]
+    for number, seconds in enumerate(times):
+        workers[number % 2].observe(answered("get", seconds))
+    workers[0].observe(Exchange(answered("get", 0).request, None, failure="none came"))
+    (row,) = latency.rows(json.loads(json.dumps([worker.counted() for worker in workers])))
+    assert row["count"] == len(times) == sum(count for _, count in row["buckets"])
+    assert row["p50_s"] <= row["p95_s"] <= row["max_s"]
+    assert row["max_s"] == pytest.approx(max(*times, 1e-5), rel=0.006)
+    bounds = [bound for bound, _ in row["buckets"]]
+    assert bounds == sorted(bounds)
+    assert bounds[-1] >= row["max_s"] * 0.99
+    drawn, ticks = plots.latencies([row])
+    assert len(drawn[0].bars) == len(bounds)
+    assert all(2 <= bar.x <= 98 and bar.x + bar.width <= 98.6 for bar in drawn[0].bars)
+    assert [tick.x for tick in ticks] == sorted(tick.x for tick in ticks)
+
+
+@given(st.lists(st.floats(0, 10_000), max_size=40))
+def test_a_timeline_is_drawn_to_scale(times: list[float]) -> None:
+    moments = [{"t_s": at, "what": "x", "answer": None, "concluded": None} for at in sorted(times)]
+    plot = plots.timeline(moments)
+    if len(times) < 2 or max(times) == min(times):
+        assert plot is None
+        return
+    assert plot is not None
+    assert len(plot.ticks) <= 7
+    assert all(1.9 <= tick.x <= 98.1 for tick in plot.ticks)
+    assert all(mark.x >= 2 and mark.x + mark.width <= 98.01 for mark in plot.marks)
+    numbers = [int(number) for mark in plot.marks for number in mark.label.split(" to ")]
+    assert (numbers[0], numbers[-1]) == (1, len(times))
+    gaps = [after.x - before.x - before.width for before, after in zip(plot.marks, plot.marks[1:], strict=False)]
+    assert all(gap >= 4.99 for gap in gaps)
+
+
+def test_a_moment_that_was_seen_twice_is_one() -> None:
+    moments = [{"t_s": at, "what": what} for at, what in ((2.0, "b"), (1.0, "a"), (2.0, "b"), (2.0, "c"))]
+    assert [one["what"] for one in plots.in_order(moments)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0, "0"), (0.00001, "10 µs"), (0.0123, "12.3 ms"), (1, "1 s"), (59.94, "59.9 s")]
+)
+def test_seconds_in_the_unit_that_reads_best(value: float, words: str) -> None:
+    assert plots.seconds(value) == words
+
+
+# ------------------------------------------------------------ the list of runs
+
+
+def test_runs_are_listed_by_target_newest_first(tmp_path: Path) -> None:
+    for number, outcome in enumerate([Outcome.FAILED, Outcome.WARNED, Outcome.PASSED]):
+        run = reporting.results({"CAP-4": outcome}, id=f"run{number}", started=f"2026-03-0{number + 1}T10:00:00Z")
+        write_all(run, tmp_path / "staging-eu" / f"r{number}")
+        signoff.write(run, tmp_path / "staging-eu" / f"r{number}")
+    (tmp_path / "staging-eu" / "latest").symlink_to("r2")
+    (tmp_path / "staging-eu" / "unfinished" / ".state").mkdir(parents=True)
+    shutil.copytree(tmp_path / "staging-eu" / "r0", tmp_path / "staging-eu" / "damaged")
+    (tmp_path / "staging-eu" / "damaged" / "signoff.json").write_text("{}")
+    assert index.write(tmp_path) == 3
+    page = (tmp_path / "index.html").read_text()
+    assert page.index("r2/report.html") < page.index("r1/report.html") < page.index("r0/report.html")
+    assert page.count("/report.html") == 3
+    assert 'http-equiv="Content-Security-Policy"' in page
+    assert "<script" not in page
+    assert page.index("2026-03-01T10:00:00Z: ") < page.index("2026-03-03T10:00:00Z: ")  # the trend goes to the right
+    assert index.write(tmp_path / "staging-eu") == 3
+
+
+def test_a_folder_without_runs(tmp_path: Path) -> None:
+    assert main.main(["index", str(tmp_path)]) == 0
+    assert "No run in this folder" in (tmp_path / "index.html").read_text()
+    assert main.main(["index", str(tmp_path / "none")]) == 2
+
+
+def test_the_filters_offer_what_there_is() -> None:
+    assert "show-failed" not in html.render_summary(reporting.green())
+    page = html.render_summary(reporting.red())
+    for value, number in {"all": len(catalogue.load().clauses), "failed": 5, "warned": 3, "waived": 1}.items():
+        assert f'id="show-{value}"' in page
+        assert f"<b>{number}</b></label>" in page
+
+
+# ------------------------------------------------------------ how good the suite is that judged
+
+
+def score(**changes: Any) -> bytes:
+    """A published score of the version that wrote the results, or one that differs from it."""
+    rows = [{"level": "MUST", "outcome": "right", "undeclared": [], "untold": [], "kind": "named", "catch_s": 1.0}]
+    broken = [{**row, "breaks": ["CAP-4"], "name": "x"} for row in rows]
+    facts = qualification.Facts(jobs=1, seed=1, started=datetime(2026, 3, 1, tzinfo=UTC), **changes)
+    return json.dumps(qualification.score_alone(qualification.document(broken, facts))).encode()
+
+
+def of_this_version() -> dict[str, Any]:
+    results = reporting.green()
+    results["suite"] = json.loads(score())["suite"]
+    return results
+
+
+def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qualified, "_published", score)
+    words = "100 % of 1 broken servers caught by the right MUST clause, 0 of 0 legal variants accused"
+    assert f"{words} (qualified 2026-03-01)" in html.render_summary(of_this_version())
+    assert words in markdown.render(of_this_version())
+
+
+@pytest.mark.parametrize(
+    "published",
+    [b"", b"{}", b"[1]", b"x", score(only=("CAP",)), score(patterns=("a*",)), score(interrupted=True)],
+    ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted"],
+)
+def test_a_score_that_is_none_is_not_shown(published: bytes) -> None:
+    assert qualified.in_words(of_this_version(), published) is None
+
+
+def test_the_score_of_another_version_is_not_shown() -> None:
+    older = of_this_version()
+    older["suite"] = {**older["suite"], "version": "0.0.1"}
+    assert qualified.in_words(older, score()) is None
+    assert "a sample, caught" in str(qualified.in_words(of_this_version(), score(sample=40)))
+
+
+# ------------------------------------------------------------ who was answered what
+
+
+@pytest.mark.parametrize(
+    ("wanted", "statuses", "right"),
+    [
+        ("allowed", [200], True),
+        ("allowed", [200, 400, 404], True),
+        ("allowed", [200, 403], False),
+        ("allowed", [401], False),
+        ("allowed", [404], None),
+        ("allowed", [200, 500], False),
+        ("allowed", [429, 503], None),
+        ("refused", [401, 403, 404, 405], True),
+        ("refused", [403, 202], False),
+        ("refused", [403, 429], True),
+        ("either", [200, 404], True),
+        ("either", [200, 302], False),
+    ],
+)
+def test_a_cell_is_right_where_the_key_could_do_what_it_may(wanted: str, statuses: list[int], right: bool) -> None:
+    cell = {"key": "view", "operation": "list", "resource": "own", "wanted": wanted}
+    seen = {**cell, "statuses": {str(status): 1 for status in statuses}}
+    _, (row,) = views.matrix({"matrix": [seen]})
+    (told,) = row.cells
+    assert told is not None
+    assert told.right is right
+
+
+def test_checks_that_could_not_tell_for_one_reason_are_shown_once() -> None:
+    row = next(row for row in reporting.green()["clauses"] if len(row["checks"]) > 2)
+    for check in row["checks"]:
+        check.update(outcome="error", reason="no answer")
+    row["checks"][-1]["reason"] = "another"
+    row.update(outcome="error", reason="no answer")
+    (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.ERROR) if one.clause["id"] == row["id"]]
+    assert [one.reason for one in entry.checks] == ["no answer", "another"]
+    assert entry.likewise == [check["id"] for check in row["checks"][1:-1]]

@@ -1,0 +1,162 @@
+"""Structural faults, made from the schemas: whatever departs from its shape is seen by some judge, at every place."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from conformance.contract.validation import violations
+from conformance.http.exchange import Exchange, Operation, Request, Response
+from conformance.judging.answer_shapes import shape_of
+from conformance.judging.checks import all_judges
+from conformance.judging.expectations import CannotTellError, at
+from conformance.reference import launch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.reference.world import Stock
+
+#: one value of each JSON type, and such as break a format, an enum or a bound without changing the type
+STRANGERS: tuple[Any, ...] = (
+    None,
+    True,
+    7,
+    -1,
+    1.5,
+    "",
+    "stranger",
+    "2026-02-30T00:00:00Z",
+    [],
+    [None],
+    {},
+    {"a": None},
+)
+MOST_ITEMS = 2
+
+
+def requests(stock: Stock, job: str) -> dict[str, tuple[Operation, str, str, dict[str, str]]]:
+    """What to ask: name to operation, method, address and query."""
+    container = f"/v1/containers/{stock.container_id}/backups"
+    include = {"include": "integrations"}
+    return {
+        "list": ("list", "GET", container, include),
+        "get": ("get", "GET", f"{container}/{stock.backup_id}", include),
+        "logs": ("logs", "GET", f"{container}/{stock.backup_id}/logs", {}),
+        "restore": ("restore", "POST", f"{container}/{stock.backup_id}/tasks", {}),
+        "job": ("job", "GET", f"/v1/jobs/{job}", {}),
+        "delete": ("delete", "DELETE", f"{container}/{stock.deletable_backup_ids[0]}", {}),
+        "denied": ("list", "GET", container, {}),
+        "missing member": ("restore", "POST", f"{container}/{stock.backup_id}/tasks", {}),
+    }
+
+
+@cache
+def answers() -> dict[str, tuple[Request, Response]]:
+    """A right answer of each kind, of the reference server."""
+    found: dict[str, tuple[Request, Response]] = {}
+    with launch.serve_in_thread(restore_seconds=0) as server, httpx.Client(base_url=server.base_url) as http:
+        stock, job = server.world.stock, ""
+        for name in requests(stock, job):
+            operation, method, path, query = requests(stock, job)[name]
+            key = "view" if name == "denied" and operation == "restore" else "manage" if name == "denied" else "full"
+            body = {
+                "action": "restore",
+                "contents": {} if name == "missing member" else {"instance_id": stock.instance_id},
+            }
+            headers = {"Authorization": f"Bearer {server.world.token(key)}", "X-Hub-Id": stock.hub_id}
+            got = http.request(
+                method, path, params=query, headers=headers, json=body if operation == "restore" else None
+            )
+            if name == "restore":
+                job = got.json()["data"]["job"]["id"]
+            ids = {
+                "container": stock.container_id,
+                "backup": path.split("/")[5] if "/backups/" in path else "",
+                "job": job,
+            }
+            asked = Request(
+                operation, method, path, key=key, hub_id=stock.hub_id, resources=ids, asked=query,
+                denied="containers-backups-view" if name == "denied" else None,
+            )  # fmt: skip
+            found[name] = asked, Response(got.status_code, tuple(got.headers.items()), got.content, 0.01)
+    return found
+
+
+def exchange(name: str, body: Any) -> Exchange:
+    asked, response = answers()[name]
+    return Exchange(asked, Response(response.status, response.headers, json.dumps(body).encode(), 0.01))
+
+
+def good_body(name: str) -> Any:
+    """The answer's body, its lists cut to a few items: the others are of the same shape."""
+    body = json.loads(answers()[name][1].body)
+    if isinstance(body["data"], list):
+        richest = sorted(body["data"], key=lambda item: len(json.dumps(item)), reverse=True)[:MOST_ITEMS]
+        body["data"] = richest
+        wanted = {item.get("target", {}).get("integration_id") for item in richest}
+        kept = body.get("includes", {}).get("integrations", {})
+        for key in [key for key, one in kept.items() if not wanted & {one["id"], one["identifier"]}]:
+            del kept[key]
+    return body
+
+
+def findings(on: Exchange) -> list[str]:
+    """The clauses of which some judge finds the exchange wanting."""
+    found = []
+    for judge in all_judges():
+        if judge.when(on):
+            try:
+                found += [judge.clause for _ in judge.function(on)]
+            except CannotTellError:
+                found.append("untold")
+    return found
+
+
+def places(value: Any, pointer: str = "") -> Iterator[str]:
+    """Pointers to everything in a JSON value, but not below the values that have no fixed shape."""
+    if pointer:
+        yield pointer
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, item in steps:
+        name = str(step).replace("~", "~0").replace("/", "~1")
+        yield from places(item, f"{pointer}/{name}")
+
+
+def changed(body: Any, pointer: str) -> Iterator[Any]:
+    """The body with the value at a pointer left out, and replaced by every stranger."""
+    parent, _, last = pointer.rpartition("/")
+    name = last.replace("~1", "/").replace("~0", "~")
+    for stranger in ("left out", *STRANGERS):
+        other = copy.deepcopy(body)
+        holder = at(other, parent)
+        step: Any = int(name) if isinstance(holder, list) else name
+        if stranger == "left out":
+            del holder[step]
+        else:
+            holder[step] = copy.deepcopy(stranger)
+        yield other
+
+
+@pytest.mark.parametrize("name", ["list", "get", "logs", "restore", "job", "delete", "denied", "missing member"])
+def test_a_right_answer_passes_every_judge(name: str) -> None:
+    assert findings(exchange(name, good_body(name))) == []
+
+
+@pytest.mark.parametrize("name", ["list", "get", "logs", "restore", "job", "delete", "denied", "missing member"])
+def test_whatever_departs_from_its_shape_is_seen(name: str) -> None:
+    body = good_body(name)
+    shape = shape_of(exchange(name, body))
+    assert shape is not None
+    seen = 0
+    for pointer in places(body):
+        for other in changed(body, pointer):
+            if any(not violation.null_optional for violation in violations(shape, other)):
+                assert findings(exchange(name, other)), (pointer, at(other, pointer))
+                seen += 1
+    assert seen > 10
