@@ -395,7 +395,7 @@ def _waivers(path: Path | None, problems: list[str]) -> tuple[Waiver, ...]:
 def _subjects(values: Iterable[str], problems: list[str]) -> tuple[dict[str, str], ...]:
     if not values:
         return ()
-    from conformance.report import signoff  # noqa: PLC0415 - few runs name one
+    from conformance.results import signoff  # noqa: PLC0415 - few runs name one
 
     found = []
     for value in values:
@@ -410,7 +410,7 @@ def _signing_fault(path: Path | None, problems: list[str]) -> None:
     """A key that cannot sign is told before the run, not after it."""
     if path is None:
         return
-    from conformance.report import sealing  # noqa: PLC0415 - an extra
+    from conformance.results import sealing  # noqa: PLC0415 - an extra
 
     try:
         sealing.load_private(path)
@@ -481,8 +481,9 @@ def clauses_command(options: argparse.Namespace) -> int:
 
 def compare_command(options: argparse.Namespace) -> int:
     """`compare`: 1 where something broke."""
-    from conformance.report import comparison, reading  # noqa: PLC0415 - loads the tables
-    from conformance.report.files import write_atomically  # noqa: PLC0415
+    from conformance.report import comparison  # noqa: PLC0415 - loads the tables
+    from conformance.results import reading  # noqa: PLC0415 - loads the tables
+    from conformance.results.files import write_atomically  # noqa: PLC0415
 
     try:
         old, new = reading.load_results(options.old), reading.load_results(options.new)
@@ -530,8 +531,7 @@ def qualify_command(options: argparse.Namespace) -> int:
 
 def verify_command(options: argparse.Namespace) -> int:
     """`verify`: 1 where the folder is not whole."""
-    from conformance.report import sealing  # noqa: PLC0415
-    from conformance.results import verify  # noqa: PLC0415 - loads the validators
+    from conformance.results import sealing, verify  # noqa: PLC0415 - only this command needs them
 
     try:
         key = None if options.key is None else sealing.load_public(options.key.read_bytes(), str(options.key))
@@ -560,8 +560,8 @@ def rejudge_command(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415 - loads the tables
 
     from conformance.evidence.archive import ArchiveError  # noqa: PLC0415
-    from conformance.report.reading import ResultsError  # noqa: PLC0415
     from conformance.results import rejudge  # noqa: PLC0415 - loads the suite
+    from conformance.results.reading import ResultsError  # noqa: PLC0415
 
     try:
         found = rejudge.rejudge(options.folder)

@@ -12,9 +12,10 @@ from rich.console import Console
 
 from conformance.evidence import archive
 from conformance.judging.outcomes import Verdict
-from conformance.report import index, sealing, signoff, write_all
-from conformance.report.files import write_json
+from conformance.report import index, write_all
 from conformance.report.terminal import show
+from conformance.results import sealing, signoff
+from conformance.results.files import write_json
 from conformance.results.recovery import STATE, recover
 
 if TYPE_CHECKING:

@@ -35,11 +35,11 @@ from conformance.pytest_run import finalize, progress, signals
 from conformance.report import ci, write_all
 from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
-from conformance.report.sealing import SealError
-from conformance.report.signoff import sha256
 from conformance.report.terminal import show
 from conformance.results import build
 from conformance.results.recovery import LOCK, STATE, Remembered, remember
+from conformance.results.sealing import SealError
+from conformance.results.signoff import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

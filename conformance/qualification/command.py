@@ -14,7 +14,7 @@ from conformance.config.settings import DEFAULT_EXAMPLES
 from conformance.judging.outcomes import Verdict
 from conformance.qualification import page, results, runner, trials
 from conformance.qualification.trying import How
-from conformance.report.files import write_atomically, write_json
+from conformance.results.files import write_atomically, write_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

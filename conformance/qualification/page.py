@@ -14,7 +14,7 @@ from conformance.contract import catalogue
 from conformance.qualification import results
 from conformance.qualification.assessing import GREEN, MISSED, OTHERS, RIGHT
 from conformance.report import html
-from conformance.report.text import one_line
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

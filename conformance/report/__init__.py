@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.report import badge, junit, markdown, repro
-from conformance.report.files import write_atomically, write_json
-from conformance.report.reading import FORMAT
+from conformance.results.files import write_atomically, write_json
+from conformance.results.reading import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.report.files import write_atomically
 from conformance.report.html import marks, page_title, render_summary
-from conformance.report.text import block
+from conformance.results.files import write_atomically
+from conformance.results.text import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.text import one_line
 from conformance.results.model import Results, counted, is_strict, shown, with_outcome
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

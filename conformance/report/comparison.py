@@ -12,8 +12,8 @@ from conformance.report.html import environment, style
 from conformance.report.markdown import escape, table
 from conformance.report.plots import seconds
 from conformance.report.terminal import STYLES
-from conformance.report.text import one_line
 from conformance.results.model import LABELS, Results, Row, counted, selection_words, shown
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,8 @@ from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome
 from conformance.report import plots, qualified, views
 from conformance.report.stubs import stubs
-from conformance.report.text import one_line
 from conformance.results import model
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from conformance.results.model import Results

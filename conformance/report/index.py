@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.judging.outcomes import Outcome, Verdict
-from conformance.report.files import write_atomically
 from conformance.report.html import environment, style
-from conformance.report.signoff import FILE
+from conformance.results.files import write_atomically
 from conformance.results.model import LABELS, ORDER
+from conformance.results.signoff import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.text import block, one_line
 from conformance.results.model import (
     Case,
     Chapter,
@@ -19,6 +18,7 @@ from conformance.results.model import (
     shown,
     sources,
 )
+from conformance.results.text import block, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from conformance.judging.outcomes import Outcome
 from conformance.report import qualified
 from conformance.report.stubs import stubs
-from conformance.report.text import one_line
 from conformance.results.model import (
     LABELS,
     Results,
@@ -23,6 +22,7 @@ from conformance.results.model import (
     waivers_words,
     with_outcome,
 )
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.files import write_atomically
-from conformance.report.text import one_line
+from conformance.results.files import write_atomically
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from conformance.judging.outcomes import Outcome
 from conformance.report.stubs import stubs
-from conformance.report.text import one_line
 from conformance.results.model import (
     LABELS,
     LEFT_OUT,
@@ -27,6 +26,7 @@ from conformance.results.model import (
     sources,
     with_outcome,
 )
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,8 @@ from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import checks
 from conformance.judging.outcomes import CheckRecord, Outcome, folded, worst
-from conformance.report import FORMAT
 from conformance.results.model import LEFT_OUT, judgement
+from conformance.results.reading import FORMAT
 from conformance.scenarios.context import CAPABILITY, GRANTS
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome, Verdict, verdict, worst
-from conformance.report.text import cut, one_line, visible
+from conformance.results.text import cut, one_line, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,8 +22,8 @@ from conformance.evidence import archive
 from conformance.execution import journal
 from conformance.http.latency import Latencies
 from conformance.judging.passive import PassiveJudges
-from conformance.report.files import write_json
 from conformance.results import build
+from conformance.results.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -17,10 +17,10 @@ from conformance.evidence import archive
 from conformance.judging.checks import OBSERVED, all_judges
 from conformance.judging.outcomes import Outcome, worst
 from conformance.judging.passive import PassiveJudges
-from conformance.report.reading import load_results
 from conformance.report.terminal import STYLES
-from conformance.report.text import one_line
 from conformance.results.model import LABELS, counted, shown
+from conformance.results.reading import load_results
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,10 +18,10 @@ import jsonschema_rs
 from conformance.contract import catalogue
 from conformance.contract.schemas import schemas_dir
 from conformance.judging.outcomes import Outcome, worst
-from conformance.report import sealing, signoff
 from conformance.report.html import marks
-from conformance.report.text import one_line
+from conformance.results import sealing, signoff
 from conformance.results.model import judgement
+from conformance.results.text import one_line
 
 UNREADABLE = (OSError, ValueError, RecursionError)
 

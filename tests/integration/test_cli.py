@@ -14,7 +14,7 @@ from support import reporting
 from conformance.cli import main
 from conformance.config.settings import Settings
 from conformance.judging.outcomes import Outcome
-from conformance.report.files import write_json
+from conformance.results.files import write_json
 
 GOOD = '[target]\nbase_url = "https://api.example.test"\nhub_id = "h"\n[fixtures]\ncontainer_id = "c"\n'
 
@@ -211,7 +211,7 @@ def test_clauses_on_a_terminal_are_a_table(monkeypatch: pytest.MonkeyPatch, caps
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    line = f"set -o pipefail; {sys.executable} -m conformance.cli clauses | head -n 1"
+    line = f"set -o pipefail; {sys.executable} -m conformance clauses | head -n 1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("HTTP-1\t")

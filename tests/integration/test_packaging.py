@@ -107,7 +107,10 @@ def test_the_catalogue_is_shown_outside_a_checkout(unpacked: Path, tmp_path: Pat
 
 
 def test_the_schemas_are_found_outside_a_checkout(unpacked: Path, tmp_path: Path) -> None:
-    program = "from conformance.contract import schemas, validation; print(schemas.schemas_dir(), validation.violations('oid', 'x')[0].shape)"
+    program = (
+        "from conformance.contract import schemas, validation; "
+        "print(schemas.schemas_dir(), validation.violations('oid', 'x')[0].shape)"
+    )
     found, shape = outside(unpacked, tmp_path, "-c", program).split()
     assert Path(found) == unpacked / "conformance/schemas"
     assert shape == "oid"

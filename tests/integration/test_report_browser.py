@@ -11,7 +11,8 @@ import pytest
 from support import browser, folders, nodejs, reporting
 
 from conformance.judging.outcomes import Outcome
-from conformance.report import comparison, index, signoff, write_all
+from conformance.report import comparison, index, write_all
+from conformance.results import signoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

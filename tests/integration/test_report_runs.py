@@ -20,8 +20,8 @@ from support import running
 from conformance.evidence.redaction import SECRET_MEMBERS, Redactor, is_masked
 from conformance.execution import journal
 from conformance.reference import launch
-from conformance.report import sealing
-from conformance.report.files import write_json
+from conformance.results import sealing
+from conformance.results.files import write_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,8 +8,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from conformance.report import sealing, signoff, write_all
-from conformance.report.files import write_json
+from conformance.report import write_all
+from conformance.results import sealing, signoff
+from conformance.results.files import write_json
 
 if TYPE_CHECKING:
     from pathlib import Path

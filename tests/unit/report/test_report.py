@@ -16,8 +16,8 @@ from rich.console import Console
 from support import reporting
 
 from conformance.judging.outcomes import Outcome, Verdict, worst
-from conformance.report import badge, ci, files, html, junit, markdown, signoff, stubs, terminal, views, write_all
-from conformance.results import model
+from conformance.report import badge, ci, html, junit, markdown, stubs, terminal, views, write_all
+from conformance.results import files, model, signoff
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree

@@ -12,8 +12,8 @@ from support import reporting
 
 from conformance.judging.outcomes import Outcome
 from conformance.report.comparison import Comparison, compare, render
-from conformance.report.files import write_json
-from conformance.report.reading import ResultsError, load_results
+from conformance.results.files import write_json
+from conformance.results.reading import ResultsError, load_results
 
 if TYPE_CHECKING:
     from pathlib import Path

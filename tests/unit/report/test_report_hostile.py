@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 from support import reporting
 
-from conformance.report import badge, ci, comparison, html, index, junit, markdown, signoff, terminal, text, write_all
+from conformance.report import badge, ci, comparison, html, index, junit, markdown, terminal, write_all
+from conformance.results import signoff, text
 
 CASES = [*reporting.HOSTILE, "".join(reporting.HOSTILE[:-1]), ""]
 INVISIBLE = re.compile(

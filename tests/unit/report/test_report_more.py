@@ -21,20 +21,8 @@ from conformance.http import latency
 from conformance.http.exchange import Exchange, Operation, Request, Response
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import results as qualification
-from conformance.report import (
-    comparison,
-    html,
-    index,
-    junit,
-    markdown,
-    plots,
-    qualified,
-    reading,
-    signoff,
-    views,
-    write_all,
-)
-from conformance.results import model
+from conformance.report import comparison, html, index, junit, markdown, plots, qualified, views, write_all
+from conformance.results import model, reading, signoff
 
 OLDER = sorted((Path(__file__).parents[2] / "older").glob("results-*.json.gz"))
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").read_text())

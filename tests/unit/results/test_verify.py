@@ -18,8 +18,8 @@ from support import folders, reporting
 
 from conformance.cli import main
 from conformance.judging.outcomes import Outcome
-from conformance.report import sealing, signoff
-from conformance.report.files import write_json
+from conformance.results import sealing, signoff
+from conformance.results.files import write_json
 from conformance.results.verify import Verification, in_words, verify
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.text import one_line
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from conformance.judging.outcomes import Outcome, Verdict
-from conformance.report import sealing
-from conformance.report.files import write_atomically
-from conformance.report.text import one_line
+from conformance.results import sealing
+from conformance.results.files import write_atomically
 from conformance.results.model import clauses_in_order
+from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection
