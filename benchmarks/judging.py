@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract.strict_json import parse
-from conformance.contract.validation import violations
+from conformance.contract.validation import mismatches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ def _ratios(body: bytes, judge: Callable[[bytes], object]) -> list[float]:
 
 
 def _judge(body: bytes) -> object:
-    return violations("backup-list-answer", parse(body).value)
+    return mismatches("backup-list-answer", parse(body).value)
 
 
 def main() -> int:

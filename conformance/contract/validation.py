@@ -27,7 +27,7 @@ from conformance.contract.timestamps import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["MAX_EXPLAINED", "Violation", "project", "render", "schemas_dir", "schemas_sha256", "violations"]
+__all__ = ["MAX_EXPLAINED", "Mismatch", "mismatches", "project", "render", "schemas_dir", "schemas_sha256"]
 
 MAX_EXPLAINED = 50
 """How many violations, and beside them how many nulls of HTTP-10, are explained for one value."""
@@ -37,7 +37,7 @@ _INTEGER_DIGITS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Mismatch:
     """One place at which a value is not what its shape asks for."""
 
     pointer: str
@@ -54,7 +54,7 @@ class Violation:
     """The innermost shape that rejects it."""
 
 
-def violations(shape: str, value: object) -> list[Violation]:
+def mismatches(shape: str, value: object) -> list[Mismatch]:
     """Why `value` is not of `shape` (a schema's file name without .json); [] if it is.
 
     Violations of the shape come first, those with `null_optional` (HTTP-10) after them: a value that has only the
@@ -62,7 +62,7 @@ def violations(shape: str, value: object) -> list[Violation]:
     """
     if _accepts(shape, value):
         return []
-    nulls: list[Violation] = []
+    nulls: list[Mismatch] = []
     cleaned = _without_nulls(node(shape), value, "", nulls)
     if nulls and _accepts(shape, cleaned):
         return nulls[:MAX_EXPLAINED]
@@ -90,7 +90,7 @@ def _accepts(shape: str, value: object) -> bool:
 # Nulls at optional members (HTTP-10)
 
 
-def _without_nulls(node: Node, value: Any, pointer: str, nulls: list[Violation]) -> Any:
+def _without_nulls(node: Node, value: Any, pointer: str, nulls: list[Mismatch]) -> Any:
     """A copy of `value` without the nulls that HTTP-10 is about, which are added to `nulls`."""
     if isinstance(value, dict):
         kept = {}
@@ -109,9 +109,9 @@ def _without_nulls(node: Node, value: Any, pointer: str, nulls: list[Violation])
     return value
 
 
-def _null(parent: Node, name: str, pointer: str) -> Violation:
+def _null(parent: Node, name: str, pointer: str) -> Mismatch:
     member = parent.members[name]
-    return Violation(
+    return Mismatch(
         pointer=f"{pointer}/{escape(name)}",
         keyword="type",
         wanted=f"{_any_of(member.types)}, or no member at all",
@@ -177,24 +177,24 @@ def _explainer(name: str) -> Any:
     return _Explainer(bare[name], registry=registry, format_checker=_FORMATS)
 
 
-def _explain(shape: str, value: object) -> list[Violation]:
-    found: dict[tuple[str, str, str], Violation] = {}
+def _explain(shape: str, value: object) -> list[Mismatch]:
+    found: dict[tuple[str, str, str], Mismatch] = {}
     of_wrong_type: set[str] = set()
     for error in _explainer(f"{shape}.json").iter_errors(value):
-        violation = _violation(shape, error)
-        if violation.keyword == "type":
-            of_wrong_type.add(violation.pointer)
-        found[violation.pointer, violation.keyword, violation.wanted] = violation
+        mismatch = _violation(shape, error)
+        if mismatch.keyword == "type":
+            of_wrong_type.add(mismatch.pointer)
+        found[mismatch.pointer, mismatch.keyword, mismatch.wanted] = mismatch
         if len(found) >= MAX_EXPLAINED:
             break
     # Whoever has the wrong type breaks the enum beside it as well: one cause, told once.
     return [one for one in found.values() if one.keyword == "type" or one.pointer not in of_wrong_type]
 
 
-def _violation(shape: str, error: ValidationError) -> Violation:
+def _violation(shape: str, error: ValidationError) -> Mismatch:
     keyword = str(error.validator)
     member = error.message if keyword == "required" else None
-    return Violation(
+    return Mismatch(
         pointer="".join(f"/{escape(str(step))}" for step in error.absolute_path),
         keyword=keyword,
         wanted=_wanted(keyword, error.validator_value) if member is None else f"the member {member}",

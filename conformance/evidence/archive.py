@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FILE = "exchanges.ndjson.gz"
 FORMAT = "backups-conformance/exchanges/1"
 LONGEST_BODY = 2**20
-MOST_BYTES = 64 * 2**20
+MAX_BYTES = 64 * 2**20
 #: where a secret of the target itself stood unmasked (INC-7), there stands this when the exchange is judged again
 SHOWN_SECRET = "a secret that was shown"  # noqa: S105 - it stands for one
 _LABEL = re.compile(r"\[key [^\[\]]*\]")
@@ -50,7 +50,7 @@ class Archive:
 
     def keep(self, exchange: Exchange) -> None:
         """Writes an exchange down, masked."""
-        whole = self._bytes < MOST_BYTES
+        whole = self._bytes < MAX_BYTES
         line = json.dumps(self._recorder.replayable(exchange, LONGEST_BODY if whole else 0))
         with self._lock:
             if not self._file.closed:  # what comes after the end is left: the run is over

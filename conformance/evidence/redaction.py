@@ -25,7 +25,7 @@ from urllib.parse import quote, quote_plus
 
 SHORTEST = 6
 LONGEST = 4096  # longer secrets are looked for in pieces of this length
-MOST_LEARNT = 512
+MAX_LEARNT = 512
 DEEPEST = 200
 LAYERS = 3
 SECRET_MEMBERS = ("secret", "api_key", "base64_config")
@@ -174,7 +174,7 @@ class Redactor:
             secret = leaf if isinstance(leaf, str) else _number(leaf)
             if is_masked(secret):
                 return leaf
-            if len(self._learnt) < MOST_LEARNT and secret not in self._learnt:
+            if len(self._learnt) < MAX_LEARNT and secret not in self._learnt:
                 self._learnt.add(secret)
                 self._add(label, secret)
             return label
@@ -347,7 +347,7 @@ def _from_base64(text: bytes) -> bytes:
 
 _BRACKETED = re.compile(r"[\[<({]{1,2}[A-Za-z][A-Za-z _-]{0,23}[\])>}]{1,2}")
 _MASK = re.compile(r"[-_. ]?([*\uff0a\u2217•●∙◦○■▪█▓▒░…]+|([xX#.·_-])\2{2,})[-_. ]?")
-_MOST_SHOWN = 4
+_MAX_SHOWN = 4
 
 
 def is_masked(value: str) -> bool:
@@ -356,7 +356,7 @@ def is_masked(value: str) -> bool:
     Of a secret of four characters or fewer nothing may show, so a mask that short must show none.
     """
     shown = _MASK.sub("", _BRACKETED.sub("", value))
-    return shown != value and len(shown) <= (_MOST_SHOWN if len(value) > _MOST_SHOWN else 0)
+    return shown != value and len(shown) <= (_MAX_SHOWN if len(value) > _MAX_SHOWN else 0)
 
 
 def _is_definition(value: Any) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Gate:
+class ExclusiveWindow:
     """Open to every thread, but while one holds it. It never stays shut for longer than was asked for."""
 
     def __init__(self) -> None:

@@ -17,20 +17,20 @@ from conformance.contract import catalogue
 from conformance.evidence.archive import Archive
 from conformance.evidence.recorder import Recorder
 from conformance.evidence.redaction import Redactor
-from conformance.execution.exclusive_window import Gate
+from conformance.execution.exclusive_window import ExclusiveWindow
 from conformance.execution.journal import ENDED, STARTED, Journal
-from conformance.execution.shared_state import Ledger
+from conformance.execution.shared_state import SharedState
 from conformance.execution.thread_pool import Background
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.client import Client, NotAllowedError, TargetGoneError
 from conformance.http.latency import Latencies
-from conformance.judging.expectations import CannotTellError, NotTestableError, at, untold
+from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive, value_at
 from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.judging.passive import PassiveJudges, Tally, attach
+from conformance.judging.passive import FindingSet, PassiveJudges, attach
 from conformance.scenarios import final_review, side_effects
-from conformance.scenarios.context import GRANTS, Api, Ask
-from conformance.scenarios.fixtures import World, look_around
-from conformance.scenarios.key_proofs import Proofs
+from conformance.scenarios.context import GRANTS, CheckContext, RequestBuilder
+from conformance.scenarios.fixtures import Fixtures, discover_fixtures
+from conformance.scenarios.key_proofs import KeyProofs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -80,39 +80,39 @@ class Run:
         self.redactor = Redactor()
         self.recorder = Recorder(target, self.redactor)
         self.journal = Journal(state, worker)
-        self.ledger = Ledger(state)
+        self.shared_state = SharedState(state)
         self.archive = Archive(state, worker, self.recorder) if archived else None
         self.latencies = Latencies()
         self.selected = frozenset(selected)
         self.judges = PassiveJudges(self.catalogue, selected)
         number = int("".join(filter(str.isdigit, worker)) or 0)
-        self.client = Client(target, self.ledger, self._observe, profile=profile, workers=workers, worker=number)
-        self.world = World(target)
-        self.proofs = Proofs(self.client)
-        self.ask = Ask(self.world, self.proofs, self.rng("run"))
+        self.client = Client(target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number)
+        self.fixtures = Fixtures(target)
+        self.key_proofs = KeyProofs(self.client)
+        self.build = RequestBuilder(self.fixtures, self.key_proofs, self.rng("run"))
         #: requests for a restore that were sent in this run, and those that the target accepted, by backup
         self.asked: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
         #: the first look at each backup that is watched: its logs, and how many restores had been accepted
         self.baselines: dict[str, tuple[frozenset[str], int]] = {}
         self.restores: list[Restore] = []
-        self.watches: list[side_effects.Watch] = []
+        self.watches: list[side_effects.Snapshot] = []
         #: what deletes that must be refused were tried on, and the backups that were deleted as they may be
         self.kept: list[side_effects.Kept] = []
         self.deleted: set[str] = set()
         #: those of them that were seen to be gone
         self.gone: set[str] = set()
         #: through which all checks go to the target; who looks at something short holds it meanwhile
-        self.gate = Gate()
+        self.exclusive_window = ExclusiveWindow()
         self._counting = threading.Lock()
-        self._stories: dict[str, Any] = {}
-        self._telling: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._scenarios: dict[str, Any] = {}
+        self._scenario_locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._reads: Background[CheckRecord] = Background("reads", READERS)
         self._changes: Background[CheckRecord] = Background("changes")
         self._changing: dict[str, Future[CheckRecord]] = {}
         self._looked_back = False
         self._reading: dict[str, Future[CheckRecord]] = {}
-        self.client.use_keys(lambda exchange: self.proofs.second_chance(self.ask, exchange))
+        self.client.use_keys(lambda exchange: self.key_proofs.handle_unauthorized(self.build, exchange))
         self._watch_keys()
 
     # ------------------------------------------------------------ life
@@ -122,12 +122,12 @@ class Run:
         try:
             self.client.use_controls(self._controls())
             self.client.reach()
-            self.proofs.prove_all(self.ask)
-            look_around(self.world, self.client, self.ask)
+            self.key_proofs.prove_all(self.build)
+            discover_fixtures(self.fixtures, self.client, self.build)
             self._look_for_jobs()
         except CANNOT_GO_ON as reason:
-            self.world.problem = str(reason)
-        self.journal.entry("facts", {"requests": 0, "keys": self.proofs.states})
+            self.fixtures.problem = str(reason)
+        self.journal.entry("facts", {"requests": 0, "keys": self.key_proofs.states})
 
     def stop(self) -> None:
         """Ends the run early: what is under way is cut off, what comes is refused. From another thread than checks."""
@@ -150,7 +150,7 @@ class Run:
     def await_reads(self, count: int) -> None:
         """Waits until the reads of all workers are done, so that a lockout by bad keys disturbs none of them."""
         deadline = time.monotonic() + READS_PATIENCE_S
-        while self.ledger.read("reads_done") < count and time.monotonic() < deadline:
+        while self.shared_state.read("reads_done") < count and time.monotonic() < deadline:
             self.wait(0.1)
 
     def before_bad_keys(self, reads: int = 0) -> None:
@@ -162,12 +162,12 @@ class Run:
             self._looked_back = True
             self.finish_changes()
             self.await_reads(reads)
-            self.look_back()
+            self.final_review()
 
-    def look_back(self) -> None:
+    def final_review(self) -> None:
         """Looks once more at everything that refused requests must have left alone."""
         try:
-            for record in (*side_effects.look_back(self), *final_review.recount(self)):
+            for record in (*side_effects.final_review(self), *final_review.recount(self)):
                 self.journal.record(record)
         except CANNOT_GO_ON as reason:
             for clause in {watch.clause for watch in self.watches}:
@@ -181,9 +181,9 @@ class Run:
             background.close(STOPPED_PATIENCE_S if self.stopped else None)
         for record in self.judges.records(self.recorder, self.look_again):
             self.journal.record(record)
-        shared = {name: self.ledger.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
-        problem = self.recorder.text(self.client.presence.gone or self.proofs.problem)
-        facts = {"requests": self.client.requests, "keys": self.proofs.states, "problem": problem, **shared}
+        shared = {name: self.shared_state.read(name) for name in ("restores_accepted", "throttled", "waited_s")}
+        problem = self.recorder.text(self.client.liveness.gone or self.key_proofs.problem)
+        facts = {"requests": self.client.requests, "keys": self.key_proofs.states, "problem": problem, **shared}
         self.journal.entry("facts", facts)
         self.journal.entry(ENDED, [_started(restore.answer) for restore in self.restores if restore.ended])
         self.journal.entry("notes", [self.recorder.text(note) for note in sorted(self.judges.notes)])
@@ -217,21 +217,21 @@ class Run:
         return under_way.result() if under_way else self.execute(check)
 
     @property
-    def told(self) -> set[str]:
+    def scenarios_run(self) -> set[str]:
         """The stories that were told so far."""
-        return set(self._stories)
+        return set(self._scenarios)
 
-    def story(self, name: str, tell: Callable[[], T]) -> T:
+    def run_once(self, name: str, tell: Callable[[], T]) -> T:
         """What several checks judge together happens once: the first that needs it makes it happen."""
         with self._counting:
-            telling = self._telling[name]
+            telling = self._scenario_locks[name]
         with telling:
-            if name not in self._stories:
+            if name not in self._scenarios:
                 try:
-                    self._stories[name] = tell()
+                    self._scenarios[name] = tell()
                 except CANNOT_GO_ON as reason:
-                    self._stories[name] = reason
-        told = self._stories[name]
+                    self._scenarios[name] = reason
+        told = self._scenarios[name]
         if isinstance(told, Exception):
             raise told
         return told  # type: ignore[no-any-return]
@@ -240,28 +240,28 @@ class Run:
         """Runs a check and journals what it came to, where its clause is selected."""
         started = time.monotonic()
         record = CheckRecord(check.id, check.clause, check.operation, Outcome.PASSED)
-        api = Api(check, self)
-        tally = Tally()
+        context = CheckContext(check, self)
+        tally = FindingSet()
         try:
-            for found in check.run(api):
+            for found in check.run(context):
                 tally.add(found)
-            if not api.exchanges and not tally.defects:
-                tally.add(untold("the check asked nothing: a bug of the suite"))
+            if not context.exchanges and not tally.defects:
+                tally.add(inconclusive("the check asked nothing: a bug of the suite"))
         except CANNOT_GO_ON as reason:
             if isinstance(reason, NotTestableError | NotAllowedError):
                 record.outcome, record.reason = Outcome.NOT_TESTED, self.recorder.text(str(reason))
             elif self.stopped:  # whatever else could not be told could not because of that
                 record.outcome, record.reason = Outcome.NOT_TESTED, "the run ended before it"
             else:
-                tally.add(untold(str(reason), api.exchanges[-1] if api.exchanges else None))
+                tally.add(inconclusive(str(reason), context.exchanges[-1] if context.exchanges else None))
         except Exception as bug:  # a bug of ours is `error`, never the target's failure
-            tally.add(untold(_bug(bug)))
+            tally.add(inconclusive(_bug(bug)))
         record.duration_s = round(time.monotonic() - started, 4)
-        record.requests = len(api.exchanges)
+        record.requests = len(context.exchanges)
         attach(record, self.catalogue, tally.defects.values(), self.recorder, self.look_again)
         if not record.exchanges:
-            record.exchanges = [self.recorder.evidence(one) for one in api.exchanges[:PASSED_EXCHANGES_KEPT]]
-        record.timeline = api.timeline
+            record.exchanges = [self.recorder.evidence(one) for one in context.exchanges[:PASSED_EXCHANGES_KEPT]]
+        record.timeline = context.timeline
         if check.clause in self.selected:
             self.journal.record(record)
         return record
@@ -285,7 +285,7 @@ class Run:
             self.asked[request.resources["backup"]] += 1
             if may_have_started(exchange):
                 self.journal.entry(STARTED, _started(exchange))
-            if exchange.succeeded or exchange.status is None:
+            if exchange.is_success or exchange.status is None:
                 with self._counting:
                     self.accepted[request.resources["backup"]] += 1
         if self.archive is not None:
@@ -298,8 +298,8 @@ class Run:
         names = [name for name in (*GRANTS, "none") if name == "none" or credentials.key_of(self.target, name)]
         for name in names:
             try:
-                unknown = self.ask.unknown_id()
-                return [self.ask.list(size=1, key=name), self.ask.job(key=name), self.ask.get(unknown, key=name)]
+                unknown = self.build.unknown_id()
+                return [self.build.list(size=1, key=name), self.build.job(key=name), self.build.get(unknown, key=name)]
             except KeyUnavailableError:
                 continue
         return []
@@ -318,15 +318,15 @@ class Run:
 
     def _look_for_jobs(self) -> None:
         """Is there a jobs endpoint? An unknown job's code may tell; else only a restore's own job will."""
-        exchange = self.client.send(self.ask.job())
-        self.proofs.jobs = True if exchange.code == "404.job" else None
+        exchange = self.client.send(self.build.job())
+        self.key_proofs.jobs = True if exchange.code == "404.job" else None
 
 
 def _started(exchange: Exchange) -> dict[str, str]:
     """A restore that was accepted, or may have been: its answer was lost."""
     since = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     ids = {"backup_id": exchange.request.resources["backup"], "instance_id": exchange.request.resources["instance"]}
-    job = at(exchange.data, "/job/id")
+    job = value_at(exchange.data, "/job/id")
     return {"job_id": job if isinstance(job, str) else "", **ids, "since": since}
 
 

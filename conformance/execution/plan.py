@@ -25,7 +25,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.judging.outcomes import Verdict
 from conformance.pytest_run.session import embedded
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.context import Api
+from conformance.scenarios.context import CheckContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -67,7 +67,7 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
             run.start()
-            plan.problem = run.client.presence.gone or run.proofs.problem or None
+            plan.problem = run.client.liveness.gone or run.key_proofs.problem or None
             stopped: dict[tuple[str, bool], Exception] = {}
             for check in all_checks().values() if plan.problem is None else ():
                 if check.clause in selected:
@@ -78,7 +78,7 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
             clause for clause in judged if profile == "full" or set(clauses[clause].operations) - UNSEEN_BY_READS
         }
     if profile == "full" and target.restore.allow:
-        told = restore_scenarios.budget_for(target.restore.max_restores)
+        told = restore_scenarios.scenarios_within_budget(target.restore.max_restores)
         plan.restores = target.restore.max_restores if "at once" in told else len(told)
         plan.deletes = min(1, len(target.fixtures.deletable_backup_ids))
     return plan
@@ -92,7 +92,7 @@ class _WouldSendError(Exception):
 _STOPS = (_WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
 
 
-class _Planned(Api):
+class _Planned(CheckContext):
     """An api that sends nothing: it stops a check at the first request that its profile would let it send."""
 
     def __init__(self, check: Check, run: Run, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
@@ -124,7 +124,7 @@ class _Planned(Api):
         if self._profile == "read" and changing:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
 
-    def story(self, name: str, tell: Callable[[Api], Any]) -> Any:
+    def story(self, name: str, tell: Callable[[CheckContext], Any]) -> Any:
         """As in a run, a story is told once; some take a while to think of their requests."""
         which = (name, self.check.operation in CHANGING)
         if which not in self._stopped:
@@ -143,10 +143,10 @@ class _Planned(Api):
         return self._profile
 
 
-def _consider(plan: Plan, api: _Planned) -> None:
-    clause = api.check.clause
+def _consider(plan: Plan, context: _Planned) -> None:
+    clause = context.check.clause
     try:
-        for _ in api.check.run(api):
+        for _ in context.check.run(context):
             break
     except _WouldSendError:
         plan.testable.add(clause)

@@ -23,7 +23,7 @@ Entries = dict[str, float]
 POLL_S = 0.005
 
 
-class Ledger:
+class SharedState:
     """The run's shared counters, kept in `folder`."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
 #: cases of one batch; more than `limits.concurrency` of them wait for a place at the client
-MOST_SIDE_BY_SIDE = 16
+MAX_SIDE_BY_SIDE = 16
 #: generated once in so many times: a case that is left out, which is what shrinking turns the others into
 RARELY = 2**16
 
@@ -95,7 +95,7 @@ def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[K
     chosen: list[Kind] = []
     while (left := count - len(chosen)) > 0:
         chosen += kinds if left >= len(kinds) else rng.sample(list(kinds), left)
-    return [chosen[at : at + MOST_SIDE_BY_SIDE] for at in range(0, count, MOST_SIDE_BY_SIDE)]
+    return [chosen[at : at + MAX_SIDE_BY_SIDE] for at in range(0, count, MAX_SIDE_BY_SIDE)]
 
 
 def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from conformance.generation.batches import Case, Kind
     from conformance.http.exchange import Exchange, Request
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
     Send = Callable[[Sequence[Request]], Sequence[Exchange]]
-    Expect = Callable[[Exchange], Iterable[Found]]
+    Expect = Callable[[Exchange], Iterable[Finding]]
 
 #: defects of one property that are shrunk, and the requests that may be spent on all of them
-MOST_SHRUNK = 3
-MOST_SENDS = 60
+MAX_SHRUNK = 3
+MAX_SENDS = 60
 
 Name = tuple[str, ...]
 Key = tuple[object, ...]
@@ -43,12 +43,14 @@ class Defect:
     seed: int
 
 
-def explore(api: Api, kinds: Sequence[Kind], expect: Expect, *, send: Send | None = None) -> Iterator[Found]:
+def explore(
+    context: CheckContext, kinds: Sequence[Kind], expect: Expect, *, send: Send | None = None
+) -> Iterator[Finding]:
     """`--examples` generated cases of these kinds, each held to what `expect` says; what is wrong, smallest first.
 
     The passive clauses judge the same exchanges, as they do all: their defects are shrunk as well, but told by them.
     """
-    explorer = Explorer(api, expect, send or api.send_all)
+    explorer = Explorer(context, expect, send or context.send_all)
     explorer.explore(kinds)
     yield from sorted(explorer.found, key=_weight)
     if explorer.stopped is not None:
@@ -58,16 +60,16 @@ def explore(api: Api, kinds: Sequence[Kind], expect: Expect, *, send: Send | Non
 class Explorer:
     """One property: what was sent already, and what was found wrong with it."""
 
-    def __init__(self, api: Api, expect: Expect, send: Send) -> None:
-        self.found: list[Found] = []
+    def __init__(self, context: CheckContext, expect: Expect, send: Send) -> None:
+        self.found: list[Finding] = []
         #: why nothing more can be sent; kept from hypothesis, which would take it for a defect
         self.stopped: Exception | None = None
-        self._api = api
+        self._api = context
         self._expect = expect
         self._send = send
         self._seen: dict[Key, frozenset[Name]] = {}
         self._defects: dict[Name, Defect] = {}
-        self._left = MOST_SENDS
+        self._left = MAX_SENDS
 
     def explore(self, kinds: Sequence[Kind]) -> None:
         """Sends all batches, then looks for smaller cases of what was found."""
@@ -75,7 +77,7 @@ class Explorer:
         for chosen in batches.rounds(kinds, self._api.run.examples, rng):
             seed = rng.getrandbits(64)
             batches.run(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
-        for defect in list(self._defects.values())[:MOST_SHRUNK]:
+        for defect in list(self._defects.values())[:MAX_SHRUNK]:
             if self.stopped is None and self._left > 0 and self._api.run.judges.first_to_shrink(defect.name):
                 self._shrink(defect)
 
@@ -111,19 +113,19 @@ class Explorer:
                 self.stopped = reason
         return set().union(*(self._seen.get(_key(request), frozenset()) for _, request in batch))
 
-    def _judge(self, kind: Kind, on: Exchange) -> Iterator[Name]:
+    def _judge(self, kind: Kind, exchange: Exchange) -> Iterator[Name]:
         """The names of the defects of one exchange; one that started a restore is not to be tried again."""
-        own = [replace(found, wanted=f"{found.wanted} for {kind.label}") for found in self._expect(on)]
+        own = [replace(found, wanted=f"{found.wanted} for {kind.label}") for found in self._expect(exchange)]
         self.found += own
-        if asks_for_restore(on.request) and on.succeeded:
+        if asks_for_restore(exchange.request) and exchange.is_success:
             return
         yield from ((self._api.check.id, *identity(found)) for found in own if found.outcome is not Outcome.ERROR)
-        yield from ((clause, *identity(found)) for clause, found in self._api.run.judges.findings(on))
+        yield from ((clause, *identity(found)) for clause, found in self._api.run.judges.findings(exchange))
 
 
 def _key(request: Request) -> Key:
     return (request.method, request.target, request.body, request.headers, request.key, request.hub_id)
 
 
-def _weight(found: Found) -> int:
-    return found.on.request.weight if found.on is not None else 0
+def _weight(found: Finding) -> int:
+    return found.exchange.request.weight if found.exchange is not None else 0

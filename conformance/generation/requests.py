@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from conformance.http.exchange import Operation, Request
-    from conformance.scenarios.context import Api
+    from conformance.scenarios.context import CheckContext
 
 PLACES: dict[Operation, tuple[str, ...]] = {
     "list": ("container",),
@@ -55,64 +55,70 @@ def unknown_like(good: str) -> SearchStrategy[str]:
     return st.integers(0, 2**32).map(lambda seed: ids.unknown(good, random.Random(seed)))  # noqa: S311 - reproducible
 
 
-def real_ids(api: Api) -> set[str]:
+def real_ids(context: CheckContext) -> set[str]:
     """Everything that is known to exist."""
-    fixtures = api.world.target.fixtures
+    fixtures = context.fixtures.target.fixtures
     named = (getattr(fixtures, name) for name in ("container_id", "other_container_id", "empty_container_id"))
     more = (fixtures.instance_id, fixtures.second_instance_id, fixtures.foreign_backup_id, fixtures.foreign_instance_id)
-    known = {str(backup["id"]) for backup in api.world.backups} | {api.world.target.hub_id}
+    known = {str(backup["id"]) for backup in context.fixtures.backups} | {context.fixtures.target.hub_id}
     return known | {str(one) for one in (*named, *more, *fixtures.deletable_backup_ids) if one}
 
 
 # ---------------------------------------------------------------- ids
 
 
-def with_malformed_ids(api: Api, operation: Operation) -> list[Kind]:
+def with_malformed_ids(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with one id malformed, in each place in turn."""
-    good = {"container": api.world.container_id, "backup": api.world.bystander("GET-6"), "job": api.ask.unknown_id()}
-    places, real = PLACES[operation], real_ids(api)
+    good = {
+        "container": context.fixtures.container_id,
+        "backup": context.fixtures.dedicated_backup("GET-6"),
+        "job": context.build.unknown_id(),
+    }
+    places, real = PLACES[operation], real_ids(context)
     kinds = []
     for number, label in enumerate(text.malformed_ids(good[places[0]], real)):
         place = places[number % len(places)]
         form = text.malformed_ids(good[place], real).get(label)
         if form is not None:
-            kinds.append(Kind(f"{label} ({place})", form.map(_placed(api, operation, good, place))))
+            kinds.append(Kind(f"{label} ({place})", form.map(_placed(context, operation, good, place))))
     return kinds
 
 
-def _placed(api: Api, operation: Operation, good: Mapping[str, str], place: str) -> Callable[[str], Request]:
+def _placed(
+    context: CheckContext, operation: Operation, good: Mapping[str, str], place: str
+) -> Callable[[str], Request]:
     ids = {name: good[name] for name in PLACES[operation]}
-    return lambda form: as_malformed(api.ask.on(operation, **{**ids, place: form}))
+    return lambda form: as_malformed(context.build.for_operation(operation, **{**ids, place: form}))
 
 
-def of_other_things(api: Api, operation: Operation) -> list[Kind]:
+def of_other_things(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with ids that are well-formed and name something else, or nothing."""
-    real = sorted(real_ids(api))
+    real = sorted(real_ids(context))
     place = PLACES[operation][0]
     wrong = {
-        "container": [one for one in real if one not in _containers(api)],
-        "backup": [one for one in real if one not in _backups(api)],
+        "container": [one for one in real if one not in _containers(context)],
+        "backup": [one for one in real if one not in _backups(context)],
     }[place]
-    good = api.world.container_id if place == "container" else ids.ZERO
+    good = context.fixtures.container_id if place == "container" else ids.ZERO
     wrong = [one for one in wrong if ids.form(one) == ids.form(good)]  # what has another form is malformed
-    if foreign := api.world.target.fixtures.foreign_backup_id:
+    if foreign := context.fixtures.target.fixtures.foreign_backup_id:
         wrong = [one for one in wrong if one != foreign]  # crossed, not missing
 
     def asked(one: str) -> Request:
-        return api.ask.on(operation, **{place: one}, ownership="missing", refusable=True)
+        return context.build.for_operation(operation, **{place: one}, ownership="missing", refusable=True)
 
     unknown = unknown_like(good).filter(lambda one: one not in real)
     others = [Kind("another thing's id", st.sampled_from(wrong).map(asked))] if wrong else []
     return [*others, Kind("an unknown id", unknown.map(asked))]
 
 
-def _backups(api: Api) -> set[str]:
+def _backups(context: CheckContext) -> set[str]:
     """Those of the list and, for a list may be unreadable, those of the target file."""
-    return {str(backup["id"]) for backup in api.world.backups} | api.world.reserved_ids()
+    return {str(backup["id"]) for backup in context.fixtures.backups} | context.fixtures.reserved_ids()
 
 
-def _containers(api: Api) -> set[str]:
-    fixtures = api.world.target.fixtures
+def _containers(context: CheckContext) -> set[str]:
+    fixtures = context.fixtures.target.fixtures
     named = (fixtures.container_id, fixtures.other_container_id, fixtures.empty_container_id)
     return {one for one in named if one}
 
@@ -120,11 +126,12 @@ def _containers(api: Api) -> set[str]:
 # ---------------------------------------------------------------- queries and headers
 
 
-def with_queries(api: Api, operation: Operation, *found: Mapping[str, SearchStrategy[str]]) -> list[Kind]:
+def with_queries(context: CheckContext, operation: Operation, *found: Mapping[str, SearchStrategy[str]]) -> list[Kind]:
     """The operation with odd query strings."""
     named = {label: values for one in found for label, values in one.items()}
     return [
-        Kind(label, values.map(lambda query: api.ask.on(operation, query=query))) for label, values in named.items()
+        Kind(label, values.map(lambda query: context.build.for_operation(operation, query=query)))
+        for label, values in named.items()
     ]
 
 
@@ -133,11 +140,11 @@ def visible(alphabet: str = VISIBLE) -> SearchStrategy[str]:
     return st.text(alphabet, min_size=1, max_size=60)
 
 
-def with_headers(api: Api, operation: Operation) -> list[Kind]:
+def with_headers(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with headers that nobody expects; none of them asks for another answer or another method."""
 
     def given(*headers: tuple[str, str], documented: bool = False) -> Request:
-        return api.ask.on(operation, headers=headers, documented=documented)
+        return context.build.for_operation(operation, headers=headers, documented=documented)
 
     def many(count: int) -> Request:
         return given(*((f"X-H{number}", "x") for number in range(count)))
@@ -157,9 +164,11 @@ def with_headers(api: Api, operation: Operation) -> list[Kind]:
     ]
 
 
-def with_odd_paths(api: Api, operation: Operation) -> list[Kind]:
+def with_odd_paths(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with a raw address that no encoder makes."""
-    plain = api.ask.on(operation, **({} if operation != "job" else {"job": api.ask.unknown_id()}))
+    plain = context.build.for_operation(
+        operation, **({} if operation != "job" else {"job": context.build.unknown_id()})
+    )
     last = plain.resources[PLACES[operation][0]]
 
     def raw(part: str) -> Request:
@@ -170,16 +179,18 @@ def with_odd_paths(api: Api, operation: Operation) -> list[Kind]:
     return [Kind("an address of half encodings", parts.map(raw)), Kind("an id with half an encoding", mixed.map(raw))]
 
 
-def with_other_hubs(api: Api, operation: Operation) -> list[Kind]:
+def with_other_hubs(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with a hub id that is none, or none of ours."""
-    own = api.world.target.hub_id
+    own = context.fixtures.target.hub_id
     ids = (
-        {"refusable": True} if operation != "restore" else {"refusable": True, "backup": api.world.bystander("AUTH-9")}
+        {"refusable": True}
+        if operation != "restore"
+        else {"refusable": True, "backup": context.fixtures.dedicated_backup("AUTH-9")}
     )
-    known = {one.casefold() for one in (own, api.world.target.keys.other_hub_id) if one}
+    known = {one.casefold() for one in (own, context.fixtures.target.keys.other_hub_id) if one}
 
     def asked(hub: str) -> Request:
-        return api.ask.on(operation, hub=hub, ownership="other hub", **ids)
+        return context.build.for_operation(operation, hub=hub, ownership="other hub", **ids)
 
     more = st.text(string.ascii_letters + string.digits + ",;/*", min_size=1, max_size=8)
     forms = {
@@ -210,22 +221,22 @@ def written(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def with_raw_bodies(api: Api, backup: str, found: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
+def with_raw_bodies(context: CheckContext, backup: str, found: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
     """Restores with these bodies, all to be refused."""
 
     def asked(raw: bytes) -> Request:
-        return api.ask.restore(backup, raw=raw, refusable=True)
+        return context.build.restore(backup, raw=raw, refusable=True)
 
     return [Kind(label, values.map(asked)) for label, values in found.items()]
 
 
-def with_broken_bodies(api: Api, backup: str, wanted: Callable[[bodies.Break], bool]) -> list[Kind]:
+def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[bodies.Break], bool]) -> list[Kind]:
     """Restores with one keyword of the schema broken, and two at a time."""
-    valid = valid_body(api.world.instance_id)
+    valid = valid_body(context.fixtures.instance_id)
     chosen = [one for one in bodies.breaks(valid) if wanted(one)]
 
     def asked(body: Any) -> Request:
-        return api.ask.restore(backup, raw=written(body), refusable=True)
+        return context.build.restore(backup, raw=written(body), refusable=True)
 
     kinds = [Kind(one.label, bodies.broken(valid, one).map(asked)) for one in chosen]
     two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
@@ -233,20 +244,20 @@ def with_broken_bodies(api: Api, backup: str, wanted: Callable[[bodies.Break], b
     return [*kinds, Kind("a body that breaks the schema twice", both.map(asked))]
 
 
-def with_strange_members(api: Api, backup: str) -> list[Kind]:
+def with_strange_members(context: CheckContext, backup: str) -> list[Kind]:
     """Restores to an instance that does not exist, with members that break a careless parser."""
-    valid = valid_body(api.ask.unknown_id())
+    valid = valid_body(context.build.unknown_id())
 
     def asked(extra: bytes) -> Request:
-        return api.ask.restore(backup, raw=bodies.with_extra(valid, extra), refusable=True)
+        return context.build.restore(backup, raw=bodies.with_extra(valid, extra), refusable=True)
 
     return [Kind(f"a body with {label}", values.map(asked)) for label, values in bodies.strange_members().items()]
 
 
-def with_other_instances(api: Api, backup: str) -> list[Kind]:
+def with_other_instances(context: CheckContext, backup: str) -> list[Kind]:
     """Restores to instances that do not exist, and to things that are no instances."""
-    own, real = api.world.instance_id, real_ids(api)
-    fixtures = api.world.target.fixtures
+    own, real = context.fixtures.instance_id, real_ids(context)
+    fixtures = context.fixtures.target.fixtures
     ours = {one.casefold() for one in (own, fixtures.second_instance_id) if one}
     # instances that exist beside the two are not known to us: what could be one is not made of them
     others = sorted(one for one in real if one not in (own, fixtures.second_instance_id))
@@ -257,7 +268,7 @@ def with_other_instances(api: Api, backup: str) -> list[Kind]:
     }
 
     def asked(instance: str) -> Request:
-        return api.ask.restore(backup, instance, raw=written(valid_body(instance)), refusable=True)
+        return context.build.restore(backup, instance, raw=written(valid_body(instance)), refusable=True)
 
     return [
         Kind(f"{label} (instance)", form.filter(lambda one: one.casefold() not in ours).map(asked))
@@ -265,23 +276,23 @@ def with_other_instances(api: Api, backup: str) -> list[Kind]:
     ]
 
 
-def with_other_actions(api: Api, backup: str) -> list[Kind]:
+def with_other_actions(context: CheckContext, backup: str) -> list[Kind]:
     """Restores that ask for another action."""
-    valid = valid_body(api.world.instance_id)
+    valid = valid_body(context.fixtures.instance_id)
 
     def asked(action: str) -> Request:
-        return api.ask.restore(backup, raw=written({**valid, "action": action}), refusable=True)
+        return context.build.restore(backup, raw=written({**valid, "action": action}), refusable=True)
 
     found = bodies.other_words_by_kind("restore")
     return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
 
 
-def with_other_types(api: Api, backup: str) -> list[Kind]:
+def with_other_types(context: CheckContext, backup: str) -> list[Kind]:
     """Restores whose body says that it is something other than JSON."""
-    good = json.dumps(valid_body(api.world.instance_id)).encode()
+    good = json.dumps(valid_body(context.fixtures.instance_id)).encode()
 
     def asked(kind: str) -> Request:
-        return api.ask.restore(backup, raw=good, content_type=kind, refusable=True)
+        return context.build.restore(backup, raw=good, content_type=kind, refusable=True)
 
     plain = st.sampled_from(OTHER_TYPES)
     cased = st.sampled_from([kind.title() for kind in OTHER_TYPES[:6]])
@@ -294,17 +305,21 @@ def with_other_types(api: Api, backup: str) -> list[Kind]:
     ]
 
 
-def without_effect(api: Api, backup: str) -> list[Kind]:
+def without_effect(context: CheckContext, backup: str) -> list[Kind]:
     """Refused restores of every sort."""
-    valid = valid_body(api.world.instance_id)
-    raw = with_raw_bodies(api, backup, bodies.no_json(valid))
-    return [*raw, *with_broken_bodies(api, backup, lambda one: bool(one.pointer)), *with_other_types(api, backup)]
+    valid = valid_body(context.fixtures.instance_id)
+    raw = with_raw_bodies(context, backup, bodies.no_json(valid))
+    return [
+        *raw,
+        *with_broken_bodies(context, backup, lambda one: bool(one.pointer)),
+        *with_other_types(context, backup),
+    ]
 
 
 # ---------------------------------------------------------------- methods
 
 
-def with_other_methods(api: Api, operation: Operation, methods: tuple[str, ...]) -> list[Kind]:
+def with_other_methods(context: CheckContext, operation: Operation, methods: tuple[str, ...]) -> list[Kind]:
     """Undocumented methods on ids that do not exist, with and without queries and bodies."""
     queries_of = st.sampled_from(["", "force=true", "x=%00", "include=integrations"])
     bodies_of = st.sampled_from(
@@ -318,10 +333,12 @@ def with_other_methods(api: Api, operation: Operation, methods: tuple[str, ...])
             if operation == "restore":
                 how["raw"] = body or b""
                 how["instance"] = named[1]
-            made = api.ask.on(operation, method=method, **how, documented=False, refusable=True, ownership="missing")
+            made = context.build.for_operation(
+                operation, method=method, **how, documented=False, refusable=True, ownership="missing"
+            )
             return replace(made, body=body if operation != "restore" else made.body, query=query)
 
         return make
 
-    two = st.tuples(unknown_like(api.world.container_id), unknown_ids())
+    two = st.tuples(unknown_like(context.fixtures.container_id), unknown_ids())
     return [Kind(method, st.builds(asked(method), two, queries_of, bodies_of)) for method in methods]

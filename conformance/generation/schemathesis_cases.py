@@ -13,7 +13,7 @@ from conformance.generation import openapi, requests
 from conformance.generation.text import is_malformed
 from conformance.judging.expectations import ANY_4XX
 from conformance.scenarios.context import as_malformed
-from conformance.scenarios.side_effects import refused
+from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     import random
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from conformance.generation.openapi import Drawn
     from conformance.http.exchange import Exchange, Operation, Request
-    from conformance.scenarios.context import Api
+    from conformance.scenarios.context import CheckContext
 
     Allowed = tuple[int | range, ...]
 
@@ -56,26 +56,26 @@ class Sent:
         return [one for one in self.answers if clause in (one[0].clause, "HTTP-3")]
 
 
-def send(api: Api, operation: Operation) -> Sent:
+def send(context: CheckContext, operation: Operation) -> Sent:
     """The story of one operation: `--examples` cases that cover it, and a third as many that fuzz it, side by side."""
-    rng = api.run.rng(f"schemathesis {operation}")
-    cases = api.story("schemathesis", draw)[operation]
-    translator = Translator(api, operation, rng)
+    rng = context.run.rng(f"schemathesis {operation}")
+    cases = context.run_once("schemathesis", draw)[operation]
+    translator = Translator(context, operation, rng)
     found = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
     covering = [one for case, one in found if case.phase == "coverage"]
     chosen = [one for case, one in found if case.phase != "coverage"]
-    chosen += _spread(covering, api.run.examples, rng)
+    chosen += _spread(covering, context.run.examples, rng)
     cases_by_key = {_key(one.request): one for one in chosen}
     todo = sorted(cases_by_key.values(), key=lambda one: one.request.ownership != "own")
-    answers = _sent(api, [one.request for one in todo])
+    answers = _sent(context, [one.request for one in todo])
     pairs = [(cases_by_key[_key(answer.request)], answer) for answer in answers]
     pairs.sort(key=lambda pair: pair[0].request.weight)
     return Sent(tuple(pairs))
 
 
-def draw(api: Api) -> dict[str, list[Drawn]]:
+def draw(context: CheckContext) -> dict[str, list[Drawn]]:
     """The story of all operations: their cases, drawn once."""
-    return openapi.drawn(api.run.rng("schemathesis").getrandbits(32), max(1, api.run.examples // 3))
+    return openapi.drawn(context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 3))
 
 
 def _spread(found: Sequence[Translated], most: int, rng: random.Random) -> list[Translated]:
@@ -85,9 +85,13 @@ def _spread(found: Sequence[Translated], most: int, rng: random.Random) -> list[
     return [*first, *(one for one in shuffled if one not in first)][: max(most, len(first))]
 
 
-def _sent(api: Api, wanted: Sequence[Request]) -> Sequence[Exchange]:
+def _sent(context: CheckContext, wanted: Sequence[Request]) -> Sequence[Exchange]:
     """Restores are watched for effects on the backup that the first of them names; all else goes side by side."""
-    return refused(api, wanted) if wanted and wanted[0].operation == "restore" else api.send_all(wanted)
+    return (
+        send_expecting_refusal(context, wanted)
+        if wanted and wanted[0].operation == "restore"
+        else context.send_all(wanted)
+    )
 
 
 def _key(request: Request) -> tuple[object, ...]:
@@ -97,11 +101,11 @@ def _key(request: Request) -> tuple[object, ...]:
 class Translator:
     """Makes requests of one operation's cases, with ids of ours where a case has well-formed ones."""
 
-    def __init__(self, api: Api, operation: Operation, rng: random.Random) -> None:
-        self._api = api
+    def __init__(self, context: CheckContext, operation: Operation, rng: random.Random) -> None:
+        self._api = context
         self._operation = operation
         self._rng = rng
-        self._known = {one.casefold() for one in requests.real_ids(api)}
+        self._known = {one.casefold() for one in requests.real_ids(context)}
 
     def translate(self, case: Drawn) -> Translated | None:
         """The request; None where the contract says that such a one is not sent, or is another's to send."""
@@ -126,23 +130,23 @@ class Translator:
         how: dict[str, Any] = {place: self._unknown(place) for place in places}
         how |= {"instance": self._unknown()} if self._operation == "restore" else {"query": query}
         how |= {"method": case.method, "documented": False, "refusable": True, "ownership": "missing"}
-        return Translated(self._api.ask.on(self._operation, **how), "HTTP-5")
+        return Translated(self._api.build.for_operation(self._operation, **how), "HTTP-5")
 
     def _malformed(self, case: Drawn) -> Translated | None:
         """Ids that look right become real ones beside the malformed one."""
         if self._operation == "delete" or not all(one.strip(".") for one in case.ids.values()):
             return None
-        good = {"container": self._api.world.container_id, "backup": self._backup(), "job": self._unknown()}
+        good = {"container": self._api.fixtures.container_id, "backup": self._backup(), "job": self._unknown()}
         ids = {place: good[place] if OID.fullmatch(value) else value for place, value in case.ids.items()}
-        return Translated(as_malformed(self._api.ask.on(self._operation, **ids)), "GET-6", (ANY_4XX,))
+        return Translated(as_malformed(self._api.build.for_operation(self._operation, **ids)), "GET-6", (ANY_4XX,))
 
     def _missing(self) -> Translated:
         place = {"list": "container", "job": "job"}.get(self._operation, "backup")
-        ask = self._api.ask
+        ask = self._api.build
         if self._operation == "delete":
             request = ask.delete(self._unknown(), ownership="missing", refusable=True)
         else:
-            request = ask.on(self._operation, **{place: self._unknown(place), "ownership": "missing"})
+            request = ask.for_operation(self._operation, **{place: self._unknown(place), "ownership": "missing"})
         return Translated(request, NOT_FOUND[self._operation], (404,))
 
     def _restore(self, case: Drawn) -> Translated | None:
@@ -150,7 +154,7 @@ class Translator:
         raw, clause = self._body(case)
         if raw is None:
             return None
-        ask = self._api.ask
+        ask = self._api.build
         return Translated(ask.restore(self._backup(), self._unknown(), raw=raw, refusable=True), clause, (ANY_4XX,))
 
     def _body(self, case: Drawn) -> tuple[bytes | None, str]:
@@ -171,19 +175,19 @@ class Translator:
 
     def _read(self, case: Drawn, query: str) -> Translated:
         """A read of our own, with the case's query; or without a key or a hub where the case leaves them out."""
-        ask, how = self._api.ask, self._how(case)
+        ask, how = self._api.build, self._how(case)
         plain = not query or case.query == {"include": "integrations"}
         if plain and "key" in how:
-            return Translated(ask.on(self._operation, **how), "AUTH-1", (401,))
+            return Translated(ask.for_operation(self._operation, **how), "AUTH-1", (401,))
         if plain and "hub" in how:
-            return Translated(ask.on(self._operation, **how), "AUTH-5", (ANY_4XX,))
+            return Translated(ask.for_operation(self._operation, **how), "AUTH-5", (ANY_4XX,))
         if plain and self._operation != "logs":
             include = "integrations" if query else None
-            return Translated(ask.on(self._operation, include=include), "HTTP-3")
+            return Translated(ask.for_operation(self._operation, include=include), "HTTP-3")
         if self._operation == "logs" or not {*case.query} & {"include", "sort", "page[number]", "page[size]"}:
-            return Translated(ask.on(self._operation, query=query), "HTTP-3")
+            return Translated(ask.for_operation(self._operation, query=query), "HTTP-3")
         clause = "INC-6" if self._operation == "get" or {*case.query} == {"include"} else "LIST-10"
-        return Translated(ask.on(self._operation, query=query), clause, SERVED_OR_NOT)
+        return Translated(ask.for_operation(self._operation, query=query), clause, SERVED_OR_NOT)
 
     def _how(self, case: Drawn) -> dict[str, Any]:
         if case.phase != "coverage" or {"authorization", "x-hub-id"} <= case.headers:
@@ -191,10 +195,10 @@ class Translator:
         return {"hub": None} if "authorization" in case.headers else {"key": "none"}
 
     def _backup(self) -> str:
-        return self._api.world.bystander("JOB-5")
+        return self._api.fixtures.dedicated_backup("JOB-5")
 
     def _unknown(self, place: str = "") -> str:
-        return ids.unknown(self._api.world.container_id if place == "container" else ids.ZERO, self._rng)
+        return ids.unknown(self._api.fixtures.container_id if place == "container" else ids.ZERO, self._rng)
 
 
 def _quoted(value: object) -> str:

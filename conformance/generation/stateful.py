@@ -22,13 +22,13 @@ from conformance.judging.expectations import (
     ANY_4XX,
     CannotTellError,
     NotTestableError,
-    broken,
-    listed,
-    same,
-    same_ids,
-    shown,
-    status,
-    success,
+    expect_equivalent,
+    expect_same_ids,
+    expect_status,
+    expect_success,
+    items_of,
+    object_of,
+    violation,
 )
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_scenarios
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from conformance.http.exchange import Exchange, Operation, Request
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
 
-    Judgement = Callable[[], Iterable[Found] | None]
+    Judgement = Callable[[], Iterable[Finding] | None]
 
 STEPS = 16
 #: generated cases that one walk stands for
 CASES_OF_A_WALK = 3
-MOST_STEPS = 400
+MAX_STEPS = 400
 #: a list that moves is read again, so often
 TRIES = 3
 #: those that must be refused whatever they ask for
@@ -113,24 +113,24 @@ class Model:
 class Walked:
     """What came of all walks: for each clause the findings of the shortest walk that broke it, and its steps."""
 
-    found: dict[tuple[str, str], list[Found]] = field(default_factory=dict)
+    found: dict[tuple[str, str], list[Finding]] = field(default_factory=dict)
     stories: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     #: the clauses that some step was held against
     judged: set[str] = field(default_factory=set)
     stopped: Exception | None = None
     steps: int = 0
 
-    def take(self, clause: str, found: Found, steps: Sequence[str]) -> None:
+    def take(self, clause: str, found: Finding, steps: Sequence[str]) -> None:
         """Keeps a finding where no shorter walk shows its clause broken."""
-        effect = found.on is None or found.on.request.key not in OUTSIDE
-        operation = "restore" if effect or found.on is None else found.on.operation
-        if clause == "CAP-5" and found.on is not None:
-            operation = found.on.operation
+        effect = found.exchange is None or found.exchange.request.key not in OUTSIDE
+        operation = "restore" if effect or found.exchange is None else found.exchange.operation
+        if clause == "CAP-5" and found.exchange is not None:
+            operation = found.exchange.operation
         name = (clause, operation if clause in OF_MANY else "")
         if name not in self.stories or len(steps) < len(self.stories[name]):
             self.stories[name], self.found[name] = list(steps), [found]
 
-    def of(self, clause: str, operation: str) -> tuple[list[Found], list[str]]:
+    def of(self, clause: str, operation: str) -> tuple[list[Finding], list[str]]:
         """What broke the clause on this operation, and the steps that led there.
 
         Raises NotTestableError where no step was held against the clause: that is no pass.
@@ -145,12 +145,12 @@ class Walked:
 class Scene:
     """Where a walk takes place."""
 
-    api: Api
+    context: CheckContext
     model: Model
     walked: Walked
 
 
-class Walk(RuleBasedStateMachine):
+class PagedList(RuleBasedStateMachine):
     """One walk; `scene` is given to the subclass that runs."""
 
     scene: ClassVar[Scene]
@@ -160,9 +160,9 @@ class Walk(RuleBasedStateMachine):
         self.steps: list[str] = []
 
     @property
-    def api(self) -> Api:
+    def context(self) -> CheckContext:
         """The verbs."""
-        return self.scene.api
+        return self.scene.context
 
     @property
     def model(self) -> Model:
@@ -192,7 +192,7 @@ class Walk(RuleBasedStateMachine):
     def read_unknown(self, operation: Operation, backup: str) -> None:
         """A read of what does not exist."""
         if backup not in self.model.everything:
-            request = self.api.ask.on(operation, backup=backup, ownership="missing")
+            request = self.context.build.for_operation(operation, backup=backup, ownership="missing")
             self._ask(request, "GET-4" if operation == "get" else "LOG-4", 404)
 
     # ------------------------------------------------------------ steps: refusals
@@ -204,28 +204,28 @@ class Walk(RuleBasedStateMachine):
         names = [name for name in self.model.keys if lacks(name, "restore")]
         if names:
             backup = self.model.play("CAP-8")
-            self._ask(self.api.ask.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
+            self._ask(self.context.build.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
 
     @precondition(lambda self: "AUTH-6" in self.model.roles and "other_hub" in self.model.keys)
     @rule()
     def restore_from_another_hub(self) -> None:
         """A valid restore by another hub's key."""
         backup = self.model.play("AUTH-6")
-        request = self.api.ask.restore(backup, key="other_hub", ownership="other hub", refusable=True)
+        request = self.context.build.restore(backup, key="other_hub", ownership="other hub", refusable=True)
         self._ask(request, "AUTH-6", 401, 403, 404)
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
     def restore_incomplete(self, body: Any) -> None:
         """A restore that does not say all that it must."""
-        self._ask(self.api.ask.restore(self.model.play("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX)
+        self._ask(self.context.build.restore(self.model.play("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX)
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(instance=OID)
     def restore_elsewhere(self, instance: str) -> None:
         """A restore to an instance that does not exist."""
-        if instance != self.api.world.instance_id:
-            request = self.api.ask.restore(self.model.play("JOB-10"), instance, refusable=True)
+        if instance != self.context.fixtures.instance_id:
+            request = self.context.build.restore(self.model.play("JOB-10"), instance, refusable=True)
             self._ask(request, "JOB-8", ANY_4XX)
 
     # ------------------------------------------------------------ steps: changes
@@ -243,13 +243,13 @@ class Walk(RuleBasedStateMachine):
     def follow(self) -> None:
         """The restore is followed to its end."""
         if self.model.running is not None:
-            self._step("the restore followed to its end", "RST-2", lambda: follow(self.api, self.model))
+            self._step("the restore followed to its end", "RST-2", lambda: follow(self.context, self.model))
 
     @rule()
     def delete(self) -> None:
         """A backup that is offered is deleted, and from then on gone."""
         if self.model.deletable:
-            self._step("an offered backup deleted", "DEL-3", lambda: delete(self.api, self.model))
+            self._step("an offered backup deleted", "DEL-3", lambda: delete(self.context, self.model))
 
     def teardown(self) -> None:
         """No walk leaves a restore running."""
@@ -265,54 +265,64 @@ class Walk(RuleBasedStateMachine):
             how["backup"] = self.model.backup(backup)
         if include and operation != "logs":
             how["include"] = "integrations"
-        return self.api.ask.on(operation, **how)
+        return self.context.build.for_operation(operation, **how)
 
     def _ask(self, request: Request, clause: str, *allowed: int | range) -> None:
         """One request that must be answered so. What is accepted all the same is not looked at any more."""
 
-        def ask() -> Iterator[Found]:
-            answer = self.api.send(request)
-            if answer.succeeded:
+        def ask() -> Iterator[Finding]:
+            answer = self.context.send(request)
+            if answer.is_success:
                 self.model.forget(request.resources.get("backup", ""))
-            return status(answer, *allowed)
+            return expect_status(answer, *allowed)
 
         self._step(request.line, clause, ask)
 
     def _read(self, requests: Sequence[Request]) -> None:
         answers: list[Exchange] = []
         self._step(
-            " and ".join(one.line for one in requests), "LIST-1", lambda: answers.extend(self.api.send_all(requests))
+            " and ".join(one.line for one in requests),
+            "LIST-1",
+            lambda: answers.extend(self.context.send_all(requests)),
         )
         for x in answers:
             self._judge(*self._verdict(x))
-            if x.succeeded and not (x.request.key in OUTSIDE or lacks(x.request.key, x.operation)):
+            if x.is_success and not (x.request.key in OUTSIDE or lacks(x.request.key, x.operation)):
                 for clause, judge in self._shown(x):
                     self._judge(clause, judge)
 
-    def _verdict(self, x: Exchange) -> tuple[str, Judgement]:
+    def _verdict(self, exchange: Exchange) -> tuple[str, Judgement]:
         """Whether the key is served as it must be, and the clause that says so."""
-        key = x.request.key
+        key = exchange.request.key
         if key in OUTSIDE:
             clause, allowed = OUTSIDE[key]
-            return clause, lambda: status(x, *allowed)
-        if lacks(key, x.operation):
-            return DENIED[x.operation], lambda: status(x, 403)
-        return "RST-7" if self._busy(x) else SERVED[x.operation] if key == "full" else "CAP-5", lambda: success(x)
+            return clause, lambda: expect_status(exchange, *allowed)
+        if lacks(key, exchange.operation):
+            return DENIED[exchange.operation], lambda: expect_status(exchange, 403)
+        return "RST-7" if self._busy(exchange) else SERVED[
+            exchange.operation
+        ] if key == "full" else "CAP-5", lambda: expect_success(exchange)
 
-    def _busy(self, x: Exchange) -> bool:
+    def _busy(self, exchange: Exchange) -> bool:
         """Is it about the backup that is being restored?"""
         running = self.model.running
-        return running is not None and x.request.resources.get("backup", running.backup) == running.backup
+        return running is not None and exchange.request.resources.get("backup", running.backup) == running.backup
 
-    def _shown(self, x: Exchange) -> Iterator[tuple[str, Judgement]]:
+    def _shown(self, exchange: Exchange) -> Iterator[tuple[str, Judgement]]:
         """What a read shows, held against what must be so."""
-        if x.operation == "logs":
-            yield self._owner(x.request.resources["backup"], "HTTP-4"), lambda: self._logs(x)
-        items = listed(x) if x.operation == "list" else [shown(x)] if x.operation == "get" else []
+        if exchange.operation == "logs":
+            yield self._owner(exchange.request.resources["backup"], "HTTP-4"), lambda: self._logs(exchange)
+        items = (
+            items_of(exchange)
+            if exchange.operation == "list"
+            else [object_of(exchange)]
+            if exchange.operation == "get"
+            else []
+        )
         for item in items:
             if item.get("id") in self.model.backups:
                 owner = self._owner(item["id"], "GET-3")
-                yield owner, partial(self._item, x, item, owner)
+                yield owner, partial(self._item, exchange, item, owner)
 
     def _owner(self, backup: str, else_clause: str) -> str:
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
@@ -322,59 +332,63 @@ class Walk(RuleBasedStateMachine):
         clause = owners.get(backup, else_clause)
         return "RST-3" if clause == RESTORE else clause
 
-    def _item(self, x: Exchange, item: dict[str, Any], clause: str) -> Iterator[Found]:
+    def _item(self, exchange: Exchange, item: dict[str, Any], clause: str) -> Iterator[Finding]:
         """GET-3 alone compares a list's item with get's: what a request changed, both readings of one kind show."""
-        backup, moving = item["id"], item["id"] in self.api.world.restored_ids()
+        backup, moving = item["id"], item["id"] in self.context.fixtures.restored_ids()
         known = self.model.listed.get(backup, item)
-        if x.operation == "get" or clause == "GET-3":
+        if exchange.operation == "get" or clause == "GET-3":
             known = self.model.backups[backup]
         elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
             known = self.model.listed.setdefault(backup, item)
-        return same("backup", known, item, x, MAY_MOVE if moving else ())
+        return expect_equivalent("backup", known, item, exchange, MAY_MOVE if moving else ())
 
-    def _logs(self, x: Exchange) -> Iterator[Found]:
+    def _logs(self, exchange: Exchange) -> Iterator[Finding]:
         """The logs of before, all of them; more only where a restore was accepted."""
-        backup = x.request.resources["backup"]
-        known, ids = self.model.logs.get(backup), frozenset(x.ids)
+        backup = exchange.request.resources["backup"]
+        known, ids = self.model.logs.get(backup), frozenset(exchange.ids)
         if known is None:
             return
-        new = of_instance([log for log in x.items if log.get("id") not in known], self.api.world.instance_id)
-        if new and not self._busy(x):  # what others restore to other instances is left to the second look at refusals
-            yield broken("no log that no restore left", f"{len(new)} new", x, "/data")
+        new = of_instance(
+            [log for log in exchange.items if log.get("id") not in known], self.context.fixtures.instance_id
+        )
+        if new and not self._busy(
+            exchange
+        ):  # what others restore to other instances is left to the second look at refusals
+            yield violation("no log that no restore left", f"{len(new)} new", exchange, "/data")
         if known - ids:
-            yield broken("the logs that were there before", f"{len(known - ids)} missing", x, "/data")
+            yield violation("the logs that were there before", f"{len(known - ids)} missing", exchange, "/data")
 
-    def _pages(self, size: int, sort: str | None) -> Iterator[Found]:
+    def _pages(self, size: int, sort: str | None) -> Iterator[Finding]:
         if not list(self._lost(size, sort, self.model.everything)):
             return
         for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
-            before = set(self.api.walk(100).ids)
-            there = before.union(present(self.api, {}, self.model.everything - before))
+            before = set(self.context.walk(100).ids)
+            there = before.union(present(self.context, {}, self.model.everything - before))
             found = list(self._lost(size, sort, there))
-            if not found or before == set(self.api.walk(100).ids):
+            if not found or before == set(self.context.walk(100).ids):
                 yield from found
                 return
 
-    def _still_listed(self) -> Iterator[Found]:
+    def _still_listed(self) -> Iterator[Finding]:
         """The backup that is being restored, if it was listed before."""
-        running, listing = self.model.running, self.api.walk(100)
+        running, listing = self.model.running, self.context.walk(100)
         if running is not None and running.backup in self.model.everything - set(listing.ids):
-            yield broken("the backup still listed", "not listed", listing.last, "/data")
+            yield violation("the backup still listed", "not listed", listing.last, "/data")
 
-    def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Found]:
-        walk = self.api.walk(max(size, len(there) // 40), sort=sort)
+    def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Finding]:
+        walk = self.context.walk(max(size, len(there) // 40), sort=sort)
         known = there & self.model.everything
         gone = self.model.deleted  # a right server may go on to show them, as deleted
         if self.model.running is not None:
             gone = gone | {self.model.running.backup}  # RST-7's
         shown_ids = [one for one in walk.ids if one in known - gone]
-        yield from same_ids(shown_ids, known - gone, walk.last, "backup")
+        yield from expect_same_ids(shown_ids, known - gone, walk.last, "backup")
 
-    def _restore(self) -> Iterator[Found]:
-        restore = restore_scenarios.ask_for(self.api, self.model.play(RESTORE))
+    def _restore(self) -> Iterator[Finding]:
+        restore = restore_scenarios.ask_for(self.context, self.model.play(RESTORE))
         self.model.restores_left -= 1
         self.model.running = restore if restore.accepted else None
-        return success(restore.answer)
+        return expect_success(restore.answer)
 
     # ------------------------------------------------------------ judging
 
@@ -382,7 +396,7 @@ class Walk(RuleBasedStateMachine):
         """One step of the walk: what it finds is the walk's end."""
         self.steps.append(what)
         self.scene.walked.steps += 1
-        if self.scene.walked.steps <= MOST_STEPS:
+        if self.scene.walked.steps <= MAX_STEPS:
             self._judge(clause, judge)
 
     def _judge(self, clause: str, judge: Judgement) -> None:
@@ -405,37 +419,37 @@ class Walk(RuleBasedStateMachine):
             raise BrokenError(clause)
 
 
-def follow(api: Api, model: Model) -> Iterator[Found]:
+def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
     """The restore that runs comes to its end, and leaves one log."""
     restore, model.running = model.running, None
     if restore is None:
         return
-    Follower(api).follow(restore)
+    Follower(context).follow(restore)
     model.logs[restore.backup] = restore.logs_before | {str(log.get("id")) for log in restore.logs}
-    if restore.ended and len(restore.told_logs) != 1:
+    if restore.ended and len(restore.new_logs) != 1:
         on = restore.logs_exchange or restore.answer
-        yield broken("one new log of the restore", f"{len(restore.told_logs)} ({restore.last_seen})", on, "/data")
+        yield violation("one new log of the restore", f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
 
 
-def delete(api: Api, model: Model) -> Iterator[Found]:
+def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
     """An offered backup is deleted: it is gone from get and list."""
-    told = restore_scenarios.deleted(api, model.deletable.pop())
+    told = restore_scenarios.deleted(context, model.deletable.pop())
     model.deleted.add(told.backup)
     if not told.gone_in_get:
-        yield broken("404, deleting or deleted", f"{told.get.status} as before", told.get)
+        yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)
     if not told.gone_in_list:
-        yield broken("not listed, deleting or deleted", "listed as before", told.listing, "/data")
+        yield violation("not listed, deleting or deleted", "listed as before", told.listing, "/data")
 
 
-def walk(api: Api) -> Walked:
+def walk(context: CheckContext) -> Walked:
     """The story: some walks, in one of which something is restored and deleted."""
-    if api.profile == "read" or not api.world.target.restore.allow:
+    if context.profile == "read" or not context.fixtures.target.restore.allow:
         raise NotTestableError("set restore.allow = true, and use --profile full")
-    scene = Scene(api, at_first(api), Walked())
+    scene = Scene(context, at_first(context), Walked())
     settings = batches.settings(
-        shrink=True, examples=max(1, api.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
+        shrink=True, examples=max(1, context.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
     )
-    bound = hypothesis.seed(api.run.rng("walk").getrandbits(64))(type("BoundWalk", (Walk,), {"scene": scene}))
+    bound = hypothesis.seed(context.run.rng("walk").getrandbits(64))(type("BoundWalk", (PagedList,), {"scene": scene}))
     # what broke is in `walked`; where it did not show again, the shortest walk that showed it stands
     with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.alone:
         run_state_machine_as_test(bound, settings=settings)
@@ -444,34 +458,34 @@ def walk(api: Api) -> Walked:
     return scene.walked
 
 
-def at_first(api: Api) -> Model:
+def at_first(context: CheckContext) -> Model:
     """The model at the beginning: what is there now, and what the budget allows."""
-    there = [name for name in KEYS if name == "none" or api.proofs.states.get(name) == "accepted"]
+    there = [name for name in KEYS if name == "none" or context.key_proofs.states.get(name) == "accepted"]
     model = Model(keys=there)
-    _cast(api, model)
-    for backup in dict.fromkeys([*model.roles.values(), api.world.backup_id]):
-        get, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
-        model.backups[backup] = shown(get)
+    _cast(context, model)
+    for backup in dict.fromkeys([*model.roles.values(), context.fixtures.backup_id]):
+        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+        model.backups[backup] = object_of(get)
         if model.backups[backup].get("id", backup) != backup:
             raise CannotTellError("because GET-2 failed: get shows another backup")
-        model.logs[backup] = frozenset(str(log.get("id")) for log in listed(logs))
-    model.everything = set(api.walk(100).ids)
-    offered = api.world.target.fixtures.deletable_backup_ids
+        model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
+    model.everything = set(context.walk(100).ids)
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
     if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
         model.deletable = [1]
     try:
-        restore_scenarios.afford(api, "walk")
+        restore_scenarios.require_budget(context, "walk")
         model.restores_left = restore_scenarios.COSTS["walk"]
     except (NotTestableError, CannotTellError):
         model.restores_left = 0
     return model
 
 
-def _cast(api: Api, model: Model) -> None:
+def _cast(context: CheckContext, model: Model) -> None:
     """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
-    wanted = {RESTORE: restore_scenarios.other_backup(api)} | {
-        clause: api.world.bystander(clause) for clause in EFFECTS
+    wanted = {RESTORE: restore_scenarios.other_backup(context)} | {
+        clause: context.fixtures.dedicated_backup(clause) for clause in EFFECTS
     }
     for clause, backup in wanted.items():
-        if backup not in model.roles.values() and (clause == RESTORE or not api.run.accepted[backup]):
+        if backup not in model.roles.values() and (clause == RESTORE or not context.run.accepted[backup]):
             model.roles[clause] = backup

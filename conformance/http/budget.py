@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
-    from conformance.execution.shared_state import Ledger
+    from conformance.execution.shared_state import SharedState
     from conformance.http.clock import Waiting
     from conformance.http.exchange import Exchange, Request
 
@@ -27,14 +27,14 @@ def may_have_started(exchange: Exchange) -> bool:
     """A restore that was accepted, or whose answer was lost; `accepted: false` is a refusal."""
     if exchange.status is None:
         return exchange.request.ownership != "missing"  # what does not exist cannot be restored
-    job = exchange.data.get("job") if exchange.succeeded and isinstance(exchange.data, dict) else None
-    return exchange.succeeded and not (isinstance(job, dict) and job.get("accepted") is False)
+    job = exchange.data.get("job") if exchange.is_success and isinstance(exchange.data, dict) else None
+    return exchange.is_success and not (isinstance(job, dict) and job.get("accepted") is False)
 
 
 class Budget:
     """`restore.max_restores` for the whole run, however many threads and workers."""
 
-    def __init__(self, target: Target, ledger: Ledger, waiting: Waiting) -> None:
+    def __init__(self, target: Target, ledger: SharedState, waiting: Waiting) -> None:
         self._policy = target.restore
         self._patience_s = 2 * target.limits.timeout_s
         self._ledger = ledger

@@ -17,23 +17,23 @@ from conformance.http.budget import Budget, NotAllowedError
 from conformance.http.clock import StoppedError, TargetGoneError, Waiting
 from conformance.http.connection import Wire
 from conformance.http.exchange import SAFE_METHODS, Exchange, Request
-from conformance.http.liveness import Presence, answered
+from conformance.http.liveness import Liveness, answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from conformance.config.target import Target
-    from conformance.execution.shared_state import Ledger
+    from conformance.execution.shared_state import SharedState
 
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
 
 LONGEST_WAIT_S = 60.0
 #: doubled with each 429 in a row: "at once" may be a second that was rounded down
-LEAST_WAIT_S = 0.02
+MIN_WAIT_S = 0.02
 #: 429s in a row without an answer to anybody, after which the target counts as gone
-MOST_WAITS = 8
+MAX_WAITS = 8
 #: one request that alone is never served is given up after so long
-MOST_PATIENCE_S = 300.0
+MAX_PATIENCE_S = 300.0
 #: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
 LAST_WORDS_S = 2.0
 
@@ -44,7 +44,7 @@ class Client:
     def __init__(
         self,
         target: Target,
-        ledger: Ledger,
+        ledger: SharedState,
         on_exchange: Callable[[Exchange], None],
         *,
         profile: str,
@@ -53,11 +53,11 @@ class Client:
         waiting: Waiting | None = None,
     ) -> None:
         self.target = target
-        self.ledger = ledger
+        self.shared_state = ledger
         self.profile = profile
         self.requests = 0
         self.waiting = waiting or Waiting()
-        self.presence = Presence(lambda request: self._once(request, fresh=True), self.waiting)
+        self.liveness = Liveness(lambda request: self._once(request, fresh=True), self.waiting)
         self._on_exchange = on_exchange
         self._renew: Callable[[Exchange], Request | None] = lambda _: None
         self._wire = Wire(target, f"backups-conformance/{__version__}")
@@ -74,7 +74,7 @@ class Client:
     def close(self) -> None:
         """Stops the threads and closes the connections."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self.presence.close()
+        self.liveness.close()
         self._wire.close()
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class Client:
 
     def use_controls(self, requests: Sequence[Request]) -> None:
         """Requests of different kinds that show, by any answer, that the target is there."""
-        self.presence.use(requests)
+        self.liveness.use(requests)
 
     def use_keys(self, renew: Callable[[Exchange], Request | None]) -> None:
         """Whom to ask about a 401 to a good key: gives the request with another value of the key, or None."""
@@ -97,8 +97,8 @@ class Client:
 
     def reach(self) -> None:
         """Raises TargetGoneError where the target does not answer at all."""
-        if not self.presence.confirm() and self.presence.gone is not None:
-            raise TargetGoneError(self.presence.gone)
+        if not self.liveness.confirm() and self.liveness.gone is not None:
+            raise TargetGoneError(self.liveness.gone)
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Sends side by side, as many at once as the target file allows; answers come in the requests' order."""
@@ -140,8 +140,8 @@ class Client:
 
     def _check_allowed(self, request: Request) -> None:
         self.waiting.proceed()
-        if self.presence.gone is not None:
-            raise TargetGoneError(self.presence.gone)
+        if self.liveness.gone is not None:
+            raise TargetGoneError(self.liveness.gone)
         if self.profile == "read" and request.method not in SAFE_METHODS:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
         if not self._bad_auth_left(request):
@@ -150,7 +150,7 @@ class Client:
     def _bad_auth_left(self, request: Request) -> bool:
         """Counts a request with a bad key, unless too many were sent already."""
         limit = self.target.limits.bad_auth_max
-        return request.key not in credentials.BAD or self.ledger.add("bad_auth", limit=limit)
+        return request.key not in credentials.BAD or self.shared_state.add("bad_auth", limit=limit)
 
     # ------------------------------------------------------------ attempts
 
@@ -165,20 +165,20 @@ class Client:
             tries += 1
             alone = 1 if self._served_at > last else alone + 1  # where others are served, our turn will come
             last = time.monotonic()
-            if alone >= MOST_WAITS:
-                self.presence.gone = "the target answers 429 to everything"
+            if alone >= MAX_WAITS:
+                self.liveness.gone = "the target answers 429 to everything"
                 return exchange
-            if tries >= MOST_WAITS and self.waiting.now() - begun > MOST_PATIENCE_S:
+            if tries >= MAX_WAITS and self.waiting.now() - begun > MAX_PATIENCE_S:
                 return exchange
             self._on_exchange(exchange)
-            self.ledger.pause(max(retry_after(exchange, self.waiting.now()), LEAST_WAIT_S * 2**alone))
+            self.shared_state.pause(max(retry_after(exchange, self.waiting.now()), MIN_WAIT_S * 2**alone))
 
     def _once(self, request: Request, *, fresh: bool = False) -> Exchange:
         with self._slots:
-            while (left := self.ledger.paused_for()) > 0:
+            while (left := self.shared_state.paused_for()) > 0:
                 self.waiting.wait(left)
             rate = self.target.limits.requests_per_second
-            if rate and (turn := self.ledger.next_slot(rate)) > 0:
+            if rate and (turn := self.shared_state.next_slot(rate)) > 0:
                 self.waiting.wait(turn)
             self.waiting.proceed()
             with self._place():
@@ -206,7 +206,7 @@ class Client:
         count. Where the first may have started a restore, it keeps its place in the budget and the second takes one.
         """
         request = first.request
-        if not self.presence.confirm() or not request.repeatable or not self._bad_auth_left(request):
+        if not self.liveness.confirm() or not request.repeatable or not self._bad_auth_left(request):
             return first
         if reserved and not self._budget.once_more(first):
             return first
@@ -214,7 +214,7 @@ class Client:
         if answered(second):
             return second
         second.seen = (2, 2)
-        second.unanswered = self.presence.confirm()
+        second.unanswered = self.liveness.confirm()
         return second
 
 

@@ -119,23 +119,23 @@ class Exchange:
         return self.response.status if self.response else None
 
     @property
-    def succeeded(self) -> bool:
+    def is_success(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
     @property
-    def refused(self) -> bool:
+    def is_refusal(self) -> bool:
         return self.status is not None and 400 <= self.status < 500
 
     @cached_property
-    def judged(self) -> bool:
+    def is_judgeable(self) -> bool:
         """An answer, by the target itself, to a request that the contract describes."""
         itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
         return itself and self.request.documented
 
     @cached_property
-    def served(self) -> bool:
+    def is_judgeable_success(self) -> bool:
         """A success that carries JSON: its content can be judged."""
-        return self.judged and self.succeeded and isinstance(self.parsed, strict_json.Parsed)
+        return self.is_judgeable and self.is_success and isinstance(self.parsed, strict_json.Parsed)
 
     @cached_property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
@@ -189,10 +189,10 @@ class Exchange:
         return self.status == 401 and isinstance(self.value, dict) and isinstance(self.value.get("error"), str)
 
 
-def well_coded(x: Exchange) -> bool:
+def well_coded(exchange: Exchange) -> bool:
     """Is the error's code `<status>.<words>`, of the same status?"""
-    code = x.error.get("code")
-    return isinstance(code, str) and bool(re.fullmatch(rf"{x.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", code))
+    code = exchange.error.get("code")
+    return isinstance(code, str) and bool(re.fullmatch(rf"{exchange.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", code))
 
 
 def same_code(first: str, second: str) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: a restart of the target takes this long without being taken for its end
 GRACE_S = 2.0
 PAUSE_S = 0.4
-LEAST_ROUNDS = 2
+MIN_ROUNDS = 2
 
 
 def answered(exchange: Exchange) -> bool:
@@ -30,7 +30,7 @@ def answered(exchange: Exchange) -> bool:
     return exchange.status is not None and exchange.status not in UNAVAILABLE
 
 
-class Presence:
+class Liveness:
     """Knows the control requests, and what they said last. Safe to ask from many threads."""
 
     def __init__(self, send: Callable[[Request], Exchange], waiting: Waiting) -> None:
@@ -74,7 +74,7 @@ class Presence:
             if answered(last):
                 self._seen_at, self.known = started, True
                 return True
-            if rounds >= LEAST_ROUNDS and time.monotonic() - begun >= GRACE_S:
+            if rounds >= MIN_ROUNDS and time.monotonic() - begun >= GRACE_S:
                 self.gone = self._in_words(last)
                 return False
             self._waiting.wait(PAUSE_S)

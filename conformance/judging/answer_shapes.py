@@ -20,84 +20,97 @@ ANSWER_SHAPE: dict[Operation, str] = {
     "delete": "deletion-answer",
 }
 
-_violations: WeakKeyDictionary[Exchange, list[validation.Violation]] = WeakKeyDictionary()
+_violations: WeakKeyDictionary[Exchange, list[validation.Mismatch]] = WeakKeyDictionary()
 
 
-def judged(x: Exchange) -> bool:
+def is_judgeable(exchange: Exchange) -> bool:
     """An answer, by the target itself, to a request that the contract describes."""
-    return x.judged
+    return exchange.is_judgeable
 
 
-def served(x: Exchange) -> bool:
+def is_judgeable_success(exchange: Exchange) -> bool:
     """A success that carries JSON: its content can be judged."""
-    return x.served
+    return exchange.is_judgeable_success
 
 
-def is_error(x: Exchange) -> bool:
+def is_error(exchange: Exchange) -> bool:
     """A 4xx or 5xx of the target itself."""
-    return judged(x) and x.status is not None and x.status >= 400
+    return is_judgeable(exchange) and exchange.status is not None and exchange.status >= 400
 
 
-def has_envelope(x: Exchange) -> bool:
+def has_envelope(exchange: Exchange) -> bool:
     """An error whose `error` is an object: its members can be judged."""
-    return is_error(x) and not x.oauth and isinstance(x.value, dict) and isinstance(x.value.get("error"), dict)
+    return (
+        is_error(exchange)
+        and not exchange.oauth
+        and isinstance(exchange.value, dict)
+        and isinstance(exchange.value.get("error"), dict)
+    )
 
 
-def coded(x: Exchange) -> bool:
+def has_valid_code(exchange: Exchange) -> bool:
     """An error whose code is of its own status: which one it is can be judged."""
-    return has_envelope(x) and well_coded(x)
+    return has_envelope(exchange) and well_coded(exchange)
 
 
-def rightful(x: Exchange) -> bool:
+def is_expected_success(exchange: Exchange) -> bool:
     """A success where one was due: what it shows must be what was asked for. Elsewhere its status is the defect."""
-    return served(x) and x.request.good_key and x.request.ownership in ("own", "sibling")
+    return (
+        is_judgeable_success(exchange)
+        and exchange.request.good_key
+        and exchange.request.ownership in ("own", "sibling")
+    )
 
 
 def serves(*operations: Operation) -> Any:
     """Predicate: a success of one of the operations."""
-    return lambda x: x.operation in operations and served(x)
+    return lambda exchange: exchange.operation in operations and is_judgeable_success(exchange)
 
 
-def shape_of(x: Exchange) -> str | None:
+def shape_of(exchange: Exchange) -> str | None:
     """The shape that the contract gives this answer."""
-    if is_error(x):
-        return "oauth-error" if x.oauth else "error-envelope"
-    return ANSWER_SHAPE[x.operation] if served(x) else None
+    if is_error(exchange):
+        return "oauth-error" if exchange.oauth else "error-envelope"
+    return ANSWER_SHAPE[exchange.operation] if is_judgeable_success(exchange) else None
 
 
-def violations(x: Exchange) -> list[validation.Violation]:
+def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
     """Where the answer departs from its shape; nulls of HTTP-10 included, and marked as such."""
-    if x not in _violations:
-        shape = shape_of(x)
-        known = shape is not None and isinstance(x.parsed, strict_json.Parsed)
-        _violations[x] = validation.violations(str(shape), x.value) if known else []
-    return _violations[x]
+    if exchange not in _violations:
+        shape = shape_of(exchange)
+        known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
+        _violations[exchange] = validation.mismatches(str(shape), exchange.value) if known else []
+    return _violations[exchange]
 
 
-def violations_at(x: Exchange, root: str) -> list[validation.Violation]:
+def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
     """Real violations of the shape at a pointer or below it."""
     return [
-        violation
-        for violation in violations(x)
-        if not violation.null_optional and (violation.pointer == root or violation.pointer.startswith(f"{root}/"))
+        mismatch
+        for mismatch in mismatches(exchange)
+        if not mismatch.null_optional and (mismatch.pointer == root or mismatch.pointer.startswith(f"{root}/"))
     ]
 
 
-def backups(x: Exchange) -> list[tuple[str, dict[str, Any]]]:
+def backups(exchange: Exchange) -> list[tuple[str, dict[str, Any]]]:
     """Every backup that a list or get answer shows, with its pointer."""
-    if x.operation == "list":
-        data = x.data if isinstance(x.data, list) else []
+    if exchange.operation == "list":
+        data = exchange.data if isinstance(exchange.data, list) else []
         return [(f"/data/{index}", item) for index, item in enumerate(data) if isinstance(item, dict)]
-    return [("/data", x.data)] if isinstance(x.data, dict) else []
+    return [("/data", exchange.data)] if isinstance(exchange.data, dict) else []
 
 
-def integrations(x: Exchange) -> dict[str, dict[str, Any]]:
+def integrations(exchange: Exchange) -> dict[str, dict[str, Any]]:
     """The included integrations by their keys."""
-    includes = x.value.get("includes") if isinstance(x.value, dict) else None
+    includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
     included = includes.get("integrations") if isinstance(includes, dict) else None
     return {key: one for key, one in included.items() if isinstance(one, dict)} if isinstance(included, dict) else {}
 
 
-def asks_integrations(x: Exchange) -> bool:
+def asks_integrations(exchange: Exchange) -> bool:
     """A success that was rightly asked for with include=integrations."""
-    return rightful(x) and x.operation in ("list", "get") and x.request.asked.get("include") == "integrations"
+    return (
+        is_expected_success(exchange)
+        and exchange.operation in ("list", "get")
+        and exchange.request.asked.get("include") == "integrations"
+    )

@@ -19,11 +19,11 @@ import pytest
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
-CheckFunction = Callable[..., "Iterator[Found]"]
-JudgeFunction = Callable[["Exchange"], "Iterator[Found]"]
+CheckFunction = Callable[..., "Iterator[Finding]"]
+JudgeFunction = Callable[["Exchange"], "Iterator[Finding]"]
 OBSERVED = "observed"
 
 
@@ -64,9 +64,9 @@ class Check:
         """`LIST-5/list`, or `LIST-5/list/generated`: what reports and waivers call it."""
         return "/".join(filter(None, (self.clause, self.operation, self.kind)))
 
-    def run(self, api: Api) -> Iterator[Found]:
+    def run(self, context: CheckContext) -> Iterator[Finding]:
         """What is wrong, found by asking the target."""
-        return self.function(api, self.operation) if self.takes_operation else self.function(api)
+        return self.function(context, self.operation) if self.takes_operation else self.function(context)
 
 
 @dataclass(frozen=True)

@@ -38,134 +38,138 @@ class NotTestableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Finding:
     """One difference between wanted and got, on a live exchange."""
 
     outcome: Outcome
     wanted: str
     got: str
-    on: Exchange | None = None
-    at: str | None = None
+    exchange: Exchange | None = None
+    pointer: str | None = None
 
 
-Findings = "Iterator[Found]"
+Findings = "Iterator[Finding]"
 
 
-def broken(wanted: str, got: str, on: Exchange | None = None, at: str | None = None) -> Found:
+def violation(wanted: str, got: str, exchange: Exchange | None = None, pointer: str | None = None) -> Finding:
     """A broken MUST (of a SHOULD clause it counts as a warning)."""
-    return Found(Outcome.FAILED, wanted, got, on, at)
+    return Finding(Outcome.FAILED, wanted, got, exchange, pointer)
 
 
-def advised(wanted: str, got: str, on: Exchange | None = None, at: str | None = None) -> Found:
+def advisory(wanted: str, got: str, exchange: Exchange | None = None, pointer: str | None = None) -> Finding:
     """The broken SHOULD half of a clause: a warning."""
-    return Found(Outcome.WARNED, wanted, got, on, at)
+    return Finding(Outcome.WARNED, wanted, got, exchange, pointer)
 
 
-def untold(why: str, on: Exchange | None = None) -> Found:
+def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
     """Could not be told, for a reason that is not this clause's."""
-    return Found(Outcome.ERROR, "an answer that can be judged", why, on)
+    return Finding(Outcome.ERROR, "an answer that can be judged", why, exchange)
 
 
-def no_verdict(on: Exchange) -> str | None:
+def inconclusive_reason(exchange: Exchange) -> str | None:
     """Why nothing can be concluded from this exchange's status; None where something can."""
-    if on.unanswered:
-        return f"because HTTP-3 failed ({on.failure or on.status}, twice)"
-    if on.status is None:
-        return on.failure or "no answer"
-    if on.status in UNAVAILABLE:
-        return f"{on.status}: the target is unavailable"
-    if on.status == 429 and on.request.patient:
+    if exchange.unanswered:
+        return f"because HTTP-3 failed ({exchange.failure or exchange.status}, twice)"
+    if exchange.status is None:
+        return exchange.failure or "no answer"
+    if exchange.status in UNAVAILABLE:
+        return f"{exchange.status}: the target is unavailable"
+    if exchange.status == 429 and exchange.request.patient:
         return "429 on every try: the target throttles"
-    if on.key_died:
-        return f"the key {on.request.key} stopped being accepted during the run"
+    if exchange.key_died:
+        return f"the key {exchange.request.key} stopped being accepted during the run"
     return None
 
 
-def status(on: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Found]:
+def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Finding]:
     """The status is one of those allowed; where `advise` is given, being another one is a warning."""
-    if why := no_verdict(on) or _redirected(on):
-        yield untold(f"{why} on {on.request.line}", on)
-    elif not any(on.status == item or (isinstance(item, range) and on.status in item) for item in allowed):
-        yield broken(_statuses(allowed), _answer(on), on)
-    elif advise and on.status not in advise:
-        yield advised(_statuses(tuple(advise)), _answer(on), on)
+    if why := inconclusive_reason(exchange) or _redirected(exchange):
+        yield inconclusive(f"{why} on {exchange.request.line}", exchange)
+    elif not any(exchange.status == item or (isinstance(item, range) and exchange.status in item) for item in allowed):
+        yield violation(_statuses(allowed), _answer(exchange), exchange)
+    elif advise and exchange.status not in advise:
+        yield advisory(_statuses(tuple(advise)), _answer(exchange), exchange)
 
 
-def harmless(on: Exchange, *allowed: int | range) -> Iterator[Found]:
+def expect_no_server_error(exchange: Exchange, *allowed: int | range) -> Iterator[Finding]:
     """The same for what must do no harm: the same input twice without an answer is harm, too."""
-    if on.unanswered:
-        yield broken(_statuses(allowed), f"{on.failure or on.status}, twice", on)
+    if exchange.unanswered:
+        yield violation(_statuses(allowed), f"{exchange.failure or exchange.status}, twice", exchange)
     else:
-        yield from status(on, *allowed)
+        yield from expect_status(exchange, *allowed)
 
 
-def code(on: Exchange, wanted: str) -> Iterator[Found]:
+def expect_code(exchange: Exchange, wanted: str) -> Iterator[Finding]:
     """The error code is the published one: a SHOULD wherever it is asked."""
-    if on.refused and well_coded(on) and not same_code(str(on.code), wanted):
-        yield advised(f"code {wanted}", f"{on.code}", on, "/error/code")
+    if exchange.is_refusal and well_coded(exchange) and not same_code(str(exchange.code), wanted):
+        yield advisory(f"code {wanted}", f"{exchange.code}", exchange, "/error/code")
 
 
-def success(on: Exchange) -> Iterator[Found]:
+def expect_success(exchange: Exchange) -> Iterator[Finding]:
     """Any 2xx: that it is the documented one is judged on every answer by the clause of its shape."""
-    return status(on, SUCCESS[on.operation], range(200, 300))
+    return expect_status(exchange, SUCCESS[exchange.operation], range(200, 300))
 
 
-def shown_status(on: Exchange) -> Iterator[Found]:
+def expect_documented_status(exchange: Exchange) -> Iterator[Finding]:
     """A success has the one documented status, not another 2xx."""
-    if on.succeeded and on.status != SUCCESS[on.operation]:
-        yield broken(str(SUCCESS[on.operation]), f"{on.status}", on)
+    if exchange.is_success and exchange.status != SUCCESS[exchange.operation]:
+        yield violation(str(SUCCESS[exchange.operation]), f"{exchange.status}", exchange)
 
 
-def answered(on: Exchange) -> Iterator[Found]:
+def expect_answer(exchange: Exchange) -> Iterator[Finding]:
     """Some answer came; what it must look like is the passive clauses' business."""
-    if why := no_verdict(on):
-        yield untold(f"{on.request.line}: {why}", on)
+    if why := inconclusive_reason(exchange):
+        yield inconclusive(f"{exchange.request.line}: {why}", exchange)
 
 
-def not_served(on: Exchange) -> Iterator[Found]:
+def expect_not_success(exchange: Exchange) -> Iterator[Finding]:
     """Anything but a success: used where the exact refusal is another clause's."""
-    if why := no_verdict(on):
-        yield untold(f"{on.request.line}: {why}", on)
-    elif on.succeeded:
-        yield broken("a refusal", _answer(on), on)
+    if why := inconclusive_reason(exchange):
+        yield inconclusive(f"{exchange.request.line}: {why}", exchange)
+    elif exchange.is_success:
+        yield violation("a refusal", _answer(exchange), exchange)
 
 
-def equal(got: object, wanted: object, on: Exchange, at: str) -> Iterator[Found]:
+def expect_equal(got: object, wanted: object, exchange: Exchange, at: str) -> Iterator[Finding]:
     """A member has the value that was asked for."""
     if got != wanted:
-        yield broken(validation.render(wanted), validation.render(got), on, at)
+        yield violation(validation.render(wanted), validation.render(got), exchange, at)
 
 
-def valid(shape: str, value: object, on: Exchange, at: str = "") -> Iterator[Found]:
+def expect_valid(shape: str, value: object, exchange: Exchange, at: str = "") -> Iterator[Finding]:
     """The value is of the shape (nulls at optional members are HTTP-10's)."""
-    for violation in validation.violations(shape, value):
-        if not violation.null_optional:
-            yield broken(violation.wanted, violation.got, on, at + violation.pointer)
+    for mismatch in validation.mismatches(shape, value):
+        if not mismatch.null_optional:
+            yield violation(mismatch.wanted, mismatch.got, exchange, at + mismatch.pointer)
 
 
-def unique(ids: Iterable[str], on: Exchange | None, what: str) -> Iterator[Found]:
+def expect_unique(ids: Iterable[str], exchange: Exchange | None, what: str) -> Iterator[Finding]:
     """No id occurs twice."""
     for item, count in Counter(ids).items():
         if count > 1:
-            yield broken(f"each {what} once", f"{item} {count} times", on, "/data")
+            yield violation(f"each {what} once", f"{item} {count} times", exchange, "/data")
 
 
-def same_ids(got: Collection[str], wanted: Collection[str], on: Exchange | None, what: str) -> Iterator[Found]:
+def expect_same_ids(
+    got: Collection[str], wanted: Collection[str], exchange: Exchange | None, what: str
+) -> Iterator[Finding]:
     """The same ids, in any order, each once."""
-    yield from unique(got, on, what)
+    yield from expect_unique(got, exchange, what)
     missing, extra = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
     if missing:
-        yield broken(f"every {what}", f"{len(missing)} missing: {', '.join(missing[:3])}", on, "/data")
+        yield violation(f"every {what}", f"{len(missing)} missing: {', '.join(missing[:3])}", exchange, "/data")
     if extra:
-        yield broken(f"only the {what}s seen otherwise", f"{len(extra)} more: {', '.join(extra[:3])}", on, "/data")
+        yield violation(
+            f"only the {what}s seen otherwise", f"{len(extra)} more: {', '.join(extra[:3])}", exchange, "/data"
+        )
 
 
-def ordered(ids: Sequence[str], on: Exchange, *, descending: bool = False) -> Iterator[Found]:
+def expect_ordered(ids: Sequence[str], exchange: Exchange, *, descending: bool = False) -> Iterator[Finding]:
     """Ids ascend (or descend), capitals before small letters or like them."""
     disorders = [_disorder(ids, descending=descending), _disorder([*map(str.lower, ids)], descending=descending)]
     if all(disorders):
         word = "descending" if descending else "ascending"
-        yield broken(f"{word} ids", str(disorders[0]), on, "/data")
+        yield violation(f"{word} ids", str(disorders[0]), exchange, "/data")
 
 
 def _disorder(ids: Sequence[str], *, descending: bool) -> str | None:
@@ -173,37 +177,39 @@ def _disorder(ids: Sequence[str], *, descending: bool) -> str | None:
     return next((f"{first} before {second}" for first, second in wrong), None)
 
 
-def same(shape: str, first: object, second: object, on: Exchange, ignore: Collection[str] = ()) -> Iterator[Found]:
+def expect_equivalent(
+    shape: str, first: object, second: object, exchange: Exchange, ignore: Collection[str] = ()
+) -> Iterator[Finding]:
     """Two readings of one thing agree in every member that the shape names."""
     for pointer in equivalence.differences(shape, first, second, ignore=ignore)[:5]:
-        before, after = validation.render(at(first, pointer)), validation.render(at(second, pointer))
-        yield broken(f"{before} as in the other reading", after, on, _place(second, on) + pointer)
+        before, after = validation.render(value_at(first, pointer)), validation.render(value_at(second, pointer))
+        yield violation(f"{before} as in the other reading", after, exchange, _place(second, exchange) + pointer)
 
 
-def _place(value: object, on: Exchange) -> str:
+def _place(value: object, exchange: Exchange) -> str:
     """Where in its answer this very value stands; "" for the whole of it, or for a value from elsewhere."""
-    if value is on.data and value is not None:
+    if value is exchange.data and value is not None:
         return "/data"
-    items = on.data if isinstance(on.data, list) else []
+    items = exchange.data if isinstance(exchange.data, list) else []
     return next((f"/data/{index}" for index, item in enumerate(items) if item is value), "")
 
 
-def steady(shape: str, readings: Sequence[Exchange], *, without: Collection[str] = ()) -> Iterator[Found]:
+def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collection[str] = ()) -> Iterator[Finding]:
     """Several readings in a row agree: live data may move on, but not with each reading, and never back.
 
     Items of a list whose ids are in `without` are not looked at.
     """
     for reading in readings:
-        if why := no_verdict(reading):
-            yield untold(f"{reading.request.line}: {why}", reading)
+        if why := inconclusive_reason(reading):
+            yield inconclusive(f"{reading.request.line}: {why}", reading)
             return
         if reading.status != readings[0].status:
-            yield broken(f"{readings[0].status} as before", f"{reading.status}", reading)
+            yield violation(f"{readings[0].status} as before", f"{reading.status}", reading)
             return
     seen = [(_without(x.value, without), x) for x in readings]
-    moves = [list(same(shape, a, b, on)) for (a, _), (b, on) in pairwise(seen)]
+    moves = [list(expect_equivalent(shape, a, b, on)) for (a, _), (b, on) in pairwise(seen)]
     came_back = any(
-        move and not any(True for _ in same(shape, earlier, later, on))
+        move and not any(True for _ in expect_equivalent(shape, earlier, later, on))
         for (earlier, _), (later, on), move in zip(seen, seen[2:], moves, strict=False)
     )
     if (moves and all(moves)) or came_back:
@@ -220,7 +226,7 @@ def _without(value: Any, ids: Collection[str]) -> Any:
     }
 
 
-def at(value: Any, pointer: str) -> Any:
+def value_at(value: Any, pointer: str) -> Any:
     """The value at a JSON pointer, None where there is none."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -233,34 +239,38 @@ def at(value: Any, pointer: str) -> Any:
     return value
 
 
-def listed(on: Exchange) -> list[dict[str, Any]]:
+def items_of(exchange: Exchange) -> list[dict[str, Any]]:
     """The items of a list or logs answer. Raises CannotTellError where a more basic clause broke."""
-    _need(on, list)
-    return on.items
+    _need(exchange, list)
+    return exchange.items
 
 
-def shown(on: Exchange) -> dict[str, Any]:
+def object_of(exchange: Exchange) -> dict[str, Any]:
     """The object of a get, restore, job or delete answer. Raises CannotTellError as `listed` does."""
-    _need(on, dict)
-    data: dict[str, Any] = on.data
+    _need(exchange, dict)
+    data: dict[str, Any] = exchange.data
     return data
 
 
-def _need(on: Exchange, kind: type) -> None:
-    why = no_verdict(on)
+def _need(exchange: Exchange, kind: type) -> None:
+    why = inconclusive_reason(exchange)
     if why:
-        raise CannotTellError(f"{on.request.line}: {why}")
-    if on.status != SUCCESS[on.operation]:
-        raise CannotTellError(f"because {SHAPE_CLAUSE[on.operation]} failed on {on.request.line}: {_answer(on)}")
-    if isinstance(on.parsed, strict_json.NotJSON):
-        raise CannotTellError(f"because HTTP-1 failed on {on.request.line}: {on.parsed}")
-    if not isinstance(on.data, kind):
-        raise CannotTellError(f"because HTTP-2 failed on {on.request.line}: data is {validation.render(on.data)}")
+        raise CannotTellError(f"{exchange.request.line}: {why}")
+    if exchange.status != SUCCESS[exchange.operation]:
+        raise CannotTellError(
+            f"because {SHAPE_CLAUSE[exchange.operation]} failed on {exchange.request.line}: {_answer(exchange)}"
+        )
+    if isinstance(exchange.parsed, strict_json.NotJSON):
+        raise CannotTellError(f"because HTTP-1 failed on {exchange.request.line}: {exchange.parsed}")
+    if not isinstance(exchange.data, kind):
+        raise CannotTellError(
+            f"because HTTP-2 failed on {exchange.request.line}: data is {validation.render(exchange.data)}"
+        )
 
 
-def _redirected(on: Exchange) -> str | None:
-    redirect = on.status is not None and 300 <= on.status < 400 and on.request.documented
-    return f"because HTTP-9 failed ({on.status})" if redirect else None
+def _redirected(exchange: Exchange) -> str | None:
+    redirect = exchange.status is not None and 300 <= exchange.status < 400 and exchange.request.documented
+    return f"because HTTP-9 failed ({exchange.status})" if redirect else None
 
 
 def _statuses(allowed: Sequence[int | range]) -> str:
@@ -270,5 +280,5 @@ def _statuses(allowed: Sequence[int | range]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _answer(on: Exchange) -> str:
-    return f"{on.status} {on.code}" if on.code else f"{on.status}"
+def _answer(exchange: Exchange) -> str:
+    return f"{exchange.status} {exchange.code}" if exchange.code else f"{exchange.status}"

@@ -48,7 +48,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FindingRecord:
     """One difference between what a clause wants and what came.
 
     `pointer` is a JSON pointer into the answer's body; `exchange` indexes the record's evidence; `places` counts
@@ -85,7 +85,7 @@ class CheckRecord:
     outcome: Outcome
     reason: str = ""
     duration_s: float = 0.0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FindingRecord] = field(default_factory=list)
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
@@ -98,7 +98,7 @@ class CheckRecord:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CheckRecord:
         """The inverse of `to_json`."""
-        findings = [Finding(**{**row, "outcome": Outcome(row["outcome"])}) for row in data["findings"]]
+        findings = [FindingRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in data["findings"]]
         return cls(**{**data, "outcome": Outcome(data["outcome"]), "findings": findings})
 
 
@@ -132,7 +132,7 @@ def _together(one: CheckRecord, other: CheckRecord) -> CheckRecord:
     )
 
 
-def _sameness(finding: Finding) -> tuple[str, str, str, str | None]:
+def _sameness(finding: FindingRecord) -> tuple[str, str, str, str | None]:
     return (finding.outcome, finding.wanted, finding.got, finding.pointer)
 
 

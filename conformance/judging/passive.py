@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from conformance.contract.schemas import unknown_members
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.checks import all_judges
-from conformance.judging.expectations import CannotTellError, Found
-from conformance.judging.outcomes import CheckRecord, Finding, Outcome, worst
+from conformance.judging.expectations import CannotTellError, Finding
+from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, worst
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -22,51 +22,51 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.checks import Judge
 
-MOST_DEFECTS = 12
-MOST_NOTED = 40
+MAX_DEFECTS = 12
+MAX_NOTED = 40
 
 
 @dataclass
 class Defect:
     """Equal findings on one clause and operation: the one on the smallest request stands for all."""
 
-    first: Found
+    first: Finding
     places: int = 1
 
-    def add(self, found: Found) -> None:
+    def add(self, found: Finding) -> None:
         """Counts an equal finding in."""
         self.places += 1
-        on, shown = found.on, self.first.on
+        on, shown = found.exchange, self.first.exchange
         if on is not None and shown is not None and on.request.weight < shown.request.weight:
             self.first = found
 
 
 @dataclass
-class Tally:
+class FindingSet:
     """What one clause came to on one operation so far."""
 
     judged: int = 0
     defects: dict[tuple[str, ...], Defect] = field(default_factory=dict)
     merged: int = 0
 
-    def add(self, found: Found) -> None:
+    def add(self, found: Finding) -> None:
         """Counts a finding in with its equals."""
         same = identity(found)
         if same in self.defects:
             self.defects[same].add(found)
-        elif len(self.defects) < MOST_DEFECTS:
+        elif len(self.defects) < MAX_DEFECTS:
             self.defects[same] = Defect(found)
         else:
             self.merged += 1
 
 
-def identity(found: Found) -> tuple[str, ...]:
+def identity(found: Finding) -> tuple[str, ...]:
     """What makes two findings the same defect: array indices, ids and numbers in the words do not matter."""
 
     def plain(text: str | None) -> str:
         return re.sub(r"\b[0-9a-f]{24}\b|\d+", "#", text or "")
 
-    return (found.outcome, plain(found.wanted), plain(found.got), plain(found.at))
+    return (found.outcome, plain(found.wanted), plain(found.got), plain(found.pointer))
 
 
 class PassiveJudges:
@@ -76,7 +76,7 @@ class PassiveJudges:
         self._catalogue = catalogue
         self._judges = [judge for judge in all_judges() if judge.clause in selected]
         self._lock = threading.Lock()
-        self._tallies: dict[tuple[str, str, str], Tally] = {}
+        self._tallies: dict[tuple[str, str, str], FindingSet] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name: legal everywhere, told beside the outcomes
@@ -96,14 +96,14 @@ class PassiveJudges:
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
             for judge, found in results:
                 name = (judge.clause, exchange.operation, judge.id(exchange.operation))
-                tally = self._tallies.setdefault(name, Tally())
+                tally = self._tallies.setdefault(name, FindingSet())
                 tally.judged += 1
                 for one in found:
                     tally.add(one)
                     if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
                         self.broken.add(judge.clause)
 
-    def findings(self, exchange: Exchange) -> list[tuple[str, Found]]:
+    def findings(self, exchange: Exchange) -> list[tuple[str, Finding]]:
         """What these judges find wrong with an exchange, by clause; nothing is counted."""
         judged = [judge for judge in self._judges if judge.when(exchange)]
         return [(judge.clause, found) for judge in judged for found in self._apply(judge, exchange)]
@@ -118,7 +118,7 @@ class PassiveJudges:
     def _notes(self, exchange: Exchange) -> set[str]:
         """Unknown members of the first answers of each kind."""
         shape = shape_of(exchange)
-        if shape is None or self._noted[shape] >= MOST_NOTED:
+        if shape is None or self._noted[shape] >= MAX_NOTED:
             return set()
         self._noted[shape] += 1
         return {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
@@ -127,18 +127,18 @@ class PassiveJudges:
         """One record per clause and operation that was judged at all."""
         return [self._record(name, tally, recorder, look_again) for name, tally in sorted(self._tallies.items())]
 
-    def _apply(self, judge: Judge, exchange: Exchange) -> list[Found]:
+    def _apply(self, judge: Judge, exchange: Exchange) -> list[Finding]:
         try:
             return list(judge.function(exchange))
         except CannotTellError:
             return []
         except Exception as bug:
-            return [Found(Outcome.ERROR, "our judge to work", f"{type(bug).__name__}: {bug}", exchange)]
+            return [Finding(Outcome.ERROR, "our judge to work", f"{type(bug).__name__}: {bug}", exchange)]
 
     def _record(
         self,
         name: tuple[str, str, str],
-        tally: Tally,
+        tally: FindingSet,
         recorder: Masking,
         look_again: Callable[[Exchange], None],
     ) -> CheckRecord:
@@ -160,16 +160,16 @@ def attach(
     shown: list[Exchange] = []
     for defect in defects:
         found = defect.first
-        if found.on is not None and found.on not in shown:
-            look_again(found.on)
-            shown.append(found.on)
+        if found.exchange is not None and found.exchange not in shown:
+            look_again(found.exchange)
+            shown.append(found.exchange)
         record.findings.append(
-            Finding(
+            FindingRecord(
                 _by_level(found.outcome, catalogue[record.clause].level),
                 recorder.text(found.wanted),
                 recorder.text(found.got),
-                recorder.text(found.at) if found.at is not None else None,
-                shown.index(found.on) if found.on is not None else None,
+                recorder.text(found.pointer) if found.pointer is not None else None,
+                shown.index(found.exchange) if found.exchange is not None else None,
                 defect.places,
             )
         )

@@ -27,7 +27,7 @@ from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
 from conformance.execution import journal
 from conformance.execution.executor import Run
-from conformance.execution.shared_state import Ledger
+from conformance.execution.shared_state import SharedState
 from conformance.judging.checks import OBSERVED, Check, Stage, registry
 from conformance.judging.outcomes import CheckRecord, Outcome, Verdict
 from conformance.plugin import SESSION, SUITE, settings_of
@@ -236,7 +236,7 @@ class Session:
                 if self.interruption:
                     run.stop()
                 else:
-                    run.look_back()
+                    run.final_review()
             except BaseException:
                 run.stop()
                 raise
@@ -272,7 +272,7 @@ class Session:
             self._begin_changes(run)
             run.begin_reads(check for item in self._items if (check := check_of(item)) and check.stage is Stage.READS)
         else:
-            watcher = signals.Watcher(run.ledger, self._end_with_the_others)
+            watcher = signals.Watcher(run.shared_state, self._end_with_the_others)
             self._open.callback(watcher.close)
         return run
 
@@ -286,12 +286,12 @@ class Session:
     def report(self, check: Check) -> None:
         """The test of a check: executes it, and passes, fails or skips as it came out."""
         run = self._run
-        if run is None or run.ledger.stopped:
+        if run is None or run.shared_state.stopped:
             pytest.skip(TOO_LATE)
         if check.stage > Stage.READS:
             self._begin_changes(run)
         else:
-            run.ledger.add("reads_done")
+            run.shared_state.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
             run.before_bad_keys(sum(1 for item in self._items if _stage(item) is Stage.READS))
         record = run.result(check)
@@ -314,7 +314,7 @@ class Session:
         """A worker ended; where it was lost, so is what it knew, and nobody can do its part."""
         if error:
             self._interrupt("a worker process of the run was lost")
-            Ledger(self.state).stop()
+            SharedState(self.state).stop()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -328,7 +328,7 @@ class Session:
 
     def _conclude(self, session: pytest.Session) -> None:
         if self.interruption:
-            Ledger(self.state).stop()
+            SharedState(self.state).stop()
             journal.await_ends(self.state, LAST_WORDS_S)
         else:
             self._look_for_losses()

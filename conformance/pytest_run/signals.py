@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.execution.shared_state import Ledger
+    from conformance.execution.shared_state import SharedState
 
     Handler = Callable[[int, object], None] | signal.Handlers
 
@@ -21,7 +21,7 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 class Watcher:
     """Looks beside the checks of a worker whether the run is over, and calls `end` when it is."""
 
-    def __init__(self, ledger: Ledger, end: Callable[[], None]) -> None:
+    def __init__(self, ledger: SharedState, end: Callable[[], None]) -> None:
         self._ledger = ledger
         self._end = end
         self._over = threading.Event()

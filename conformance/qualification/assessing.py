@@ -40,16 +40,16 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
     # of a run that was cut short the first red clause is all there is: it may as well be one that falls with the fault
     right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) == len(fault.breaks)
     outcome = RIGHT if right else OTHERS if red else MISSED
-    untold = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)
+    inconclusive = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)
     missed = set(fault.breaks) - set(seen)
     return {
         **_row(trial, outcome, result.seconds),
         **_declared(trial, fault),
         "seen": _in_order(red),
         "undeclared": _in_order(undeclared),
-        "untold": _in_order(untold),
+        "untold": _in_order(inconclusive),
         "catch_s": None if catch_s is None else round(catch_s, 3),
-        "reasons": _reasons(result, undeclared | set(untold) | (set() if cut_short else missed)),
+        "reasons": _reasons(result, undeclared | set(inconclusive) | (set() if cut_short else missed)),
     }
 
 
@@ -63,14 +63,14 @@ def _variant(trial: Trial, result: Result) -> Row:
     warns, untested = ((), ()) if isinstance(change, Fault) else (change.warns, change.untested)
     accused = result.red | result.warned.difference(warns)
     unheard = result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
-    untold = result.errors | unheard
-    outcome = ACCUSED if accused else ERROR if untold else GREEN
+    inconclusive = result.errors | unheard
+    outcome = ACCUSED if accused else ERROR if inconclusive else GREEN
     return {
         **_row(trial, outcome, result.seconds),
         "difference": "" if isinstance(change, Fault) else change.difference,
         "accused": _in_order(accused),
-        "untold": _in_order(untold),
-        "reasons": _reasons(result, accused | untold),
+        "untold": _in_order(inconclusive),
+        "reasons": _reasons(result, accused | inconclusive),
     }
 
 

@@ -106,8 +106,8 @@ def problems(result: Result) -> list[str]:
     if isinstance(change, Fault):
         missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
-        untold = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
-        return _told(result, {"missed": missed, "accused": accused, "not told": untold.difference(change.also)})
+        inconclusive = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
+        return _told(result, {"missed": missed, "accused": accused, "not told": inconclusive.difference(change.also)})
     variants = [one for one in changes if isinstance(one, Variant)]
     warns = {clause for one in variants for clause in one.warns}
     untested = {clause for one in variants for clause in one.untested}
@@ -172,7 +172,7 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
             run.before_bad_keys()
         run.result(check)
     run.finish_changes()
-    run.look_back()
+    run.final_review()
 
 
 def _judged(row: dict[str, Any]) -> Judged:

@@ -242,10 +242,10 @@ def _present(place: Place) -> Callable[[Any], Any]:
 
 def _variant(answers: Answers, place: Place, word: str, change: Callable[[Any], Any], difference: str) -> Structural:
     name = f"{PREFIX}/{answers.word}/{place.word}/{word}"
-    advised = ("CAP-11",) if place.steps[:2] == ("error", "extra") else ()
+    advisory = ("CAP-11",) if place.steps[:2] == ("error", "extra") else ()
     apply = _applied(answers, _edit(answers.shape, place.steps, change))
     sentence = f"{place.word} of {answers.word}: {word.replace('-', ' ')}."
-    variant = Variant(name, sentence, difference, apply, warns=advised)
+    variant = Variant(name, sentence, difference, apply, warns=advisory)
     return Structural(variant, answers.selected(place))
 
 

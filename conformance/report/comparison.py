@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RED = (Outcome.FAILED, Outcome.ERROR)
 _UNTOLD = (Outcome.NOT_TESTED, Outcome.ERROR)  # says nothing of the target
 #: a time that changed by less is noise
-_FACTOR, _LEAST_S = 2.0, 0.02
+_FACTOR, _MIN_S = 2.0, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +231,4 @@ def _times(results: Results) -> dict[str, float]:
 
 def _is_change(old_s: float, new_s: float) -> bool:
     low, high = sorted((old_s, new_s))
-    return high - low >= _LEAST_S and high >= _FACTOR * low
+    return high - low >= _MIN_S and high >= _FACTOR * low

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from conformance.results.model import Results, Row
 
 FOLDER = "repro"
-MOST_CASES = 10
+MAX_CASES = 10
 RED = (Outcome.FAILED, Outcome.WARNED)
 HEAD = """\
 #!/bin/sh
@@ -54,7 +54,7 @@ def write(results: Results, folder: Path) -> None:
 
 def script(results: Results, clause: Row) -> str:
     """The script of one clause, its smallest cases first; empty where no exchange shows it broken."""
-    cases = sorted(_cases(clause), key=lambda case: len(case[1]["curl"]))[:MOST_CASES]
+    cases = sorted(_cases(clause), key=lambda case: len(case[1]["curl"]))[:MAX_CASES]
     if not cases:
         return ""
     base = results["target"]["base_url"].rstrip("/")

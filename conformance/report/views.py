@@ -103,8 +103,8 @@ def alike(found: list[Entry]) -> list[list[Entry]]:
     """The entries, those that could not be told for one reason together: a target that is away is one thing to say."""
     groups: dict[str, list[Entry]] = {}
     for entry in found:
-        untold = entry.clause["outcome"] == Outcome.ERROR
-        groups.setdefault(entry.clause["reason"] if untold else entry.clause["id"], []).append(entry)
+        inconclusive = entry.clause["outcome"] == Outcome.ERROR
+        groups.setdefault(entry.clause["reason"] if inconclusive else entry.clause["id"], []).append(entry)
     return list(groups.values())
 
 
@@ -142,14 +142,16 @@ def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, s
 
 def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
     lines = sorted(cases(clause), key=lambda case: place(case.id, case.outcome))
-    telling, likewise = _telling([case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)])
+    telling, likewise = _scenario_locks(
+        [case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)]
+    )
     checks = [_check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
     blinds = [row for row in errors if _cause(row) == clause["id"]]
     return Entry(clause, sources(clause), checks, likewise, passed, blinds)
 
 
-def _telling(lines: list[Case]) -> tuple[list[Case], list[str]]:
+def _scenario_locks(lines: list[Case]) -> tuple[list[Case], list[str]]:
     """The checks to show, and the names of those that could not tell for a reason that one of these gives already."""
     shown: list[Case] = []
     likewise: list[str] = []

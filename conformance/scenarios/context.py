@@ -16,7 +16,14 @@ from conformance.config import credentials
 from conformance.contract import ids
 from conformance.http.client import NotAllowedError
 from conformance.http.exchange import Exchange, Operation, Ownership, Request, encoded
-from conformance.judging.expectations import SHAPE_CLAUSE, CannotTellError, NotTestableError, at, listed, no_verdict
+from conformance.judging.expectations import (
+    SHAPE_CLAUSE,
+    CannotTellError,
+    NotTestableError,
+    inconclusive_reason,
+    items_of,
+    value_at,
+)
 from conformance.scenarios import probe, restore_scenarios
 
 if TYPE_CHECKING:
@@ -26,10 +33,10 @@ if TYPE_CHECKING:
 
     from conformance.execution.executor import Run
     from conformance.judging.checks import Check
-    from conformance.scenarios.fixtures import World
+    from conformance.scenarios.fixtures import Fixtures
     from conformance.scenarios.follower import Restore
-    from conformance.scenarios.key_proofs import Proofs
-    from conformance.scenarios.side_effects import Watch
+    from conformance.scenarios.key_proofs import KeyProofs
+    from conformance.scenarios.side_effects import Snapshot
 
 CAPABILITY: dict[Operation, str] = {
     "list": "containers-backups-view",
@@ -50,15 +57,15 @@ GRANTS: dict[str, frozenset[str]] = {
 UNKNOWN_GRANTS = frozenset({("unrelated", "job")})
 T = TypeVar("T")
 
-MOST_PAGES = 1000
-MOST_SIDE_BY_SIDE = 64
+MAX_PAGES = 1000
+MAX_SIDE_BY_SIDE = 64
 
 
-class Ask:
+class RequestBuilder:
     """Makes requests. Every verb takes `key` (a credential's name) and `hub` (default: the target's; None: none)."""
 
-    def __init__(self, world: World, proofs: Proofs | None, rng: random.Random) -> None:
-        self.world = world
+    def __init__(self, world: Fixtures, proofs: KeyProofs | None, rng: random.Random) -> None:
+        self.fixtures = world
         self._proofs = proofs
         self._rng = rng
 
@@ -76,7 +83,7 @@ class Ask:
         **how: Any,
     ) -> Request:
         """List a container's backups. `query` replaces the whole query string."""
-        container = container or self.world.container_id
+        container = container or self.fixtures.container_id
         asked = {"include": include, "sort": sort, "page[number]": page, "page[size]": size}
         path = f"/v1/containers/{encoded(container)}/backups"
         return self._request("list", "GET", path, {"container": container}, asked, query=query, **how)
@@ -117,7 +124,7 @@ class Ask:
     ) -> Request:
         """Ask for a restore. `body` replaces the JSON body, `raw` its bytes."""
         path, ids = self._backup(backup, container)
-        instance = instance if instance is not None else self.world.instance_id
+        instance = instance if instance is not None else self.fixtures.instance_id
         if raw is None:
             value = {"action": "restore", "contents": {"instance_id": instance}} if body is None else body
             raw = json.dumps(value).encode()
@@ -132,7 +139,7 @@ class Ask:
         path, ids = self._backup(backup, container)
         return self._request("delete", "DELETE", path, ids, {}, **how)
 
-    def on(self, operation: Operation, **how: Any) -> Request:
+    def for_operation(self, operation: Operation, **how: Any) -> Request:
         """The operation on the target's own resources, with a valid body where there is one."""
         verbs: dict[str, Callable[..., Request]] = {
             "list": self.list, "get": self.get, "logs": self.logs, "restore": self.restore, "job": self.job,
@@ -147,17 +154,17 @@ class Ask:
 
     def unknown_container(self) -> str:
         """The same for a container, whose ids may have any form."""
-        return ids.unknown(self.world.container_id, self._rng)
+        return ids.unknown(self.fixtures.container_id, self._rng)
 
     def unknown_hub(self) -> str:
         """The same for a hub."""
-        return ids.unknown(self.world.target.hub_id, self._rng)
+        return ids.unknown(self.fixtures.target.hub_id, self._rng)
 
     # ------------------------------------------------------------ making
 
     def _backup(self, backup: str | None, container: str | None) -> tuple[str, dict[str, str]]:
-        backup = backup if backup is not None else self.world.backup_id
-        container = container if container is not None else self.world.container_id
+        backup = backup if backup is not None else self.fixtures.backup_id
+        container = container if container is not None else self.fixtures.container_id
         return f"/v1/containers/{encoded(container)}/backups/{encoded(backup)}", {
             "container": container,
             "backup": backup,
@@ -179,12 +186,12 @@ class Ask:
         **how: Any,
     ) -> Request:
         given = {name: str(value) for name, value in asked.items() if value is not None}
-        hub_id = self.world.target.hub_id if hub == "own" else hub
+        hub_id = self.fixtures.target.hub_id if hub == "own" else hub
         if query is not None:
             given = {"raw query": query}
         else:
             query = "&".join(f"{quote(name, safe='')}={quote(value, safe=',')}" for name, value in given.items())
-        own_hub = hub_id == self.world.target.hub_id
+        own_hub = hub_id == self.fixtures.target.hub_id
         lacking = own_hub and lacks(key, operation)
         return Request(
             operation=operation,
@@ -203,7 +210,7 @@ class Ask:
         )
 
     def _authorization(self, key: str) -> str | None:
-        target = self.world.target
+        target = self.fixtures.target
         if self._proofs is not None:
             self._proofs.need("full" if key not in (*credentials.KEY_NAMES, "none") else key)
         try:
@@ -212,19 +219,19 @@ class Ask:
             raise NotTestableError(str(missing)) from None
 
 
-class Api:
+class CheckContext:
     """The verbs, sent at once, for one check; `exchanges` is its evidence."""
 
     def __init__(self, check: Check, run: Run) -> None:
         self.check = check
         self.run = run
         self.client = run.client
-        self.world = run.world
-        self.proofs = run.proofs
+        self.fixtures = run.fixtures
+        self.key_proofs = run.key_proofs
         self.rng = run.rng(check.id)
-        self.ask = Ask(self.world, self.proofs, self.rng)
+        self.build = RequestBuilder(self.fixtures, self.key_proofs, self.rng)
         self.exchanges: list[Exchange] = []
-        self.watches: list[Watch] = []
+        self.watches: list[Snapshot] = []
         self.timeline: list[dict[str, Any]] = []
 
     @property
@@ -234,137 +241,139 @@ class Api:
 
     def digest_of(self, instance: str) -> str:
         """What the target file's probe says of an instance's data."""
-        return probe.digest_of(self.world.target, instance)
+        return probe.digest_of(self.fixtures.target, instance)
 
     def send(self, request: Request) -> Exchange:
         """One exchange."""
-        self.run.gate.go_through()
+        self.run.exclusive_window.go_through()
         exchange = self.client.send(request)
         self.exchanges.append(exchange)
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Several exchanges, side by side."""
-        self.run.gate.go_through()
+        self.run.exclusive_window.go_through()
         exchanges = self.client.send_all(requests)
         self.exchanges += exchanges
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
         """Those that may still be sent, side by side. Raises NotAllowedError where none may."""
-        self.run.gate.go_through()
+        self.run.exclusive_window.go_through()
         exchanges = self.client.send_allowed(requests)
         self.exchanges += exchanges
         return exchanges
 
     def list(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.list`, sent."""
-        return self.send(self.ask.list(*args, **how))
+        return self.send(self.build.list(*args, **how))
 
     def get(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.get`, sent."""
-        return self.send(self.ask.get(*args, **how))
+        return self.send(self.build.get(*args, **how))
 
     def logs(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.logs`, sent."""
-        return self.send(self.ask.logs(*args, **how))
+        return self.send(self.build.logs(*args, **how))
 
     def job(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.job`, sent."""
-        return self.send(self.ask.job(*args, **how))
+        return self.send(self.build.job(*args, **how))
 
     def restore(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.restore`, sent."""
-        return self.send(self.ask.restore(*args, **how))
+        return self.send(self.build.restore(*args, **how))
 
     def delete(self, *args: Any, **how: Any) -> Exchange:
         """`Ask.delete`, sent."""
-        return self.send(self.ask.delete(*args, **how))
+        return self.send(self.build.delete(*args, **how))
 
     # ------------------------------------------------------------ stories
 
-    def story(self, name: str, tell: Callable[[Api], T]) -> T:
+    def run_once(self, name: str, tell: Callable[[CheckContext], T]) -> T:
         """A scenario that several checks judge: told by the first of them, its exchanges are evidence for each."""
-        told, exchanges, timeline = self.run.story(name, lambda: self._tell(tell))
+        told, exchanges, timeline = self.run.run_once(name, lambda: self._run_scenario(tell))
         self.exchanges += exchanges
         self.timeline += timeline
         return told
 
-    def story_if_affordable(self, name: str, tell: Callable[[Api], T]) -> T | None:
+    def try_scenario(self, name: str, tell: Callable[[CheckContext], T]) -> T | None:
         """The same where it is only one of several; None where it cannot be told."""
         try:
-            return self.story(name, tell)
+            return self.run_once(name, tell)
         except (NotTestableError, CannotTellError, NotAllowedError):
             return None
 
-    def _tell(self, tell: Callable[[Api], T]) -> tuple[T, builtins.list[Exchange], builtins.list[dict[str, Any]]]:
-        teller = Api(self.check, self.run)
+    def _run_scenario(
+        self, tell: Callable[[CheckContext], T]
+    ) -> tuple[T, builtins.list[Exchange], builtins.list[dict[str, Any]]]:
+        teller = CheckContext(self.check, self.run)
         return tell(teller), teller.exchanges, teller.timeline
 
-    def tell(self, what: str, on: Exchange | None, concluded: str) -> None:
+    def record_step(self, what: str, exchange: Exchange | None, concluded: str) -> None:
         """A step of the story, for the timeline of the report."""
-        answer = "" if on is None else f"{on.status or on.failure}"
+        answer = "" if exchange is None else f"{exchange.status or exchange.failure}"
         t_s = round(time.monotonic() - self.run.started, 3)
         self.timeline.append({"t_s": t_s, "what": what, "answer": answer, "concluded": concluded})
 
     def real_job(self) -> str:
         """A job that exists and that the full key can read. Raises NotTestableError where there is none."""
         self.need_jobs()
-        restore = self.story("main", restore_scenarios.main).followed
+        restore = self.run_once("main", restore_scenarios.main).followed
         if restore.job_id is None or not restore.readable:
             raise NotTestableError("does not apply: the target shows no jobs")
         return restore.job_id
 
     def need_jobs(self) -> None:
         """Raises NotTestableError where the target has no jobs endpoint, or no key of ours may use it."""
-        if not self.world.target.jobs.follow:
+        if not self.fixtures.target.jobs.follow:
             raise NotTestableError("set jobs.follow = true")
-        if self.proofs.jobs is False:
+        if self.key_proofs.jobs is False:
             raise NotTestableError("give keys.full the capability apionly-jobs-view")
 
     def deletable(self, index: int) -> str:
         """A backup that the target file offers to delete, and that is there. Raises NotTestableError otherwise."""
-        offered = self.world.target.fixtures.deletable_backup_ids
+        offered = self.fixtures.target.fixtures.deletable_backup_ids
         if not offered:
             raise NotTestableError("set fixtures.deletable_backup_ids")
-        if not self.story("deletion served", _serves_deletion):
+        if not self.run_once("deletion served", _serves_deletion):
             raise NotTestableError("does not apply: the target has no delete")
         backup = offered[index % len(offered)]
         look = self.get(backup)
         if look.status == 404:
             raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
-        if (state := at(look.data, "/state/current")) != "live":
+        if (state := value_at(look.data, "/state/current")) != "live":
             raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
         return backup
 
     def need_served(self, operation: Operation) -> None:
         """Raises CannotTellError where even the plain request of the full key is not served: one cause, one failure."""
-        plain = self.run.story(f"plain {operation}", lambda: self.client.send(self.ask.on(operation)))
-        if why := no_verdict(plain):
+        plain = self.run.run_once(f"plain {operation}", lambda: self.client.send(self.build.for_operation(operation)))
+        if why := inconclusive_reason(plain):
             raise CannotTellError(f"{why} on {plain.request.line}")
-        if not plain.succeeded:
+        if not plain.is_success:
             raise CannotTellError(f"because {SHAPE_CLAUSE[operation]} failed on {plain.request.line}: {plain.status}")
 
     def restored_by_manage(self) -> Restore:
         """The restore that the key with manage alone asked for."""
-        return self.story("manage", restore_scenarios.manage)
+        return self.run_once("manage", restore_scenarios.manage)
 
-    def walk(self, size: int | None, *, sort: str | None = None, **how: Any) -> Walk:
+    def walk(self, size: int | None, *, sort: str | None = None, **how: Any) -> PagedList:
         """Follows the pages from number 1 to an empty one or a 4xx; several are asked for side by side."""
-        walked = Walk()
-        expected = max(len(self.world.backups), 1)
-        batch = min(-(-expected // size) + 1, MOST_SIDE_BY_SIDE) if size else 2
+        walked = PagedList()
+        expected = max(len(self.fixtures.backups), 1)
+        batch = min(-(-expected // size) + 1, MAX_SIDE_BY_SIDE) if size else 2
         number = 1
-        while not walked.ended and number <= MOST_PAGES:
+        while not walked.ended and number <= MAX_PAGES:
             numbers = range(number, number + batch)
-            for page in self.send_all(self.ask.list(page=n, size=size, sort=sort, **how) for n in numbers):
+            for page in self.send_all(self.build.list(page=n, size=size, sort=sort, **how) for n in numbers):
                 walked.take(page)
             number, batch = number + batch, 4
         return walked
 
 
 @dataclass
-class Walk:
+class PagedList:
     """The pages of one list, in order: those up to the first that is empty, refused, or shows nothing new."""
 
     pages: list[Exchange] = field(default_factory=list)
@@ -375,12 +384,12 @@ class Walk:
         """The next page; whatever comes after the end is not looked at."""
         if self.ended:
             return
-        if why := no_verdict(page):
+        if why := inconclusive_reason(page):
             raise CannotTellError(f"{page.request.line}: {why}")
-        if not page.refused:
-            listed(page)
+        if not page.is_refusal:
+            items_of(page)
         repeats = bool(page.ids) and set(page.ids) <= set(self.ids)
-        self.ended = page.refused or not page.ids or repeats
+        self.ended = page.is_refusal or not page.ids or repeats
         self.pages.append(page)
         self.ids += page.ids
 
@@ -401,13 +410,16 @@ def as_malformed(request: Request) -> Request:
     return replace(request, ownership="malformed", refusable=True, denied=None)
 
 
-def _serves_deletion(api: Api) -> bool:
+def _serves_deletion(context: CheckContext) -> bool:
     """Whether DELETE is served at all: it is optional, and then answered as any method that is not documented."""
-    unknown = api.ask.unknown_id()
+    unknown = context.build.unknown_id()
     how: dict[str, Any] = {"ownership": "missing", "documented": False, "refusable": True}
-    deletion = api.delete(unknown, **how)
+    deletion = context.delete(unknown, **how)
     if deletion.status in (405, 501) or deletion.code == "404.uri":
         return False
-    other, get = api.send(api.ask.on("get", method="PUT", backup=unknown, **how)), api.get(unknown, ownership="missing")
+    other, get = (
+        context.send(context.build.for_operation("get", method="PUT", backup=unknown, **how)),
+        context.get(unknown, ownership="missing"),
+    )
     as_others, as_served = ((x.status, x.code) == (deletion.status, deletion.code) for x in (other, get))
     return as_served or not as_others

@@ -6,22 +6,29 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import CannotTellError, at, broken, same, shown, success
+from conformance.judging.expectations import (
+    CannotTellError,
+    expect_equivalent,
+    expect_success,
+    object_of,
+    value_at,
+    violation,
+)
 from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.judging.passive import Tally, attach
+from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.follower import of_instance
 from conformance.scenarios.job_lifecycle import moves_forward
-from conformance.scenarios.side_effects import astray, is_quiet
+from conformance.scenarios.side_effects import astray, no_foreign_restores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.execution.executor import Run
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
+    from conformance.judging.expectations import Finding
     from conformance.scenarios.follower import Restore
 
-    Judged = tuple[str, list[Found]]
+    Judged = tuple[str, list[Finding]]
 
 #: what a restore may move on its backup, and others later
 MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
@@ -34,7 +41,7 @@ OPERATIONS: dict[str, Operation] = {"JBS": "job", "DEL": "delete"}
 def recount(run: Run) -> Iterator[CheckRecord]:
     """What every restore left in the end; a record for each clause that something was held against."""
     ended = [one for one in run.restores if one.accepted and one.ended]
-    tallies: dict[str, Tally] = defaultdict(Tally)
+    tallies: dict[str, FindingSet] = defaultdict(FindingSet)
     for clause, findings in (*_logs(run, ended), *_jobs(run, ended), *_backups(run, ended), *_deletions(run)):
         tallies[clause].judged += 1
         for found in findings:
@@ -89,32 +96,32 @@ def _logs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
 
 def _left(run: Run, ended: list[Restore]) -> Iterator[Left]:
     for backup in dict.fromkeys(one.backup for one in ended):
-        exchange = run.client.send(run.ask.logs(backup))
-        if exchange.served and isinstance(exchange.data, list):
+        exchange = run.client.send(run.build.logs(backup))
+        if exchange.is_judgeable_success and isinstance(exchange.data, list):
             yield Left([one for one in ended if one.backup == backup], exchange)
 
 
-def _differences(run: Run, left: Left) -> Iterator[Found]:
+def _differences(run: Run, left: Left) -> Iterator[Finding]:
     accepted = max(len(left.restores), run.accepted[left.backup])
     own = of_instance(left.new, left.restores[0].instance)
     if len(own) > accepted:
         wanted = f"{accepted} new logs for {accepted} accepted restores"
-        yield broken(wanted, f"{len(own)} in the end", left.exchange, "/data")
+        yield violation(wanted, f"{len(own)} in the end", left.exchange, "/data")
     there = {log.get("id") for log in left.exchange.items}
     gone = {log.get("id") for restore in left.restores for log in restore.own_logs} - there
     if gone:
-        yield broken("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
+        yield violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
 
 
-def _in_step(run: Run, found: list[Left]) -> Iterator[Found]:
+def _in_step(run: Run, found: list[Left]) -> Iterator[Finding]:
     """A log of another instance beside each of ours: others restore as well, but not in step with us, and go on."""
     well = [left for left in found if all(one.went_well for one in left.restores)]
     count = sum(len(left.astray) for left in well)
     if count < ENOUGH_TO_TELL or any(len(left.astray) != run.accepted[left.backup] for left in well):
         return
-    if is_quiet(run, count):
+    if no_foreign_restores(run, count):
         got = "one more each time, of another instance"
-        yield broken("one log for each accepted restore", got, well[0].exchange, "/data")
+        yield violation("one log for each accepted restore", got, well[0].exchange, "/data")
 
 
 # ---------------------------------------------------------------- jobs
@@ -123,9 +130,9 @@ def _in_step(run: Run, found: list[Left]) -> Iterator[Found]:
 def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     """Jobs that were seen moved forward only, are still there, and in the state in which they ended."""
     restores = [one for one in ended if one.readable]
-    for restore, job in zip(restores, run.client.send_all(run.ask.job(one.job_id) for one in restores), strict=True):
-        yield "JBS-1", list(success(job))
-        yield "RST-5", list(moves_forward([one for one in (*restore.jobs, job) if one.succeeded]))
+    for restore, job in zip(restores, run.client.send_all(run.build.job(one.job_id) for one in restores), strict=True):
+        yield "JBS-1", list(expect_success(job))
+        yield "RST-5", list(moves_forward([one for one in (*restore.jobs, job) if one.is_success]))
 
 
 # ---------------------------------------------------------------- backups
@@ -134,15 +141,15 @@ def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
 def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
     """Backups whose restores went well are as they were before the first of them. They may have been deleted since."""
     first = {one.backup: one for one in reversed(ended) if one.went_well and one.before is not None}
-    looks = run.client.send_all(run.ask.get(backup) for backup in first)
+    looks = run.client.send_all(run.build.get(backup) for backup in first)
     for restore, get in zip(first.values(), looks, strict=True):
         try:
-            before, now = shown(restore.before) if restore.before else {}, shown(get)
+            before, now = object_of(restore.before) if restore.before else {}, object_of(get)
         except CannotTellError:
             continue
-        ignored = (*MAY_MOVE, "/state/current") if at(now, "/state/current") in GONE else MAY_MOVE
+        ignored = (*MAY_MOVE, "/state/current") if value_at(now, "/state/current") in GONE else MAY_MOVE
         if {before.get("id"), now.get("id")} == {restore.backup}:
-            yield "RST-3", list(same("backup", before, now, get, ignored))
+            yield "RST-3", list(expect_equivalent("backup", before, now, get, ignored))
 
 
 # ---------------------------------------------------------------- deletions
@@ -150,12 +157,12 @@ def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
 
 def _deletions(run: Run) -> Iterator[Judged]:
     """What was deleted has not come back, and what was not to be deleted is still there."""
-    for get in run.client.send_all(run.ask.get(backup) for backup in sorted(run.gone)):
-        there = get.succeeded and at(get.data, "/state/current") not in GONE
-        yield "DEL-3", [broken("404, deleting or deleted for good", "a backup as before", get)] if there else []
+    for get in run.client.send_all(run.build.get(backup) for backup in sorted(run.gone)):
+        there = get.is_success and value_at(get.data, "/state/current") not in GONE
+        yield "DEL-3", [violation("404, deleting or deleted for good", "a backup as before", get)] if there else []
     kept = [one for one in run.kept if one.backup not in run.deleted]
-    for one, get in zip(kept, run.client.send_all(run.ask.get(one.backup) for one in kept), strict=True):
+    for one, get in zip(kept, run.client.send_all(run.build.get(one.backup) for one in kept), strict=True):
         if get.status == 404:
-            yield one.clause, [broken("the backup still there", "404", get)]
-        elif get.succeeded:
-            yield one.clause, list(same("backup", one.before, get.data, get, MAY_MOVE))
+            yield one.clause, [violation("the backup still there", "404", get)]
+        elif get.is_success:
+            yield one.clause, list(expect_equivalent("backup", one.before, get.data, get, MAY_MOVE))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import CannotTellError, NotTestableError, at, listed
+from conformance.judging.expectations import CannotTellError, NotTestableError, items_of, value_at
 
 if TYPE_CHECKING:
     import random
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange
 
-MOST_PAGES = 400
+MAX_PAGES = 400
 #: the first so many free backups may be restored in this run: the main one (where none is named) and one beside it
 RESTORED = 2
 #: the clauses up to here forbid effects in their own words: their bystanders are no one else's
@@ -27,7 +27,7 @@ PURPOSES = (
 )  # fmt: skip
 
 
-class World:
+class Fixtures:
     """The own container and what is in it. Asking for a fixture that is not there says what would enable the check."""
 
     def __init__(self, target: Target) -> None:
@@ -95,7 +95,7 @@ class World:
     def _free(self) -> list[str]:
         return [backup["id"] for backup in self.live() if backup["id"] not in self.reserved_ids()]
 
-    def bystander(self, purpose: str) -> str:
+    def dedicated_backup(self, purpose: str) -> str:
         """A live backup of its own for each purpose, so that an effect on it points to one culprit."""
         free = self.stable_ids()
         free = free[RESTORED:] or free
@@ -107,7 +107,7 @@ class World:
     def sample(self, rng: random.Random, most: int) -> list[str]:
         """Ids of the container's lasting backups: the target file's, one in each state, then some at random."""
         known = [str(backup["id"]) for backup in self.lasting()]
-        of_states = {str(at(backup, "/state/current")): str(backup["id"]) for backup in self.lasting()}
+        of_states = {str(value_at(backup, "/state/current")): str(backup["id"]) for backup in self.lasting()}
         first = [item for item in known if item in self.reserved_ids() or item in of_states.values()]
         rest = [item for item in known if item not in first]
         return (first + rng.sample(rest, len(rest)))[:most]
@@ -121,7 +121,7 @@ class World:
     def discover(self, first: Exchange, more: Sequence[Exchange]) -> None:
         """Takes in the own container's list: its plain answer and its pages."""
         try:
-            items = listed(first)
+            items = items_of(first)
         except CannotTellError as reason:
             self.problem = str(reason)
             return
@@ -133,12 +133,12 @@ class World:
         self.plain_list_is_whole = set(first.ids) >= {backup["id"] for backup in self.backups}
 
 
-def look_around(world: World, client: Client, ask: Any) -> None:
+def discover_fixtures(world: Fixtures, client: Client, ask: Any) -> None:
     """The first look: the list as it is, and its pages until an empty one (the default page may be small)."""
     first = client.send(ask.list())
     pages: list[Exchange] = []
     seen: set[str] = set(first.ids)
-    for number in range(1, MOST_PAGES):
+    for number in range(1, MAX_PAGES):
         page = client.send(ask.list(page=number, size=100))
         if not page.ids or (number > 1 and set(page.ids) <= seen):
             break

@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import at
+from conformance.judging.expectations import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.http.exchange import Exchange
-    from conformance.scenarios.context import Api
+    from conformance.scenarios.context import CheckContext
 
 TERMINAL = frozenset({"completed", "error", "expired"})
 #: the vendor's own client gives a new job this long to appear
@@ -26,8 +26,8 @@ LOG_LATE_S = 1.0
 #: an answer that says that the instance is busy is believed for as long as a restore may take; one that may say so
 #: among other things no longer than this
 BUSY_S = 10.0
-SURELY_BUSY = (409, 423)
-MAYBE_BUSY = (403, 422)
+BUSY_STATUSES = (409, 423)
+POSSIBLY_BUSY_STATUSES = (403, 422)
 #: rounds of reads and polls that are made without a pause
 EAGER_POLLS = 15
 
@@ -53,18 +53,18 @@ class Restore:
     #: what the probe said of the instance when the end was first seen, where the story asked it
     digest: str | None = None
     #: refused as busy until our patience was over
-    turned_away: bool = False
+    stayed_busy: bool = False
 
     @property
     def job_id(self) -> str | None:
         """The job that the answer names."""
-        value = at(self.answer.data, "/job/id")
+        value = value_at(self.answer.data, "/job/id")
         return value if isinstance(value, str) and value else None
 
     @property
     def accepted(self) -> bool:
         """A 2xx that does not say `accepted: false`."""
-        return self.answer.succeeded and at(self.answer.data, "/job/accepted") is not False
+        return self.answer.is_success and value_at(self.answer.data, "/job/accepted") is not False
 
     @property
     def own_logs(self) -> list[dict[str, Any]]:
@@ -72,19 +72,19 @@ class Restore:
         return of_instance(self.logs, self.instance)
 
     @property
-    def told_logs(self) -> list[dict[str, Any]]:
+    def new_logs(self) -> list[dict[str, Any]]:
         """The logs to be judged: those of this instance; where there is none, whatever came instead."""
         return self.own_logs or self.logs
 
     @property
     def readable(self) -> bool:
         """Its job was seen at least once."""
-        return any(job.succeeded for job in self.jobs)
+        return any(job.is_success for job in self.jobs)
 
     @property
     def states(self) -> list[str]:
         """The job's states in the order in which they were seen."""
-        states = [at(job.data, "/state/current") for job in self.jobs if job.succeeded]
+        states = [value_at(job.data, "/state/current") for job in self.jobs if job.is_success]
         return [state for state in states if isinstance(state, str)]
 
     @property
@@ -117,16 +117,16 @@ class Restore:
     def last_seen(self) -> str:
         """Where it stood when we stopped looking, in words."""
         state = self.states[-1] if self.states else "no readable job"
-        polls, logs = _counted(self.polls, "poll"), _counted(len(self.told_logs), "new log")
+        polls, logs = _counted(self.polls, "poll"), _counted(len(self.new_logs), "new log")
         return f"{state} after {self.took_s:.1f} s and {polls}, {logs}"
 
 
 class Follower:
     """Follows the restores of one check to their ends; `clock` gives seconds that only ever grow."""
 
-    def __init__(self, api: Api, clock: Callable[[], float] = time.monotonic) -> None:
-        self._api = api
-        self._policy = api.world.target.restore
+    def __init__(self, context: CheckContext, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = context
+        self._policy = context.fixtures.target.restore
         self._clock = clock
 
     def follow(
@@ -164,7 +164,7 @@ class Follower:
             if running:
                 self._api.run.wait(self._policy.poll_s)
         for restore in running:
-            self._api.tell("gave up", last_look(restore), restore.last_seen)
+            self._api.record_step("gave up", last_look(restore), restore.last_seen)
         for backup in dict.fromkeys(restore.backup for restore in restores):
             self._share_logs([restore for restore in restores if restore.backup == backup], since)
 
@@ -190,7 +190,7 @@ class Follower:
         """One poll; says whether the end was seen."""
         self._poll(restore)
         if ended := self._ended(restore):
-            self._api.tell("ended", last_look(restore), restore.last_seen)
+            self._api.record_step("ended", last_look(restore), restore.last_seen)
         return ended
 
     def _share_logs(self, restores: list[Restore], since: float) -> None:
@@ -213,7 +213,7 @@ class Follower:
             if self._looked_at(restore):
                 return
             if self._clock() - since > self._policy.timeout_s:
-                self._api.tell("gave up", last_look(restore), restore.last_seen)
+                self._api.record_step("gave up", last_look(restore), restore.last_seen)
                 return
             if not while_running or restore.polls > EAGER_POLLS:
                 self._api.run.wait(self._policy.poll_s)
@@ -229,7 +229,7 @@ class Follower:
         while len(restore.own_logs) < count:
             self.read_logs(restore)
             if len(restore.own_logs) >= count:
-                self._api.tell("logged", restore.logs_exchange, _counted(len(restore.own_logs), "new log"))
+                self._api.record_step("logged", restore.logs_exchange, _counted(len(restore.own_logs), "new log"))
                 break
             if not restore.ended or self._clock() - since > patience:
                 return False
@@ -244,18 +244,18 @@ class Follower:
             job, before = self._api.job(restore.job_id), restore.states[-1:]
             restore.jobs.append(job)
             if restore.states[-1:] != before and restore.terminal is None:
-                self._api.tell(f"job {restore.states[-1]}", job, "seen so")
-            if job.succeeded:
-                self._api.proofs.jobs = True
-            elif job.status == 403 and self._api.proofs.jobs is None:
-                self._api.proofs.jobs = False
+                self._api.record_step(f"job {restore.states[-1]}", job, "seen so")
+            if job.is_success:
+                self._api.key_proofs.jobs = True
+            elif job.status == 403 and self._api.key_proofs.jobs is None:
+                self._api.key_proofs.jobs = False
         if not restore.readable:
             self.read_logs(restore)
         restore.took_s = self._clock() - restore.asked_at
 
     def _ended(self, restore: Restore) -> bool:
         """A job that must still appear (the vendor's own client waits for it) is waited for, log or no log."""
-        return restore.ended and (restore.readable or not (self._api.proofs.jobs and self._by_job(restore)))
+        return restore.ended and (restore.readable or not (self._api.key_proofs.jobs and self._by_job(restore)))
 
     def _settle(self, restore: Restore) -> None:
         """A last look: a terminal state must be final, and no second log may have come."""
@@ -266,14 +266,14 @@ class Follower:
 
     def _by_job(self, restore: Restore) -> bool:
         """Jobs are asked for where the target file says so, the key may, and as long as one can still appear."""
-        if not self._api.world.target.jobs.follow or self._api.proofs.jobs is False or restore.job_id is None:
+        if not self._api.fixtures.target.jobs.follow or self._api.key_proofs.jobs is False or restore.job_id is None:
             return False
         return restore.readable or self._clock() - restore.asked_at < JOB_APPEARS_S
 
     def read_logs(self, restore: Restore) -> None:
         """The logs of this backup that were not there before."""
         exchange = self._api.logs(restore.backup)
-        if exchange.succeeded:
+        if exchange.is_success:
             restore.logs_exchange = exchange
             restore.logs = [log for log in exchange.items if log.get("id") not in restore.logs_before]
 
@@ -285,7 +285,7 @@ def of_instance(logs: list[dict[str, Any]], instance: str) -> list[dict[str, Any
 
 def message_of(log: dict[str, Any]) -> str:
     """The error message of a log; empty where there is none."""
-    message = at(log, "/error/message")
+    message = value_at(log, "/error/message")
     return message.strip() if isinstance(message, str) else ""
 
 

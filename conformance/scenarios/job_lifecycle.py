@@ -6,35 +6,35 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from conformance.contract.timestamps import parse_time
-from conformance.judging.expectations import at, broken
+from conformance.judging.expectations import value_at, violation
 from conformance.scenarios.follower import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.http.exchange import Exchange
-    from conformance.judging.expectations import Found
+    from conformance.judging.expectations import Finding
 
 #: queued and scheduled come in either order, and steps may be skipped
 PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
 
 
-def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Found]:
+def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
     """No state after a later one, no other state after a terminal one, times in their order."""
     for earlier, later in pairwise(jobs):
-        before, after = at(earlier.data, "/state/current"), at(later.data, "/state/current")
+        before, after = value_at(earlier.data, "/state/current"), value_at(later.data, "/state/current")
         back = PROGRESS.get(after, 0) < PROGRESS.get(before, 0)
         if back or (before in TERMINAL and after != before):
-            yield broken(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
+            yield violation(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
     for job in jobs:
         yield from times_in_order(job)
 
 
-def times_in_order(job: Exchange) -> Iterator[Found]:
+def times_in_order(job: Exchange) -> Iterator[Finding]:
     names = ("queued", "started", "completed")
-    texts = {name: at(job.data, f"/events/{name}") for name in names}
+    texts = {name: value_at(job.data, f"/events/{name}") for name in names}
     times = {name: parse_time(text) for name, text in texts.items() if isinstance(text, str)}
     known = [(name, when) for name, when in times.items() if when is not None and not when.unset]
     for (first, earlier), (second, later) in pairwise(known):
         if later < earlier:
-            yield broken(f"{second} not before {first}", f"{texts[second]}", job, f"/data/events/{second}")
+            yield violation(f"{second} not before {first}", f"{texts[second]}", job, f"/data/events/{second}")

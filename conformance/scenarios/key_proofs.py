@@ -18,13 +18,13 @@ from conformance.judging.expectations import CannotTellError, NotTestableError
 if TYPE_CHECKING:
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
-    from conformance.scenarios.context import Ask
+    from conformance.scenarios.context import RequestBuilder
 
 PROVABLE = ("full", "view", "manage", "unrelated", "other_hub")
 UNPROVABLE = "offered: set keys.other_hub_id"
 
 
-class Proofs:
+class KeyProofs:
     """The state of each key, in words: "accepted", "missing", "offered" (not provable), "refused: …" (dead)."""
 
     def __init__(self, client: Client) -> None:
@@ -58,7 +58,7 @@ class Proofs:
         if state.startswith("refused"):
             raise CannotTellError(f"the key {name} is not accepted anywhere ({state})")
 
-    def prove_all(self, ask: Ask) -> None:
+    def prove_all(self, ask: RequestBuilder) -> None:
         """Proves every key of the target file, at the start of a run."""
         for name in credentials.KEY_NAMES:
             if credentials.key_of(self._client.target, name) is None:
@@ -70,7 +70,7 @@ class Proofs:
             else:
                 self.states[name] = self._prove(ask, name)
 
-    def second_chance(self, ask: Ask, exchange: Exchange) -> Request | None:
+    def handle_unauthorized(self, ask: RequestBuilder, exchange: Exchange) -> Request | None:
         """A key that was accepted drew a 401: is it dead now? Fetched once more where a command gives it.
 
         Gives the request with the key's new value, where it has one; None: the answer stands, and the exchange says
@@ -105,7 +105,7 @@ class Proofs:
         except KeyUnavailableError:
             return None
 
-    def _prove(self, ask: Ask, name: str) -> str:
+    def _prove(self, ask: RequestBuilder, name: str) -> str:
         answer = ""
         try:
             for request in self._requests(ask, name):
@@ -117,7 +117,7 @@ class Proofs:
             answer = answer or str(reason)
         return f"refused: {answer}"
 
-    def _requests(self, ask: Ask, name: str) -> list[Request]:
+    def _requests(self, ask: RequestBuilder, name: str) -> list[Request]:
         if name == "other_hub":
             hub = self._client.target.keys.other_hub_id
             unknown = ask.unknown_id()

@@ -7,48 +7,48 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import at, untold
+from conformance.judging.expectations import inconclusive, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api, Walk
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext, PagedList
 
     Way = dict[str, Any]
-    Told = list[tuple[Way, Walk]]
-    Judge = Callable[[Walk, set[str]], Iterable[Found]]
+    Told = list[tuple[Way, PagedList]]
+    Judge = Callable[[PagedList, set[str]], Iterable[Finding]]
 
 #: a list that moved meanwhile is walked again, so often
-MOST_TRIES = 5
+MAX_TRIES = 5
 #: ways whose defects are looked at twice: more of them show nothing new
-MOST_SHOWN = 3
+MAX_SHOWN = 3
 #: the members of a way that say whose list it is
 PLACE = ("container", "ownership")
 #: a backup in one of these states must be listed
 PRESENT = ("saving", "live")
 
 
-def all_ways(api: Api) -> Told:
+def all_ways(context: CheckContext) -> Told:
     """The story of the own list: pages of many sizes, sorted and not, and with integrations as well."""
-    return api.story("walks", lambda api: tell(api, _ways(api)))
+    return context.run_once("walks", lambda context: tell(context, _ways(context)))
 
 
-def of_sibling(api: Api) -> Told:
+def of_sibling(context: CheckContext) -> Told:
     """The same for the sibling container's list, where there is one: fewer ways, for it shares the code."""
-    sibling = api.world.target.fixtures.other_container_id
+    sibling = context.fixtures.target.fixtures.other_container_id
     place = {"container": sibling, "ownership": "sibling"}
     ways: list[Way] = [{"size": 100, **place}, {"size": 2, **place}, {"size": 2, "sort": "-id", **place}]
-    return api.story("sibling walks", lambda api: tell(api, ways)) if sibling else []
+    return context.run_once("sibling walks", lambda context: tell(context, ways)) if sibling else []
 
 
-def tell(api: Api, ways: Iterable[Way]) -> Told:
+def tell(context: CheckContext, ways: Iterable[Way]) -> Told:
     """Each way, walked to its end."""
-    return [(way, api.walk(**way)) for way in ways]
+    return [(way, context.walk(**way)) for way in ways]
 
 
-def _ways(api: Api) -> list[Way]:
-    sizes = _sizes(len(api.world.backups))
+def _ways(context: CheckContext) -> list[Way]:
+    sizes = _sizes(len(context.fixtures.backups))
     sorts: list[Way] = [{"size": size, "sort": sort} for sort in ("id", "-id") for size in sizes[2:5:2]]
     included: list[Way] = [{"size": size, "include": "integrations"} for size in (100, sizes[2])]
     return [*({"size": size} for size in (100, None, *sizes)), *sorts, *included]
@@ -65,38 +65,38 @@ def plain(told: Told) -> Told:
     return [(way, walk) for way, walk in told if not {"sort", "include"} & {*way}]
 
 
-def sorted_by(told: Told, sort: str) -> list[Walk]:
+def sorted_by(told: Told, sort: str) -> list[PagedList]:
     """The walks that were sorted so."""
     return [walk for way, walk in told if way.get("sort") == sort]
 
 
-def judged(api: Api, told: Told, judge: Judge, named: Iterable[str] = ()) -> Iterator[Found]:
+def judged(context: CheckContext, told: Told, judge: Judge, named: Iterable[str] = ()) -> Iterator[Finding]:
     """What the judge has against these walks, each held against all that any of them showed, and those named."""
     there = set().union(*(walk.ids for _, walk in told))
-    there |= {one for way, _ in told[:1] for one in present(api, way, named)}
+    there |= {one for way, _ in told[:1] for one in present(context, way, named)}
     suspects = [way for way, walk in told if any(True for _ in judge(walk, there))]
-    for way in suspects[:MOST_SHOWN]:
-        yield from _again(api, way, there, judge)
+    for way in suspects[:MAX_SHOWN]:
+        yield from _again(context, way, there, judge)
 
 
-def _again(api: Api, way: Way, there: set[str], judge: Judge) -> Iterator[Found]:
+def _again(context: CheckContext, way: Way, there: set[str], judge: Judge) -> Iterator[Finding]:
     """The same way once more, between two readings of the list that show the same backups."""
     place = _place(way)
-    for _ in range(MOST_TRIES):
-        before = set(api.walk(100, **place).ids)
-        known = before.union(present(api, way, there - before))
-        walk = api.walk(**way)
+    for _ in range(MAX_TRIES):
+        before = set(context.walk(100, **place).ids)
+        known = before.union(present(context, way, there - before))
+        walk = context.walk(**way)
         found = list(judge(walk, known))
-        if not found or before == set(api.walk(100, **place).ids):
+        if not found or before == set(context.walk(100, **place).ids):
             yield from found
             return
-    yield untold("the list kept changing while it was read")
+    yield inconclusive("the list kept changing while it was read")
 
 
-def present(api: Api, way: Way, backups: Iterable[str]) -> Iterator[str]:
+def present(context: CheckContext, way: Way, backups: Iterable[str]) -> Iterator[str]:
     """Those of these backups that get shows as saving or live: the list must have them."""
-    for x in api.send_all(api.ask.get(backup, **_place(way)) for backup in sorted(set(backups))):
-        if x.status == 200 and at(x.data, "/state/current") in PRESENT:
+    for x in context.send_all(context.build.get(backup, **_place(way)) for backup in sorted(set(backups))):
+        if x.status == 200 and value_at(x.data, "/state/current") in PRESENT:
             yield x.request.resources["backup"]
 
 

@@ -9,26 +9,26 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import CannotTellError, NotTestableError, at, listed
-from conformance.scenarios.follower import BUSY_S, MAYBE_BUSY, SURELY_BUSY, Follower, Restore
+from conformance.judging.expectations import CannotTellError, NotTestableError, items_of, value_at
+from conformance.scenarios.follower import BUSY_S, BUSY_STATUSES, POSSIBLY_BUSY_STATUSES, Follower, Restore
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
-    from conformance.scenarios.context import Api
+    from conformance.scenarios.context import CheckContext
 
 #: accepted restores that each story needs at the least, the most valuable first; one place more is kept for requests
 #: that must be refused, since even those need room in the budget while they are under way
 COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "unusual": 1, "walk": 1}
 #: those that are told behind all others: restores asked for at once leave their part of the budget alone
-LAST = ("unusual", "walk")
-SPARE = 1
+LAST_SCENARIOS = ("unusual", "walk")
+RESERVED = 1
 #: for so long the main restore goes ahead of all other checks
-MOMENT_S = 1.0
+EXCLUSIVE_S = 1.0
 #: of the backups that are offered so many are deleted, or might be, by the checks of delete
 DELETES_OF_CHECKS = 3
 GONE = ("deleting", "deleted")
 #: with so many restores at once, one of them is of another backup
-ENOUGH_TO_MIX = 3
+MIN_FOR_MIXED_BACKUPS = 3
 
 
 @dataclass
@@ -81,9 +81,9 @@ class AtOnce:
         return [one for one in self.restores if one.accepted]
 
 
-def budget_for(max_restores: int) -> set[str]:
+def scenarios_within_budget(max_restores: int) -> set[str]:
     """The stories that the budget allows, in the order of their value: none before what is worth more than it."""
-    left, chosen = max_restores - SPARE, set()
+    left, chosen = max_restores - RESERVED, set()
     for story, cost in COSTS.items():
         left -= cost
         if left < 0:
@@ -92,68 +92,68 @@ def budget_for(max_restores: int) -> set[str]:
     return chosen
 
 
-def needed_for_all() -> int:
+def budget_for_all_scenarios() -> int:
     """The smallest `restore.max_restores` that lets every story be told."""
-    return sum(COSTS.values()) + SPARE
+    return sum(COSTS.values()) + RESERVED
 
 
-def afford(api: Api, story: str) -> None:
+def require_budget(context: CheckContext, story: str) -> None:
     """Raises NotTestableError where the story cannot be told, CannotTellError where an earlier one has no end."""
-    policy = api.world.target.restore
+    policy = context.fixtures.target.restore
     if not policy.allow:
         raise NotTestableError("set restore.allow = true")
-    if api.profile == "read":
+    if context.profile == "read":
         raise NotTestableError("the read profile starts no restore: use --profile full")
-    _nothing_runs(api)
-    if story not in budget_for(policy.max_restores):
-        raise NotTestableError(f"set restore.max_restores to at least {needed_for_all()}")
+    _nothing_runs(context)
+    if story not in scenarios_within_budget(policy.max_restores):
+        raise NotTestableError(f"set restore.max_restores to at least {budget_for_all_scenarios()}")
 
 
-def _nothing_runs(api: Api) -> None:
+def _nothing_runs(context: CheckContext) -> None:
     """No restore is asked for while an earlier one has no end: not on a stuck instance. Raises CannotTellError."""
-    if stuck := next((one for one in api.run.restores if one.accepted and not one.ended), None):
+    if stuck := next((one for one in context.run.restores if one.accepted and not one.ended), None):
         clause = "RST-1" if stuck.readable else "RST-2"
         raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
 
 
-def ask_for(api: Api, backup: str, key: str = "full", **how: Any) -> Restore:
+def ask_for(context: CheckContext, backup: str, key: str = "full", **how: Any) -> Restore:
     """Asks for a restore to the one instance that may be restored to, and remembers how things were before.
 
     Where the instance is said to be busy it is asked for again: the work of a job may end a little after the job, and
     without jobs its log may come before.
     """
-    api.story_if_affordable("second instance", second_instance)
+    context.try_scenario("second instance", second_instance)
     begun = time.monotonic()
     while True:
-        [restore] = side_by_side(api, [backup], key=key, **how)
-        if not (patience := patience_with(api, restore)) or time.monotonic() - begun > patience:
+        [restore] = request_concurrently(context, [backup], key=key, **how)
+        if not (patience := busy_wait_s(context, restore)) or time.monotonic() - begun > patience:
             break
-        api.run.wait(api.world.target.restore.poll_s)
-    restore.turned_away = patience > 0
+        context.run.wait(context.fixtures.target.restore.poll_s)
+    restore.stayed_busy = patience > 0
     said = "accepted" if restore.accepted else "not accepted"
-    api.tell(f"restore of {backup} to {restore.instance} as {key}", restore.answer, said)
-    api.run.restores.append(restore)
+    context.record_step(f"restore of {backup} to {restore.instance} as {key}", restore.answer, said)
+    context.run.restores.append(restore)
     return restore
 
 
-def patience_with(api: Api, restore: Restore) -> float:
+def busy_wait_s(context: CheckContext, restore: Restore) -> float:
     """How long an instance may be busy that gave this answer; 0 for another answer, or where it was in vain before."""
-    answer, timeout_s = restore.answer, api.world.target.restore.timeout_s
-    if any(one.turned_away for one in api.run.restores) or at(answer.error, "/extra/capability"):
+    answer, timeout_s = restore.answer, context.fixtures.target.restore.timeout_s
+    if any(one.stayed_busy for one in context.run.restores) or value_at(answer.error, "/extra/capability"):
         return 0.0
-    if answer.status in MAYBE_BUSY and not str(answer.code).endswith("permissions"):
+    if answer.status in POSSIBLY_BUSY_STATUSES and not str(answer.code).endswith("permissions"):
         return min(BUSY_S, timeout_s)
     put_off = answer.status == 429 and not answer.request.patient
-    return timeout_s if answer.status in SURELY_BUSY or put_off else 0.0
+    return timeout_s if answer.status in BUSY_STATUSES or put_off else 0.0
 
 
-def side_by_side(api: Api, backups: list[str], **how: Any) -> list[Restore]:
+def request_concurrently(context: CheckContext, backups: list[str], **how: Any) -> list[Restore]:
     """Asks for restores of these backups at once. The time of each counts from its answer: it may have been put off."""
-    instance, looks = api.world.instance_id, {}
+    instance, looks = context.fixtures.instance_id, {}
     for backup in dict.fromkeys(backups):
-        before, logs = api.send_all([api.ask.get(backup), api.ask.logs(backup)])
-        looks[backup] = before, frozenset(str(log.get("id")) for log in listed(logs))
-    answers = api.send_all(api.ask.restore(backup, instance, **how) for backup in backups)
+        before, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+        looks[backup] = before, frozenset(str(log.get("id")) for log in items_of(logs))
+    answers = context.send_all(context.build.restore(backup, instance, **how) for backup in backups)
     now = time.monotonic()
     return [
         Restore(answer, backup, instance, looks[backup][1], now, before=looks[backup][0])
@@ -161,198 +161,206 @@ def side_by_side(api: Api, backups: list[str], **how: Any) -> list[Restore]:
     ]
 
 
-def follow(api: Api, restore: Restore) -> Restore:
+def follow(context: CheckContext, restore: Restore) -> Restore:
     """Follows an accepted restore to its end; one that was not accepted has none."""
     if not restore.accepted:
         raise CannotTellError(f"because JOB-1 failed on {restore.answer.request.line}: {restore.answer.status}")
-    return Follower(api).follow(restore)
+    return Follower(context).follow(restore)
 
 
-def _another_state(api: Api) -> None:
+def _another_state(context: CheckContext) -> None:
     """Brings the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
-    other, probe = other_backup(api), api.world.target.probe
-    if other == api.world.backup_id:
+    other, probe = other_backup(context), context.fixtures.target.probe
+    if other == context.fixtures.backup_id:
         return  # nothing else can be restored: the instance is looked at as it was found
-    restore = api.story_if_affordable("manage", manage)
-    if (restore and restore.accepted) or probe is None or _room(api) <= COSTS["main"]:
+    restore = context.try_scenario("manage", manage)
+    if (restore and restore.accepted) or probe is None or _room(context) <= COSTS["main"]:
         return
-    if _digest(api, api.world.instance_id, Digests()) == probe.expected:
-        restore = ask_for(api, other)
+    if _digest(context, context.fixtures.instance_id, Digests()) == probe.expected:
+        restore = ask_for(context, other)
         if restore.accepted:
-            Follower(api).follow(restore)
+            Follower(context).follow(restore)
 
 
-def _room(api: Api) -> int:
+def _room(context: CheckContext) -> int:
     """How many more restores the budget allows, but for the place that is kept for what must be refused."""
-    return api.world.target.restore.max_restores - SPARE - int(api.client.ledger.read("restores_accepted"))
+    return (
+        context.fixtures.target.restore.max_restores
+        - RESERVED
+        - int(context.client.shared_state.read("restores_accepted"))
+    )
 
 
-def other_backup(api: Api) -> str:
+def other_backup(context: CheckContext) -> str:
     """A live backup other than the main one, where there is any."""
-    others = [backup for backup in api.world.stable_ids() if backup != api.world.backup_id]
-    return others[0] if others else api.world.backup_id
+    others = [backup for backup in context.fixtures.stable_ids() if backup != context.fixtures.backup_id]
+    return others[0] if others else context.fixtures.backup_id
 
 
-def manage(api: Api) -> Restore:
+def manage(context: CheckContext) -> Restore:
     """The manage key restores a backup other than the main one: the instance is in a different, known state then.
 
     Where there is no other, the main story comes first: it looks at the instance as it was found.
     """
-    if other_backup(api) == api.world.backup_id:
-        api.story_if_affordable("main", main)
-    afford(api, "manage")
-    api.proofs.need("manage")
-    restore = ask_for(api, other_backup(api), key="manage")
+    if other_backup(context) == context.fixtures.backup_id:
+        context.try_scenario("main", main)
+    require_budget(context, "manage")
+    context.key_proofs.need("manage")
+    restore = ask_for(context, other_backup(context), key="manage")
     if restore.accepted:
-        Follower(api).follow(restore)
+        Follower(context).follow(restore)
     return restore
 
 
-def again(api: Api) -> Restore:
+def again(context: CheckContext) -> Restore:
     """A second opinion on a restore by the manage key that failed: the full key restores the same backup."""
-    return follow(api, ask_for(api, other_backup(api)))
+    return follow(context, ask_for(context, other_backup(context)))
 
 
-def second_instance(api: Api) -> str:
+def second_instance(context: CheckContext) -> str:
     """What the second instance holds before the first restore of the run. Raises NotTestableError without a probe."""
-    return api.digest_of(api.world.fixture("second_instance_id"))
+    return context.digest_of(context.fixtures.fixture("second_instance_id"))
 
 
-def main(api: Api) -> Main:
+def main(context: CheckContext) -> Main:
     """The full key restores the main backup; reads go on meanwhile, the probe looks before and after."""
-    afford(api, "main")
+    require_budget(context, "main")
     digests = Digests()
-    _another_state(api)
-    digests.own_before = _digest(api, api.world.instance_id, digests)
-    before = _reads(api, api.world.backup_id)
+    _another_state(context)
+    digests.own_before = _digest(context, context.fixtures.instance_id, digests)
+    before = _reads(context, context.fixtures.backup_id)
 
     def look(_: Restore) -> None:
-        digests.own_after = _digest(api, api.world.instance_id, digests)
-        digests.second_after = _digest(api, api.world.target.fixtures.second_instance_id, digests)
+        digests.own_after = _digest(context, context.fixtures.instance_id, digests)
+        digests.second_after = _digest(context, context.fixtures.target.fixtures.second_instance_id, digests)
 
     def read(running: Restore) -> None:
-        running.reads += _reads(api, running.backup)
+        running.reads += _reads(context, running.backup)
 
-    with api.run.gate.held(MOMENT_S):  # a quick restore would be over before it was our turn again
-        restore = ask_for(api, api.world.backup_id)
+    with context.run.exclusive_window.held(EXCLUSIVE_S):  # a quick restore would be over before it was our turn again
+        restore = ask_for(context, context.fixtures.backup_id)
         restore.reads_before = before
         if restore.accepted:
-            Follower(api).follow(restore, while_running=read, at_end=look)
+            Follower(context).follow(restore, while_running=read, at_end=look)
     return Main(restore, digests)
 
 
-def _reads(api: Api, backup: str) -> list[Exchange]:
-    return api.send_all([api.ask.list(), api.ask.get(backup), api.ask.logs(backup)])
+def _reads(context: CheckContext, backup: str) -> list[Exchange]:
+    return context.send_all([context.build.list(), context.build.get(backup), context.build.logs(backup)])
 
 
-def failing(api: Api) -> Restore:
+def failing(context: CheckContext) -> Restore:
     """A restore that is known to fail."""
-    backup = api.world.fixture("failing_backup_id")
-    afford(api, "failing")
-    restore = ask_for(api, backup)
+    backup = context.fixtures.fixture("failing_backup_id")
+    require_budget(context, "failing")
+    restore = ask_for(context, backup)
     if not restore.accepted:
         raise NotTestableError(f"the failing backup's restore was refused at once ({restore.answer.status})")
-    Follower(api).follow(restore)
+    Follower(context).follow(restore)
     if restore.ended:
-        Follower(api).await_message(restore)
+        Follower(context).await_message(restore)
     return restore
 
 
-def at_once(api: Api) -> AtOnce:
+def at_once(context: CheckContext) -> AtOnce:
     """Restores of the main backup, side by side, as many as budget and concurrency allow; told last of all."""
-    afford(api, "at once")
+    require_budget(context, "at once")
     for name, tell in (("main", main), ("failing", failing)):
-        api.story_if_affordable(name, tell)
-    _nothing_runs(api)
-    policy, limits = api.world.target.restore, api.world.target.limits
-    later = sum(COSTS[story] for story in LAST if story in budget_for(policy.max_restores))
-    room = _room(api) - later
+        context.try_scenario(name, tell)
+    _nothing_runs(context)
+    policy, limits = context.fixtures.target.restore, context.fixtures.target.limits
+    later = sum(COSTS[story] for story in LAST_SCENARIOS if story in scenarios_within_budget(policy.max_restores))
+    room = _room(context) - later
     count = min(room, limits.concurrency)
     if count < COSTS["at once"]:
-        needed = max(needed_for_all(), policy.max_restores + COSTS["at once"] - room)  # lost answers took places, too
+        needed = max(
+            budget_for_all_scenarios(), policy.max_restores + COSTS["at once"] - room
+        )  # lost answers took places, too
         raise NotTestableError(f"set restore.max_restores to at least {needed}, limits.concurrency to 2")
-    if (state := at(api.get(api.world.backup_id).data, "/state/current")) != "live":
+    if (state := value_at(context.get(context.fixtures.backup_id).data, "/state/current")) != "live":
         raise CannotTellError(f"because RST-3 failed: the backup is {state} after a restore")
-    told = AtOnce(_at_once(api, count))
-    api.run.restores += told.restores
+    told = AtOnce(_at_once(context, count))
+    context.run.restores += told.restores
     for one in told.restores:
         said = "accepted" if one.accepted else "refused"
-        api.tell(f"restore of {one.backup} to {one.instance} at once", one.answer, said)
+        context.record_step(f"restore of {one.backup} to {one.instance} at once", one.answer, said)
     if told.accepted:
-        Follower(api).follow_all(told.accepted)
-        told.own_after = _digest(api, api.world.instance_id, Digests())
+        Follower(context).follow_all(told.accepted)
+        told.own_after = _digest(context, context.fixtures.instance_id, Digests())
     return told
 
 
-def _at_once(api: Api, count: int) -> list[Restore]:
+def _at_once(context: CheckContext, count: int) -> list[Restore]:
     """So many restores side by side; again where all of them are refused, since what ran before may not be over."""
-    last = other_backup(api) if count >= ENOUGH_TO_MIX else api.world.backup_id
+    last = other_backup(context) if count >= MIN_FOR_MIXED_BACKUPS else context.fixtures.backup_id
     begun = time.monotonic()
     while True:
-        restores = side_by_side(api, [api.world.backup_id] * (count - 1) + [last], patient=False)
-        patience = min(patience_with(api, one) for one in restores)
+        restores = request_concurrently(context, [context.fixtures.backup_id] * (count - 1) + [last], patient=False)
+        patience = min(busy_wait_s(context, one) for one in restores)
         if any(one.accepted for one in restores) or time.monotonic() - begun >= patience:
             return restores
-        api.run.wait(api.world.target.restore.poll_s)
+        context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def unusual(api: Api, raw: bytes) -> Restore:
+def unusual(context: CheckContext, raw: bytes) -> Restore:
     """A restore asked for by a valid request that is written unusually, followed to its end."""
-    afford(api, "unusual")
-    restore = ask_for(api, other_backup(api), raw=raw)
+    require_budget(context, "unusual")
+    restore = ask_for(context, other_backup(context), raw=raw)
 
     def look(ended: Restore) -> None:
-        ended.digest = _digest(api, api.world.instance_id, Digests())
+        ended.digest = _digest(context, context.fixtures.instance_id, Digests())
 
-    return Follower(api).follow(restore, at_end=look) if restore.accepted else restore
+    return Follower(context).follow(restore, at_end=look) if restore.accepted else restore
 
 
-def tell_all(api: Api) -> None:
+def tell_all(context: CheckContext) -> None:
     """Every story that the target file offers and the budget allows, for checks that judge all restores of a run."""
     for name, tell in (("main", main), ("failing", failing), ("at once", at_once)):
-        api.story_if_affordable(name, tell)
+        context.try_scenario(name, tell)
 
 
-def deleted(api: Api, index: int = 0) -> Deleted:
+def deleted(context: CheckContext, index: int = 0) -> Deleted:
     """Deletes an offered backup, and looks for it until it is gone from get and list."""
-    backup = api.deletable(index)
-    api.run.deleted.add(backup)
-    answer = api.delete(backup)
-    api.tell(f"deletion of {backup}", answer, "accepted" if answer.succeeded else "not accepted")
-    if not answer.succeeded:
+    backup = context.deletable(index)
+    context.run.deleted.add(backup)
+    answer = context.delete(backup)
+    context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
+    if not answer.is_success:
         raise CannotTellError(f"because DEL-1 failed on {answer.request.line}: {answer.status}")
-    deadline = time.monotonic() + api.world.target.restore.timeout_s
+    deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
-        told = _look_for(api, backup, answer)
+        told = _look_for(context, backup, answer)
         if told.gone_in_get and told.gone_in_list:
-            api.run.gone.add(backup)
-        if backup in api.run.gone or time.monotonic() > deadline:
-            api.tell("looked for it", told.get, "gone" if told.gone_in_get and told.gone_in_list else "still there")
+            context.run.gone.add(backup)
+        if backup in context.run.gone or time.monotonic() > deadline:
+            context.record_step(
+                "looked for it", told.get, "gone" if told.gone_in_get and told.gone_in_list else "still there"
+            )
             return told
-        api.run.wait(api.world.target.restore.poll_s)
+        context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _look_for(api: Api, backup: str, answer: Exchange) -> Deleted:
-    get = api.get(backup)
-    pages = api.walk(100).pages
+def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deleted:
+    get = context.get(backup)
+    pages = context.walk(100).pages
     shown_in = [page for page in pages if backup in page.ids]
-    states = [at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
+    states = [value_at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
     return Deleted(
         backup,
         answer,
         get,
         shown_in[0] if shown_in else pages[0],
-        gone_in_get=get.status == 404 or at(get.data, "/state/current") in GONE,
+        gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE,
         gone_in_list=all(state in GONE for state in states),
     )
 
 
-def _digest(api: Api, instance: str | None, seen: Digests) -> str | None:
+def _digest(context: CheckContext, instance: str | None, seen: Digests) -> str | None:
     """What the probe says; that it fails is a matter of the clauses that need it, and of no other."""
-    if instance is None or api.world.target.probe is None:
+    if instance is None or context.fixtures.target.probe is None:
         return None
     try:
-        return api.digest_of(instance)
+        return context.digest_of(instance)
     except CannotTellError as reason:
         seen.problem = str(reason)
         return None

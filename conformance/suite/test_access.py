@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.answer_shapes import judged
+from conformance.judging.answer_shapes import is_judgeable
 from conformance.judging.checks import Stage, check, passive
-from conformance.judging.expectations import ANY_4XX, broken, status, success
-from conformance.scenarios.side_effects import effects, refused
+from conformance.judging.expectations import ANY_4XX, expect_status, expect_success, violation
+from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
 #: beside an unknown key each operation draws more forms of garbling, so that few bad keys are sent in all
@@ -33,14 +33,14 @@ OTHER_SCHEME: dict[str, str] = {
 }  # fmt: skip
 
 
-def ask_each(api: Api, operation: Operation, *hows: dict[str, Any]) -> list[Exchange]:
+def ask_each(context: CheckContext, operation: Operation, *hows: dict[str, Any]) -> list[Exchange]:
     """The operation on own resources in several ways that must all be refused; restores are watched for effects."""
     if operation == "restore":
-        backup = api.world.bystander(api.check.clause)
-        return refused(api, [api.ask.restore(backup, refusable=True, **how) for how in hows])
+        backup = context.fixtures.dedicated_backup(context.check.clause)
+        return send_expecting_refusal(context, [context.build.restore(backup, refusable=True, **how) for how in hows])
     if operation == "job":
-        return api.send_all(api.ask.job(api.real_job(), **how) for how in hows)
-    return api.send_all(api.ask.on(operation, **how) for how in hows)
+        return context.send_all(context.build.job(context.real_job(), **how) for how in hows)
+    return context.send_all(context.build.for_operation(operation, **how) for how in hows)
 
 
 def with_queries(operation: Operation, *hows: dict[str, Any]) -> list[dict[str, Any]]:
@@ -49,75 +49,77 @@ def with_queries(operation: Operation, *hows: dict[str, Any]) -> list[dict[str, 
 
 
 @check("AUTH-1", *EVERYWHERE)
-def test_auth_1_no_key_is_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_1_no_key_is_unauthorized(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Without an Authorization header, plain and with queries."""
-    for answer in ask_each(api, operation, *with_queries(operation, {"key": "none"})):
-        yield from status(answer, 401)
+    for answer in ask_each(context, operation, *with_queries(operation, {"key": "none"})):
+        yield from expect_status(answer, 401)
 
 
 @check("AUTH-2", *EVERYWHERE, stage=Stage.BAD_KEYS)
-def test_auth_2_unknown_and_garbled_keys_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_2_unknown_and_garbled_keys_are_unauthorized(
+    context: CheckContext, operation: Operation
+) -> Iterator[Finding]:
     """A key that nobody gave out, the right one bent, and a scheme with none behind it."""
-    for answer in ask_each(api, operation, *({"key": key} for key in ("unknown", "empty", *GARBLED[operation]))):
-        yield from status(answer, 401)
+    for answer in ask_each(context, operation, *({"key": key} for key in ("unknown", "empty", *GARBLED[operation]))):
+        yield from expect_status(answer, 401)
 
 
 @check("AUTH-3", *EVERYWHERE, stage=Stage.BAD_KEYS)
-def test_auth_3_expired_keys_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_3_expired_keys_are_unauthorized(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The target file's expired or revoked key."""
-    for answer in ask_each(api, operation, {"key": "expired"}):
-        yield from status(answer, 401)
+    for answer in ask_each(context, operation, {"key": "expired"}):
+        yield from expect_status(answer, 401)
 
 
 @check("AUTH-4", *EVERYWHERE, stage=Stage.BAD_KEYS)
-def test_auth_4_other_schemes_are_unauthorized(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_4_other_schemes_are_unauthorized(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Basic, with the right key in it."""
-    for answer in ask_each(api, operation, {"key": OTHER_SCHEME[operation]}):
-        yield from status(answer, 401)
+    for answer in ask_each(context, operation, {"key": OTHER_SCHEME[operation]}):
+        yield from expect_status(answer, 401)
 
 
 @check("AUTH-5", *EVERYWHERE)
-def test_auth_5_the_hub_id_is_needed(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_5_the_hub_id_is_needed(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """No X-Hub-Id, and an empty one; plain and with queries."""
-    for answer in ask_each(api, operation, *with_queries(operation, {"hub": None}, {"hub": ""})):
-        yield from status(answer, ANY_4XX)
-    yield from effects(api)
+    for answer in ask_each(context, operation, *with_queries(operation, {"hub": None}, {"hub": ""})):
+        yield from expect_status(answer, ANY_4XX)
+    yield from observed_effects(context)
 
 
 @check("AUTH-6", *EVERYWHERE)
-def test_auth_6_another_hubs_key_opens_nothing(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_6_another_hubs_key_opens_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The other hub's key on our resources, with either hub id; with and without what a query adds."""
     hows: list[dict[str, Any]] = [{"key": "other_hub", "ownership": "other hub"}]
-    if api.world.target.keys.other_hub_id:
-        hows.append({**hows[0], "hub": api.world.other_hub_id})
+    if context.fixtures.target.keys.other_hub_id:
+        hows.append({**hows[0], "hub": context.fixtures.other_hub_id})
     if operation in ("list", "get", "logs"):
-        api.send(api.ask.on(operation))  # an answer that a careless cache might show to others
-    for answer in ask_each(api, operation, *with_queries(operation, *hows)):
-        yield from status(answer, 401, 403, 404)
-    yield from effects(api)
+        context.send(context.build.for_operation(operation))  # an answer that a careless cache might show to others
+    for answer in ask_each(context, operation, *with_queries(operation, *hows)):
+        yield from expect_status(answer, 401, 403, 404)
+    yield from observed_effects(context)
 
 
-@passive("AUTH-7", when=lambda x: judged(x) and x.status == 401)
-def unauthorized_says_how(x: Exchange) -> Iterator[Found]:
-    if x.response and not (x.response.header("www-authenticate") or "").strip():
-        yield broken("WWW-Authenticate on a 401", "no such header, or nothing in it", x)
+@passive("AUTH-7", when=lambda exchange: is_judgeable(exchange) and exchange.status == 401)
+def unauthorized_says_how(exchange: Exchange) -> Iterator[Finding]:
+    if exchange.response and not (exchange.response.header("www-authenticate") or "").strip():
+        yield violation("WWW-Authenticate on a 401", "no such header, or nothing in it", exchange)
 
 
 @check("AUTH-8", "list", "get", "logs")
-def test_auth_8_the_schemes_case_does_not_matter(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_8_the_schemes_case_does_not_matter(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """`bearer` and `BEARER`."""
-    api.need_served(operation)
+    context.need_served(operation)
     for key in ("lower scheme", "upper scheme"):
-        yield from success(api.send(api.ask.on(operation, key=key)))
+        yield from expect_success(context.send(context.build.for_operation(operation, key=key)))
 
 
 @check("AUTH-9", *EVERYWHERE)
-def test_auth_9_keys_open_their_own_hub_only(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_9_keys_open_their_own_hub_only(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Our keys with another hub's id, and with one that names nothing; plain and with queries."""
-    own, other = api.world.target.hub_id, api.world.target.keys.other_hub_id
+    own, other = context.fixtures.target.hub_id, context.fixtures.target.keys.other_hub_id
     bent = [own[:-1], f"{own}0", f"{own},{own}"]
     plain = [{"hub": hub, "ownership": "other hub"} for hub in bent]
-    hubs = [{"hub": hub, "ownership": "other hub"} for hub in (api.ask.unknown_hub(), other) if hub]
-    for answer in ask_each(api, operation, *plain, *with_queries(operation, *hubs)):
-        yield from status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
-    yield from effects(api)
+    hubs = [{"hub": hub, "ownership": "other hub"} for hub in (context.build.unknown_hub(), other) if hub]
+    for answer in ask_each(context, operation, *plain, *with_queries(operation, *hubs)):
+        yield from expect_status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
+    yield from observed_effects(context)

@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.http.exchange import same_code
-from conformance.judging.answer_shapes import coded
+from conformance.judging.answer_shapes import has_valid_code
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     CannotTellError,
     NotTestableError,
-    advised,
-    answered,
-    at,
-    broken,
-    no_verdict,
-    not_served,
-    status,
-    success,
+    advisory,
+    expect_answer,
+    expect_not_success,
+    expect_status,
+    expect_success,
+    inconclusive_reason,
+    value_at,
+    violation,
 )
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.context import GRANTS, lacks
 from conformance.scenarios.follower import last_look
-from conformance.scenarios.side_effects import effects, refused
+from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conformance.http.exchange import Exchange, Operation, Request
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
 
 
@@ -37,30 +37,30 @@ if TYPE_CHECKING:
 DENIED: dict[Operation, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2"}
 
 
-def keys_without(api: Api, operation: Operation) -> list[str]:
+def keys_without(context: CheckContext, operation: Operation) -> list[str]:
     """The target file's living keys that lack the operation's capability."""
     names = [name for name in GRANTS if lacks(name, operation)]
-    there = [name for name in names if api.proofs.states.get(name) == "accepted"]
+    there = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
     if not there:
         for name in names:
-            api.proofs.need(name)
+            context.key_proofs.need(name)
         raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
     return there
 
 
-def denied(api: Api, operation: Operation, keys: list[str]) -> Iterator[Request]:
+def denied(context: CheckContext, operation: Operation, keys: list[str]) -> Iterator[Request]:
     """The operation on the own and on the sibling container's resources, with keys that may not."""
-    fixtures = api.world.target.fixtures
-    backup = {} if operation == "list" else {"backup": api.world.bystander(api.check.clause)}
+    fixtures = context.fixtures.target.fixtures
+    backup = {} if operation == "list" else {"backup": context.fixtures.dedicated_backup(context.check.clause)}
     how: dict[str, Any] = {"refusable": True}
     for key in keys:
-        yield api.ask.on(operation, key=key, **backup, **how)
+        yield context.build.for_operation(operation, key=key, **backup, **how)
         if operation in ("list", "get"):
-            yield api.ask.on(operation, key=key, include="integrations", **backup, **how)
+            yield context.build.for_operation(operation, key=key, include="integrations", **backup, **how)
         if operation == "list":
-            yield api.ask.list(key=key, page=1, size=1, **how)
+            yield context.build.list(key=key, page=1, size=1, **how)
         if operation == "list" and (empty := fixtures.empty_container_id):
-            yield api.ask.list(empty, key=key, ownership="sibling", **how)
+            yield context.build.list(empty, key=key, ownership="sibling", **how)
     if sibling := fixtures.other_container_id:
         theirs: dict[str, Any] = {"container": sibling, "ownership": "sibling"}
         if operation != "list" and not fixtures.foreign_backup_id:
@@ -71,165 +71,183 @@ def denied(api: Api, operation: Operation, keys: list[str]) -> Iterator[Request]
             # the sibling's own instance is never named: only instance_id may be restored to, even by a broken server
             return
         for key in keys:
-            yield api.ask.on(operation, key=key, **theirs, **how)
+            yield context.build.for_operation(operation, key=key, **theirs, **how)
 
 
 @check("CAP-1", "list")
-def test_cap_1_list_needs_view(api: Api) -> Iterator[Found]:
+def test_cap_1_list_needs_view(context: CheckContext) -> Iterator[Finding]:
     """List with keys that have other capabilities."""
-    for answer in api.send_all([*denied(api, "list", keys_without(api, "list"))]):
-        yield from status(answer, 403)
+    for answer in context.send_all([*denied(context, "list", keys_without(context, "list"))]):
+        yield from expect_status(answer, 403)
 
 
 @check("CAP-2", "get")
-def test_cap_2_get_needs_view(api: Api) -> Iterator[Found]:
+def test_cap_2_get_needs_view(context: CheckContext) -> Iterator[Finding]:
     """Get with keys that have other capabilities."""
-    for answer in api.send_all([*denied(api, "get", keys_without(api, "get"))]):
-        yield from status(answer, 403)
+    for answer in context.send_all([*denied(context, "get", keys_without(context, "get"))]):
+        yield from expect_status(answer, 403)
 
 
 @check("CAP-3", "logs")
-def test_cap_3_logs_needs_view(api: Api) -> Iterator[Found]:
+def test_cap_3_logs_needs_view(context: CheckContext) -> Iterator[Finding]:
     """Logs with keys that have other capabilities."""
-    for answer in api.send_all([*denied(api, "logs", keys_without(api, "logs"))]):
-        yield from status(answer, 403)
+    for answer in context.send_all([*denied(context, "logs", keys_without(context, "logs"))]):
+        yield from expect_status(answer, 403)
 
 
 @check("CAP-4", "restore")
-def test_cap_4_restore_needs_manage(api: Api) -> Iterator[Found]:
+def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """A valid restore request with keys that may only read, or nothing."""
-    for answer in refused(api, [*denied(api, "restore", keys_without(api, "restore"))]):
-        yield from status(answer, 403)
+    for answer in send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))]):
+        yield from expect_status(answer, 403)
 
 
 @check("CAP-5", "list", "get", "logs")
-def test_cap_5_view_alone_reads(api: Api, operation: Operation) -> Iterator[Found]:
+def test_cap_5_view_alone_reads(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The key that has view alone reads the own and the sibling container."""
-    api.proofs.need("view")
-    api.need_served(operation)
-    fixtures = api.world.target.fixtures
-    yield from success(api.send(api.ask.on(operation, key="view")))
+    context.key_proofs.need("view")
+    context.need_served(operation)
+    fixtures = context.fixtures.target.fixtures
+    yield from expect_success(context.send(context.build.for_operation(operation, key="view")))
     if operation != "logs":
-        yield from success(api.send(api.ask.on(operation, key="view", include="integrations")))
+        yield from expect_success(
+            context.send(context.build.for_operation(operation, key="view", include="integrations"))
+        )
     if (empty := fixtures.empty_container_id) and operation == "list":
-        yield from shown_to_view(api, lambda key: api.ask.list(empty, key=key, ownership="sibling"))
+        yield from shown_to_view(context, lambda key: context.build.list(empty, key=key, ownership="sibling"))
     if fixtures.other_container_id and (operation == "list" or fixtures.foreign_backup_id):
         backup = {} if operation == "list" else {"backup": fixtures.foreign_backup_id}
         theirs: Any = {"container": fixtures.other_container_id, "ownership": "sibling", **backup}
-        yield from shown_to_view(api, lambda key: api.ask.on(operation, key=key, **theirs))
+        yield from shown_to_view(context, lambda key: context.build.for_operation(operation, key=key, **theirs))
 
 
-def shown_to_view(api: Api, ask: Callable[[str], Request]) -> Iterator[Found]:
+def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Iterator[Finding]:
     """What the full key is shown, the view key is shown; what neither is shown is another clause's."""
-    answer = api.send(ask("view"))
-    if answer.succeeded or api.send(ask("full")).succeeded:
-        yield from success(answer)
+    answer = context.send(ask("view"))
+    if answer.is_success or context.send(ask("full")).is_success:
+        yield from expect_success(answer)
 
 
 @check("CAP-6", "restore")
-def test_cap_6_manage_alone_restores(api: Api) -> Iterator[Found]:
+def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]:
     """The key that has manage alone starts a restore."""
-    restore = api.restored_by_manage()
+    restore = context.restored_by_manage()
     yield from taken_on(restore)
-    if restore.failed and (second := api.story_if_affordable("again", restore_scenarios.again)) and second.went_well:
-        yield broken("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
+    if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
+        yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
 
 
-def taken_on(restore: Restore) -> Iterator[Found]:
+def taken_on(restore: Restore) -> Iterator[Finding]:
     """A restore that nothing speaks against is accepted, and the answer says nothing else."""
-    yield from success(restore.answer)
-    if at(restore.answer.data, "/job/accepted") is False:
+    yield from expect_success(restore.answer)
+    if value_at(restore.answer.data, "/job/accepted") is False:
         wanted = "an accepted job, since nothing else runs"
-        yield broken(wanted, "accepted: false", restore.answer, "/data/job/accepted")
+        yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")
 
 
-@passive("CAP-7", when=lambda x: coded(x) and x.status == 403 and x.request.denied is not None)
-def denials_name_the_right_capability(x: Exchange) -> Iterator[Found]:
-    if not same_code(str(x.code), "403.permissions"):
-        yield broken("code 403.permissions", str(x.code), x, "/error/code")
-    named = at(x.value, "/error/extra/capability")
-    if named is not None and named != x.request.denied:
-        yield broken(f"{x.request.denied}, the missing capability", f"{named}", x, "/error/extra/capability")
+@passive(
+    "CAP-7",
+    when=lambda exchange: has_valid_code(exchange) and exchange.status == 403 and exchange.request.denied is not None,
+)
+def denials_name_the_right_capability(exchange: Exchange) -> Iterator[Finding]:
+    if not same_code(str(exchange.code), "403.permissions"):
+        yield violation("code 403.permissions", str(exchange.code), exchange, "/error/code")
+    named = value_at(exchange.value, "/error/extra/capability")
+    if named is not None and named != exchange.request.denied:
+        yield violation(
+            f"{exchange.request.denied}, the missing capability", f"{named}", exchange, "/error/extra/capability"
+        )
 
 
 @check("CAP-7", "restore", "job")
-def test_cap_7_denials_of_companions_are_judged(api: Api, operation: Operation) -> Iterator[Found]:
+def test_cap_7_denials_of_companions_are_judged(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Denials of restore and job, so that there is something to judge."""
-    for key in keys_without(api, operation):
+    for key in keys_without(context, operation):
         request = (
-            api.ask.restore(api.world.bystander("CAP-7"), key=key, refusable=True)
+            context.build.restore(context.fixtures.dedicated_backup("CAP-7"), key=key, refusable=True)
             if operation == "restore"
-            else api.ask.job(api.real_job(), key=key)
+            else context.build.job(context.real_job(), key=key)
         )
-        answer = refused(api, [request])[0] if operation == "restore" else api.send(request)
-        yield from answered(answer)
+        answer = send_expecting_refusal(context, [request])[0] if operation == "restore" else context.send(request)
+        yield from expect_answer(answer)
 
 
 @check("CAP-8", "restore")
-def test_cap_8_a_denied_restore_does_nothing(api: Api) -> Iterator[Found]:
+def test_cap_8_a_denied_restore_does_nothing(context: CheckContext) -> Iterator[Finding]:
     """Valid restore requests of a backup that nothing else touches, denied: looked at now and at the end."""
-    answers = refused(api, [*denied(api, "restore", keys_without(api, "restore"))])
+    answers = send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))])
     for answer in answers:
-        if answer.succeeded:
+        if answer.is_success:
             raise CannotTellError(f"because CAP-4 failed on {answer.request.line}: {answer.status}")
-        yield from status(answer, range(400, 500))
-    yield from effects(api)
+        yield from expect_status(answer, range(400, 500))
+    yield from observed_effects(context)
 
 
 @check("CAP-9", "list", "get", "logs", "restore", "job")
-def test_cap_9_denials_are_no_oracle(api: Api, operation: Operation) -> Iterator[Found]:
+def test_cap_9_denials_are_no_oracle(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The same denial for what exists and what does not, for a good body and a bad one, with and without a key."""
     judged = False
-    for key in (*keys_without(api, operation)[:2], "none"):
-        existing, *others = _oracle(api, operation, key)
-        answers = refused(api, [existing, *others]) if operation == "restore" else api.send_all([existing, *others])
+    for key in (*keys_without(context, operation)[:2], "none"):
+        existing, *others = _oracle(context, operation, key)
+        answers = (
+            send_expecting_refusal(context, [existing, *others])
+            if operation == "restore"
+            else context.send_all([existing, *others])
+        )
         first = answers[0]
-        if no_verdict(first) or first.status not in (401, 403):
+        if inconclusive_reason(first) or first.status not in (401, 403):
             continue
         judged = True
         for answer in answers[1:]:
             same = answer.status == first.status and same_code(answer.code or "", first.code or "")
-            if not no_verdict(answer) and not same:
+            if not inconclusive_reason(answer) and not same:
                 wanted = f"{first.status} {first.code}, as for what exists"
-                yield broken(wanted, f"{answer.status} {answer.code}", answer)
+                yield violation(wanted, f"{answer.status} {answer.code}", answer)
     if not judged:
-        raise CannotTellError(no_verdict(first) or f"because {DENIED[operation]} failed: no denial is a 401 or a 403")
+        raise CannotTellError(
+            inconclusive_reason(first) or f"because {DENIED[operation]} failed: no denial is a 401 or a 403"
+        )
 
 
-def _oracle(api: Api, operation: Operation, key: str) -> Iterator[Request]:
+def _oracle(context: CheckContext, operation: Operation, key: str) -> Iterator[Request]:
     """First a request for what exists, then for what does not (and with a bad body), all with a key that may not."""
-    unknown = api.ask.unknown_id
+    unknown = context.build.unknown_id
     how: dict[str, Any] = {"key": key, "refusable": True}
     if operation == "job":
-        yield api.ask.job(api.real_job(), **how)
-        yield api.ask.job(unknown(), ownership="missing", **how)
+        yield context.build.job(context.real_job(), **how)
+        yield context.build.job(unknown(), ownership="missing", **how)
         return
     if operation == "list":
-        yield api.ask.list(**how)
-        yield api.ask.list(api.ask.unknown_container(), ownership="missing", **how)
+        yield context.build.list(**how)
+        yield context.build.list(context.build.unknown_container(), ownership="missing", **how)
         return
-    backup = api.world.bystander("CAP-9")
-    yield api.ask.on(operation, backup=backup, **how)
+    backup = context.fixtures.dedicated_backup("CAP-9")
+    yield context.build.for_operation(operation, backup=backup, **how)
     if operation == "restore":
         bad: dict[str, Any] = {"ownership": "missing", **how}  # the lack of a capability is not all that is wrong
-        yield api.ask.restore(backup, body={"action": "restore"}, **bad)
-        yield api.ask.restore(backup, raw=b"{", **bad)
-        yield api.ask.restore(backup, unknown(), **bad)
-    yield api.ask.on(operation, backup=unknown(), ownership="missing", **how)
-    yield api.ask.on(operation, backup=backup, container=api.ask.unknown_container(), ownership="missing", **how)
+        yield context.build.restore(backup, body={"action": "restore"}, **bad)
+        yield context.build.restore(backup, raw=b"{", **bad)
+        yield context.build.restore(backup, unknown(), **bad)
+    yield context.build.for_operation(operation, backup=unknown(), ownership="missing", **how)
+    yield context.build.for_operation(
+        operation, backup=backup, container=context.build.unknown_container(), ownership="missing", **how
+    )
 
 
 @check("CAP-10", "list", "get", "logs", "restore")
-def test_cap_10_other_capabilities_grant_nothing(api: Api, operation: Operation) -> Iterator[Found]:
+def test_cap_10_other_capabilities_grant_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The key that may do other things to containers."""
-    api.proofs.need("unrelated")
-    requests = [*denied(api, operation, ["unrelated"])]
-    for answer in refused(api, requests) if operation == "restore" else api.send_all(requests):
-        yield from not_served(answer)
+    context.key_proofs.need("unrelated")
+    requests = [*denied(context, operation, ["unrelated"])]
+    for answer in send_expecting_refusal(context, requests) if operation == "restore" else context.send_all(requests):
+        yield from expect_not_success(answer)
 
 
-@passive("CAP-11", when=lambda x: coded(x) and x.status == 403 and x.request.denied is not None)
-def denials_name_a_capability(x: Exchange) -> Iterator[Found]:
-    extra = x.error.get("extra") or {}
+@passive(
+    "CAP-11",
+    when=lambda exchange: has_valid_code(exchange) and exchange.status == 403 and exchange.request.denied is not None,
+)
+def denials_name_a_capability(exchange: Exchange) -> Iterator[Finding]:
+    extra = exchange.error.get("extra") or {}
     if isinstance(extra, dict) and extra.get("capability") in (None, ""):
-        yield advised(f"extra.capability {x.request.denied}", "nothing", x, "/error/extra/capability")
+        yield advisory(f"extra.capability {exchange.request.denied}", "nothing", exchange, "/error/extra/capability")

@@ -11,16 +11,16 @@ from conformance.judging.expectations import (
     ANY_4XX,
     CannotTellError,
     NotTestableError,
-    answered,
-    broken,
-    no_verdict,
-    status,
-    success,
-    untold,
+    expect_answer,
+    expect_status,
+    expect_success,
+    inconclusive,
+    inconclusive_reason,
+    violation,
 )
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.follower import last_look
-from conformance.scenarios.side_effects import effects, refused
+from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 from conformance.suite.test_restore import probed
 
 if TYPE_CHECKING:
@@ -28,88 +28,96 @@ if TYPE_CHECKING:
 
     from conformance.generation.batches import Kind
     from conformance.http.exchange import Exchange
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
 
 
-def all_refused(api: Api, kinds: list[Kind]) -> Iterator[Found]:
-    return explore(api, kinds, lambda on: status(on, ANY_4XX), send=lambda batch: refused(api, batch))
+def all_refused(context: CheckContext, kinds: list[Kind]) -> Iterator[Finding]:
+    return explore(
+        context, kinds, lambda on: expect_status(on, ANY_4XX), send=lambda batch: send_expecting_refusal(context, batch)
+    )
 
 
 @check("HTTP-3", "restore", kind="generated")
-def test_http_3_generated_members_are_answered(api: Api) -> Iterator[Found]:
+def test_http_3_generated_members_are_answered(context: CheckContext) -> Iterator[Finding]:
     """Members that try a parser, in a restore to an instance that does not exist: none of them can start one."""
-    kinds = requests.with_strange_members(api, api.world.bystander("HTTP-3"))
-    yield from explore(api, kinds, answered, send=lambda batch: refused(api, batch))
+    kinds = requests.with_strange_members(context, context.fixtures.dedicated_backup("HTTP-3"))
+    yield from explore(context, kinds, expect_answer, send=lambda batch: send_expecting_refusal(context, batch))
 
 
 @check("JOB-1", "restore", kind="generated")
-def test_job_1_an_unusual_request_is_accepted(api: Api) -> Iterator[Found]:
+def test_job_1_an_unusual_request_is_accepted(context: CheckContext) -> Iterator[Finding]:
     """A valid request in another spelling of JSON: one, since it starts a restore."""
-    yield from success(unusual(api).answer)
+    yield from expect_success(unusual(context).answer)
 
 
-def unusual(api: Api) -> Restore:
+def unusual(context: CheckContext) -> Restore:
     """The one restore that is asked for in another spelling."""
-    valid = requests.valid_body(api.world.instance_id)
-    raw = batches.drawn(bodies.respelled(valid), api.run.rng("unusual").getrandbits(64))[-1]
-    return api.story("unusual", lambda api: restore_scenarios.unusual(api, raw))
+    valid = requests.valid_body(context.fixtures.instance_id)
+    raw = batches.drawn(bodies.respelled(valid), context.run.rng("unusual").getrandbits(64))[-1]
+    return context.run_once("unusual", lambda context: restore_scenarios.unusual(context, raw))
 
 
 @check("RST-8", "restore", kind="generated")
-def test_rst_8_a_backup_that_is_restored_again_is_restored(api: Api) -> Iterator[Found]:
+def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext) -> Iterator[Finding]:
     """What the instance held after the first restore of a backup it holds after the second, with others in between."""
-    told, expected = probed(api)
+    told, expected = probed(context)
     if told.digests.own_after != expected:
         raise CannotTellError("because RST-8 failed on the first restore already")
-    first, second, known = api.story("manage", restore_scenarios.manage), unusual(api), told.digests.own_before
+    first, second, known = (
+        context.run_once("manage", restore_scenarios.manage),
+        unusual(context),
+        told.digests.own_before,
+    )
     same_backup = first.backup == second.backup != told.restore.backup  # of the main one the first check speaks
     if second.digest is None or not (first.went_well and second.went_well and same_backup):
         raise NotTestableError("does not apply: no backup was restored twice")
     if second.digest != known:
-        yield broken(f"the data {known}, as after its first restore", second.digest, last_look(second))
+        yield violation(f"the data {known}, as after its first restore", second.digest, last_look(second))
 
 
 @check("JOB-4", "restore", kind="generated")
-def test_job_4_generated_bodies_that_are_no_json_object_are_refused(api: Api) -> Iterator[Found]:
+def test_job_4_generated_bodies_that_are_no_json_object_are_refused(context: CheckContext) -> Iterator[Finding]:
     """A good body cut, continued, in another language; JSON that is no object."""
-    valid = requests.valid_body(api.world.instance_id)
-    yield from all_refused(api, requests.with_raw_bodies(api, api.world.bystander("JOB-4"), bodies.no_json(valid)))
+    valid = requests.valid_body(context.fixtures.instance_id)
+    yield from all_refused(
+        context, requests.with_raw_bodies(context, context.fixtures.dedicated_backup("JOB-4"), bodies.no_json(valid))
+    )
 
 
 @check("JOB-5", "restore", kind="generated")
-def test_job_5_generated_members_are_refused(api: Api) -> Iterator[Found]:
+def test_job_5_generated_members_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Each member left out, null, of each other type; then two of them."""
-    backup = api.world.bystander("JOB-5")
+    backup = context.fixtures.dedicated_backup("JOB-5")
     kinds = requests.with_broken_bodies(
-        api, backup, lambda one: bool(one.pointer) and one.keyword not in ("enum", "minLength")
+        context, backup, lambda one: bool(one.pointer) and one.keyword not in ("enum", "minLength")
     )
-    yield from all_refused(api, kinds)
+    yield from all_refused(context, kinds)
 
 
 @check("JOB-6", "restore", kind="generated")
-def test_job_6_generated_actions_are_refused(api: Api) -> Iterator[Found]:
+def test_job_6_generated_actions_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Other words, and this one respelled."""
-    yield from all_refused(api, requests.with_other_actions(api, api.world.bystander("JOB-6")))
+    yield from all_refused(context, requests.with_other_actions(context, context.fixtures.dedicated_backup("JOB-6")))
 
 
 @check("JOB-8", "restore", kind="generated")
-def test_job_8_generated_instances_are_refused(api: Api) -> Iterator[Found]:
+def test_job_8_generated_instances_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Instances that do not exist, the right one respelled, and the ids of other things."""
-    yield from all_refused(api, requests.with_other_instances(api, api.world.bystander("JOB-8")))
+    yield from all_refused(context, requests.with_other_instances(context, context.fixtures.dedicated_backup("JOB-8")))
 
 
 @check("JOB-10", "restore", kind="generated")
-def test_job_10_refused_requests_do_nothing_however_often(api: Api) -> Iterator[Found]:
+def test_job_10_refused_requests_do_nothing_however_often(context: CheckContext) -> Iterator[Finding]:
     """Rejections of every sort, each asked for three times over: the backup and its logs stay as they were."""
-    kinds = requests.without_effect(api, api.world.bystander("JOB-10"))
+    kinds = requests.without_effect(context, context.fixtures.dedicated_backup("JOB-10"))
 
-    def thrice(on: Exchange) -> Iterator[Found]:
-        if why := no_verdict(on):
-            yield untold(why, on)
-        elif on.refused:
-            api.send_all([on.request] * 2)
+    def thrice(exchange: Exchange) -> Iterator[Finding]:
+        if why := inconclusive_reason(exchange):
+            yield inconclusive(why, exchange)
+        elif exchange.is_refusal:
+            context.send_all([exchange.request] * 2)
 
-    yield from explore(api, kinds, thrice, send=lambda batch: refused(api, batch))
-    yield from effects(api)
+    yield from explore(context, kinds, thrice, send=lambda batch: send_expecting_refusal(context, batch))
+    yield from observed_effects(context)

@@ -9,20 +9,22 @@ from conformance.contract.ids import form
 from conformance.generation import requests
 from conformance.generation.engine import explore
 from conformance.judging.checks import check
-from conformance.judging.expectations import ANY_4XX, status
-from conformance.scenarios.side_effects import refused
+from conformance.judging.expectations import ANY_4XX, expect_status
+from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 
-def shows_nothing(on: Exchange, own: str) -> Iterator[Found]:
+def shows_nothing(exchange: Exchange, own: str) -> Iterator[Finding]:
     """A hub that could exist is refused like another one's, what is no hub id in any way."""
-    return status(on, *((401, 403, 404) if could_exist(on.request.hub_id or "", own) else (ANY_4XX,)))
+    return expect_status(
+        exchange, *((401, 403, 404) if could_exist(exchange.request.hub_id or "", own) else (ANY_4XX,))
+    )
 
 
 def could_exist(hub: str, own: str) -> bool:
@@ -31,15 +33,20 @@ def could_exist(hub: str, own: str) -> bool:
 
 
 @check("AUTH-9", "list", "get", "logs", kind="generated")
-def test_auth_9_generated_hubs_show_nothing(api: Api, operation: Operation) -> Iterator[Found]:
+def test_auth_9_generated_hubs_show_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Our key with hub ids that are unknown, cut, extended, words, odd characters."""
-    api.need_served(operation)
-    own = api.world.target.hub_id
-    yield from explore(api, requests.with_other_hubs(api, operation), lambda on: shows_nothing(on, own))
+    context.need_served(operation)
+    own = context.fixtures.target.hub_id
+    yield from explore(context, requests.with_other_hubs(context, operation), lambda on: shows_nothing(on, own))
 
 
 @check("JOB-7", "restore", kind="generated")
-def test_job_7_generated_content_types_are_refused(api: Api) -> Iterator[Found]:
+def test_job_7_generated_content_types_are_refused(context: CheckContext) -> Iterator[Finding]:
     """A good body under other types' names, with parameters and in capitals."""
-    kinds = requests.with_other_types(api, api.world.bystander("JOB-7"))
-    yield from explore(api, kinds, lambda on: status(on, ANY_4XX, advise=(415,)), send=partial(refused, api))
+    kinds = requests.with_other_types(context, context.fixtures.dedicated_backup("JOB-7"))
+    yield from explore(
+        context,
+        kinds,
+        lambda on: expect_status(on, ANY_4XX, advise=(415,)),
+        send=partial(send_expecting_refusal, context),
+    )

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 
 @check("HTTP-5", "list", "get", "logs", "restore", kind="generated", stage=Stage.GENERATED)
-def test_http_5_generated_methods_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
+def test_http_5_generated_methods_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """PUT, PATCH, and POST or DELETE where not documented, with queries and bodies."""
-    kinds = requests.with_other_methods(api, operation, UNDOCUMENTED[operation])
-    yield from explore(api, kinds, politely_refused)
+    kinds = requests.with_other_methods(context, operation, UNDOCUMENTED[operation])
+    yield from explore(context, kinds, politely_refused)

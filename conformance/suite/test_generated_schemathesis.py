@@ -6,41 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.generation.schemathesis_cases import Sent, send
 from conformance.judging.checks import Stage, check
-from conformance.judging.expectations import NotTestableError, answered, harmless, status
+from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
 from conformance.suite.test_http import politely_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 #: clauses whose words are "no harm": no answer, twice, breaks them too
 HARMLESS = ("GET-6", "LIST-10", "INC-6")
 
 
-def sent_by_schemathesis(api: Api, operation: Operation) -> Iterator[Found]:
+def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """What came of the operation's cases, by the clause that each is about."""
     if operation == "job":
-        api.need_jobs()
+        context.need_jobs()
     elif operation == "delete":
-        api.deletable(0)
+        context.deletable(0)
     elif operation != "restore":
-        api.need_served(operation)
-    sent: Sent = api.story(f"schemathesis {operation}", lambda api: send(api, operation))
-    cases = sent.about(api.check.clause)
+        context.need_served(operation)
+    sent: Sent = context.run_once(f"schemathesis {operation}", lambda context: send(context, operation))
+    cases = sent.about(context.check.clause)
     if not cases:
         raise NotTestableError("none of the generated cases is about it: raise --examples")
     for case, on in cases:
-        if api.check.clause == "HTTP-3":
-            yield from answered(on)
-        elif api.check.clause == "HTTP-5":
+        if context.check.clause == "HTTP-3":
+            yield from expect_answer(on)
+        elif context.check.clause == "HTTP-5":
             yield from politely_refused(on)
-        elif api.check.clause in HARMLESS:
-            yield from harmless(on, *case.allowed)
+        elif context.check.clause in HARMLESS:
+            yield from expect_no_server_error(on, *case.allowed)
         else:
-            yield from status(on, *case.allowed)
+            yield from expect_status(on, *case.allowed)
 
 
 def of_the_document(clause: str, *operations: Operation) -> Any:

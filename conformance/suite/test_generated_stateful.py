@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 
-def of_the_walks(api: Api, operation: Operation) -> Iterator[Found]:
+def of_the_walks(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """What the walks found of this clause; the shortest walk that breaks it stands in the timeline."""
-    found, steps = api.story("walk", walk).of(api.check.clause, operation)
+    found, steps = context.run_once("walk", walk).of(context.check.clause, operation)
     for step in steps:
-        api.tell(step, None, "")
+        context.record_step(step, None, "")
     yield from found
 
 

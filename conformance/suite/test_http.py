@@ -9,18 +9,27 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import strict_json, validation
 from conformance.contract.timestamps import is_retry_after
 from conformance.http.exchange import UNAVAILABLE
-from conformance.judging.answer_shapes import ANSWER_SHAPE, judged, served, shape_of, violations
+from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_judgeable_success, mismatches, shape_of
 from conformance.judging.checks import Stage, check, passive
-from conformance.judging.expectations import NotTestableError, advised, answered, at, broken, no_verdict, steady, untold
+from conformance.judging.expectations import (
+    NotTestableError,
+    advisory,
+    expect_answer,
+    expect_stable,
+    inconclusive,
+    inconclusive_reason,
+    value_at,
+    violation,
+)
 from conformance.scenarios.context import GRANTS, lacks
-from conformance.scenarios.side_effects import refused
+from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 LISTS = ("list", "logs")
 #: states in which a backup changes by itself
@@ -81,76 +90,95 @@ ODD_BODIES = (
 ODD_TYPES = ("", ";", "application/json; charset=nope", "application/json; charset=utf-7", "multipart/form-data", "/")
 
 
-def has_body(x: Exchange) -> bool:
+def has_body(exchange: Exchange) -> bool:
     """Something that must be JSON: any body, and any success of a documented request but a redirect."""
-    redirect = x.status is not None and 300 <= x.status < 400
-    return judged(x) and not redirect and (x.succeeded or bool(x.response and (x.response.body or x.response.problem)))
+    redirect = exchange.status is not None and 300 <= exchange.status < 400
+    return (
+        is_judgeable(exchange)
+        and not redirect
+        and (exchange.is_success or bool(exchange.response and (exchange.response.body or exchange.response.problem)))
+    )
 
 
 @passive("HTTP-1", when=has_body)
-def bodies_are_strict_json(x: Exchange) -> Iterator[Found]:
-    content_type = (x.response.header("content-type") if x.response else None) or "no Content-Type"
+def bodies_are_strict_json(exchange: Exchange) -> Iterator[Finding]:
+    content_type = (exchange.response.header("content-type") if exchange.response else None) or "no Content-Type"
     media_type, _, parameters = content_type.partition(";")
     if media_type.strip().lower() != "application/json":
-        yield broken("Content-Type application/json", content_type, x)
+        yield violation("Content-Type application/json", content_type, exchange)
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
     if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-        yield broken("JSON in UTF-8", f"charset {charset[1]}", x)
-    if isinstance(x.parsed, strict_json.NotJSON):
-        yield broken("one JSON document in UTF-8", str(x.parsed), x)
+        yield violation("JSON in UTF-8", f"charset {charset[1]}", exchange)
+    if isinstance(exchange.parsed, strict_json.NotJSON):
+        yield violation("one JSON document in UTF-8", str(exchange.parsed), exchange)
 
 
-@passive("HTTP-2", when=served)
-def success_is_an_envelope(x: Exchange) -> Iterator[Found]:
-    wanted = "an array" if x.operation in LISTS else "an object"
-    if not isinstance(x.value, dict):
-        yield broken("an object with data", validation.render(x.value), x, "")
+@passive("HTTP-2", when=is_judgeable_success)
+def success_is_an_envelope(exchange: Exchange) -> Iterator[Finding]:
+    wanted = "an array" if exchange.operation in LISTS else "an object"
+    if not isinstance(exchange.value, dict):
+        yield violation("an object with data", validation.render(exchange.value), exchange, "")
         return
-    if "data" not in x.value:
-        yield broken(f"data, {wanted}", "nothing", x, "")
-    elif not isinstance(x.data, list if x.operation in LISTS else dict):
-        yield broken(f"data, {wanted}", validation.render(x.data), x, "/data")
-    if x.value.get("error") is not None:
-        yield broken("no error beside the data of a success", validation.render(x.value["error"]), x, "/error")
+    if "data" not in exchange.value:
+        yield violation(f"data, {wanted}", "nothing", exchange, "")
+    elif not isinstance(exchange.data, list if exchange.operation in LISTS else dict):
+        yield violation(f"data, {wanted}", validation.render(exchange.data), exchange, "/data")
+    if exchange.value.get("error") is not None:
+        yield violation(
+            "no error beside the data of a success", validation.render(exchange.value["error"]), exchange, "/error"
+        )
 
 
-@passive("HTTP-3", when=lambda x: x.response is not None or x.unanswered)
-def no_input_draws_a_500(x: Exchange) -> Iterator[Found]:
-    if x.unanswered:
-        got = x.failure or (x.response.problem if x.response else None) or f"{x.status}"
-        yield broken("an answer, as the control requests got one", f"{got}, twice", x)
-    elif x.status is not None and x.status >= 500 and x.status not in (*UNAVAILABLE, *_allowed_5xx(x)):
-        yield broken("no 5xx, whatever the client sends", f"{x.status}", x)
+@passive("HTTP-3", when=lambda exchange: exchange.response is not None or exchange.unanswered)
+def no_input_draws_a_500(exchange: Exchange) -> Iterator[Finding]:
+    if exchange.unanswered:
+        got = exchange.failure or (exchange.response.problem if exchange.response else None) or f"{exchange.status}"
+        yield violation("an answer, as the control requests got one", f"{got}, twice", exchange)
+    elif (
+        exchange.status is not None
+        and exchange.status >= 500
+        and exchange.status not in (*UNAVAILABLE, *_allowed_5xx(exchange))
+    ):
+        yield violation("no 5xx, whatever the client sends", f"{exchange.status}", exchange)
 
 
-def _allowed_5xx(x: Exchange) -> tuple[int, ...]:
-    return () if x.request.documented else (501,)
+def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
+    return () if exchange.request.documented else (501,)
 
 
 @check("HTTP-3", "list", "get", "logs")
-def test_http_3_odd_queries_and_headers_are_answered(api: Api, operation: Operation) -> Iterator[Found]:
+def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Queries and headers that nobody expects are answered, if only by a refusal."""
-    odd = [api.ask.on(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
-    odd += [api.ask.on(operation, headers=(header,)) for header in PLAIN_HEADERS]
-    odd += [api.ask.on(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
-    odd += [api.ask.on(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
-    odd += [api.ask.on(operation, hub=hub, ownership="other hub") for hub in ODD_HUBS if operation == "list"]
-    for answer in api.send_all(odd):
-        yield from answered(answer)
+    odd = [context.build.for_operation(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
+    odd += [context.build.for_operation(operation, headers=(header,)) for header in PLAIN_HEADERS]
+    odd += [context.build.for_operation(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
+    odd += [context.build.for_operation(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
+    odd += [
+        context.build.for_operation(operation, hub=hub, ownership="other hub")
+        for hub in ODD_HUBS
+        if operation == "list"
+    ]
+    for answer in context.send_all(odd):
+        yield from expect_answer(answer)
 
 
 @check("HTTP-3", "restore")
-def test_http_3_odd_bodies_are_answered(api: Api) -> Iterator[Found]:
+def test_http_3_odd_bodies_are_answered(context: CheckContext) -> Iterator[Finding]:
     """Bodies that try a parser, of a restore to an instance that does not exist: none of them can start one."""
-    backup = api.world.bystander("HTTP-3")
-    instance = api.ask.unknown_id()
-    odd = [api.ask.restore(backup, instance, raw=odd_body(instance, extra), refusable=True) for extra in ODD_MEMBERS]
-    odd += [api.ask.restore(backup, raw=raw, refusable=True) for raw in ODD_BODIES]
-    odd += [api.ask.restore(backup, text, refusable=True) for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩")]
-    odd += [api.ask.restore(backup, instance, hub=hub, ownership="other hub", refusable=True) for hub in ODD_HUBS]
-    odd += [api.ask.restore(backup, instance, content_type=kind, refusable=True) for kind in ODD_TYPES]
-    for answer in refused(api, odd):
-        yield from answered(answer)
+    backup = context.fixtures.dedicated_backup("HTTP-3")
+    instance = context.build.unknown_id()
+    odd = [
+        context.build.restore(backup, instance, raw=odd_body(instance, extra), refusable=True) for extra in ODD_MEMBERS
+    ]
+    odd += [context.build.restore(backup, raw=raw, refusable=True) for raw in ODD_BODIES]
+    odd += [
+        context.build.restore(backup, text, refusable=True)
+        for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩")
+    ]
+    odd += [context.build.restore(backup, instance, hub=hub, ownership="other hub", refusable=True) for hub in ODD_HUBS]
+    odd += [context.build.restore(backup, instance, content_type=kind, refusable=True) for kind in ODD_TYPES]
+    for answer in send_expecting_refusal(context, odd):
+        yield from expect_answer(answer)
 
 
 def odd_body(instance: str, extra: bytes) -> bytes:
@@ -158,131 +186,141 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 
 
 @check("HTTP-4", "list", "get", "logs")
-def test_http_4_reading_again_gives_the_same(api: Api, operation: Operation) -> Iterator[Found]:
+def test_http_4_reading_again_gives_the_same(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Eight readings, and as many more on a doubt: data may move on, but never with each reading, and never back."""
-    told: dict[Operation, list[Exchange]] = api.story("readings", readings)
+    told: dict[Operation, list[Exchange]] = context.run_once("readings", readings)
     if not told[operation]:
         raise NotTestableError("set fixtures.container_id to a container with backups")
     yield from unmoved(operation, told[operation])
 
 
-def readings(api: Api) -> dict[Operation, list[Exchange]]:
+def readings(context: CheckContext) -> dict[Operation, list[Exchange]]:
     """All that can be read of one backup, again and again: what one read does may show in another."""
-    backup = longest_logs(api) if api.world.backups or api.world.target.fixtures.backup_id else None
+    backup = longest_logs(context) if context.fixtures.backups or context.fixtures.target.fixtures.backup_id else None
     told: dict[Operation, list[Exchange]] = {"list": [], "get": [], "logs": []}
     for again in (False, True):
         if again and not any(True for operation in told for _ in unmoved(operation, told[operation])):
             return told
         for turn in range(8):
-            answers = api.send_all([api.ask.list(), *([api.ask.get(backup)] if backup else [])])
-            answers += [api.logs(backup)] if backup else []  # behind the get, which may have left something
+            answers = context.send_all([context.build.list(), *([context.build.get(backup)] if backup else [])])
+            answers += [context.logs(backup)] if backup else []  # behind the get, which may have left something
             # some alone, so that no other thread that reads in turns as well keeps step with us
-            for x in [*answers, *(api.send(x.request) for x in answers[: turn % 3])]:
+            for x in [*answers, *(context.send(x.request) for x in answers[: turn % 3])]:
                 told[x.operation].append(x)
     return told
 
 
-def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Found]:
+def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:
     """The readings agree, but for backups that come, go or change by themselves meanwhile."""
     moving = moving_ids(answers) if operation == "list" else set()
-    return steady(ANSWER_SHAPE[operation], answers, without=moving)
+    return expect_stable(ANSWER_SHAPE[operation], answers, without=moving)
 
 
 def moving_ids(lists: list[Exchange]) -> set[str]:
     """Backups that came or went for good between two readings, or are being made or deleted."""
-    found = {str(item["id"]) for x in lists for item in x.items if at(item, "/state/current") in IN_MOTION}
+    found = {str(item["id"]) for x in lists for item in x.items if value_at(item, "/state/current") in IN_MOTION}
     for one in {one for x in lists for one in x.ids}:
         if sum(before != after for before, after in pairwise(one in x.ids for x in lists)) == 1:
             found.add(one)
     return found
 
 
-def longest_logs(api: Api) -> str:
+def longest_logs(context: CheckContext) -> str:
     """The backup with the most logs among some that no restore of this run touches: their order can be seen."""
-    answers = api.send_all(api.ask.logs(backup) for backup in api.world.stable_ids()[-16:])
+    answers = context.send_all(context.build.logs(backup) for backup in context.fixtures.stable_ids()[-16:])
     return max(answers, key=lambda answer: len(answer.ids)).request.resources["backup"]
 
 
 @check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.CHANGES)
-def test_http_5_undocumented_methods_are_refused(api: Api, operation: Operation) -> Iterator[Found]:
+def test_http_5_undocumented_methods_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """PUT, PATCH, and POST or DELETE where not documented, on ids that do not exist."""
-    ids = {"container": api.ask.unknown_container()}
+    ids = {"container": context.build.unknown_container()}
     if operation != "list":
-        ids["backup"] = api.ask.unknown_id()
+        ids["backup"] = context.build.unknown_id()
     if operation == "restore":
-        ids["instance"] = api.ask.unknown_id()
+        ids["instance"] = context.build.unknown_id()
     how = {"documented": False, "refusable": True, "ownership": "missing"}
     for method in UNDOCUMENTED[operation]:
-        answer = api.send(api.ask.on(operation, method=method, **ids, **how))
+        answer = context.send(context.build.for_operation(operation, method=method, **ids, **how))
         yield from politely_refused(answer)
 
 
-def politely_refused(x: Exchange) -> Iterator[Found]:
+def politely_refused(exchange: Exchange) -> Iterator[Finding]:
     """Never a success; a status that says so, with Allow on a 405, in the error shape."""
-    if why := no_verdict(x):
-        yield untold(why, x)
-    elif x.succeeded:
-        yield broken("no success for an undocumented method", f"{x.status}", x)
-    elif x.status not in POLITE:
-        yield advised("401, 403, 404, 405 or 501", f"{x.status}", x)
-    elif x.status == 405 and header_of(x, "allow") is None:
-        yield advised("Allow on a 405", "none", x)
-    elif not x.oauth and not isinstance(at(x.value, "/error"), dict):
-        yield advised("the error shape", validation.render(x.value), x)
+    if why := inconclusive_reason(exchange):
+        yield inconclusive(why, exchange)
+    elif exchange.is_success:
+        yield violation("no success for an undocumented method", f"{exchange.status}", exchange)
+    elif exchange.status not in POLITE:
+        yield advisory("401, 403, 404, 405 or 501", f"{exchange.status}", exchange)
+    elif exchange.status == 405 and header_of(exchange, "allow") is None:
+        yield advisory("Allow on a 405", "none", exchange)
+    elif not exchange.oauth and not isinstance(value_at(exchange.value, "/error"), dict):
+        yield advisory("the error shape", validation.render(exchange.value), exchange)
 
 
 @check("HTTP-6", "list", "get", "logs")
-def test_http_6_cross_origin_requests_are_allowed(api: Api, operation: Operation) -> Iterator[Found]:
+def test_http_6_cross_origin_requests_are_allowed(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """A browser's Origin is answered with Access-Control-Allow-Origin, be it in a success or in a refusal."""
-    missing = {"container": api.ask.unknown_container()} if operation == "list" else {"backup": api.ask.unknown_id()}
+    missing = (
+        {"container": context.build.unknown_container()}
+        if operation == "list"
+        else {"backup": context.build.unknown_id()}
+    )
     hows: list[dict[str, Any]] = [{}, {**missing, "ownership": "missing"}, {"key": "none"}]
-    hows += [{"key": key} for key in GRANTS if lacks(key, operation) and api.proofs.states.get(key) == "accepted"][:1]
+    hows += [
+        {"key": key} for key in GRANTS if lacks(key, operation) and context.key_proofs.states.get(key) == "accepted"
+    ][:1]
     for how in hows:
-        yield from allows_origin(api.send(api.ask.on(operation, headers=ORIGIN, **how)))
+        yield from allows_origin(context.send(context.build.for_operation(operation, headers=ORIGIN, **how)))
 
 
 @check("HTTP-6", "restore")
-def test_http_6_cross_origin_restores_are_allowed(api: Api) -> Iterator[Found]:
+def test_http_6_cross_origin_restores_are_allowed(context: CheckContext) -> Iterator[Finding]:
     """So is that of a restore, here in refusals alone."""
     for key in ("full", "none"):
-        backup, instance = api.ask.unknown_id(), api.ask.unknown_id()
+        backup, instance = context.build.unknown_id(), context.build.unknown_id()
         how = {"key": key, "ownership": "missing", "refusable": True, "headers": ORIGIN}
-        yield from allows_origin(api.restore(backup, instance, **how))
+        yield from allows_origin(context.restore(backup, instance, **how))
 
 
-def allows_origin(answer: Exchange) -> Iterator[Found]:
-    if why := no_verdict(answer):
-        yield untold(why, answer)
-    elif (answer.succeeded or answer.refused) and header_of(answer, "access-control-allow-origin") is None:
-        yield broken("Access-Control-Allow-Origin", "no such header", answer)
+def allows_origin(answer: Exchange) -> Iterator[Finding]:
+    if why := inconclusive_reason(answer):
+        yield inconclusive(why, answer)
+    elif (answer.is_success or answer.is_refusal) and header_of(answer, "access-control-allow-origin") is None:
+        yield violation("Access-Control-Allow-Origin", "no such header", answer)
 
 
-def header_of(x: Exchange, name: str) -> str | None:
-    return x.response.header(name) if x.response else None
+def header_of(exchange: Exchange, name: str) -> str | None:
+    return exchange.response.header(name) if exchange.response else None
 
 
-@passive("HTTP-7", when=lambda x: judged(x) and isinstance(x.parsed, strict_json.Parsed))
-def no_member_twice(x: Exchange) -> Iterator[Found]:
-    if isinstance(x.parsed, strict_json.Parsed):
-        for pointer in x.parsed.duplicates[:3]:
-            yield broken("each member once", "a member that occurs twice", x, pointer)
+@passive("HTTP-7", when=lambda exchange: is_judgeable(exchange) and isinstance(exchange.parsed, strict_json.Parsed))
+def no_member_twice(exchange: Exchange) -> Iterator[Finding]:
+    if isinstance(exchange.parsed, strict_json.Parsed):
+        for pointer in exchange.parsed.duplicates[:3]:
+            yield violation("each member once", "a member that occurs twice", exchange, pointer)
 
 
-@passive("HTTP-8", when=lambda x: x.status == 429)
-def throttling_says_how_long(x: Exchange) -> Iterator[Found]:
-    given = header_of(x, "retry-after")
+@passive("HTTP-8", when=lambda exchange: exchange.status == 429)
+def throttling_says_how_long(exchange: Exchange) -> Iterator[Finding]:
+    given = header_of(exchange, "retry-after")
     if given is None or not is_retry_after(given):
-        yield broken("Retry-After on a 429: seconds or a date", given or "no such header", x)
+        yield violation("Retry-After on a 429: seconds or a date", given or "no such header", exchange)
 
 
-@passive("HTTP-9", when=judged)
-def no_redirects(x: Exchange) -> Iterator[Found]:
-    if x.status is not None and 300 <= x.status < 400:
-        yield broken("an answer, not a redirect", f"{x.status} to {header_of(x, 'location') or 'nowhere'}", x)
+@passive("HTTP-9", when=is_judgeable)
+def no_redirects(exchange: Exchange) -> Iterator[Finding]:
+    if exchange.status is not None and 300 <= exchange.status < 400:
+        yield violation(
+            "an answer, not a redirect",
+            f"{exchange.status} to {header_of(exchange, 'location') or 'nowhere'}",
+            exchange,
+        )
 
 
-@passive("HTTP-10", when=lambda x: shape_of(x) is not None)
-def no_null_where_it_is_not_allowed(x: Exchange) -> Iterator[Found]:
-    for violation in violations(x):
-        if violation.null_optional:
-            yield broken("the member absent, or a value", "null", x, violation.pointer)
+@passive("HTTP-10", when=lambda exchange: shape_of(exchange) is not None)
+def no_null_where_it_is_not_allowed(exchange: Exchange) -> Iterator[Finding]:
+    for mismatch in mismatches(exchange):
+        if mismatch.null_optional:
+            yield violation("the member absent, or a value", "null", exchange, mismatch.pointer)

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
-from conformance.judging.answer_shapes import asks_integrations, backups, integrations, rightful, serves, violations_at
+from conformance.judging.answer_shapes import (
+    asks_integrations,
+    backups,
+    integrations,
+    is_expected_success,
+    mismatches_at,
+    serves,
+)
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     ANY_4XX,
     NotTestableError,
-    answered,
-    at,
-    broken,
-    equal,
-    harmless,
-    status,
-    success,
+    expect_answer,
+    expect_equal,
+    expect_no_server_error,
+    expect_status,
+    expect_success,
+    value_at,
+    violation,
 )
 from conformance.suite.test_get import vanished
 
@@ -24,56 +31,58 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange, Operation
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 UNKNOWN_WORDS = ("nope", "creators")
 UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "creators", "%F0%9F%92%A9", "x" * 500, "*")
 
 
-def asked_for_nothing(x: Exchange) -> bool:
-    asked = x.request.asked
-    return serves("list", "get")(x) and "raw query" not in asked and asked.get("include") in (None, *UNKNOWN_WORDS)
+def asked_for_nothing(exchange: Exchange) -> bool:
+    asked = exchange.request.asked
+    return (
+        serves("list", "get")(exchange) and "raw query" not in asked and asked.get("include") in (None, *UNKNOWN_WORDS)
+    )
 
 
 @passive("INC-1", when=asked_for_nothing)
-def nothing_is_included_unasked(x: Exchange) -> Iterator[Found]:
-    includes = x.value.get("includes") if isinstance(x.value, dict) else None
-    if x.request.asked.get("include"):  # for something else, of which a server may know more than we do
-        includes = at(includes, "/integrations")
+def nothing_is_included_unasked(exchange: Exchange) -> Iterator[Finding]:
+    includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
+    if exchange.request.asked.get("include"):  # for something else, of which a server may know more than we do
+        includes = value_at(includes, "/integrations")
     if includes and not (isinstance(includes, dict) and not any(includes.values())):
-        yield broken("no includes that nobody asked for", "some", x, "/includes")
+        yield violation("no includes that nobody asked for", "some", exchange, "/includes")
 
 
 @check("INC-1", "list", "get")
-def test_inc_1_nothing_is_included_unasked(api: Api, operation: Operation) -> Iterator[Found]:
+def test_inc_1_nothing_is_included_unasked(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Right after a request that did ask for integrations (it must not be answered with that), and for other things."""
-    api.need_served(operation)
-    api.send(api.ask.on(operation, include="integrations"))
-    yield from success(api.send(api.ask.on(operation)))
+    context.need_served(operation)
+    context.send(context.build.for_operation(operation, include="integrations"))
+    yield from expect_success(context.send(context.build.for_operation(operation)))
     for word in UNKNOWN_WORDS:
-        yield from answered(api.send(api.ask.on(operation, include=word)))
+        yield from expect_answer(context.send(context.build.for_operation(operation, include=word)))
 
 
-def included_are_valid(x: Exchange) -> Iterator[Found]:
-    for violation in violations_at(x, "/includes"):
-        yield broken(violation.wanted, violation.got, x, violation.pointer)
-    for key, integration in integrations(x).items():
+def included_are_valid(exchange: Exchange) -> Iterator[Finding]:
+    for mismatch in mismatches_at(exchange, "/includes"):
+        yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
+    for key, integration in integrations(exchange).items():
         if isinstance(integration.get("id"), str):
-            yield from equal(key, integration["id"], x, f"/includes/integrations/{key}")
+            yield from expect_equal(key, integration["id"], exchange, f"/includes/integrations/{key}")
 
 
-def references_resolve(x: Exchange) -> Iterator[Found]:
-    included = at(x.value, "/includes/integrations")
-    if violations_at(x, "/includes") and not isinstance(included, dict):
+def references_resolve(exchange: Exchange) -> Iterator[Finding]:
+    included = value_at(exchange.value, "/includes/integrations")
+    if mismatches_at(exchange, "/includes") and not isinstance(included, dict):
         return  # not even an object: INC-2's and INC-4's
-    known = {*(included or ()), *(name for one in integrations(x).values() for name in names_of(one))}
-    for pointer, backup in backups(x):
+    known = {*(included or ()), *(name for one in integrations(exchange).values() for name in names_of(one))}
+    for pointer, backup in backups(exchange):
         if (reference := reference_of(backup)) and reference not in known:
-            yield broken(
+            yield violation(
                 f"{reference} among the included",
-                f"{len(integrations(x))} others",
-                x,
+                f"{len(integrations(exchange))} others",
+                exchange,
                 f"{pointer}/target/integration_id",
             )
 
@@ -90,83 +99,91 @@ def reference_of(backup: dict[str, Any]) -> str | None:
     return reference if isinstance(reference, str) and reference else None
 
 
-def has_includes(x: Exchange) -> bool:
+def has_includes(exchange: Exchange) -> bool:
     """There is something to judge: integrations, or what should be some."""
-    return asks_integrations(x) and (bool(integrations(x)) or bool(violations_at(x, "/includes")))
+    return asks_integrations(exchange) and (bool(integrations(exchange)) or bool(mismatches_at(exchange, "/includes")))
 
 
-def refers(x: Exchange) -> bool:
-    return asks_integrations(x) and any(reference_of(backup) for _, backup in backups(x))
+def refers(exchange: Exchange) -> bool:
+    return asks_integrations(exchange) and any(reference_of(backup) for _, backup in backups(exchange))
 
 
-def need_references(api: Api) -> None:
+def need_references(context: CheckContext) -> None:
     """Raises NotTestableError where no backup of the list refers to an integration."""
-    if api.world.problem is None and not any(reference_of(backup) for backup in api.world.backups):
+    if context.fixtures.problem is None and not any(reference_of(backup) for backup in context.fixtures.backups):
         raise NotTestableError("set fixtures.container_id to a container whose backups refer to integrations")
 
 
-@passive("INC-2", when=lambda x: has_includes(x) and x.operation == "list")
-def included_on_list_are_valid(x: Exchange) -> Iterator[Found]:
-    yield from included_are_valid(x)
+@passive("INC-2", when=lambda exchange: has_includes(exchange) and exchange.operation == "list")
+def included_on_list_are_valid(exchange: Exchange) -> Iterator[Finding]:
+    yield from included_are_valid(exchange)
 
 
 @check("INC-2", "list")
-def test_inc_2_integrations_are_included_on_list(api: Api) -> Iterator[Found]:
+def test_inc_2_integrations_are_included_on_list(context: CheckContext) -> Iterator[Finding]:
     """The whole list, and the sibling container's, each with integrations."""
-    api.need_served("list")
-    sibling = api.world.target.fixtures.other_container_id
+    context.need_served("list")
+    sibling = context.fixtures.target.fixtures.other_container_id
     asked = [{}, *([{"container": sibling, "ownership": "sibling"}] if sibling else [])]
-    for answer in api.send_all(api.ask.list(include="integrations", **how) for how in asked):
-        yield from success(answer)
-    need_references(api)
+    for answer in context.send_all(context.build.list(include="integrations", **how) for how in asked):
+        yield from expect_success(answer)
+    need_references(context)
 
 
-@passive("INC-3", when=lambda x: refers(x) and x.operation == "list")
-def references_on_list_resolve(x: Exchange) -> Iterator[Found]:
-    yield from references_resolve(x)
+@passive("INC-3", when=lambda exchange: refers(exchange) and exchange.operation == "list")
+def references_on_list_resolve(exchange: Exchange) -> Iterator[Finding]:
+    yield from references_resolve(exchange)
 
 
 @check("INC-3", "list")
-def test_inc_3_references_on_every_page_resolve(api: Api) -> Iterator[Found]:
+def test_inc_3_references_on_every_page_resolve(context: CheckContext) -> Iterator[Finding]:
     """Page by page, in two orders: each answer must hold what its own backups refer to."""
-    api.need_served("list")
-    need_references(api)
-    size = max(2, len(api.world.backups) // 16)
+    context.need_served("list")
+    need_references(context)
+    size = max(2, len(context.fixtures.backups) // 16)
     for sort in (None, "-id"):
-        for page in api.walk(size, sort=sort, include="integrations").pages:
-            yield from status(page, range(200, 300), ANY_4XX)
+        for page in context.walk(size, sort=sort, include="integrations").pages:
+            yield from expect_status(page, range(200, 300), ANY_4XX)
 
 
-@passive("INC-4", when=lambda x: (has_includes(x) or refers(x)) and x.operation == "get")
-def included_on_get_are_valid_and_resolve(x: Exchange) -> Iterator[Found]:
-    yield from included_are_valid(x)
-    yield from references_resolve(x)
+@passive("INC-4", when=lambda exchange: (has_includes(exchange) or refers(exchange)) and exchange.operation == "get")
+def included_on_get_are_valid_and_resolve(exchange: Exchange) -> Iterator[Finding]:
+    yield from included_are_valid(exchange)
+    yield from references_resolve(exchange)
 
 
 @check("INC-4", "get")
-def test_inc_4_integrations_are_included_on_get(api: Api) -> Iterator[Found]:
+def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterator[Finding]:
     """Backups of every integration that the list refers to, by id or by identifier, in every state; a sibling's."""
-    api.need_served("get")
-    kinds = {(reference_of(one), at(one, "/state/current")): str(one["id"]) for one in api.world.lasting()}
-    asked = [api.ask.get(one, include="integrations") for one in sorted({api.world.backup_id, *kinds.values()})[:30]]
-    fixtures = api.world.target.fixtures
+    context.need_served("get")
+    kinds = {(reference_of(one), value_at(one, "/state/current")): str(one["id"]) for one in context.fixtures.lasting()}
+    asked = [
+        context.build.get(one, include="integrations")
+        for one in sorted({context.fixtures.backup_id, *kinds.values()})[:30]
+    ]
+    fixtures = context.fixtures.target.fixtures
     if fixtures.other_container_id and (foreign := fixtures.foreign_backup_id):
         how = {"container": fixtures.other_container_id, "ownership": "sibling"}
-        asked.append(api.ask.get(foreign, include="integrations", **how))
-    for answer in api.send_all(asked):
-        if not vanished(api, answer):
-            yield from success(answer)
-    need_references(api)
+        asked.append(context.build.get(foreign, include="integrations", **how))
+    for answer in context.send_all(asked):
+        if not vanished(context, answer):
+            yield from expect_success(answer)
+    need_references(context)
 
 
-@passive("INC-5", when=lambda x: asks_integrations(x) and bool(integrations(x)))
-def nothing_needless_is_included(x: Exchange) -> Iterator[Found]:
-    wanted = {reference_of(backup) for _, backup in backups(x)}
-    if None in wanted or violations_at(x, "/data") or x.data is None or any(True for _ in references_resolve(x)):
+@passive("INC-5", when=lambda exchange: asks_integrations(exchange) and bool(integrations(exchange)))
+def nothing_needless_is_included(exchange: Exchange) -> Iterator[Finding]:
+    wanted = {reference_of(backup) for _, backup in backups(exchange)}
+    if (
+        None in wanted
+        or mismatches_at(exchange, "/data")
+        or exchange.data is None
+        or any(True for _ in references_resolve(exchange))
+    ):
         return  # what the backups refer to cannot be told
-    for key, one in integrations(x).items():
+    for key, one in integrations(exchange).items():
         if not {key, *names_of(one)} & wanted:
-            yield broken("only what the backups refer to", shapes_of(one), x, f"/includes/integrations/{key}")
+            yield violation("only what the backups refer to", shapes_of(one), exchange, f"/includes/integrations/{key}")
 
 
 def shapes_of(integration: dict[str, Any]) -> str:
@@ -174,26 +191,28 @@ def shapes_of(integration: dict[str, Any]) -> str:
 
 
 @check("INC-6", "list", "get")
-def test_inc_6_unknown_includes_do_no_harm(api: Api, operation: Operation) -> Iterator[Found]:
+def test_inc_6_unknown_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown, empty, garbled and repeated include values are ignored or refused."""
     queries = [f"include={value}" for value in UNKNOWN_INCLUDES] + ["include=integrations&include=nope"]
-    api.need_served(operation)
-    for answer in api.send_all(api.ask.on(operation, query=query) for query in queries):
-        yield from harmless(answer, range(200, 300), ANY_4XX)
+    context.need_served(operation)
+    for answer in context.send_all(context.build.for_operation(operation, query=query) for query in queries):
+        yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)
 
 
-@passive("INC-7", when=lambda x: serves("list", "get")(x) and bool(integrations(x)))
-def secrets_are_masked(x: Exchange) -> Iterator[Found]:
-    for key, integration in integrations(x).items():
+@passive("INC-7", when=lambda exchange: serves("list", "get")(exchange) and bool(integrations(exchange)))
+def secrets_are_masked(exchange: Exchange) -> Iterator[Finding]:
+    for key, integration in integrations(exchange).items():
         for name in SECRET_MEMBERS:
-            value = at(integration, f"/auth/{name}")
+            value = value_at(integration, f"/auth/{name}")
             if isinstance(value, str) and value.strip() and not is_masked(value):
                 where = f"/includes/integrations/{key}/auth/{name}"
-                yield broken("absent, null, empty or masked", "a value that shows", x, where)
+                yield violation("absent, null, empty or masked", "a value that shows", exchange, where)
 
 
-@passive("INC-8", when=lambda x: rightful(x) and bool(integrations(x)))
-def integrations_are_of_this_hub(x: Exchange) -> Iterator[Found]:
-    for key, integration in integrations(x).items():
+@passive("INC-8", when=lambda exchange: is_expected_success(exchange) and bool(integrations(exchange)))
+def integrations_are_of_this_hub(exchange: Exchange) -> Iterator[Finding]:
+    for key, integration in integrations(exchange).items():
         if isinstance(integration.get("hub_id"), str):
-            yield from equal(integration["hub_id"], x.request.hub_id, x, f"/includes/integrations/{key}/hub_id")
+            yield from expect_equal(
+                integration["hub_id"], exchange.request.hub_id, exchange, f"/includes/integrations/{key}/hub_id"
+            )

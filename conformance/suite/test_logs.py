@@ -4,61 +4,70 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.judging.answer_shapes import rightful, serves, violations_at
+from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
-from conformance.judging.expectations import broken, equal, shown_status, status, success, unique
+from conformance.judging.expectations import (
+    expect_documented_status,
+    expect_equal,
+    expect_status,
+    expect_success,
+    expect_unique,
+    violation,
+)
 from conformance.suite.test_get import crossed, need_another_container, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
 
 
 @passive("LOG-1", when=serves("logs"))
-def logs_are_logs(x: Exchange) -> Iterator[Found]:
-    yield from shown_status(x)
-    for violation in violations_at(x, "/data"):
-        if violation.pointer != "/data":
-            yield broken(violation.wanted, violation.got, x, violation.pointer)
+def logs_are_logs(exchange: Exchange) -> Iterator[Finding]:
+    yield from expect_documented_status(exchange)
+    for mismatch in mismatches_at(exchange, "/data"):
+        if mismatch.pointer != "/data":
+            yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
 
 
 @check("LOG-1", "logs")
-def test_log_1_logs_are_served(api: Api) -> Iterator[Found]:
+def test_log_1_logs_are_served(context: CheckContext) -> Iterator[Finding]:
     """The logs of the main backup and of others, those of the target file first."""
-    backups = [api.world.backup_id, *api.world.sample(api.rng, 30)]
-    for answer in api.send_all(api.ask.logs(backup) for backup in backups):
-        if not vanished(api, answer):
-            yield from success(answer)
+    backups = [context.fixtures.backup_id, *context.fixtures.sample(context.rng, 30)]
+    for answer in context.send_all(context.build.logs(backup) for backup in backups):
+        if not vanished(context, answer):
+            yield from expect_success(answer)
 
 
-@passive("LOG-2", when=lambda x: serves("logs")(x) and rightful(x) and bool(x.items))
-def logs_are_of_this_backup(x: Exchange) -> Iterator[Found]:
-    ids = x.request.resources
-    wanted = {"backup_id": ids["backup"], "container_id": ids["container"], "hub_id": x.request.hub_id}
-    for index, log in enumerate(x.items):
+@passive(
+    "LOG-2", when=lambda exchange: serves("logs")(exchange) and is_expected_success(exchange) and bool(exchange.items)
+)
+def logs_are_of_this_backup(exchange: Exchange) -> Iterator[Finding]:
+    ids = exchange.request.resources
+    wanted = {"backup_id": ids["backup"], "container_id": ids["container"], "hub_id": exchange.request.hub_id}
+    for index, log in enumerate(exchange.items):
         for name, value in wanted.items():
             if isinstance(log.get(name), str):
-                yield from equal(log[name], value, x, f"/data/{index}/{name}")
+                yield from expect_equal(log[name], value, exchange, f"/data/{index}/{name}")
 
 
-@passive("LOG-3", when=lambda x: serves("logs")(x) and len(x.ids) > 1)
-def log_ids_are_unique(x: Exchange) -> Iterator[Found]:
-    yield from unique(x.ids, x, "log")
+@passive("LOG-3", when=lambda exchange: serves("logs")(exchange) and len(exchange.ids) > 1)
+def log_ids_are_unique(exchange: Exchange) -> Iterator[Finding]:
+    yield from expect_unique(exchange.ids, exchange, "log")
 
 
 @check("LOG-4", "logs")
-def test_log_4_the_logs_of_an_unknown_backup_are_not_found(api: Api) -> Iterator[Found]:
+def test_log_4_the_logs_of_an_unknown_backup_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """A well-formed id that names no backup."""
-    answer = api.logs(api.ask.unknown_id(), ownership="missing")
-    yield from status(answer, 404)
+    answer = context.logs(context.build.unknown_id(), ownership="missing")
+    yield from expect_status(answer, 404)
 
 
 @check("LOG-5", "logs")
-def test_log_5_another_containers_path_shows_no_logs(api: Api) -> Iterator[Found]:
+def test_log_5_another_containers_path_shows_no_logs(context: CheckContext) -> Iterator[Finding]:
     """Our backup's logs through the sibling's path, and the sibling's through ours."""
-    for answer in api.send_all(crossed(api, "logs")):
-        yield from status(answer, 403, 404, advise=(404,))
-    need_another_container(api)
+    for answer in context.send_all(crossed(context, "logs")):
+        yield from expect_status(answer, 403, 404, advise=(404,))
+    need_another_container(context)

@@ -41,13 +41,13 @@ def described(server: launch.Running, folder: Path) -> Target:
     ],
 )
 def test_the_most_valuable_restores_come_first(budget: int, affordable: set[str]) -> None:
-    assert restore_scenarios.budget_for(budget) == affordable
+    assert restore_scenarios.scenarios_within_budget(budget) == affordable
 
 
 def test_what_all_stories_need_is_the_smallest_budget_that_allows_them() -> None:
-    need = restore_scenarios.needed_for_all()
-    assert restore_scenarios.budget_for(need) == set(restore_scenarios.COSTS)
-    assert restore_scenarios.budget_for(need - 1) != set(restore_scenarios.COSTS)
+    need = restore_scenarios.budget_for_all_scenarios()
+    assert restore_scenarios.scenarios_within_budget(need) == set(restore_scenarios.COSTS)
+    assert restore_scenarios.scenarios_within_budget(need - 1) != set(restore_scenarios.COSTS)
 
 
 def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) 
         found = judge(replace(target, restore=replace(target.restore, max_restores=3)))
         assert server.world.counters.accepted_restores <= 3
     assert found["RST-6"].outcome is Outcome.NOT_TESTED
-    assert f"at least {restore_scenarios.needed_for_all()}" in found["RST-6"].reason
+    assert f"at least {restore_scenarios.budget_for_all_scenarios()}" in found["RST-6"].reason
     assert found["RST-2"].outcome is Outcome.PASSED
     assert not [clause for clause, judged in found.items() if judged.outcome in (*RED, Outcome.ERROR)]
 
@@ -99,7 +99,9 @@ def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
         found = judge(bare, selected={"AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10"})
     asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if found[clause].checks}
     assert {clause for clause in asked if found[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
-    assert found["RST-3"].reason == f"set restore.max_restores to at least {restore_scenarios.needed_for_all()}"
+    assert (
+        found["RST-3"].reason == f"set restore.max_restores to at least {restore_scenarios.budget_for_all_scenarios()}"
+    )
 
 
 def test_restores_are_not_asked_of_an_instance_that_might_be_somebody_elses(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from conformance.contract import catalogue
 from conformance.contract.schemas import schemas_dir
-from conformance.contract.validation import violations
+from conformance.contract.validation import mismatches
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.expectations import SHAPE_CLAUSE
 from conformance.judging.outcomes import Outcome
@@ -51,7 +51,7 @@ SAMPLE = (
 )
 
 
-def harmless(name: str = "shape/harmless/nowhere/nothing", breaks: tuple[str, ...] = ("GET-4",)) -> Trial:
+def expect_no_server_error(name: str = "shape/harmless/nowhere/nothing", breaks: tuple[str, ...] = ("GET-4",)) -> Trial:
     """A trial of a fault that breaks nothing, so that it must be missed."""
     fault = Fault(name, "Nothing is broken.", breaks, (), needs_probe=False, apply=lambda _: None)
     return trials.Trial(fault, frozenset(breaks))
@@ -118,13 +118,13 @@ def test_a_break_below_data_is_the_shapes_clause(operation: str, clause: str) ->
 def test_an_example_of_a_place_is_valid_and_every_break_of_it_is_not(shape: str) -> None:
     """The shape's own example, with each place broken in turn, as the suite's validators see it."""
     whole = places.example({"$ref": f"{shape}.json"})
-    assert violations(shape, whole) == []
+    assert mismatches(shape, whole) == []
     from conformance.qualification.structural import _edit  # noqa: PLC0415 - the only one who looks inside
 
     for place in places.places(shape):
         for kind in places.breaks(place, shape):
             broken = _edit(shape, place.steps, kind.change)(json.loads(json.dumps(whole)), None)
-            assert any(not one.null_optional for one in violations(shape, broken)), (place.word, kind.name)
+            assert any(not one.null_optional for one in mismatches(shape, broken)), (place.word, kind.name)
 
 
 def test_trials_are_chosen_by_clause_and_by_name() -> None:
@@ -192,7 +192,7 @@ def test_a_variant_may_only_warn_as_it_declares() -> None:
 def test_a_worker_that_dies_is_told_and_ends_nothing() -> None:
     dead: Future[Row] = Future()
     dead.set_exception(BrokenProcessPool())
-    row = runner._row(dead, harmless())
+    row = runner._row(dead, expect_no_server_error())
     assert (row["outcome"], results.is_good(row)) == ("error", False)
 
 
@@ -239,7 +239,7 @@ def page_without_words(text: str) -> str:
 def test_a_missed_must_fault_is_exit_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    missed = harmless()
+    missed = expect_no_server_error()
     use(monkeypatch, [missed], here(missed))
     assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1
     assert "Not qualified: 0 of 1 MUST faults caught by their clause" in capsys.readouterr().out
@@ -258,7 +258,7 @@ def test_the_docs_name_each_fault_written_by_hand() -> None:
 
 
 def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    missed = harmless(breaks=("LIST-6",))
+    missed = expect_no_server_error(breaks=("LIST-6",))
     use(monkeypatch, [missed], here(missed))
     assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 0
     document = json.loads((tmp_path / "qualification.json").read_text())
@@ -266,7 +266,7 @@ def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_interrupted_qualification_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    done, never = harmless(breaks=("LIST-6",)), harmless("shape/harmless/nowhere/never")
+    done, never = expect_no_server_error(breaks=("LIST-6",)), expect_no_server_error("shape/harmless/nowhere/never")
 
     def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, how: trying.How) -> None:
         here(done)(_trials, take, jobs, how)
@@ -283,7 +283,7 @@ def test_a_trial_that_breaks_down_is_a_row_and_exit_1(monkeypatch: pytest.Monkey
     def explode(_server: object) -> None:
         raise RuntimeError("a fault of the fault")
 
-    trial = harmless()
+    trial = expect_no_server_error()
     broken = replace(trial, change=replace(trial.change, apply=explode))
     use(monkeypatch, [broken], here(broken))
     assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1

@@ -18,12 +18,12 @@ from conformance.contract import schemas, validation
 from conformance.contract.timestamps import parse_time
 from conformance.contract.validation import (
     MAX_EXPLAINED,
-    Violation,
+    Mismatch,
+    mismatches,
     project,
     render,
     schemas_dir,
     schemas_sha256,
-    violations,
 )
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -38,7 +38,7 @@ def backups(count: int) -> dict[str, Any]:
     return {"data": [copy.deepcopy(good("backup", "live")) for _ in range(count)]}
 
 
-def pointers(found: list[Violation]) -> list[str]:
+def pointers(found: list[Mismatch]) -> list[str]:
     return [one.pointer for one in found]
 
 
@@ -101,7 +101,7 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
     ],
 )
 def test_a_rejection_is_told_in_words(shape: str, value: object, where: str, keyword: str, told: str) -> None:
-    (one,) = violations(shape, value)
+    (one,) = mismatches(shape, value)
     assert f"{one.shape}{one.pointer}" == where
     assert one.keyword == keyword
     assert f"{one.wanted}, not {one.got}" == told
@@ -109,12 +109,12 @@ def test_a_rejection_is_told_in_words(shape: str, value: object, where: str, key
 
 
 def test_a_wrong_type_is_told_once_although_the_enum_breaks_with_it() -> None:
-    found = violations("backup-state", {"current": 5, "changed": "0001-01-01T00:00:00Z"})
+    found = mismatches("backup-state", {"current": 5, "changed": "0001-01-01T00:00:00Z"})
     assert [(one.pointer, one.keyword) for one in found] == [("/current", "type")]
 
 
 def test_each_missing_member_is_told() -> None:
-    wanted = [one.wanted for one in violations("events", {})]
+    wanted = [one.wanted for one in mismatches("events", {})]
     assert wanted == ["the member created", "the member updated", "the member deleted"]
 
 
@@ -135,7 +135,7 @@ def test_a_value_is_shown_short_and_in_ascii(value: object, shown: str) -> None:
 
 def test_an_unknown_shape_is_our_own_mistake() -> None:
     with pytest.raises(KeyError):
-        violations("backups", {})
+        mismatches("backups", {})
 
 
 # Nulls at optional members (HTTP-10)
@@ -143,9 +143,9 @@ def test_an_unknown_shape_is_our_own_mistake() -> None:
 
 def test_a_null_at_an_optional_member_is_told_apart() -> None:
     value = {"current": "live", "changed": "0001-01-01T00:00:00Z", "error": {"message": None, "time": None}}
-    assert violations("backup-state", value) == [
-        Violation("/error/message", "type", "a string, or no member at all", "null", True, "state-error"),
-        Violation("/error/time", "type", "a string, or no member at all", "null", True, "time"),
+    assert mismatches("backup-state", value) == [
+        Mismatch("/error/message", "type", "a string, or no member at all", "null", True, "state-error"),
+        Mismatch("/error/time", "type", "a string, or no member at all", "null", True, "time"),
     ]
 
 
@@ -159,20 +159,20 @@ def test_a_null_at_an_optional_member_is_told_apart() -> None:
     ],
 )
 def test_a_null_that_the_contract_allows_is_nothing(shape: str, value: object) -> None:
-    assert violations(shape, value) == []
+    assert mismatches(shape, value) == []
 
 
 def test_a_null_in_a_map_or_at_a_required_member_breaks_the_shape() -> None:
-    assert [one.null_optional for one in violations("includes", {"integrations": {"x": None}})] == [False]
-    assert [one.null_optional for one in violations("state-error", None)] == [False]
-    assert {one.null_optional for one in violations("events", dict.fromkeys(["created", "updated", "deleted"]))} == {
+    assert [one.null_optional for one in mismatches("includes", {"integrations": {"x": None}})] == [False]
+    assert [one.null_optional for one in mismatches("state-error", None)] == [False]
+    assert {one.null_optional for one in mismatches("events", dict.fromkeys(["created", "updated", "deleted"]))} == {
         False
     }
 
 
 def test_the_value_is_not_changed() -> None:
     value = {"data": [{"state": {"error": None}}]}
-    violations("backup-list-answer", value)
+    mismatches("backup-list-answer", value)
     assert value == {"data": [{"state": {"error": None}}]}
 
 
@@ -180,11 +180,11 @@ def test_nulls_in_every_item_are_capped_and_hide_nothing() -> None:
     page = backups(1_000)
     for item in page["data"]:
         item["state"]["error"] = None
-    nulls = violations("backup-list-answer", page)
+    nulls = mismatches("backup-list-answer", page)
     assert len(nulls) == MAX_EXPLAINED
     assert all(one.null_optional for one in nulls)
     page["data"][999]["target"]["size"] = "1"
-    real, *rest = violations("backup-list-answer", page)
+    real, *rest = mismatches("backup-list-answer", page)
     assert (real.pointer, real.null_optional) == ("/data/999/target/size", False)
     assert rest == nulls
 
@@ -193,7 +193,7 @@ def test_what_breaks_in_every_item_is_capped() -> None:
     page = backups(1_000)
     for item in page["data"]:
         del item["state"]["current"]
-    found = violations("backup-list-answer", page)
+    found = mismatches("backup-list-answer", page)
     assert pointers(found) == [f"/data/{index}/state" for index in range(MAX_EXPLAINED)]
 
 
@@ -275,7 +275,7 @@ def mutants(draw: st.DrawFn, replacements: st.SearchStrategy[Any] = odd_values) 
 def test_both_engines_agree_on_mutants(mutant: tuple[str, Any]) -> None:
     shape, value = mutant
     assert validation._accepts(shape, value) == slow_verdict(shape, value)
-    found = violations(shape, value)
+    found = mismatches(shape, value)
     assert (found == []) == slow_verdict(shape, value)
     assert len({(one.pointer, one.keyword, one.wanted) for one in found}) == len(found)
 
@@ -299,28 +299,28 @@ lone = st.text(st.sampled_from("a\ud800\udfff"), min_size=1, max_size=3)
 @given(mutants(lone | st.dictionaries(lone, lone | st.none() | odd_values, max_size=2)))
 def test_lone_surrogates_crash_nothing_and_change_no_verdict(mutant: tuple[str, Any]) -> None:
     shape, value = mutant
-    assert (violations(shape, value) == []) == slow_verdict(shape, value)
+    assert (mismatches(shape, value) == []) == slow_verdict(shape, value)
     render(value)
     project(shape, value)
 
 
 def test_an_integer_that_cannot_be_printed_crashes_nothing() -> None:
     huge = 10**5_000
-    assert violations("integer", huge) == []
-    assert violations("stack-frame", {"file": "", "function": "", "line": huge}) == []
-    assert [one.got for one in violations("creator", {"id": huge, "type": huge})] == [
+    assert mismatches("integer", huge) == []
+    assert mismatches("stack-frame", {"file": "", "function": "", "line": huge}) == []
+    assert [one.got for one in mismatches("creator", {"id": huge, "type": huge})] == [
         '"an integer of 16610 bits"',
         '"an integer of 16610 bits"',
     ]
-    assert pointers(violations("backup-answer", [huge])) == [""]
+    assert pointers(mismatches("backup-answer", [huge])) == [""]
 
 
 def test_depth_crashes_nothing() -> None:
     deep: Any = 1
     for _ in range(100):
         deep = {"x": [deep]}
-    assert violations("job-descriptor", {**good("job-descriptor", "restore"), "more": deep}) == []
-    assert pointers(violations("time", deep)) == [""]
+    assert mismatches("job-descriptor", {**good("job-descriptor", "restore"), "more": deep}) == []
+    assert pointers(mismatches("time", deep)) == [""]
 
 
 # Projection

@@ -17,12 +17,12 @@ from conformance.config import credentials
 from conformance.config.target import load_target
 from conformance.evidence.recorder import BODY_KEPT, HEADER_KEPT, Recorder
 from conformance.evidence.redaction import Redactor
-from conformance.execution.shared_state import Ledger
+from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.reference import launch
-from conformance.scenarios.context import Ask
-from conformance.scenarios.fixtures import World
+from conformance.scenarios.context import RequestBuilder
+from conformance.scenarios.fixtures import Fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,7 +104,7 @@ SENT = ("authorization", "x-hub-id", "accept", "content-type", "content-length",
 
 def same_again(request: Request, server: hostile.Hostile, target: Target, tmp_path: Path) -> tuple[Any, Any]:
     """What the server saw of the client's request, and of the pasted line."""
-    client = Client(target, Ledger(tmp_path / "state"), lambda _: None, profile="full")
+    client = Client(target, SharedState(tmp_path / "state"), lambda _: None, profile="full")
     client.send(replace(request, authorization=credentials.authorization(target, request.key, 1)))
     client.close()
     line = Recorder(target, known(target)).curl(request)
@@ -256,8 +256,8 @@ def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> N
         file = tmp_path / "target.toml"
         file.write_text(server.target_toml)
         target = load_target(file, {})
-        ask = Ask(World(target), None, random.Random(1))
-        client = Client(target, Ledger(tmp_path / "state"), lambda _: None, profile="full")
+        ask = RequestBuilder(Fixtures(target), None, random.Random(1))
+        client = Client(target, SharedState(tmp_path / "state"), lambda _: None, profile="full")
         recorder, env = Recorder(target, known(target)), variables(target)
         asked = [
             *(ask.list(key=key) for key in (*CREDENTIALS, "unknown", "unrelated", "other_hub")),

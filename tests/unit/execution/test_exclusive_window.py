@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 
-from conformance.execution.exclusive_window import Gate
+from conformance.execution.exclusive_window import ExclusiveWindow
 
 
-def through(gate: Gate) -> tuple[threading.Thread, threading.Event]:
+def through(gate: ExclusiveWindow) -> tuple[threading.Thread, threading.Event]:
     """Another thread that goes through the gate, and whether it has."""
     passed = threading.Event()
 
@@ -22,13 +22,13 @@ def through(gate: Gate) -> tuple[threading.Thread, threading.Event]:
 
 
 def test_an_open_gate_stops_nobody() -> None:
-    thread, passed = through(Gate())
+    thread, passed = through(ExclusiveWindow())
     thread.join(10)
     assert passed.is_set()
 
 
 def test_others_wait_until_it_is_let_go() -> None:
-    gate = Gate()
+    gate = ExclusiveWindow()
     with gate.held(60):
         gate.go_through()  # the holder itself is not stopped
         thread, passed = through(gate)
@@ -38,7 +38,7 @@ def test_others_wait_until_it_is_let_go() -> None:
 
 
 def test_nobody_waits_longer_than_was_asked_for() -> None:
-    gate, begun = Gate(), time.monotonic()
+    gate, begun = ExclusiveWindow(), time.monotonic()
     with gate.held(0.1):
         thread, passed = through(gate)
         assert passed.wait(10)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.execution.shared_state import Ledger
+from conformance.execution.shared_state import SharedState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,19 +32,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(tmp_path, clock)
+def ledger(tmp_path: Path, clock: Clock) -> SharedState:
+    return SharedState(tmp_path, clock)
 
 
 COUNTING = """
 import sys, pathlib
-from conformance.execution.shared_state import Ledger
-ledger = Ledger(pathlib.Path(sys.argv[1]))
+from conformance.execution.shared_state import SharedState
+ledger = SharedState(pathlib.Path(sys.argv[1]))
 print(sum(ledger.add("places", limit=100) for _ in range(40)))
 """
 
 
-def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: SharedState) -> None:
     workers = [
         subprocess.Popen([sys.executable, "-c", COUNTING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
@@ -64,7 +64,7 @@ def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: Ledger)
     assert sum(taken) + sum(elsewhere) == ledger.read("places") == 100
 
 
-def test_what_was_not_counted_is_0_and_places_come_back(ledger: Ledger) -> None:
+def test_what_was_not_counted_is_0_and_places_come_back(ledger: SharedState) -> None:
     assert ledger.read("restores") == 0
     assert ledger.add("restores", limit=1)
     assert not ledger.add("restores", limit=1)
@@ -72,12 +72,12 @@ def test_what_was_not_counted_is_0_and_places_come_back(ledger: Ledger) -> None:
     assert ledger.add("restores", limit=1)
 
 
-def test_a_pause_is_for_everybody_and_the_longest_counts(tmp_path: Path, ledger: Ledger, clock: Clock) -> None:
+def test_a_pause_is_for_everybody_and_the_longest_counts(tmp_path: Path, ledger: SharedState, clock: Clock) -> None:
     assert ledger.paused_for() <= 0
     ledger.pause(10)
     clock.time += 4
     ledger.pause(2)  # ends before the first one does: changes nothing
-    other = Ledger(tmp_path, clock)
+    other = SharedState(tmp_path, clock)
     assert other.paused_for() == pytest.approx(6)
     other.pause(10)
     assert ledger.paused_for() == pytest.approx(10)
@@ -87,14 +87,14 @@ def test_a_pause_is_for_everybody_and_the_longest_counts(tmp_path: Path, ledger:
     assert ledger.read("waited_s") == pytest.approx(14)  # what was waited, however many were told to
 
 
-def test_turns_are_dealt_out_evenly_and_never_saved_up(tmp_path: Path, ledger: Ledger, clock: Clock) -> None:
-    other = Ledger(tmp_path, clock)
+def test_turns_are_dealt_out_evenly_and_never_saved_up(tmp_path: Path, ledger: SharedState, clock: Clock) -> None:
+    other = SharedState(tmp_path, clock)
     assert [one.next_slot(4) for one in (ledger, other, ledger)] == pytest.approx([0, 0.25, 0.5])
     clock.time += 100
     assert [one.next_slot(4) for one in (ledger, other)] == pytest.approx([0, 0.25])
 
 
-def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: Ledger) -> None:
+def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: SharedState) -> None:
     entered = threading.Event()
 
     def enter() -> None:
@@ -109,19 +109,19 @@ def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: 
     thread.join()
 
 
-def test_workers_that_may_each_send_share_nothing(tmp_path: Path, ledger: Ledger) -> None:
+def test_workers_that_may_each_send_share_nothing(tmp_path: Path, ledger: SharedState) -> None:
     with ledger.place(worker=0, workers=2, concurrency=2), ledger.place(worker=0, workers=2, concurrency=2):
         assert list(tmp_path.glob("place-*")) == []
 
 
-def test_a_stop_is_heard_by_all(tmp_path: Path, ledger: Ledger) -> None:
-    other = Ledger(tmp_path)
+def test_a_stop_is_heard_by_all(tmp_path: Path, ledger: SharedState) -> None:
+    other = SharedState(tmp_path)
     assert not other.stopped
     ledger.stop()
     assert other.stopped
 
 
-def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: Ledger) -> None:
+def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: SharedState) -> None:
     over = threading.Event()
 
     def write() -> None:
@@ -131,7 +131,7 @@ def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: Ledger) -> None:
 
     thread = threading.Thread(target=write)
     thread.start()
-    other = Ledger(tmp_path, lambda: 0.0)
+    other = SharedState(tmp_path, lambda: 0.0)
     try:
         for _ in range(300):
             other.read("x")

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 
 from conformance.config.target import load_target
 from conformance.contract import catalogue
-from conformance.contract.validation import violations
+from conformance.contract.validation import mismatches
 from conformance.execution.executor import Run
 from conformance.generation import batches, bodies, engine, queries, requests, schemathesis_cases, text
 from conformance.generation.batches import Kind
 from conformance.generation.openapi import drawn
 from conformance.generation.stateful import walk
 from conformance.judging.checks import all_checks
-from conformance.judging.expectations import broken
+from conformance.judging.expectations import violation
 from conformance.judging.outcomes import Outcome
 from conformance.reference import launch
-from conformance.scenarios.context import Api
+from conformance.scenarios.context import CheckContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange, Operation, Request
     from conformance.judging.checks import Check
-    from conformance.judging.expectations import Found
+    from conformance.judging.expectations import Finding
 
 SEEDS = range(8)
 GOOD = "0123456789abcdef01234567"
@@ -86,8 +86,8 @@ def run(reference: Target, tmp_path: Path) -> Iterator[Run]:
         yield running
 
 
-def api_of(run: Run, name: str = "GET-6/get/generated") -> Api:
-    return Api(all_checks()[name], run)
+def api_of(run: Run, name: str = "GET-6/get/generated") -> CheckContext:
+    return CheckContext(all_checks()[name], run)
 
 
 def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
@@ -117,12 +117,12 @@ def test_of_ids_that_are_no_oids_only_surely_wrong_forms_are_made() -> None:
 
 @pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job"])
 def test_requests_are_short_and_printable(run: Run, operation: Operation) -> None:
-    api = api_of(run)
-    kinds = requests.with_malformed_ids(api, operation)
+    context = api_of(run)
+    kinds = requests.with_malformed_ids(context, operation)
     if operation != "restore":
-        kinds += requests.with_headers(api, operation) + requests.with_odd_paths(api, operation)
-        kinds += requests.with_queries(api, operation, queries.pages(), queries.sorts(), queries.includes())
-        kinds += requests.with_queries(api, operation, queries.strange())
+        kinds += requests.with_headers(context, operation) + requests.with_odd_paths(context, operation)
+        kinds += requests.with_queries(context, operation, queries.pages(), queries.sorts(), queries.includes())
+        kinds += requests.with_queries(context, operation, queries.strange())
     for request in cases(kinds, 3 * len(kinds)):
         assert len(request.target) <= 4096
         assert request.target.isascii()
@@ -137,7 +137,7 @@ def test_requests_are_short_and_printable(run: Run, operation: Operation) -> Non
 def test_malformed_ids_stand_whole_in_the_address(run: Run) -> None:
     for request in cases(requests.with_malformed_ids(api_of(run), "get")):
         _, _, _, container, _, backup = unquote(request.path.replace("%2F", "\ue000")).split("/")
-        assert (container, backup) != (run.world.container_id, run.world.bystander("GET-6"))
+        assert (container, backup) != (run.fixtures.container_id, run.fixtures.dedicated_backup("GET-6"))
         assert container.strip(".")
         assert backup.strip(".")
 
@@ -172,21 +172,21 @@ def test_every_keyword_of_the_schema_is_broken(run: Run) -> None:
     for one in broken_ones:
         for seed in SEEDS:
             for body in batches.drawn(bodies.broken(valid, one), seed, 2):
-                assert violations("job-request", body), (one, body)
+                assert mismatches("job-request", body), (one, body)
 
 
 def test_pairs_of_broken_keywords_are_still_broken(run: Run) -> None:
     kinds = requests.with_broken_bodies(api_of(run), GOOD, lambda one: bool(one.pointer))
     for request in cases(kinds[-1:], 60):
         assert request.body is not None
-        assert violations("job-request", json.loads(request.body))
+        assert mismatches("job-request", json.loads(request.body))
 
 
 def test_strange_members_stand_in_valid_requests_of_unknown_instances(run: Run) -> None:
     for request in cases(requests.with_strange_members(api_of(run, "HTTP-3/restore/generated"), GOOD), 60):
         assert request.body is not None
         assert len(request.body) <= 65536
-        assert run.world.instance_id.encode() not in request.body
+        assert run.fixtures.instance_id.encode() not in request.body
 
 
 def test_a_respelled_request_says_the_same() -> None:
@@ -214,7 +214,7 @@ def test_as_many_cases_as_asked_for_and_every_kind_before_any_comes_again(count:
     flat = [kind.label for chosen in rounds for kind in chosen]
     assert len(flat) == count
     assert len({*flat[: len(kinds)]}) == min(count, len(kinds))
-    assert max(map(len, rounds)) <= batches.MOST_SIDE_BY_SIDE
+    assert max(map(len, rounds)) <= batches.MAX_SIDE_BY_SIDE
 
 
 def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,16 +230,16 @@ def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeyp
 def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     """The requests of one check, after other checks have run."""
     sent: list[tuple[object, ...]] = []
-    send_all = Api.send_all
+    send_all = CheckContext.send_all
 
-    def recording(self: Api, asked: Any) -> list[Exchange]:
+    def recording(self: CheckContext, asked: Any) -> list[Exchange]:
         batch = list(asked)
         if self.check.id == wanted:
             sent.extend((one.method, one.target, one.body, one.headers, one.key, one.hub_id) for one in batch)
         return send_all(self, batch)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Api, "send_all", recording)
+        patched.setattr(CheckContext, "send_all", recording)
         for name in (*first, wanted):
             run.execute(all_checks()[name])
     return sent
@@ -281,26 +281,26 @@ def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, oper
         if case.request.method == "DELETE" or case.clause == "HTTP-5":
             assert case.request.ownership == "missing"
         if operation == "restore" and case.clause not in ("GET-6", "HTTP-5"):
-            assert run.world.instance_id.encode() not in (case.request.body or b"")
+            assert run.fixtures.instance_id.encode() not in (case.request.body or b"")
 
 
 # ---------------------------------------------------------------- shrinking and merging
 
 
-def explored(run: Run, kinds: list[Kind], wrong: Any) -> tuple[list[Found], list[str]]:
+def explored(run: Run, kinds: list[Kind], wrong: Any) -> tuple[list[Finding], list[str]]:
     """What a property finds whose expectation is that `wrong` does not hold; and the addresses that were sent."""
-    api = api_of(run)
+    context = api_of(run)
     sent: list[str] = []
 
     def send(batch: Sequence[Request]) -> list[Exchange]:
         sent.extend(one.path for one in batch)
         return [replace_exchange(run, one) for one in batch]
 
-    def expect(on: Exchange) -> Iterator[Found]:
-        if wrong(on.request):
-            yield broken("something else", "this", on)
+    def expect(exchange: Exchange) -> Iterator[Finding]:
+        if wrong(exchange.request):
+            yield violation("something else", "this", exchange)
 
-    return list(engine.explore(api, kinds, expect, send=send)), sent
+    return list(engine.explore(context, kinds, expect, send=send)), sent
 
 
 def replace_exchange(run: Run, request: Request) -> Exchange:
@@ -311,7 +311,7 @@ def replace_exchange(run: Run, request: Request) -> Exchange:
 
 
 def kind_of(run: Run, label: str, paths: st.SearchStrategy[str]) -> Kind:
-    plain = run.ask.get()
+    plain = run.build.get()
     return Kind(label, paths.map(lambda path: replace(plain, path=f"/{path}", documented=False)))
 
 
@@ -321,10 +321,10 @@ def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -
     found, sent = explored(run, kinds, lambda request: len(request.path) > 1000)
     assert found
     assert found[0].wanted == "something else for long"
-    assert found[0].on is not None
-    assert len(found[0].on.request.path) < 1100
+    assert found[0].exchange is not None
+    assert len(found[0].exchange.request.path) < 1100
     assert len(sent) == len(set(sent))
-    assert len(sent) <= run.examples + engine.MOST_SENDS
+    assert len(sent) <= run.examples + engine.MAX_SENDS
 
 
 def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: Run) -> None:
@@ -345,8 +345,8 @@ def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: R
 def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
     with closing(run_on(target, state, seed=seed)) as running:
         running.start()
-        walked = walk(Api(all_checks()["CAP-1/list/stateful"], running))
-        return walked, int(running.ledger.read("restores_accepted"))
+        walked = walk(CheckContext(all_checks()["CAP-1/list/stateful"], running))
+        return walked, int(running.shared_state.read("restores_accepted"))
 
 
 def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_budget(

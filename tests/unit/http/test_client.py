@@ -16,14 +16,14 @@ from support.hostile import Answer, Seen, answer_json, refusal
 
 from conformance.config.target import load_target
 from conformance.execution.executor import Run
-from conformance.execution.shared_state import Ledger
+from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
 from conformance.http.clock import Waiting
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios.context import Ask
-from conformance.scenarios.fixtures import World
-from conformance.scenarios.key_proofs import Proofs
+from conformance.scenarios.context import RequestBuilder
+from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.key_proofs import KeyProofs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ class Setting:
         """One more client of the run."""
         target = hostile.target(self.folder, self.server.base_url, allow=allow, more=f"[limits]\n{limits}\n")
         how = {"waiting": self.clock, **how}
-        ledger = Ledger(self.folder / "state", how["waiting"].now)
+        ledger = SharedState(self.folder / "state", how["waiting"].now)
         client = Client(target, ledger, self.observed.append, profile=profile, **how)
         client.use_controls([get("/control/1"), get("/control/2"), get("/control/3")])
         self.clients.append(client)
@@ -152,8 +152,8 @@ def test_a_429_is_waited_for_judged_and_counted(setting: Setting) -> None:
     assert client.send(get()).status == 200
     assert setting.clock.waits == pytest.approx([7])
     assert [exchange.status for exchange in setting.observed] == [429, 200]
-    assert client.ledger.read("throttled") == 1
-    assert client.ledger.read("waited_s") == pytest.approx(7)
+    assert client.shared_state.read("throttled") == 1
+    assert client.shared_state.read("waited_s") == pytest.approx(7)
 
 
 def test_a_429_that_says_at_once_again_and_again_is_waited_for_longer_and_longer(setting: Setting) -> None:
@@ -187,7 +187,7 @@ def test_a_429_that_is_the_answer_is_not_waited_for(setting: Setting) -> None:
     assert client.send(restore(patient=False)).status == 429
     assert setting.clock.waits == []
     assert setting.lines == [f"POST {RESTORE}"]
-    assert client.ledger.read("restores") == 0
+    assert client.shared_state.read("restores") == 0
 
 
 def test_a_target_that_throttles_everything_is_given_up(setting: Setting) -> None:
@@ -224,7 +224,7 @@ def test_what_alone_is_never_served_is_given_up_after_minutes(setting: Setting) 
     setting.server.answer = answer
     assert client.send(get()).status == 429
     assert 5 <= len(setting.lines) <= 10
-    assert client.presence.gone is None
+    assert client.liveness.gone is None
 
 
 # ---------------------------------------------------------------- pace
@@ -317,7 +317,7 @@ def test_the_budget_holds_for_all_threads_and_workers(setting: Setting) -> None:
         thread.join()
     assert len(setting.lines) == 3
     assert set(refused) == {"restore.max_restores = 3 is used up: set it to at least 4"}
-    assert clients[0].ledger.read("restores_accepted") == 3
+    assert clients[0].shared_state.read("restores_accepted") == 3
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_what_was_refused_costs_nothing(answer: hostile.Answering, setting: Sett
     setting.server.answer = answer
     client = setting.client()
     assert len(client.send_all(restore(refusable=True) for _ in range(12))) == 12
-    assert client.ledger.read("restores") == client.ledger.read("restores_accepted") == 0
+    assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 0
 
 
 @pytest.mark.parametrize("answer", [hostile.reset, hostile.nothing, hostile.cut], ids=["reset", "closed", "cut"])
@@ -348,7 +348,7 @@ def test_a_restore_whose_answer_was_lost_is_not_repeated_and_counts(
     assert not lost.unanswered
     assert setting.observed == [lost]
     assert setting.lines == [f"POST {RESTORE}"]
-    assert client.ledger.read("restores") == client.ledger.read("restores_accepted") == 1
+    assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 1
 
 
 def test_a_lost_request_that_must_be_refused_may_be_repeated_and_counts_twice(setting: Setting) -> None:
@@ -357,7 +357,7 @@ def test_a_lost_request_that_must_be_refused_may_be_repeated_and_counts_twice(se
     lost = client.send(restore(refusable=True))
     assert (lost.unanswered, lost.seen) == (True, (2, 2))
     assert len(setting.lines) == 2
-    assert client.ledger.read("restores") == client.ledger.read("restores_accepted") == 2
+    assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 2
     client.send(restore(refusable=True))  # the last place: no room for a second try
     assert len(setting.lines) == 3
     with pytest.raises(NotAllowedError):
@@ -369,7 +369,7 @@ def test_what_does_not_exist_cannot_be_restored_whatever_became_of_the_answer(se
     client = setting.client()
     for _ in range(4):
         assert client.send(restore(refusable=True, ownership="missing")).unanswered
-    assert client.ledger.read("restores") == client.ledger.read("restores_accepted") == 0
+    assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 0
 
 
 def test_bad_keys_are_counted_for_the_whole_run(setting: Setting) -> None:
@@ -446,7 +446,7 @@ def test_a_restart_of_the_target_is_sat_out(setting: Setting) -> None:
     down = time.monotonic() + 1.0
     setting.server.answer = lambda seen: hostile.empty(seen) if time.monotonic() > down else hostile.nothing(seen)
     assert client.send(get()).status == 200
-    assert client.presence.gone is None
+    assert client.liveness.gone is None
 
 
 def test_one_kind_of_control_is_enough(setting: Setting) -> None:
@@ -518,7 +518,7 @@ def test_a_restore_that_says_nothing_is_lost_and_told(setting: Setting) -> None:
     assert isinstance(exchange, Exchange)
     assert exchange.status is None
     assert setting.observed == [exchange]
-    assert client.ledger.read("restores_accepted") == 1
+    assert client.shared_state.read("restores_accepted") == 1
 
 
 # ---------------------------------------------------------------- keys
@@ -579,47 +579,47 @@ ALL = {"the-first-full-key", "the-view-key", "the-key-of-another-hub"}
 def test_keys_are_proved_at_the_start(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set(ALL)))
     wanted = {"full": "accepted", "view": "accepted", "other_hub": "accepted"}
-    assert run.proofs.states == {**wanted, "manage": "missing", "unrelated": "missing", "expired": "missing"}
-    assert run.proofs.problem == ""
+    assert run.key_proofs.states == {**wanted, "manage": "missing", "unrelated": "missing", "expired": "missing"}
+    assert run.key_proofs.problem == ""
 
 
 def test_a_dead_key_is_named_and_used_for_nothing(opened: Callable[[Door], Run]) -> None:
     door = Door(ALL - {"the-view-key"})
     run = opened(door)
     asked = door.seen["the-view-key"]
-    assert run.proofs.problem == ""
+    assert run.key_proofs.problem == ""
     with pytest.raises(CannotTellError, match=r"the key view is not accepted anywhere \(refused: 401 on GET /v1/"):
-        run.ask.list(key="view")
+        run.build.list(key="view")
     with pytest.raises(NotTestableError, match=r"set keys\.manage"):
-        run.ask.list(key="manage")
-    assert run.client.send(run.ask.list()).status == 200
+        run.build.list(key="manage")
+    assert run.client.send(run.build.list()).status == 200
     assert door.seen["the-view-key"] == asked
 
 
 def test_where_all_keys_are_dead_that_is_the_problem(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set()))
     where = f"/v1/containers/{hostile.CONTAINER}/backups as full"
-    assert run.proofs.problem == f"no key is accepted: full is refused: 401 on GET {where}, nor any of the other 2"
+    assert run.key_proofs.problem == f"no key is accepted: full is refused: 401 on GET {where}, nor any of the other 2"
 
 
 def test_a_command_that_fails_is_a_dead_key(opened: Callable[[Door], Run], tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()  # nothing that could be printed
     run = opened(Door(set(ALL)))
-    assert run.proofs.states["full"].startswith("refused: key full: the command ")
-    assert run.proofs.states["view"] == "accepted"
+    assert run.key_proofs.states["full"].startswith("refused: key full: the command ")
+    assert run.key_proofs.states["view"] == "accepted"
 
 
 def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable[[Door], Run], tmp_path: Path) -> None:
     door = Door(set(ALL))
     run = opened(door)
-    batch = [run.ask.list() for _ in range(6)]
+    batch = [run.build.list() for _ in range(6)]
     door.good = {"the-second-full-key"}
     (tmp_path / "key").write_text("the-second-full-key\n")
     assert [exchange.status for exchange in run.client.send_all(batch)] == [200] * 6
-    assert run.proofs.states["full"] == "accepted"
+    assert run.key_proofs.states["full"] == "accepted"
     assert run.redactor.text("the-first-full-key the-second-full-key") == "[key full] [key full]"
     before = door.seen["the-first-full-key"]
-    assert run.client.send(run.ask.list()).status == 200
+    assert run.client.send(run.build.list()).status == 200
     assert door.seen["the-first-full-key"] == before
 
 
@@ -628,20 +628,20 @@ def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], 
     door = Door(set(ALL))
     run = opened(door)
     door.good = set()
-    exchange = run.client.send(run.ask.list(key=name))
+    exchange = run.client.send(run.build.list(key=name))
     assert (exchange.status, exchange.key_died) == (401, True)
-    assert run.proofs.states[name].endswith("(it was accepted before)")
+    assert run.key_proofs.states[name].endswith("(it was accepted before)")
     with pytest.raises(CannotTellError, match=f"the key {name} is not accepted anywhere"):
-        run.ask.list(key=name)
+        run.build.list(key=name)
 
 
 def test_a_401_of_a_living_key_stands(opened: Callable[[Door], Run]) -> None:
     door = Door(set(ALL))
     run = opened(door)
     door.closed = "/backups/"
-    exchange = run.client.send(run.ask.get())
+    exchange = run.client.send(run.build.get())
     assert (exchange.status, exchange.key_died) == (401, False)
-    assert run.proofs.states["full"] == "accepted"
+    assert run.key_proofs.states["full"] == "accepted"
 
 
 def test_without_the_other_hubs_id_its_key_cannot_be_proved(setting: Setting, tmp_path: Path) -> None:
@@ -649,7 +649,7 @@ def test_without_the_other_hubs_id_its_key_cannot_be_proved(setting: Setting, tm
     (tmp_path / "t.toml").write_text(text)
     client = setting.client()
     client.target = load_target(tmp_path / "t.toml", {})
-    proofs, world = Proofs(client), World(client.target)
-    proofs.prove_all(Ask(world, proofs, random.Random(1)))
+    proofs, world = KeyProofs(client), Fixtures(client.target)
+    proofs.prove_all(RequestBuilder(world, proofs, random.Random(1)))
     with pytest.raises(NotTestableError, match=r"set keys\.other_hub_id"):
         proofs.need("other_hub")

@@ -10,16 +10,16 @@ from support.exchanges import answer
 
 from conformance.http.exchange import Exchange, same_code
 from conformance.judging import expectations
-from conformance.judging.expectations import ANY_4XX, CannotTellError, Found
+from conformance.judging.expectations import ANY_4XX, CannotTellError, Finding
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
-Case = tuple["Callable[[], Iterable[Found]]", "Callable[[], Iterable[Found]]"]
+Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]"]
 #: those that make a finding or answer a question; they have tests of their own below
-OTHERS = {"broken", "advised", "untold", "no_verdict", "at", "listed", "shown"}
+OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "value_at", "items_of", "object_of"}
 
 
 def backup(size: int) -> Exchange:
@@ -35,46 +35,61 @@ def error(status: int, code: str) -> Exchange:
 
 
 CASES: dict[str, Case] = {
-    "status": (lambda: expectations.status(answer(200), 401), lambda: expectations.status(answer(401), 401, 403)),
-    "harmless": (
-        lambda: expectations.harmless(answer(None, unanswered=True), 200, ANY_4XX),
-        lambda: expectations.harmless(answer(422), 200, ANY_4XX),
+    "expect_status": (
+        lambda: expectations.expect_status(answer(200), 401),
+        lambda: expectations.expect_status(answer(401), 401, 403),
     ),
-    "code": (
-        lambda: expectations.code(error(404, "404.job"), "404.container"),
-        lambda: expectations.code(error(404, "404.container_backup"), "404.container.backup"),
+    "expect_no_server_error": (
+        lambda: expectations.expect_no_server_error(answer(None, unanswered=True), 200, ANY_4XX),
+        lambda: expectations.expect_no_server_error(answer(422), 200, ANY_4XX),
     ),
-    "success": (lambda: expectations.success(answer(404)), lambda: expectations.success(answer(206))),
-    "shown_status": (lambda: expectations.shown_status(answer(201)), lambda: expectations.shown_status(answer(200))),
-    "answered": (lambda: expectations.answered(answer(None)), lambda: expectations.answered(answer(400))),
-    "not_served": (lambda: expectations.not_served(answer(202)), lambda: expectations.not_served(answer(404))),
-    "equal": (
-        lambda: expectations.equal(FIRST, SECOND, answer(), "/data/id"),
-        lambda: expectations.equal(FIRST, FIRST, answer(), "/data/id"),
+    "expect_code": (
+        lambda: expectations.expect_code(error(404, "404.job"), "404.container"),
+        lambda: expectations.expect_code(error(404, "404.container_backup"), "404.container.backup"),
     ),
-    "valid": (
-        lambda: expectations.valid("oid", "65AB", answer()),
-        lambda: expectations.valid("oid", FIRST, answer()),
+    "expect_success": (
+        lambda: expectations.expect_success(answer(404)),
+        lambda: expectations.expect_success(answer(206)),
     ),
-    "unique": (
-        lambda: expectations.unique([FIRST, SECOND, FIRST], None, "backup"),
-        lambda: expectations.unique([FIRST, SECOND], None, "backup"),
+    "expect_documented_status": (
+        lambda: expectations.expect_documented_status(answer(201)),
+        lambda: expectations.expect_documented_status(answer(200)),
     ),
-    "same_ids": (
-        lambda: expectations.same_ids([FIRST], [FIRST, SECOND], None, "backup"),
-        lambda: expectations.same_ids([SECOND, FIRST], [FIRST, SECOND], None, "backup"),
+    "expect_answer": (
+        lambda: expectations.expect_answer(answer(None)),
+        lambda: expectations.expect_answer(answer(400)),
     ),
-    "ordered": (
-        lambda: expectations.ordered([SECOND, FIRST], answer()),
-        lambda: expectations.ordered([SECOND, FIRST], answer(), descending=True),
+    "expect_not_success": (
+        lambda: expectations.expect_not_success(answer(202)),
+        lambda: expectations.expect_not_success(answer(404)),
     ),
-    "same": (
-        lambda: expectations.same("backup-answer", backup(1).value, backup(2).value, answer()),
-        lambda: expectations.same("backup-answer", backup(1).value, backup(1).value, answer()),
+    "expect_equal": (
+        lambda: expectations.expect_equal(FIRST, SECOND, answer(), "/data/id"),
+        lambda: expectations.expect_equal(FIRST, FIRST, answer(), "/data/id"),
     ),
-    "steady": (
-        lambda: expectations.steady("backup-answer", [backup(1), backup(2), backup(3)]),
-        lambda: expectations.steady("backup-answer", [backup(1), backup(1), backup(2)]),
+    "expect_valid": (
+        lambda: expectations.expect_valid("oid", "65AB", answer()),
+        lambda: expectations.expect_valid("oid", FIRST, answer()),
+    ),
+    "expect_unique": (
+        lambda: expectations.expect_unique([FIRST, SECOND, FIRST], None, "backup"),
+        lambda: expectations.expect_unique([FIRST, SECOND], None, "backup"),
+    ),
+    "expect_same_ids": (
+        lambda: expectations.expect_same_ids([FIRST], [FIRST, SECOND], None, "backup"),
+        lambda: expectations.expect_same_ids([SECOND, FIRST], [FIRST, SECOND], None, "backup"),
+    ),
+    "expect_ordered": (
+        lambda: expectations.expect_ordered([SECOND, FIRST], answer()),
+        lambda: expectations.expect_ordered([SECOND, FIRST], answer(), descending=True),
+    ),
+    "expect_equivalent": (
+        lambda: expectations.expect_equivalent("backup-answer", backup(1).value, backup(2).value, answer()),
+        lambda: expectations.expect_equivalent("backup-answer", backup(1).value, backup(1).value, answer()),
+    ),
+    "expect_stable": (
+        lambda: expectations.expect_stable("backup-answer", [backup(1), backup(2), backup(3)]),
+        lambda: expectations.expect_stable("backup-answer", [backup(1), backup(1), backup(2)]),
     ),
 }
 
@@ -93,13 +108,15 @@ def test_it_finds_what_it_is_for_and_passes_what_is_right(name: str) -> None:
     wrong, right = CASES[name]
     found = list(wrong())
     assert found
-    assert all(isinstance(one, Found) and one.wanted and one.got for one in found)
+    assert all(isinstance(one, Finding) and one.wanted and one.got for one in found)
     assert list(right()) == []
 
 
 def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
-    def pointers(second: object, on: Exchange) -> list[str | None]:
-        return [found.at for found in expectations.same("backup", {"id": SECOND[:-1]}, second, on)]
+    def pointers(second: object, exchange: Exchange) -> list[str | None]:
+        return [
+            found.pointer for found in expectations.expect_equivalent("backup", {"id": SECOND[:-1]}, second, exchange)
+        ]
 
     whole, listed = backup(1), listing(FIRST)
     assert pointers(whole.data, whole) == ["/data/id", "/data/target"]
@@ -110,40 +127,43 @@ def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
 @pytest.mark.parametrize(
     ("found", "outcomes"),
     [
-        (expectations.status(answer(403), 403, 404, advise=(404,)), [Outcome.WARNED]),
-        (expectations.status(answer(404), 403, 404, advise=(404,)), []),
-        (expectations.status(answer(200), 403, 404, advise=(404,)), [Outcome.FAILED]),
-        (expectations.status(answer(None), 200), [Outcome.ERROR]),
-        (expectations.status(answer(503), 200), [Outcome.ERROR]),
-        (expectations.status(answer(None, unanswered=True), 200), [Outcome.ERROR]),
-        (expectations.status(answer(307), 200), [Outcome.ERROR]),
-        (expectations.status(answer(307, documented=False), 200), [Outcome.FAILED]),
-        (expectations.harmless(answer(None), 200), [Outcome.ERROR]),
-        (expectations.harmless(answer(500), 200, ANY_4XX), [Outcome.FAILED]),
-        (expectations.not_served(answer(None)), [Outcome.ERROR]),
-        (expectations.code(answer(200, {"error": {"code": "x"}}), "404.job"), []),
-        (expectations.code(error(404, "404.uri"), "404.job"), [Outcome.WARNED]),
-        (expectations.same_ids([FIRST, FIRST], [FIRST], None, "backup"), [Outcome.FAILED]),
-        (expectations.same_ids([FIRST, SECOND], [FIRST], None, "backup"), [Outcome.FAILED]),
-        (expectations.ordered([FIRST, FIRST], answer()), []),
-        (expectations.ordered([FIRST, SECOND], answer(), descending=True), [Outcome.FAILED]),
-        (expectations.steady("backup-answer", [backup(1), backup(2), backup(1), backup(1)]), [Outcome.FAILED]),
-        (expectations.steady("backup-answer", [backup(1), answer(404)]), [Outcome.FAILED]),
-        (expectations.steady("backup-answer", []), []),
-        (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()]), [Outcome.FAILED]),
-        (expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()], without=[FIRST]), []),
+        (expectations.expect_status(answer(403), 403, 404, advise=(404,)), [Outcome.WARNED]),
+        (expectations.expect_status(answer(404), 403, 404, advise=(404,)), []),
+        (expectations.expect_status(answer(200), 403, 404, advise=(404,)), [Outcome.FAILED]),
+        (expectations.expect_status(answer(None), 200), [Outcome.ERROR]),
+        (expectations.expect_status(answer(503), 200), [Outcome.ERROR]),
+        (expectations.expect_status(answer(None, unanswered=True), 200), [Outcome.ERROR]),
+        (expectations.expect_status(answer(307), 200), [Outcome.ERROR]),
+        (expectations.expect_status(answer(307, documented=False), 200), [Outcome.FAILED]),
+        (expectations.expect_no_server_error(answer(None), 200), [Outcome.ERROR]),
+        (expectations.expect_no_server_error(answer(500), 200, ANY_4XX), [Outcome.FAILED]),
+        (expectations.expect_not_success(answer(None)), [Outcome.ERROR]),
+        (expectations.expect_code(answer(200, {"error": {"code": "x"}}), "404.job"), []),
+        (expectations.expect_code(error(404, "404.uri"), "404.job"), [Outcome.WARNED]),
+        (expectations.expect_same_ids([FIRST, FIRST], [FIRST], None, "backup"), [Outcome.FAILED]),
+        (expectations.expect_same_ids([FIRST, SECOND], [FIRST], None, "backup"), [Outcome.FAILED]),
+        (expectations.expect_ordered([FIRST, FIRST], answer()), []),
+        (expectations.expect_ordered([FIRST, SECOND], answer(), descending=True), [Outcome.FAILED]),
+        (expectations.expect_stable("backup-answer", [backup(1), backup(2), backup(1), backup(1)]), [Outcome.FAILED]),
+        (expectations.expect_stable("backup-answer", [backup(1), answer(404)]), [Outcome.FAILED]),
+        (expectations.expect_stable("backup-answer", []), []),
+        (expectations.expect_stable("backup-list-answer", [listing(), listing(FIRST), listing()]), [Outcome.FAILED]),
+        (expectations.expect_stable("backup-list-answer", [listing(), listing(FIRST), listing()], without=[FIRST]), []),
         (
-            expectations.steady("backup-list-answer", [listing(), listing(FIRST), listing()], without=[SECOND]),
+            expectations.expect_stable("backup-list-answer", [listing(), listing(FIRST), listing()], without=[SECOND]),
             [Outcome.FAILED],
         ),
-        (expectations.ordered(["A", "b", "C"], answer()), []),
-        (expectations.ordered(["A", "C", "b"], answer()), []),
-        (expectations.ordered(["b", "A", "C"], answer()), [Outcome.FAILED]),
-        (expectations.steady("backup-answer", [backup(1), answer(None)]), [Outcome.ERROR]),
-        (expectations.valid("backup-state", {"current": "live", "changed": "2026-01-01T00:00:00Z"}, answer()), []),
+        (expectations.expect_ordered(["A", "b", "C"], answer()), []),
+        (expectations.expect_ordered(["A", "C", "b"], answer()), []),
+        (expectations.expect_ordered(["b", "A", "C"], answer()), [Outcome.FAILED]),
+        (expectations.expect_stable("backup-answer", [backup(1), answer(None)]), [Outcome.ERROR]),
+        (
+            expectations.expect_valid("backup-state", {"current": "live", "changed": "2026-01-01T00:00:00Z"}, answer()),
+            [],
+        ),
     ],
 )
-def test_its_findings_are_of_the_right_kind(found: Iterable[Found], outcomes: list[Outcome]) -> None:
+def test_its_findings_are_of_the_right_kind(found: Iterable[Finding], outcomes: list[Outcome]) -> None:
     assert [one.outcome for one in found] == outcomes
 
 
@@ -156,13 +176,13 @@ def test_its_findings_are_of_the_right_kind(found: Iterable[Found], outcomes: li
         (answer(429), "throttles"),
     ],
 )
-def test_nothing_is_concluded_from_no_answer(on: Exchange, words: str) -> None:
-    assert words in (expectations.no_verdict(on) or "")
+def test_nothing_is_concluded_from_no_answer(exchange: Exchange, words: str) -> None:
+    assert words in (expectations.inconclusive_reason(exchange) or "")
 
 
 def test_an_answer_can_be_judged() -> None:
-    assert expectations.no_verdict(answer(500)) is None
-    assert expectations.no_verdict(answer(429, patient=False)) is None
+    assert expectations.inconclusive_reason(answer(500)) is None
+    assert expectations.inconclusive_reason(answer(429, patient=False)) is None
 
 
 @pytest.mark.parametrize(
@@ -174,16 +194,16 @@ def test_an_answer_can_be_judged() -> None:
         (answer(200, {"data": None}, operation="list"), "HTTP-2"),
     ],
 )
-def test_content_is_not_judged_where_a_more_basic_clause_broke(on: Exchange, clause: str) -> None:
+def test_content_is_not_judged_where_a_more_basic_clause_broke(exchange: Exchange, clause: str) -> None:
     with pytest.raises(CannotTellError, match=f"because {clause} failed"):
-        expectations.listed(on)
+        expectations.items_of(exchange)
 
 
 def test_content_is_handed_out_where_it_is_what_it_should_be() -> None:
-    assert expectations.listed(answer(200, {"data": [{"id": FIRST}]}, operation="list")) == [{"id": FIRST}]
-    assert expectations.shown(answer(200, {"data": {"id": FIRST}})) == {"id": FIRST}
+    assert expectations.items_of(answer(200, {"data": [{"id": FIRST}]}, operation="list")) == [{"id": FIRST}]
+    assert expectations.object_of(answer(200, {"data": {"id": FIRST}})) == {"id": FIRST}
     with pytest.raises(CannotTellError, match="because HTTP-2 failed"):
-        expectations.shown(answer(200, {"data": [{"id": FIRST}]}))
+        expectations.object_of(answer(200, {"data": [{"id": FIRST}]}))
 
 
 @pytest.mark.parametrize(
@@ -198,11 +218,11 @@ def test_content_is_handed_out_where_it_is_what_it_should_be() -> None:
     ],
 )
 def test_a_pointer_leads_to_a_value_or_to_none(pointer: str, value: object) -> None:
-    assert expectations.at({"a/b": [{"c": 1}], "d~e": 2}, pointer) == value
+    assert expectations.value_at({"a/b": [{"c": 1}], "d~e": 2}, pointer) == value
 
 
 def test_a_finding_is_a_failure_an_advice_or_nothing_told() -> None:
-    outcomes = [expectations.broken("a", "b"), expectations.advised("a", "b"), expectations.untold("b")]
+    outcomes = [expectations.violation("a", "b"), expectations.advisory("a", "b"), expectations.inconclusive("b")]
     assert [one.outcome for one in outcomes] == [Outcome.FAILED, Outcome.WARNED, Outcome.ERROR]
 
 

@@ -10,8 +10,8 @@ from support.exchanges import answer
 from conformance.contract import catalogue
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging import answer_shapes, passive
-from conformance.judging.expectations import Found, broken
-from conformance.judging.outcomes import CheckRecord, Finding, Outcome, folded
+from conformance.judging.expectations import Finding, violation
+from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, folded
 from conformance.scenarios.job_lifecycle import moves_forward
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ UNSET = "0001-01-01T00:00:00Z"
     ("says", "of", "not_of"),
     [
         (
-            answer_shapes.judged,
+            answer_shapes.is_judgeable,
             [answer(), answer(404), answer(500)],
             [answer(None), answer(503), answer(502), answer(504), answer(documented=False), answer(unanswered=True)],
         ),
         (
-            answer_shapes.served,
+            answer_shapes.is_judgeable_success,
             [answer(body={}), answer(206, {}), answer(299, [])],
             [answer(raw=b"{"), answer(404, {}), answer(300, {}), answer(199, {}), answer(documented=False, body={})],
         ),
@@ -47,7 +47,7 @@ UNSET = "0001-01-01T00:00:00Z"
             [answer(401, OAUTH), answer(404, {"error": "no"}), answer(404, []), answer(404, {}), answer(200, ERROR)],
         ),
         (
-            answer_shapes.coded,
+            answer_shapes.has_valid_code,
             [answer(404, ERROR), answer(404, {"error": {"code": "404.container_backup-log.x"}})],
             [
                 answer(403, ERROR),
@@ -56,7 +56,7 @@ UNSET = "0001-01-01T00:00:00Z"
             ],
         ),
         (
-            answer_shapes.rightful,
+            answer_shapes.is_expected_success,
             [answer(body={}), answer(body={}, ownership="sibling")],
             [
                 answer(404, {}),
@@ -112,19 +112,19 @@ def test_the_shape_that_an_answer_is_held_to(exchange: Exchange, shape: str | No
 
 def test_violations_are_those_at_a_place_and_below() -> None:
     exchange = answer(body={"data": {"id": "?", "identifier": 1, "events": {"created": "?"}}})
-    pointers = {one.pointer for one in answer_shapes.violations_at(exchange, "/data/events")}
+    pointers = {one.pointer for one in answer_shapes.mismatches_at(exchange, "/data/events")}
     assert "/data/events/created" in pointers
     assert all(pointer == "/data/events" or pointer.startswith("/data/events/") for pointer in pointers)
-    assert {one.pointer for one in answer_shapes.violations_at(exchange, "/data/id")} == {"/data/id"}
-    assert answer_shapes.violations(exchange) is answer_shapes.violations(exchange)
-    assert answer_shapes.violations(answer(raw=b"{")) == []
-    assert answer_shapes.violations(answer(404, raw=b"{")) == []
+    assert {one.pointer for one in answer_shapes.mismatches_at(exchange, "/data/id")} == {"/data/id"}
+    assert answer_shapes.mismatches(exchange) is answer_shapes.mismatches(exchange)
+    assert answer_shapes.mismatches(answer(raw=b"{")) == []
+    assert answer_shapes.mismatches(answer(404, raw=b"{")) == []
 
 
 def test_a_null_of_http_10_is_no_violation_at_a_place() -> None:
     exchange = answer(404, {"error": {**ERROR["error"], "detail": None}, "data": None})
-    assert [one.null_optional for one in answer_shapes.violations(exchange)] == [True]
-    assert answer_shapes.violations_at(exchange, "/error/detail") == []
+    assert [one.null_optional for one in answer_shapes.mismatches(exchange)] == [True]
+    assert answer_shapes.mismatches_at(exchange, "/error/detail") == []
 
 
 def test_the_backups_and_integrations_that_an_answer_shows() -> None:
@@ -174,8 +174,8 @@ def test_jobs_that_do_not(states: list[str], where: int) -> None:
     looks = [job(state) for state in states]
     [found] = moves_forward(looks)
     assert found.outcome is Outcome.FAILED
-    assert found.on is looks[where]
-    assert (found.got, found.at) == (states[where], "/data/state/current")
+    assert found.exchange is looks[where]
+    assert (found.got, found.pointer) == (states[where], "/data/state/current")
     assert found.wanted == f"nothing before {states[where - 1]} any more"
 
 
@@ -193,7 +193,7 @@ def test_jobs_that_do_not(states: list[str], where: int) -> None:
 )
 def test_the_order_of_a_jobs_times(times: dict[str, str], wrong: str | None) -> None:
     found = list(moves_forward([job("running", **{name: f"2026-01-{day}T00:00:00Z" for name, day in times.items()})]))
-    assert [one.at for one in found] == ([f"/data/events/{wrong}"] if wrong else [])
+    assert [one.pointer for one in found] == ([f"/data/events/{wrong}"] if wrong else [])
 
 
 def test_a_time_that_is_not_set_has_no_place_in_the_order() -> None:
@@ -205,34 +205,34 @@ def sent(weight: int) -> Exchange:
 
 
 def test_equal_findings_are_one_defect_shown_by_the_lightest_request() -> None:
-    tally = passive.Tally()
+    tally = passive.FindingSet()
     for weight in (5, 3, 4):
-        tally.add(broken("2 items", f"id 65ab0000000000000000000{weight}", sent(weight), f"/data/{weight}/id"))
+        tally.add(violation("2 items", f"id 65ab0000000000000000000{weight}", sent(weight), f"/data/{weight}/id"))
     [defect] = tally.defects.values()
     assert defect.places == 3
-    assert defect.first.on is not None
-    assert len(defect.first.on.request.path) == 3
+    assert defect.first.exchange is not None
+    assert len(defect.first.exchange.request.path) == 3
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        broken("a", "c", None, "/x"),
-        broken("b", "b", None, "/x"),
-        broken("a", "b", None, "/y"),
-        broken("a", "b"),
-        Found(Outcome.WARNED, "a", "b", None, "/x"),
+        violation("a", "c", None, "/x"),
+        violation("b", "b", None, "/x"),
+        violation("a", "b", None, "/y"),
+        violation("a", "b"),
+        Finding(Outcome.WARNED, "a", "b", None, "/x"),
     ],
 )
-def test_what_makes_two_defects(other: Found) -> None:
-    assert passive.identity(other) != passive.identity(broken("a", "b", None, "/x"))
+def test_what_makes_two_defects(other: Finding) -> None:
+    assert passive.identity(other) != passive.identity(violation("a", "b", None, "/x"))
 
 
 def test_a_tally_keeps_so_many_defects_and_counts_the_others() -> None:
-    tally = passive.Tally()
-    for number in range(passive.MOST_DEFECTS + 3):
-        tally.add(broken(chr(ord("a") + number), "x"))
-    assert (len(tally.defects), tally.merged) == (passive.MOST_DEFECTS, 3)
+    tally = passive.FindingSet()
+    for number in range(passive.MAX_DEFECTS + 3):
+        tally.add(violation(chr(ord("a") + number), "x"))
+    assert (len(tally.defects), tally.merged) == (passive.MAX_DEFECTS, 3)
 
 
 def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,7 +248,7 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
 
 def test_folded_records_keep_each_finding_on_its_exchange() -> None:
     def record(wanted: str, exchange: str, outcome: Outcome = Outcome.FAILED) -> CheckRecord:
-        finding = Finding(outcome, wanted, "b", None, 0, 1)
+        finding = FindingRecord(outcome, wanted, "b", None, 0, 1)
         return CheckRecord("x", "HTTP-1", "get", outcome, findings=[finding], exchanges=[{"path": exchange}])
 
     [both] = folded([record("a", "/1"), record("c", "/2"), record("a", "/3")])

@@ -226,8 +226,8 @@ def test_exit_code_agrees_with_what_is_written(results: dict[str, Any]) -> None:
     summary, strict = results["summary"], results["run"]["strict"]
     must = [row["outcome"] for row in results["clauses"] if row["level"] == "MUST"]
     red = "failed" in must or (strict and summary["warned"])
-    untold = "error" in must or set(must) == {"not_tested"}
-    assert Verdict(results["verdict"]).exit_code == (1 if red else 3 if untold else 0)
+    inconclusive = "error" in must or set(must) == {"not_tested"}
+    assert Verdict(results["verdict"]).exit_code == (1 if red else 3 if inconclusive else 0)
     again = model.judgement(results["clauses"], strict=strict, interrupted=False)
     assert again == {name: results[name] for name in again}
 

@@ -47,8 +47,8 @@ class Scripted:
 
     def __post_init__(self) -> None:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
-        self.world = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=self.follows_jobs)))
-        self.proofs = SimpleNamespace(jobs=None)
+        self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=self.follows_jobs)))
+        self.key_proofs = SimpleNamespace(jobs=None)
         self.run = SimpleNamespace(wait=self._wait, restores=self.restores)
 
     def _wait(self, seconds: float) -> None:
@@ -84,18 +84,18 @@ class Scripted:
 
 
 def test_a_completed_job_with_its_log_is_followed_to_the_end() -> None:
-    api = Scripted([(0, job("queued")), (2, job("running")), (4, job("completed"))], [4])
-    restore = api.follower().follow(api.restore())
-    assert (restore.terminal, len(restore.logs), api.now) == ("completed", 1, 4)
+    context = Scripted([(0, job("queued")), (2, job("running")), (4, job("completed"))], [4])
+    restore = context.follower().follow(context.restore())
+    assert (restore.terminal, len(restore.logs), context.now) == ("completed", 1, 4)
     assert restore.states[0] == "queued"
     assert restore.after is not None
 
 
 def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
-    api = Scripted([(0, job("running")), (3, job("error"))], [3])
-    restore = api.follower().follow(api.restore())
-    assert (restore.terminal, api.now) == ("error", 3)
-    assert api.timeline == [
+    context = Scripted([(0, job("running")), (3, job("error"))], [3])
+    restore = context.follower().follow(context.restore())
+    assert (restore.terminal, context.now) == ("error", 3)
+    assert context.timeline == [
         "job running: seen so",
         "ended: error after 3.0 s and 4 polls, 0 new logs",
         "logged: 1 new log",
@@ -103,139 +103,139 @@ def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
 
 
 def test_the_deadline_tells_state_time_and_polls() -> None:
-    api = Scripted([(0, job("running"))], [], timeout_s=10)
-    restore = api.follower().follow(api.restore())
+    context = Scripted([(0, job("running"))], [], timeout_s=10)
+    restore = context.follower().follow(context.restore())
     assert not restore.ended
-    assert api.timeline == ["job running: seen so", "gave up: running after 11.0 s and 12 polls, 0 new logs"]
+    assert context.timeline == ["job running: seen so", "gave up: running after 11.0 s and 12 polls, 0 new logs"]
 
 
 def test_a_log_that_comes_after_completion_is_waited_for() -> None:
-    api = Scripted([(0, job("completed"))], [7])
-    restore = api.follower().follow(api.restore())
-    assert (len(restore.logs), api.now) == (1, 7)
+    context = Scripted([(0, job("completed"))], [7])
+    restore = context.follower().follow(context.restore())
+    assert (len(restore.logs), context.now) == (1, 7)
 
 
 def test_a_log_that_never_comes_is_given_up_within_what_is_left_of_the_time() -> None:
-    api = Scripted([(0, job("running")), (6, job("completed"))], [], timeout_s=10)
-    restore = api.follower().follow(api.restore())
+    context = Scripted([(0, job("running")), (6, job("completed"))], [], timeout_s=10)
+    restore = context.follower().follow(context.restore())
     assert restore.logless
-    assert api.now == 11
+    assert context.now == 11
 
 
 def test_where_a_log_was_missing_before_the_next_one_is_not_waited_for_as_long() -> None:
-    api = Scripted([(0, job("completed"))], [], timeout_s=100)
-    follower = api.follower()
-    follower.follow(api.restore())
-    before = api.now
-    second = api.restore()
+    context = Scripted([(0, job("completed"))], [], timeout_s=100)
+    follower = context.follower()
+    follower.follow(context.restore())
+    before = context.now
+    second = context.restore()
     second.asked_at = before
     follower.follow(second)
-    assert api.now - before <= LOG_LATE_S + 1
+    assert context.now - before <= LOG_LATE_S + 1
 
 
 def test_a_new_job_may_be_unknown_for_a_while() -> None:
-    api = Scripted([(0, NOT_FOUND), (8, job("completed"))], [2])
-    api.proofs.jobs = True
-    restore = api.follower().follow(api.restore())
+    context = Scripted([(0, NOT_FOUND), (8, job("completed"))], [2])
+    context.key_proofs.jobs = True
+    restore = context.follower().follow(context.restore())
     assert restore.readable
     assert restore.terminal == "completed"
 
 
 def test_without_a_jobs_endpoint_the_log_is_the_end() -> None:
-    api = Scripted([(0, exchange("job", 404, {"error": {"code": "404.uri"}}))], [3])
-    restore = api.follower().follow(api.restore())
-    assert (restore.readable, restore.ended, api.now) == (False, True, 3)
+    context = Scripted([(0, exchange("job", 404, {"error": {"code": "404.uri"}}))], [3])
+    restore = context.follower().follow(context.restore())
+    assert (restore.readable, restore.ended, context.now) == (False, True, 3)
 
 
 def test_where_the_target_file_says_so_no_job_is_asked_for() -> None:
-    api = Scripted([], [1], follows_jobs=False)
-    restore = api.follower().follow(api.restore())
+    context = Scripted([], [1], follows_jobs=False)
+    restore = context.follower().follow(context.restore())
     assert (restore.jobs, restore.ended) == ([], True)
 
 
 def test_an_unavailable_target_does_not_end_the_following() -> None:
-    api = Scripted([(0, job("running")), (1, UNAVAILABLE), (5, job("completed"))], [5])
-    restore = api.follower().follow(api.restore())
+    context = Scripted([(0, job("running")), (1, UNAVAILABLE), (5, job("completed"))], [5])
+    restore = context.follower().follow(context.restore())
     assert restore.terminal == "completed"
 
 
 def test_reads_are_made_before_the_first_poll_and_the_end_is_seen_once() -> None:
-    api = Scripted([(0, job("completed"))], [0])
+    context = Scripted([(0, job("completed"))], [0])
     calls: list[str] = []
-    api.follower().follow(
-        api.restore(), while_running=lambda _: calls.append("read"), at_end=lambda _: calls.append("end")
+    context.follower().follow(
+        context.restore(), while_running=lambda _: calls.append("read"), at_end=lambda _: calls.append("end")
     )
     assert calls == ["read", "end"]
 
 
 def test_restores_asked_for_at_once_have_their_time_one_after_the_other() -> None:
-    api = Scripted([(0, job("running")), (9, job("completed"))], [9, 18, 27], timeout_s=10)
-    restores = [api.restore() for _ in range(3)]
-    api.follower().follow_all(restores)
+    context = Scripted([(0, job("running")), (9, job("completed"))], [9, 18, 27], timeout_s=10)
+    restores = [context.restore() for _ in range(3)]
+    context.follower().follow_all(restores)
     assert all(len(restore.logs) == 3 for restore in restores)
 
 
 def test_a_lost_log_of_restores_at_once_is_given_up_after_the_last_that_came() -> None:
-    api = Scripted([(0, job("completed"))], [0, 5], timeout_s=10)
-    restores = [api.restore() for _ in range(3)]
-    api.follower().follow_all(restores)
+    context = Scripted([(0, job("completed"))], [0, 5], timeout_s=10)
+    restores = [context.restore() for _ in range(3)]
+    context.follower().follow_all(restores)
     assert len(restores[0].logs) == 2
-    assert api.now <= 5 + 10 + 2
+    assert context.now <= 5 + 10 + 2
 
 
 def test_logs_that_are_all_there_are_not_waited_for_any_longer() -> None:
-    api = Scripted([], [0, 0, 0], follows_jobs=False)
-    restores = [api.restore() for _ in range(3)]
-    api.follower().follow_all(restores)
+    context = Scripted([], [0, 0, 0], follows_jobs=False)
+    restores = [context.restore() for _ in range(3)]
+    context.follower().follow_all(restores)
     assert all(len(restore.logs) == 3 for restore in restores)
-    assert api.now == 0
+    assert context.now == 0
 
 
 def test_restores_at_once_may_run_in_any_order() -> None:
     ends = {"first": 27, "second": 18, "third": 9}
     jobs = {name: [(0.0, job("queued")), (float(end), job("completed"))] for name, end in ends.items()}
-    api = Scripted([], [9, 18, 27], timeout_s=10, more_jobs=jobs)
-    restores = [api.restore(name) for name in ends]
-    api.follower().follow_all(restores)
+    context = Scripted([], [9, 18, 27], timeout_s=10, more_jobs=jobs)
+    restores = [context.restore(name) for name in ends]
+    context.follower().follow_all(restores)
     assert [restore.terminal for restore in restores] == ["completed"] * 3
     assert [len(restore.own_logs) for restore in restores] == [3] * 3
 
 
 def test_a_restore_at_once_that_never_ends_is_given_up_after_the_last_end() -> None:
     jobs = {"good": [(0.0, job("running")), (8.0, job("completed"))], "stuck": [(0.0, job("queued"))]}
-    api = Scripted([], [8], timeout_s=10, more_jobs=jobs)
-    good, stuck = restores = [api.restore("good"), api.restore("stuck")]
-    api.follower().follow_all(restores)
+    context = Scripted([], [8], timeout_s=10, more_jobs=jobs)
+    good, stuck = restores = [context.restore("good"), context.restore("stuck")]
+    context.follower().follow_all(restores)
     assert (good.ended, stuck.ended) == (True, False)
-    assert api.now <= 8 + 10 + 2
-    assert any(step.startswith("gave up: queued") for step in api.timeline)
+    assert context.now <= 8 + 10 + 2
+    assert any(step.startswith("gave up: queued") for step in context.timeline)
 
 
 def test_what_others_leave_in_the_logs_is_not_taken_for_our_own() -> None:
-    api = Scripted([(0, job("completed"))], [4], others_at=[0, 1])
-    restore = api.follower().follow(api.restore())
-    assert api.now == 4
-    assert [log["id"] for log in restore.told_logs] == ["log0"]
+    context = Scripted([(0, job("completed"))], [4], others_at=[0, 1])
+    restore = context.follower().follow(context.restore())
+    assert context.now == 4
+    assert [log["id"] for log in restore.new_logs] == ["log0"]
 
 
 def test_where_no_log_speaks_of_our_instance_whatever_came_is_judged() -> None:
-    api = Scripted([(0, job("completed"))], [], others_at=[0], timeout_s=5)
-    restore = api.follower().follow(api.restore())
-    assert [log["id"] for log in restore.told_logs] == ["other0"]
+    context = Scripted([(0, job("completed"))], [], others_at=[0], timeout_s=5)
+    restore = context.follower().follow(context.restore())
+    assert [log["id"] for log in restore.new_logs] == ["other0"]
 
 
 def test_a_log_may_say_later_why_its_restore_failed() -> None:
-    api = Scripted([(0, job("error"))], [0], message_at=3)
-    restore = api.restore()
-    api.follower().follow(restore)
+    context = Scripted([(0, job("error"))], [0], message_at=3)
+    restore = context.restore()
+    context.follower().follow(restore)
     assert not restore.failed
-    api.follower().await_message(restore)
-    assert (restore.failed, api.now) == ("no", 3)
+    context.follower().await_message(restore)
+    assert (restore.failed, context.now) == ("no", 3)
 
 
 def test_the_message_of_a_failed_restore_is_given_up_with_its_time() -> None:
-    api = Scripted([(0, job("error"))], [0], timeout_s=6)
-    restore = api.follower().follow(api.restore())
-    api.follower().await_message(restore)
+    context = Scripted([(0, job("error"))], [0], timeout_s=6)
+    restore = context.follower().follow(context.restore())
+    context.follower().await_message(restore)
     assert not restore.failed
-    assert api.now <= 6 + 1
+    assert context.now <= 6 + 1

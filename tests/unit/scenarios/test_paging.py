@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
-from conformance.judging.expectations import same_ids
+from conformance.judging.expectations import expect_same_ids
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from conformance.judging.expectations import Found
-    from conformance.scenarios.context import Api, Walk
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext, PagedList
 
 
 @dataclass
@@ -44,14 +44,14 @@ class Listing:
         ]
 
 
-def every_one(walk: Walk, there: set[str]) -> Iterable[Found]:
-    return same_ids(walk.ids, there, None, "backup")
+def every_one(walk: PagedList, there: set[str]) -> Iterable[Finding]:
+    return expect_same_ids(walk.ids, there, None, "backup")
 
 
 def judged(listing: Listing, named: Iterable[str] = ()) -> list[Outcome]:
-    api = cast("Api", listing)
-    told = paging.tell(api, [{"size": 100}, {"size": 2}])
-    return [found.outcome for found in paging.judged(api, told, every_one, named)]
+    context = cast("CheckContext", listing)
+    told = paging.tell(context, [{"size": 100}, {"size": 2}])
+    return [found.outcome for found in paging.judged(context, told, every_one, named)]
 
 
 def test_a_list_that_is_whole_in_every_way_is_right() -> None:

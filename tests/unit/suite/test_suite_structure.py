@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from conformance.contract.validation import violations
+from conformance.contract.validation import mismatches
 from conformance.http.exchange import Exchange, Operation, Request, Response
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.checks import all_judges
-from conformance.judging.expectations import CannotTellError, at
+from conformance.judging.expectations import CannotTellError, value_at
 from conformance.reference import launch
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ STRANGERS: tuple[Any, ...] = (
     {},
     {"a": None},
 )
-MOST_ITEMS = 2
+MAX_ITEMS = 2
 
 
 def requests(stock: Stock, job: str) -> dict[str, tuple[Operation, str, str, dict[str, str]]]:
@@ -97,7 +97,7 @@ def good_body(name: str) -> Any:
     """The answer's body, its lists cut to a few items: the others are of the same shape."""
     body = json.loads(answers()[name][1].body)
     if isinstance(body["data"], list):
-        richest = sorted(body["data"], key=lambda item: len(json.dumps(item)), reverse=True)[:MOST_ITEMS]
+        richest = sorted(body["data"], key=lambda item: len(json.dumps(item)), reverse=True)[:MAX_ITEMS]
         body["data"] = richest
         wanted = {item.get("target", {}).get("integration_id") for item in richest}
         kept = body.get("includes", {}).get("integrations", {})
@@ -106,13 +106,13 @@ def good_body(name: str) -> Any:
     return body
 
 
-def findings(on: Exchange) -> list[str]:
+def findings(exchange: Exchange) -> list[str]:
     """The clauses of which some judge finds the exchange wanting."""
     found = []
     for judge in all_judges():
-        if judge.when(on):
+        if judge.when(exchange):
             try:
-                found += [judge.clause for _ in judge.function(on)]
+                found += [judge.clause for _ in judge.function(exchange)]
             except CannotTellError:
                 found.append("untold")
     return found
@@ -134,7 +134,7 @@ def changed(body: Any, pointer: str) -> Iterator[Any]:
     name = last.replace("~1", "/").replace("~0", "~")
     for stranger in ("left out", *STRANGERS):
         other = copy.deepcopy(body)
-        holder = at(other, parent)
+        holder = value_at(other, parent)
         step: Any = int(name) if isinstance(holder, list) else name
         if stranger == "left out":
             del holder[step]
@@ -156,7 +156,7 @@ def test_whatever_departs_from_its_shape_is_seen(name: str) -> None:
     seen = 0
     for pointer in places(body):
         for other in changed(body, pointer):
-            if any(not violation.null_optional for violation in violations(shape, other)):
-                assert findings(exchange(name, other)), (pointer, at(other, pointer))
+            if any(not mismatch.null_optional for mismatch in mismatches(shape, other)):
+                assert findings(exchange(name, other)), (pointer, value_at(other, pointer))
                 seen += 1
     assert seen > 10
