@@ -70,7 +70,7 @@ class Scripted:
     def get(self, _backup: str) -> Exchange:
         return exchange("get", 200, {"data": {"id": "b"}})
 
-    def tell(self, what: str, _on: Exchange | None, concluded: str) -> None:
+    def record_step(self, what: str, _on: Exchange | None, concluded: str) -> None:
         self.timeline.append(f"{what}: {concluded}")
 
     def follower(self) -> Follower:

@@ -30,7 +30,7 @@ class Listing:
         return SimpleNamespace(ids=self.shows(self.walked, size), last=None)
 
     @property
-    def ask(self) -> Any:
+    def build(self) -> Any:
         return SimpleNamespace(get=lambda backup, **_place: backup)
 
     def send_all(self, backups: Iterable[str]) -> list[Any]:
