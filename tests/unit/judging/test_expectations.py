@@ -168,7 +168,7 @@ def test_its_findings_are_of_the_right_kind(found: Iterable[Finding], outcomes: 
 
 
 @pytest.mark.parametrize(
-    ("on", "words"),
+    ("exchange", "words"),
     [
         (answer(None), "connection reset"),
         (answer(None, unanswered=True), "because HTTP-3 failed"),
@@ -186,7 +186,7 @@ def test_an_answer_can_be_judged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "clause"),
+    ("exchange", "clause"),
     [
         (answer(404, operation="list"), "LIST-1"),
         (answer(201, {"data": []}, operation="list"), "LIST-1"),
