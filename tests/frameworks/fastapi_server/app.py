@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel, Field, ValidationError
@@ -65,7 +65,7 @@ def words(values: list[str]) -> list[str]:
     return [word for value in values for word in value.split(",") if word]
 
 
-def get_worker(request: Request) -> Worker:
+async def get_worker(request: Request) -> Worker:
     """The worker that the application was built with."""
     worker: Worker = request.app.state.worker
     return worker
@@ -120,7 +120,7 @@ def read_id(backup_id: str) -> str:
     return backup_id
 
 
-def list_backups(
+async def list_backups(
     container_id: str, caller: Viewer, store: Stored, query: Annotated[ListQuery, Query()]
 ) -> BackupsAnswer:
     """A page of the container's backups."""
@@ -129,7 +129,7 @@ def list_backups(
     return BackupsAnswer(data=page, includes=includes(store, page, query))
 
 
-def get_backup(
+async def get_backup(
     container_id: str, backup_id: str, caller: Viewer, store: Stored, query: Annotated[IncludeQuery, Query()]
 ) -> BackupAnswer:
     """One backup."""
@@ -137,7 +137,7 @@ def get_backup(
     return BackupAnswer(data=backup, includes=includes(store, [backup], query))
 
 
-def get_logs(container_id: str, backup_id: str, caller: Viewer, store: Stored) -> LogsAnswer:
+async def get_logs(container_id: str, backup_id: str, caller: Viewer, store: Stored) -> LogsAnswer:
     """A backup's logs."""
     if faults.on("logs-without-hub") and container_id in store.containers:
         container = store.containers[container_id]
@@ -146,7 +146,7 @@ def get_logs(container_id: str, backup_id: str, caller: Viewer, store: Stored) -
     return LogsAnswer(data=store.logs_of(store.backup(container, read_id(backup_id))))
 
 
-def get_job(job_id: str, caller: JobsViewer, store: Stored) -> JobAnswer:
+async def get_job(job_id: str, caller: JobsViewer, store: Stored) -> JobAnswer:
     """One job."""
     return JobAnswer(data=store.job(caller.hub_id, job_id))
 
@@ -188,7 +188,7 @@ async def parse_body(request: Request) -> JobRequest:
         raise RequestValidationError([{**error, "loc": ("body", *error["loc"])} for error in errors]) from None
 
 
-def json_only(
+async def json_only(
     content_type: Annotated[str | None, Header()] = None, content_encoding: Annotated[str, Header()] = ""
 ) -> None:
     """A body is JSON, as it is; one that does not say what it is may be."""
@@ -228,30 +228,34 @@ async def restore_then_check(
     container_id: str, backup_id: str, caller: InHub, request: Request, worker: Working
 ) -> DescriptorAnswer:
     """The fault task-before-check: the capability is looked at when the task is already on its way."""
+    await json_only(request.headers.get("content-type"), request.headers.get("content-encoding", ""))
     answer = await restore(container_id, backup_id, caller, await parse_body(request), worker)
-    may_manage(caller)
+    await may_manage(caller)
     return answer
 
 
-def choose_restore() -> Callable[..., Any]:
-    """The way that restore is written."""
+def add_restore(app: FastAPI) -> None:
+    """Restore, in the way that it is written."""
+    endpoint: Callable[..., Any] = restore
+    before = []
     if faults.on("body-before-auth"):
-        return restore_by_parameter
-    return restore_then_check if faults.on("task-before-check") else restore
+        endpoint = restore_by_parameter
+        before = [Depends(json_only)]
+    elif faults.on("task-before-check"):
+        endpoint = restore_then_check
+    app.add_api_route(BACKUP + "/tasks", endpoint, methods=["POST"], status_code=202, dependencies=before)
 
 
-def build_router() -> APIRouter:
+def add_routes(app: FastAPI) -> None:
     """All addresses."""
-    router = APIRouter(redirect_slashes=faults.on("redirect-slashes"))
     exclude_none = not faults.on("none-as-null")
     slash = "/" if faults.on("redirect-slashes") else ""
-    router.add_api_route(BACKUPS + slash, list_backups, response_model_exclude_none=exclude_none)
-    router.add_api_route(BACKUP, get_backup, response_model_exclude_none=exclude_none)
-    router.add_api_route(BACKUP, delete_backup, methods=["DELETE"], status_code=202)
-    router.add_api_route(BACKUP + "/tasks", choose_restore(), methods=["POST"], status_code=202)
-    router.add_api_route(BACKUP + "/logs", get_logs)
-    router.add_api_route("/v1/jobs/{job_id}", get_job)
-    return router
+    app.add_api_route(BACKUPS + slash, list_backups, response_model_exclude_none=exclude_none)
+    app.add_api_route(BACKUP, get_backup, response_model_exclude_none=exclude_none)
+    app.add_api_route(BACKUP, delete_backup, methods=["DELETE"], status_code=202)
+    add_restore(app)
+    app.add_api_route(BACKUP + "/logs", get_logs)
+    app.add_api_route("/v1/jobs/{job_id}", get_job)
 
 
 class EncodedSlashes:
@@ -276,7 +280,7 @@ def build_app(store: Store, state: Path, seconds: float) -> FastAPI:
     app = FastAPI(openapi_url=None, redirect_slashes=faults.on("redirect-slashes"))
     app.state.store = store
     app.state.worker = Worker(store, state, seconds)
-    app.include_router(build_router())
+    add_routes(app)
     add_handlers(app)
     if not faults.on("encoded-slash"):
         app.add_middleware(EncodedSlashes)

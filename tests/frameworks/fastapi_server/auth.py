@@ -17,7 +17,7 @@ JOBS_VIEW = "apionly-jobs-view"
 PROTECTED = re.compile(rb"/v1/(containers/[0-9a-f]{24}/backups|jobs/[0-9a-f]{24})")
 
 
-def get_store(request: Request) -> Store:
+async def get_store(request: Request) -> Store:
     """The store that the application was built with."""
     store: Store = request.app.state.store
     return store
@@ -59,7 +59,7 @@ def key_holder(store: Store, token: str) -> Caller:
     return caller
 
 
-def hub_caller(
+async def hub_caller(
     request: Request,
     store: Annotated[Store, Depends(get_store)],
     authorization: Annotated[str | None, Header()] = None,
@@ -83,7 +83,7 @@ class Requires:
     def __init__(self, capability: str) -> None:
         self.capability = capability
 
-    def __call__(self, caller: InHub) -> Caller:
+    async def __call__(self, caller: InHub) -> Caller:
         if self.capability not in caller.capabilities:
             raise ApiError("403.permissions", capability=self.capability)
         return caller

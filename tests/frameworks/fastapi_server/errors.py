@@ -6,6 +6,7 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from . import faults
 
@@ -38,6 +39,12 @@ def envelope(status: int, code: str, **optional: object) -> dict[str, object]:
     return {"error": {"status": status, "code": code, "title": title, **present}, "data": None}
 
 
+def allowed(request: Request) -> str:
+    """The methods of an address: the router names only those of the first route that fits."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted(method for route in fitting for method in route.methods))
+
+
 async def on_http_exception(request: Request, exc: Exception) -> JSONResponse:
     """Ours carry a code; the router's own are an unknown address or a method that is not documented."""
     assert isinstance(exc, StarletteHTTPException)
@@ -48,7 +55,10 @@ async def on_http_exception(request: Request, exc: Exception) -> JSONResponse:
     else:
         words = HTTPStatus(exc.status_code).phrase.lower().replace(" ", "-")
         body = envelope(exc.status_code, f"{exc.status_code}.{words}")
-    return JSONResponse(body, exc.status_code, dict(exc.headers or {}))
+    headers = dict(exc.headers or {})
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allowed(request)
+    return JSONResponse(body, exc.status_code, headers)
 
 
 def pointer(location: tuple[str | int, ...]) -> str | None:
