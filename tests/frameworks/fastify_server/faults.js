@@ -10,7 +10,7 @@ export const CATALOGUE = {
   'array-coercion': {
     clauses: ['JOB-5'],
     level: 'MUST',
-    about: "The framework's default coercion takes [\"restore\"] for \"restore\" in a body."
+    about: "The framework's default coercion takes an array of one string for a string in a body."
   },
   'capability-after-lookup': {
     clauses: ['CAP-9'],
@@ -25,7 +25,7 @@ export const CATALOGUE = {
   'default-error-shape': {
     clauses: ['ERR-1'],
     level: 'MUST',
-    about: "Validation errors keep the framework's own shape, where error is a string."
+    about: "No error handler: errors keep the framework's own shape, where error is a string."
   },
   'delete-ignores-hub': {
     clauses: ['DEL-4'],
@@ -40,7 +40,7 @@ export const CATALOGUE = {
   'expiry-in-seconds': {
     clauses: ['AUTH-3'],
     level: 'MUST',
-    about: 'A key\'s expiry in milliseconds is compared with the time in seconds, so no key ever expires.'
+    about: "A key's expiry in milliseconds is compared with the time in seconds, so no key ever expires."
   },
   'first-include-only': {
     clauses: ['INC-3'],
@@ -55,7 +55,7 @@ export const CATALOGUE = {
   'ids-by-the-second': {
     clauses: ['JOB-3'],
     level: 'MUST',
-    about: 'A job\'s id is made of the time in seconds, so two in one second share it.'
+    about: "A job's id is made of the time in seconds, so two in one second share it."
   },
   'int32-size': {
     clauses: ['BKP-3'],
@@ -105,12 +105,12 @@ export const CATALOGUE = {
   'schema-without-error': {
     clauses: ['RST-4'],
     level: 'MUST',
-    about: "The response schema of a log forgets error, and the serializer leaves out what the schema does not name."
+    about: 'The response schema of a log forgets error, and the serializer leaves out what the schema does not name.'
   },
   'secrets-shown': {
     clauses: ['INC-7'],
     level: 'SHOULD',
-    about: "An included integration is sent as it is stored, its auth.secret too."
+    about: 'An included integration is sent as it is stored, its auth.secret too.'
   },
   'sort-in-place': {
     clauses: ['HTTP-4'],
