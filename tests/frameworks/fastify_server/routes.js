@@ -138,13 +138,14 @@ export async function routes (app, { store, worker, guard, faults }) {
   const handlers = new Handlers({ store, worker, faults })
   const { findContainer, findBackup } = handlers
   const named = faults.on('delete-ignores-hub') ? [handlers.findAnyBackup] : [findContainer, findBackup]
-  const query = schema => faults.on('nested-query-500') ? {} : { querystring: schema }
+  const query = querystring => ({ schema: faults.on('nested-query-500') ? {} : { querystring } })
+  const viewBackup = behind(guard, faults, VIEW, findContainer, findBackup)
 
-  app.get(BACKUPS, { ...behind(guard, faults, VIEW, findContainer), schema: query(listQuery) }, handlers.list)
-  app.get(BACKUP, { ...behind(guard, faults, VIEW, findContainer, findBackup), schema: query(includeQuery) }, handlers.get)
+  app.get(BACKUPS, { ...behind(guard, faults, VIEW, findContainer), ...query(listQuery) }, handlers.list)
+  app.get(BACKUP, { ...viewBackup, ...query(includeQuery) }, handlers.get)
   app.get(
     `${BACKUP}/logs`,
-    { ...behind(guard, faults, VIEW, findContainer, findBackup), schema: { response: { 200: logsAnswer(faults) } } },
+    { ...viewBackup, schema: { response: { 200: logsAnswer(faults) } } },
     handlers.logs
   )
   app.post(

@@ -31,12 +31,14 @@ const text = { type: 'string' }
 
 const events = { type: 'object', properties: { created: text, updated: text, deleted: text } }
 
+const frame = { type: 'object', properties: { file: text, function: text, line: { type: 'integer' } } }
+
 const logError = {
   type: 'object',
   properties: {
     message: text,
     message_internal: text,
-    stack: { type: 'array', items: { type: 'object', properties: { file: text, function: text, line: { type: 'integer' } } } }
+    stack: { type: 'array', items: frame }
   }
 }
 
