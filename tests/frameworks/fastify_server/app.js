@@ -4,7 +4,7 @@ import cors from '@fastify/cors'
 import Fastify from 'fastify'
 import qs from 'qs'
 import { Guard } from './auth.js'
-import { onClientError, onError, onNotFound } from './errors.js'
+import { onClientError, onError, onNotFound, onRouterError } from './errors.js'
 import { routes } from './routes.js'
 import { Worker } from './worker.js'
 
@@ -16,7 +16,7 @@ function options (faults) {
     routerOptions: { querystringParser: text => qs.parse(text) },
     ajv: { customOptions: { coerceTypes: faults.on('array-coercion') ? 'array' : false } },
     clientErrorHandler: onClientError,
-    frameworkErrors: onError
+    frameworkErrors: onRouterError
   }
 }
 

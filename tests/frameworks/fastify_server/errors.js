@@ -67,6 +67,14 @@ export function onError (error, request, reply) {
   return reply.code(status).send(bodyOf(error, status))
 }
 
+/** What the router refuses before any hook has run, that of CORS included. */
+export function onRouterError (error, request, reply) {
+  if (request.headers.origin !== undefined) {
+    reply.header('access-control-allow-origin', request.headers.origin).header('vary', 'Origin')
+  }
+  return onError(error, request, reply)
+}
+
 export function onNotFound (request, reply) {
   return reply.code(404).send(envelope(404, '404.uri', { detail: 'no such address' }))
 }
