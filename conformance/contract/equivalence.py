@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.contract.schemas import Node, escape, node, project
+from conformance.contract.pointers import escape
+from conformance.contract.schemas import Node, node, project
 from conformance.contract.timestamps import parse_time
 
 if TYPE_CHECKING:

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.pointers import escape
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -74,11 +76,6 @@ def schemas() -> Mapping[str, Any]:
 def node(shape: str) -> Node:
     """The tree of what `shape` says about its members. Raises KeyError for an unknown shape."""
     return _build(f"{shape}.json")
-
-
-def escape(name: str) -> str:
-    """`name` as a step of an RFC 6901 pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def project(shape: str, value: object) -> Any:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from conformance.contract.pointers import escape
+
 _BOM = b"\xef\xbb\xbf"
 _LARGEST = sys.float_info.max
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -154,16 +156,12 @@ def _duplicates(text: str) -> tuple[str, ...]:
     while rest:
         pointer, value = rest.pop()
         if isinstance(value, _Object):
-            found.extend(f"{pointer}/{_escape(name)}" for name in value.twice)
+            found.extend(f"{pointer}/{escape(name)}" for name in value.twice)
         if isinstance(value, dict):
-            rest.extend((f"{pointer}/{_escape(name)}", item) for name, item in value.items())
+            rest.extend((f"{pointer}/{escape(name)}", item) for name, item in value.items())
         elif isinstance(value, list):
             rest.extend((f"{pointer}/{index}", item) for index, item in enumerate(value))
     return tuple(sorted(found))
-
-
-def _escape(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")
 
 
 def _reason(error: json.JSONDecodeError) -> str:

@@ -21,7 +21,8 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from conformance.contract.schemas import Node, escape, node, project, schemas, schemas_dir, schemas_sha256
+from conformance.contract.pointers import escape
+from conformance.contract.schemas import Node, node, project, schemas, schemas_dir, schemas_sha256
 from conformance.contract.timestamps import parse_time
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from conformance.config import credentials
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
+from conformance.contract.pointers import value_at
 from conformance.evidence.archive import Archive
 from conformance.evidence.recorder import Recorder
 from conformance.evidence.redaction import Redactor
@@ -24,7 +25,7 @@ from conformance.execution.thread_pool import Background
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.client import Client, NotAllowedError, TargetGoneError
 from conformance.http.latency import Latencies
-from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive, value_at
+from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, PassiveJudges, attach
 from conformance.scenarios import final_review, side_effects

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence, strict_json, validation
+from conformance.contract.pointers import value_at
 from conformance.http.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation, same_code, well_coded
 from conformance.judging.outcomes import Outcome
 
@@ -224,19 +225,6 @@ def _without(value: Any, ids: Collection[str]) -> Any:
         **value,
         "data": [item for item in value["data"] if not isinstance(item, dict) or item.get("id") not in ids],
     }
-
-
-def value_at(value: Any, pointer: str) -> Any:
-    """The value at a JSON pointer, None where there is none."""
-    for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def items_of(exchange: Exchange) -> list[dict[str, Any]]:

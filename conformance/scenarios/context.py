@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from conformance.config import credentials
 from conformance.contract import ids
+from conformance.contract.pointers import value_at
 from conformance.http.client import NotAllowedError
 from conformance.http.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.judging.expectations import (
@@ -22,7 +23,6 @@ from conformance.judging.expectations import (
     NotTestableError,
     inconclusive_reason,
     items_of,
-    value_at,
 )
 from conformance.scenarios import probe, restore_scenarios
 

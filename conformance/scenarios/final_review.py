@@ -6,14 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import (
-    CannotTellError,
-    expect_equivalent,
-    expect_success,
-    object_of,
-    value_at,
-    violation,
-)
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import CannotTellError, expect_equivalent, expect_success, object_of, violation
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.follower import of_instance

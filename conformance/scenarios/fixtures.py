@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import CannotTellError, NotTestableError, items_of, value_at
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
 
 if TYPE_CHECKING:
     import random

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import value_at
+from conformance.contract.pointers import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable

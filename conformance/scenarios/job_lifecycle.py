@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import parse_time
-from conformance.judging.expectations import value_at, violation
+from conformance.judging.expectations import violation
 from conformance.scenarios.follower import TERMINAL
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import inconclusive, value_at
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import inconclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

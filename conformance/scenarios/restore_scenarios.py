@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.judging.expectations import CannotTellError, NotTestableError, items_of, value_at
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
 from conformance.scenarios.follower import BUSY_S, BUSY_STATUSES, POSSIBLY_BUSY_STATUSES, Follower, Restore
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.pointers import value_at
 from conformance.http.exchange import same_code
 from conformance.judging.answer_shapes import has_valid_code
 from conformance.judging.checks import check, passive
@@ -16,7 +17,6 @@ from conformance.judging.expectations import (
     expect_status,
     expect_success,
     inconclusive_reason,
-    value_at,
     violation,
 )
 from conformance.scenarios import restore_scenarios

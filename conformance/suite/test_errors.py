@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.config.credentials import echoes, is_telling
 from conformance.contract import strict_json, validation
+from conformance.contract.pointers import value_at
 from conformance.http.exchange import same_code, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
 from conformance.judging.checks import check, passive
-from conformance.judging.expectations import NotTestableError, advisory, value_at, violation
+from conformance.judging.expectations import NotTestableError, advisory, violation
 from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import parse_time
 from conformance.judging.answer_shapes import backups, is_expected_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
@@ -18,7 +19,6 @@ from conformance.judging.expectations import (
     expect_no_server_error,
     expect_status,
     expect_success,
-    value_at,
     violation,
 )
 from conformance.scenarios.context import as_malformed

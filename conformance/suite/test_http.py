@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import strict_json, validation
+from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
 from conformance.http.exchange import UNAVAILABLE
 from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_judgeable_success, mismatches, shape_of
@@ -18,7 +19,6 @@ from conformance.judging.expectations import (
     expect_stable,
     inconclusive,
     inconclusive_reason,
-    value_at,
     violation,
 )
 from conformance.scenarios.context import GRANTS, lacks

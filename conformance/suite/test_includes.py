@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.pointers import value_at
 from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
 from conformance.judging.answer_shapes import (
     asks_integrations,
@@ -22,7 +23,6 @@ from conformance.judging.expectations import (
     expect_no_server_error,
     expect_status,
     expect_success,
-    value_at,
     violation,
 )
 from conformance.suite.test_get import vanished

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -13,7 +14,6 @@ from conformance.judging.expectations import (
     expect_equal,
     expect_status,
     expect_success,
-    value_at,
     violation,
 )
 from conformance.scenarios import restore_scenarios

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import ids
+from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -22,7 +23,6 @@ from conformance.judging.expectations import (
     inconclusive,
     inconclusive_reason,
     object_of,
-    value_at,
     violation,
 )
 from conformance.scenarios import restore_scenarios

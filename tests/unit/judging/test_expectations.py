@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
 Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]"]
 #: those that make a finding or answer a question; they have tests of their own below
-OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "value_at", "items_of", "object_of"}
+OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "items_of", "object_of"}
 
 
 def backup(size: int) -> Exchange:
@@ -204,21 +204,6 @@ def test_content_is_handed_out_where_it_is_what_it_should_be() -> None:
     assert expectations.object_of(answer(200, {"data": {"id": FIRST}})) == {"id": FIRST}
     with pytest.raises(CannotTellError, match="because HTTP-2 failed"):
         expectations.object_of(answer(200, {"data": [{"id": FIRST}]}))
-
-
-@pytest.mark.parametrize(
-    ("pointer", "value"),
-    [
-        ("/d~0e", 2),
-        ("", {"a/b": [{"c": 1}], "d~e": 2}),
-        ("/a~1b/0/c", 1),
-        ("/a~1b/1", None),
-        ("/a~1b/c", None),
-        ("/x", None),
-    ],
-)
-def test_a_pointer_leads_to_a_value_or_to_none(pointer: str, value: object) -> None:
-    assert expectations.value_at({"a/b": [{"c": 1}], "d~e": 2}, pointer) == value
 
 
 def test_a_finding_is_a_failure_an_advice_or_nothing_told() -> None:

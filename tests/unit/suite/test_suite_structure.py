@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from conformance.contract.pointers import value_at
 from conformance.contract.validation import mismatches
 from conformance.http.exchange import Exchange, Operation, Request, Response
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.checks import all_judges
-from conformance.judging.expectations import CannotTellError, value_at
+from conformance.judging.expectations import CannotTellError
 from conformance.reference import launch
 
 if TYPE_CHECKING:
