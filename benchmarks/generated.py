@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.core import Behaviours
 
 GOAL = 2.0
 BIN = Path(sys.executable).parent
@@ -86,19 +86,19 @@ def ours(server: launch.Running, folder: Path) -> Outcome:
 
 def theirs(server: launch.Running, folder: Path, most: int) -> Outcome:
     """schemathesis with the full key, as its command runs."""
-    stock = server.world.stock
+    stock = server.store.fixtures
     command = ["run", str(schemas_dir() / "openapi.yaml"), "--url", server.base_url, "--seed", "1", "--no-color"]
-    command += ["-H", f"Authorization: Bearer {server.world.token('full')}", "-H", f"X-Hub-Id: {stock.hub_id}"]
+    command += ["-H", f"Authorization: Bearer {server.store.token('full')}", "-H", f"X-Hub-Id: {stock.hub_id}"]
     command += ["--max-examples", str(most), "--workers", "8", "--generation-database", "none"]
     return _timed(server, [str(BIN / "schemathesis"), *command], r"^  . (ST[0-9]+ .*): [0-9]+$", cwd=folder)
 
 
 def _timed(server: launch.Running, command: list[str], failure: str, cwd: Path | None = None) -> Outcome:
-    before, started = server.world.counters.requests, time.monotonic()
+    before, started = server.store.counters.requests, time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
     seconds = time.monotonic() - started
     said = frozenset(re.findall(failure, done.stdout, re.MULTILINE)) if done.returncode == 1 else frozenset()
-    return Outcome(server.world.counters.requests - before, seconds, said or _code(done.returncode))
+    return Outcome(server.store.counters.requests - before, seconds, said or _code(done.returncode))
 
 
 def _code(code: int) -> frozenset[str]:

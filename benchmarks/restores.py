@@ -51,7 +51,7 @@ def _timed(how: str, seconds: float) -> tuple[float, int]:
         patient = replace(target, restore=replace(target.restore, timeout_s=60 + 10 * seconds))
         started = time.monotonic()
         judge(patient)
-        return time.monotonic() - started, server.world.counters.accepted_restores
+        return time.monotonic() - started, server.store.counters.accepted_restores
 
 
 if __name__ == "__main__":

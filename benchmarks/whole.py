@@ -38,7 +38,7 @@ class Timed:
 
 def run(server: launch.Running) -> Timed:
     """The command as a user starts it, on a target file of this server."""
-    counters = server.world.counters
+    counters = server.store.counters
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "target.toml"
         target.write_text(server.target_toml)
@@ -54,8 +54,8 @@ def run(server: launch.Running) -> Timed:
 
 def loop(server: launch.Running) -> float:
     """Requests per second of one httpx client that does nothing but ask for a backup."""
-    stock = server.world.stock
-    headers = {"Authorization": f"Bearer {server.world.token('full')}", "X-Hub-Id": stock.hub_id}
+    stock = server.store.fixtures
+    headers = {"Authorization": f"Bearer {server.store.token('full')}", "X-Hub-Id": stock.hub_id}
     path = f"{server.base_url}/v1/containers/{stock.container_id}/backups/{stock.backup_id}"
     with httpx.Client(headers=headers) as client:
         started = time.monotonic()

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from conformance.http.exchange import Operation
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
+    from conformance.reference.core import Behaviours, Call
 
 Pick = Callable[["Behaviours"], "Collection[str] | None"]
 
@@ -264,9 +263,9 @@ def _applied(answers: Answers, edit: Edit, *, one: bool = False) -> Callable[[Be
 
 def _one_of_each(server: Behaviours) -> frozenset[str]:
     """A backup and an integration that stand for one among many."""
-    world = server.world
-    backups = sorted(world.containers[world.stock.container_id].backups)
-    return frozenset({backups[len(backups) * 2 // 3], world.integrations[2].id})
+    store = server.store
+    backups = sorted(store.containers[store.fixtures.container_id].backups)
+    return frozenset({backups[len(backups) * 2 // 3], store.integrations[2].id})
 
 
 def _edit(shape: str, steps: tuple[str, ...], change: Callable[[Any], Any]) -> Edit:

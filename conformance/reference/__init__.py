@@ -1,1 +1,1 @@
-"""The embedded reference server: a second opinion on the contract, sharing no code with the suite."""
+"""The embedded reference server: an independent implementation of the contract that shares no code with the suite."""

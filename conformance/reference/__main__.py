@@ -1,4 +1,4 @@
-"""`python -m conformance.reference`: the server in the foreground. It says one line of JSON when it is ready."""
+"""`python -m conformance.reference`: run the server in the foreground. It prints one line of JSON when it is ready."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from conformance.reference import launch, stock, target
+from conformance.reference import launch, target_file
+from conformance.reference.data import sample_data
 from conformance.reference.registry import UnknownNameError
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that reports errors in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say it, and end with 2."""
+        """Print the message and exit with 2."""
         self.exit(2, f"{message}\n")
 
 
 def seconds(text: str) -> float:
-    """A duration."""
+    """Parse a duration in seconds."""
     value = float(text)
     if not 0 <= value < 3600:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds under an hour")
@@ -33,26 +34,26 @@ def seconds(text: str) -> float:
 
 
 def parser() -> Parser:
-    """The command line."""
-    found = Parser(prog="python -m conformance.reference", description=__doc__)
-    found.add_argument("--port", type=int, default=0, help="0 takes any free port")
-    found.add_argument("--fault", action="append", default=[], metavar="NAME")
-    found.add_argument("--variant", action="append", default=[], metavar="NAME")
-    found.add_argument("--restore-seconds", type=seconds, default=launch.RESTORE_SECONDS)
-    found.add_argument("--data", type=Path, metavar="DIR", help="where archives and instances go")
-    found.add_argument("--write-target", type=Path, metavar="FILE", help="where the target file goes")
-    found.add_argument("--die-with-stdin", action="store_true", help="end when stdin closes")
-    return found
+    """The parser of the command line."""
+    arguments = Parser(prog="python -m conformance.reference", description=__doc__)
+    arguments.add_argument("--port", type=int, default=0, help="the port to listen on; 0 picks any free one")
+    arguments.add_argument("--fault", action="append", default=[], metavar="NAME")
+    arguments.add_argument("--variant", action="append", default=[], metavar="NAME")
+    arguments.add_argument("--restore-seconds", type=seconds, default=launch.RESTORE_SECONDS)
+    arguments.add_argument("--data", type=Path, metavar="DIR", help="the folder for archives and instances")
+    arguments.add_argument("--write-target", type=Path, metavar="FILE", help="the target file to write")
+    arguments.add_argument("--die-with-stdin", action="store_true", help="exit when stdin closes")
+    return arguments
 
 
 def serve(options: argparse.Namespace) -> None:
-    """Serve until a signal, or the end of stdin, says so."""
+    """Serve until a signal arrives or stdin ends."""
     with launch.data_folder(options.data) as root:
-        server = launch.prepare(stock.build(root, options.restore_seconds), (*options.variant, *options.fault))
+        server = launch.prepare(sample_data.build(root, options.restore_seconds), (*options.variant, *options.fault))
         listener = launch.listen(options.port)
         url = launch.url_of(listener)
         file = (options.write_target or root / "target.toml").absolute()
-        target.write(file, target.render(server.world, url))
+        target_file.write(file, target_file.render(server.store, url))
 
         def ready() -> None:
             sys.stdout.write(json.dumps({"base_url": url, "target_file": str(file)}) + "\n")
@@ -70,13 +71,13 @@ def serve(options: argparse.Namespace) -> None:
 
 
 def _wait_for_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while os.read(sys.stdin.fileno(), 4096):  # what is said does not matter, only that the other end is there
+    while os.read(sys.stdin.fileno(), 4096):  # only the end of the stream matters, not its content
         pass
     loop.call_soon_threadsafe(stop.set)
 
 
 def main() -> int:
-    """Serve; what was asked wrongly is one line and 2."""
+    """Run the server; wrong usage prints one line and exits with 2."""
     try:
         serve(parser().parse_args())
     except (launch.LaunchError, UnknownNameError, OSError) as problem:

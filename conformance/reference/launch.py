@@ -1,4 +1,4 @@
-"""Starting the server: in a thread of this process, in a process of its own, or in the foreground."""
+"""Starts the server in a thread of this process, in a process of its own, or in the foreground."""
 
 from __future__ import annotations
 
@@ -19,25 +19,26 @@ from typing import IO, TYPE_CHECKING, Any
 
 import uvicorn
 
-from conformance.reference import stock, target
+from conformance.reference import defaults, target_file
 from conformance.reference.app import application
-from conformance.reference.behaviour import Behaviours
+from conformance.reference.data import sample_data
 from conformance.reference.protocol import Protocol
 from conformance.reference.registry import Change, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator
 
-    from conformance.reference.world import World
+    from conformance.reference.core import Behaviours
+    from conformance.reference.data.store import Store
 
 HOST = "127.0.0.1"
 RESTORE_SECONDS = 0.15
-PATIENCE = 20.0
+STARTUP_TIMEOUT = 20.0
 MARKER = ".backups-reference"
 
 
 class LaunchError(Exception):
-    """The server cannot be started as asked; the message is one line for the user."""
+    """The server cannot be started; the message is one line for the user."""
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Running:
 
     base_url: str
     target_toml: str
-    world: World
+    store: Store
     server: Behaviours
 
 
@@ -64,18 +65,18 @@ class Spawned:
         return self.target_file.read_text("utf-8")
 
 
-def prepare(world: World, changes: Iterable[Change | str]) -> Behaviours:
-    """The behaviours of a server over that data, with faults and variants applied in their order."""
+def prepare(store: Store, changes: Iterable[Change | str]) -> Behaviours:
+    """The behaviours of a server over that data, with the faults and variants applied in order."""
     found = [find(change) if isinstance(change, str) else change for change in changes]
-    server = Behaviours(world)
+    server = defaults.behaviours(store)
     for change in found:
         change.apply(server)
     return server
 
 
 def listen(port: int) -> socket.socket:
-    """A socket on the loopback interface; port 0 takes any free one."""
-    # The protocol is named, for asyncio turns Nagle's delay off only where it is.
+    """A listening socket on the loopback interface; port 0 picks any free one."""
+    # asyncio disables Nagle's algorithm only where the protocol is given explicitly
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,7 +93,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[], None], stop: asyncio.Event) -> None:
-    """Serve until `stop` is set. Requests that are under way then are cut off: whoever stops us is done asking."""
+    """Serve until `stop` is set, then abort the requests in progress."""
     config = uvicorn.Config(
         application(server),
         http=Protocol,
@@ -119,7 +120,7 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine in a loop of its own; uvloop's where that is installed."""
+    """Run a coroutine in a new event loop, uvloop's where it is installed."""
     factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
@@ -127,7 +128,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 @contextmanager
 def data_folder(given: Path | None) -> Iterator[Path]:
-    """The folder for archives and instances: a temporary one, or the given one, where only our own is overwritten."""
+    """The folder for archives and instances: a temporary one, or the given one if it is empty or was ours before."""
     if given is None:
         root = Path(tempfile.mkdtemp(prefix="backups-reference-"))
         try:
@@ -152,9 +153,9 @@ def serve_in_thread(
     *,
     restore_seconds: float = RESTORE_SECONDS,
 ) -> Iterator[Running]:
-    """A server on a free port in a thread of this process. Any number of them may run side by side."""
+    """Run a server on a free port in a thread of this process. Several can run at the same time."""
     with data_folder(None) as root:
-        server = prepare(stock.build(root, restore_seconds), (*variants, *faults))
+        server = prepare(sample_data.build(root, restore_seconds), (*variants, *faults))
         listener = listen(0)
         ready, stop = threading.Event(), asyncio.Event()
         loops: list[asyncio.AbstractEventLoop] = []
@@ -165,14 +166,14 @@ def serve_in_thread(
 
         thread = threading.Thread(target=run, args=(main,), name="reference server", daemon=True)
         thread.start()
-        if not ready.wait(PATIENCE):
+        if not ready.wait(STARTUP_TIMEOUT):
             raise LaunchError("the server did not start")
         try:
             url = url_of(listener)
-            yield Running(url, target.render(server.world, url), server.world, server)
+            yield Running(url, target_file.render(server.store, url), server.store, server)
         finally:
             loops[0].call_soon_threadsafe(stop.set)
-            thread.join(PATIENCE)
+            thread.join(STARTUP_TIMEOUT)
 
 
 def command(
@@ -183,12 +184,12 @@ def command(
     restore_seconds: float = RESTORE_SECONDS,
     write_target: Path | None = None,
 ) -> list[str]:
-    """The command line of a server in a process of its own."""
-    found = [sys.executable, "-m", "conformance.reference", "--port", str(port), "--die-with-stdin"]
-    found += ["--restore-seconds", str(restore_seconds)]
-    found += [part for name in faults for part in ("--fault", name)]
-    found += [part for name in variants for part in ("--variant", name)]
-    return found + (["--write-target", str(write_target)] if write_target else [])
+    """The command line that starts a server in a process of its own."""
+    line = [sys.executable, "-m", "conformance.reference", "--port", str(port), "--die-with-stdin"]
+    line += ["--restore-seconds", str(restore_seconds)]
+    line += [part for name in faults for part in ("--fault", name)]
+    line += [part for name in variants for part in ("--variant", name)]
+    return line + (["--write-target", str(write_target)] if write_target else [])
 
 
 @contextmanager
@@ -200,36 +201,36 @@ def spawn(
     restore_seconds: float = RESTORE_SECONDS,
     write_target: Path | None = None,
 ) -> Iterator[Spawned]:
-    """A server in a process of its own, which ends with the context and with us, however we end."""
+    """Run a server in a process of its own, which ends with the context and with this process, however that ends."""
     line = command(faults, variants, port=port, restore_seconds=restore_seconds, write_target=write_target)
     pipe = subprocess.PIPE
-    with tempfile.TemporaryFile("w+") as complaints:  # a file, for nobody reads along and a pipe would fill up
-        process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=complaints, text=True)  # noqa: S603
+    with tempfile.TemporaryFile("w+") as errors:  # a file: nobody reads along, so a pipe could fill up
+        process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=errors, text=True)  # noqa: S603
         try:
-            yield _announced(process, complaints)
+            yield _announced(process, errors)
         finally:
             _end(process)
 
 
-def _announced(process: subprocess.Popen[str], complaints: IO[str]) -> Spawned:
-    """Wait for the ready line; a server that ends or hangs instead is an error."""
-    timer = threading.Timer(PATIENCE, process.kill)
+def _announced(process: subprocess.Popen[str], errors: IO[str]) -> Spawned:
+    """Wait for the ready line. Raises LaunchError if the server ends or hangs instead."""
+    timer = threading.Timer(STARTUP_TIMEOUT, process.kill)
     timer.start()
     try:
         line = process.stdout.readline() if process.stdout else ""
     finally:
         timer.cancel()
     if not line:
-        process.wait(PATIENCE)
-        complaints.seek(0)
-        problem = complaints.read().strip()
+        process.wait(STARTUP_TIMEOUT)
+        errors.seek(0)
+        problem = errors.read().strip()
         raise LaunchError(problem.splitlines()[-1] if problem else "the server did not start")
     ready = json.loads(line)
     return Spawned(ready["base_url"], Path(ready["target_file"]), process)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Close its stdin, which ends it in good order; kill it if that does not help."""
+    """Close its stdin, which ends it in an orderly way; kill it if that does not help."""
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol, with what the application cannot do itself.
+"""uvicorn's HTTP protocol with two additions.
 
-What cannot be parsed as HTTP at all is refused in the error's shape. The transport is put into the scope, so that
-whatever stands around the application can treat the connection itself.
+Input that is not HTTP is refused with an error envelope, and the scope gives access to the transport, so that a wrapper
+of the application can act on the connection itself.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ import json
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from conformance.reference.errors import TITLES
+from conformance.reference.refusals import TITLES
 
 CODE = "400.invalid-syntax"
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """The protocol of one connection."""
 
     def on_message_begin(self) -> None:
-        """A request begins: let the application see the connection that it came over."""
+        """Put the connection's transport into the scope of a new request."""
         super().on_message_begin()
         self.scope["extensions"] = {"transport": {"transport": self.transport}}
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP."""
+        """Refuse input that is not HTTP."""
         error = {"status": 400, "code": CODE, "title": TITLES[CODE], "detail": msg}
         body = json.dumps({"error": error, "data": None}).encode()
         head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"

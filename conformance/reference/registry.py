@@ -1,4 +1,4 @@
-"""Faults and variants: named changes to the behaviours of the server."""
+"""The registry of faults and legal variants: named changes to the server's behaviours."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.core import Behaviours
 
     Apply = Callable[[Behaviours], None]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way to be wrong: `breaks` are the clauses broken, `also` those that cannot but fall with them."""
+    """One way to violate the contract: the clauses that it `breaks`, and those that `also` fail as a consequence."""
 
     name: str
     sentence: str
@@ -31,9 +31,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to be different and right: `difference` is the part of the contract that allows it.
+    """One way to differ from the default server and still conform: `difference` quotes what the contract allows.
 
-    `warns` are the clauses of which it leaves a SHOULD aside, `untested` those that speak of something it has not.
+    `warns` are the clauses whose SHOULD it ignores, `untested` those about a feature that it does not have.
     """
 
     name: str
@@ -48,62 +48,62 @@ Change = Fault | Variant
 
 
 class UnknownNameError(LookupError):
-    """There is no fault or variant of that name."""
+    """No fault or variant has that name."""
 
 
 class DuplicateNameError(ValueError):
-    """Two faults or variants have one name."""
+    """Two faults or variants have the same name."""
 
 
 def sentence_of(apply: Apply) -> str:
-    """The sentence in a function's docstring."""
+    """The docstring of a function, on one line."""
     text = " ".join((apply.__doc__ or "").split())
     if not text:
-        raise ValueError(f"{apply.__name__} needs a docstring: it is what a report says about it")
+        raise ValueError(f"{apply.__name__} needs a docstring: reports show it")
     return text
 
 
 def fault(
     breaks: tuple[str, ...], also: tuple[str, ...] = (), *, needs_probe: bool = False
 ) -> Callable[[Apply], Fault]:
-    """Make a function that changes the behaviours a fault."""
+    """Turn a function that changes the behaviours into a fault."""
     return lambda apply: Fault(apply.__name__, sentence_of(apply), breaks, also, needs_probe, apply)
 
 
 def variant(
     difference: str, *, warns: tuple[str, ...] = (), untested: tuple[str, ...] = ()
 ) -> Callable[[Apply], Variant]:
-    """Make a function that changes the behaviours a legal variant."""
+    """Turn a function that changes the behaviours into a legal variant."""
     return lambda apply: Variant(apply.__name__, sentence_of(apply), difference, apply, warns, untested)
 
 
 def collect(package: str) -> dict[str, Change]:
-    """All faults and variants in the modules of a package, by their names."""
-    found: dict[str, Change] = {}
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        for change in vars(importlib.import_module(f"{package}.{module.name}")).values():
+    """All faults and variants by name, in the modules of a package and its subpackages."""
+    changes: dict[str, Change] = {}
+    for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        for change in vars(importlib.import_module(module.name)).values():
             if isinstance(change, Fault | Variant):
-                add(found, change)
-    return found
+                add(changes, change)
+    return changes
 
 
-def add(found: dict[str, Change], change: Change) -> None:
-    """Add one, unless its name is taken by another."""
-    if found.setdefault(change.name, change) is not change:
-        raise DuplicateNameError(f"{change.name} is there twice")
+def add(changes: dict[str, Change], change: Change) -> None:
+    """Add a change. Raises DuplicateNameError."""
+    if changes.setdefault(change.name, change) is not change:
+        raise DuplicateNameError(f"{change.name} is defined twice")
 
 
 @cache
 def all_changes() -> dict[str, Change]:
-    """All faults and variants: their names are unique together."""
-    found = collect("conformance.reference.faults")
+    """All faults and variants by name."""
+    changes = collect("conformance.reference.faults")
     for change in collect("conformance.reference.variants").values():
-        add(found, change)
-    return found
+        add(changes, change)
+    return changes
 
 
 def find(name: str) -> Change:
-    """The fault or variant of that name."""
+    """The fault or variant with that name. Raises UnknownNameError."""
     known = all_changes()
     if name in known:
         return known[name]

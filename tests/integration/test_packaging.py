@@ -75,7 +75,7 @@ def test_the_wheel_holds_the_schemas_where_the_package_finds_them(names: set[str
         "pytest.ini",
         "contract/catalogue.toml",
         "suite/test_restore.py",
-        "reference/digest.py",
+        "reference/data/digest.py",
         "reference/faults/listing.py",
         "report/templates/summary.html.jinja2",
         "report/templates/style.css",

@@ -54,7 +54,7 @@ def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) 
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
         found = judge(replace(target, restore=replace(target.restore, max_restores=3)))
-        assert server.world.counters.accepted_restores <= 3
+        assert server.store.counters.accepted_restores <= 3
     assert found["RST-6"].outcome is Outcome.NOT_TESTED
     assert f"at least {restore_scenarios.budget_for_all_scenarios()}" in found["RST-6"].reason
     assert found["RST-2"].outcome is Outcome.PASSED
@@ -107,6 +107,6 @@ def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
 def test_restores_are_not_asked_of_an_instance_that_might_be_somebody_elses(tmp_path: Path) -> None:
     with launch.serve_in_thread((), ["instances_have_names"], restore_seconds=0.02) as server:
         found = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
-        restored = {job.instance.id for job in server.world.jobs.values() if job.instance}
+        restored = {job.instance.id for job in server.store.jobs.values() if job.instance}
     assert found["JOB-8"].outcome is Outcome.PASSED
     assert restored == {"web-1"}

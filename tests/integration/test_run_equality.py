@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from conformance.reference.behaviour import Behaviours
+    from conformance.reference.core import Behaviours
 
 #: a broken server, so that there are outcomes of several kinds to compare
 FAULTS = ("restore_with_view", "last_page_loses_one", "key_in_a_header")
@@ -175,7 +175,7 @@ def test_no_run_starts_more_restores_than_it_may(faults: tuple[str, ...], worker
     with launch.serve_in_thread(faults, restore_seconds=0.02) as server:
         arguments = ("--target", described(server, tmp_path, three), "--only", "CAP,JOB,RST,AUTH", "--examples", "2")
         ran = running.run(tmp_path / "out", *arguments, "--", "-n", workers)
-        counted = server.world.counters.accepted_restores
+        counted = server.store.counters.accepted_restores
     assert 1 <= counted <= 3
     assert ran.results["run"]["restores_accepted"] == counted
     assert ran.code == (1 if faults else 0)

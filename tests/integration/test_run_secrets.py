@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Answer, Call
+    from conformance.reference.core import Answer, Behaviours, Call
 
 pytestmark = pytest.mark.xdist_group("secrets")  # one server for all of them
 

@@ -4,32 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Reply
-from conformance.reference.editing import READS, carry_out, instead_of_refusing, move, skip
-from conformance.reference.errors import RefusalError
+from conformance.reference.core import Reply
+from conformance.reference.data.store import MANAGE, VIEW, Log, new_id
+from conformance.reference.patching import READS, execute_anyway, move, on_refusal, skip
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
-from conformance.reference.world import MANAGE, VIEW, Log, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Job, Key
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Job, Key
 
 CODE = "403.permissions"
 
 
 def _grant(server: Behaviours, test: Callable[[Call, Key], bool]) -> None:
     """Let some callers in who lack the capability."""
-    holds = server.holds
-    server.holds = lambda call, key, needed: holds(call, key, needed) or test(call, key)
+    holds = server.has_capability
+    server.has_capability = lambda call, key, needed: holds(call, key, needed) or test(call, key)
 
 
 def _demand(server: Behaviours, operation: str, more: str) -> None:
     """Ask for a second capability."""
-    holds = server.holds
-    server.holds = lambda call, key, needed: (
+    holds = server.has_capability
+    server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) and (call.operation != operation or more in key.capabilities)
     )
 
@@ -154,13 +153,13 @@ def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
             effect(call)
         raise refusal
 
-    instead_of_refusing(server, "capability", change)
+    on_refusal(server, "capability", change)
 
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_happens(server: Behaviours) -> None:
     """A restore is denied, and happens."""
-    _after_denial(server, carry_out)
+    _after_denial(server, execute_anyway)
 
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
@@ -190,7 +189,7 @@ def denied_restore_touches_the_backup(server: Behaviours) -> None:
 
 
 def _find(call: Call) -> bool:
-    found = call.world.containers.get(call.ids["container"])
+    found = call.store.containers.get(call.ids["container"])
     if found:
         call.container = found
     return found is not None
@@ -252,7 +251,7 @@ def included_get_for_everyone(server: Behaviours) -> None:
 @fault(breaks=("CAP-1",), also=("CAP-9", "CAP-10"))
 def second_container_for_everyone(server: Behaviours) -> None:
     """The capability is looked at for one container only."""
-    first = server.world.stock.container_id
+    first = server.store.fixtures.container_id
     _grant(server, lambda call, _key: call.operation == "list" and call.ids["container"] != first)
 
 
@@ -277,7 +276,7 @@ def denied_restore_marks_the_time(server: Behaviours) -> None:
 @fault(breaks=("CAP-6",))
 def manage_alone_is_not_accepted(server: Behaviours) -> None:
     """A restore by a key that may manage backups and not see them is a 202 that says it was not accepted."""
-    restore = server.actions["restore"]
+    restore = server.handlers["restore"]
 
     def decline(call: Call) -> Reply:
         if call.caller is None or VIEW in call.caller.capabilities:
@@ -286,14 +285,14 @@ def manage_alone_is_not_accepted(server: Behaviours) -> None:
         job.accepted = False
         return Reply(202, server.write_descriptor(call, job))
 
-    server.actions["restore"] = decline
+    server.handlers["restore"] = decline
 
 
 @fault(breaks=("CAP-6",))
 def manage_alone_fails_later(server: Behaviours) -> None:
     """The job of a restore by a key that may manage backups and not see them fails, since it may not see the backup."""
     work = server.work["restore"]
-    blind = {key.id for key in server.world.keys.values() if VIEW not in key.capabilities}
+    blind = {key.id for key in server.store.keys.values() if VIEW not in key.capabilities}
 
     def look_first(server: Behaviours, job: Job) -> None:
         if job.creator_id in blind:

@@ -6,16 +6,15 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Answer, Reply
-from conformance.reference.editing import carry_out, edit_answers, edited, instead_of_refusing, recode, skip
-from conformance.reference.errors import RefusalError
+from conformance.reference.core import Answer, Reply
+from conformance.reference.data.store import VIEW
+from conformance.reference.patching import edit_answers, edited, execute_anyway, on_refusal, recode, skip
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
-from conformance.reference.world import VIEW
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Backup, Job, Key
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup, Job, Key
 
 DELETE = frozenset({"delete"})
 
@@ -23,10 +22,10 @@ DELETE = frozenset({"delete"})
 def _refused_and_done(server: Behaviours, step: str) -> None:
     def change(call: Call, refusal: RefusalError) -> None:
         if call.operation == "delete":
-            carry_out(call)
+            execute_anyway(call)
         raise refusal
 
-    instead_of_refusing(server, step, change)
+    on_refusal(server, step, change)
 
 
 @fault(breaks=("DEL-1",))
@@ -55,8 +54,8 @@ def deletion_for_everyone(server: Behaviours) -> None:
 @fault(breaks=("DEL-2",))
 def deletion_with_view(server: Behaviours) -> None:
     """Whoever may see backups may delete them."""
-    holds = server.holds
-    server.holds = lambda call, key, needed: (
+    holds = server.has_capability
+    server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) or (call.operation == "delete" and VIEW in key.capabilities)
     )
 
@@ -77,7 +76,7 @@ def nothing_is_deleted(server: Behaviours) -> None:
 @fault(breaks=("DEL-3",))
 def deleted_is_still_listed(server: Behaviours) -> None:
     """A deleted backup stays in the list as it was."""
-    visible, actions = server.visible, dict(server.actions)
+    visible, actions = server.visible, dict(server.handlers)
     gone: list[Backup] = []
 
     def delete(call: Call) -> Reply:
@@ -90,7 +89,7 @@ def deleted_is_still_listed(server: Behaviours) -> None:
             one for one in gone if one.container_id == call.container.id
         ]
 
-    server.actions["delete"] = delete
+    server.handlers["delete"] = delete
     server.visible = with_gone
 
 
@@ -103,7 +102,7 @@ def deleting_can_be_restored(server: Behaviours) -> None:
             raise refusal
 
     server.work["delete"] = lambda _server, _job: None
-    instead_of_refusing(server, "state", keep)
+    on_refusal(server, "state", keep)
 
 
 @fault(breaks=("DEL-4",), also=("DEL-2",))
@@ -113,7 +112,7 @@ def deletion_without_key(server: Behaviours) -> None:
 
     def lenient(call: Call) -> Key:
         if call.operation == "delete" and "authorization" not in call.headers:
-            return call.world.keys[call.world.token("full")]
+            return call.store.keys[call.store.token("full")]
         return authenticate(call)
 
     server.authenticate = lenient
@@ -122,22 +121,22 @@ def deletion_without_key(server: Behaviours) -> None:
 @fault(breaks=("DEL-4",))
 def unknown_is_deleted_already(server: Behaviours) -> None:
     """A deletion of what does not exist is accepted."""
-    delete = server.actions["delete"]
+    delete = server.handlers["delete"]
 
     def lenient(call: Call, refusal: RefusalError) -> None:
         if call.operation != "delete":
             raise refusal
 
-    instead_of_refusing(server, "backup", lenient)
+    on_refusal(server, "backup", lenient)
     skip(server, "state", "delete")
 
     def accept(call: Call) -> Reply:
         if hasattr(call, "backup"):
             return delete(call)
-        call.backup = next(iter(call.world.main.backups.values()))
+        call.backup = next(iter(call.store.main.backups.values()))
         return Reply(202, server.write_descriptor(call, server.new_job(call, "delete")))
 
-    server.actions["delete"] = accept
+    server.handlers["delete"] = accept
 
 
 @fault(breaks=("DEL-4",))
@@ -148,7 +147,7 @@ def deletion_through_any_container(server: Behaviours) -> None:
     def find_anywhere(call: Call, backup_id: str) -> Backup | None:
         found = find(call, backup_id)
         if found is None and call.operation == "delete":
-            containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+            containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
             return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
         return found
 
@@ -195,7 +194,7 @@ def denied_deletion_happens_later(server: Behaviours) -> None:
 
     def later(call: Call, refusal: RefusalError) -> None:
         if call.operation == "delete":
-            asyncio.get_running_loop().call_later(0.2, carry_out, call)
+            asyncio.get_running_loop().call_later(0.2, execute_anyway, call)
         raise refusal
 
-    instead_of_refusing(server, "capability", later)
+    on_refusal(server, "capability", later)

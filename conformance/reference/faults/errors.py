@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.editing import edit_answers, edit_errors, recode
+from conformance.reference.patching import edit_answers, edit_errors, recode
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.errors import RefusalError
-    from conformance.reference.world import Document
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Document
+    from conformance.reference.refusals import RefusalError
 
 
 def _is(*statuses: int) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.editing import edited
+from conformance.reference.patching import edited
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Document
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Document
 
 
 def _auth(server: Behaviours, change: Callable[[Document], object]) -> None:
@@ -28,14 +27,14 @@ def _auth(server: Behaviours, change: Callable[[Document], object]) -> None:
 @fault(breaks=("INC-1",))
 def always_included(server: Behaviours) -> None:
     """Integrations are included whether asked for or not."""
-    server.include_wanted = lambda _call: True
+    server.wants_integrations = lambda _call: True
 
 
 @fault(breaks=("INC-1",))
 def always_included_on_get(server: Behaviours) -> None:
     """Get includes the integration whether asked for or not."""
-    wanted = server.include_wanted
-    server.include_wanted = lambda call: call.operation == "get" or wanted(call)
+    wanted = server.wants_integrations
+    server.wants_integrations = lambda call: call.operation == "get" or wanted(call)
 
 
 @fault(breaks=("INC-2",))
@@ -98,8 +97,8 @@ def only_first_page_is_resolved(server: Behaviours) -> None:
 
     def stale(call: Call, backups: list[Any]) -> list[Any]:
         if call.operation == "list" and call.query.get("page[number]", "1") != "1":
-            size = server.page_wanted(call)[1]
-            backups = server.page(call, server.order(call, server.visible(call), server.sort_wanted(call)), 1, size)
+            size = server.parse_page(call)[1]
+            backups = server.page(call, server.order(call, server.visible(call), server.parse_sort(call)), 1, size)
         return resolve(call, backups)
 
     server.resolve = stale
@@ -108,8 +107,8 @@ def only_first_page_is_resolved(server: Behaviours) -> None:
 @fault(breaks=("INC-4",))
 def get_includes_nothing(server: Behaviours) -> None:
     """Get includes nothing, even when asked."""
-    wanted = server.include_wanted
-    server.include_wanted = lambda call: call.operation != "get" and wanted(call)
+    wanted = server.wants_integrations
+    server.wants_integrations = lambda call: call.operation != "get" and wanted(call)
 
 
 @fault(breaks=("INC-4",))
@@ -122,7 +121,7 @@ def get_includes_by_name(server: Behaviours) -> None:
 @fault(breaks=("INC-5",))
 def all_integrations_included(server: Behaviours) -> None:
     """Every integration of the hub is included."""
-    server.resolve = lambda call, _backups: [one for one in call.world.integrations if one.hub_id == call.hub_id]
+    server.resolve = lambda call, _backups: [one for one in call.store.integrations if one.hub_id == call.hub_id]
 
 
 @fault(breaks=("INC-5",))
@@ -135,14 +134,14 @@ def get_includes_those_of_the_container(server: Behaviours) -> None:
 @fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
 def unknown_include_breaks_down(server: Behaviours) -> None:
     """An include that is not known is a 500."""
-    wanted = server.include_wanted
+    wanted = server.wants_integrations
 
     def fragile(call: Call) -> bool:
         if set(call.query.get("include", "integrations").split(",")) - {"integrations", ""}:
             raise RuntimeError("a fault breaks down here")
         return wanted(call)
 
-    server.include_wanted = fragile
+    server.wants_integrations = fragile
 
 
 @fault(breaks=("INC-7",))
@@ -169,7 +168,7 @@ def included_from_any_hub(server: Behaviours) -> None:
 
     def resolve(call: Call, backups: list[Any]) -> list[Any]:
         wanted = {backup.integration for backup in backups}
-        return [one for one in call.world.integrations if not wanted.isdisjoint((one.id, one.identifier))]
+        return [one for one in call.store.integrations if not wanted.isdisjoint((one.id, one.identifier))]
 
     server.resolve = resolve
 
@@ -177,7 +176,7 @@ def included_from_any_hub(server: Behaviours) -> None:
 @fault(breaks=("INC-8",))
 def public_integration_of_another_hub(server: Behaviours) -> None:
     """An integration made by the platform says that it is of another hub."""
-    other = server.world.stock.other_hub_id
+    other = server.store.fixtures.other_hub_id
 
     def change(one: Document) -> None:
         if one["creator"]["type"] == "platform":
@@ -189,7 +188,7 @@ def public_integration_of_another_hub(server: Behaviours) -> None:
 @fault(breaks=("INC-1",))
 def any_include_includes(server: Behaviours) -> None:
     """Whatever include is asked for, integrations come."""
-    server.include_wanted = lambda call: bool(call.query.get("include"))
+    server.wants_integrations = lambda call: bool(call.query.get("include"))
 
 
 @fault(breaks=("INC-3",), also=("INC-5",))
@@ -199,7 +198,7 @@ def resolved_before_sorting(server: Behaviours) -> None:
 
     def unsorted(call: Call, backups: list[Any]) -> list[Any]:
         if call.operation == "list" and "sort" in call.query:
-            number, size = server.page_wanted(call)
+            number, size = server.parse_page(call)
             backups = server.page(call, server.visible(call), number, size)
         return resolve(call, backups)
 

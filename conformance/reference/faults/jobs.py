@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Answer, Reply
-from conformance.reference.editing import edit_answers, edited, instead_of_refusing, recode, skip
+from conformance.reference.core import Answer, Reply
+from conformance.reference.data.store import MANAGE, VIEW
+from conformance.reference.patching import edit_answers, edited, on_refusal, recode, skip
 from conformance.reference.registry import fault
-from conformance.reference.world import MANAGE, VIEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.errors import RefusalError
-    from conformance.reference.world import Document, Job
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Document, Job
+    from conformance.reference.refusals import RefusalError
 
 JOB = frozenset({"job"})
 FOLLOWED = ("RST-1", "RST-4", "RST-5", "RST-6")
@@ -90,8 +89,8 @@ def jobs_for_everyone(server: Behaviours) -> None:
 @fault(breaks=("JBS-2",))
 def jobs_with_manage(server: Behaviours) -> None:
     """Whoever may see or manage backups may see their jobs."""
-    holds = server.holds
-    server.holds = lambda call, key, needed: (
+    holds = server.has_capability
+    server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) or (call.operation == "job" and not key.capabilities.isdisjoint({VIEW, MANAGE}))
     )
 
@@ -105,13 +104,13 @@ def unknown_job_is_forbidden(server: Behaviours) -> None:
 @fault(breaks=("JBS-3",), also=("HTTP-2", "JBS-1", "AUTH-6"))
 def unknown_job_is_null(server: Behaviours) -> None:
     """A job that does not exist is a 200 with null."""
-    get = server.actions["job"]
+    get = server.handlers["job"]
 
     def lenient(_call: Call, _refusal: RefusalError) -> None:
         return
 
-    instead_of_refusing(server, "job", lenient)
-    server.actions["job"] = lambda call: get(call) if hasattr(call, "job") else Reply(200, None)
+    on_refusal(server, "job", lenient)
+    server.handlers["job"] = lambda call: get(call) if hasattr(call, "job") else Reply(200, None)
 
 
 @fault(breaks=("JBS-3",))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Answer, Reply
-from conformance.reference.editing import drop_when, edit_answers, edited, recode
-from conformance.reference.errors import RefusalError
+from conformance.reference.core import Answer, Reply
+from conformance.reference.patching import drop_when, edit_answers, edited, recode
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Backup, Document
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup, Document
 
 LIST = frozenset({"list"})
 
@@ -64,8 +63,8 @@ def neighbours_are_listed(server: Behaviours) -> None:
     """The list has a backup of another container of the hub."""
 
     def change(call: Call, items: list[Backup]) -> list[Backup]:
-        foreign = call.world.backup(call.world.stock.foreign_backup_id)
-        return [*items, foreign] if items and items[0].container_id == call.world.stock.container_id else items
+        foreign = call.store.backup(call.store.fixtures.foreign_backup_id)
+        return [*items, foreign] if items and items[0].container_id == call.store.fixtures.container_id else items
 
     _see(server, change)
 
@@ -73,8 +72,8 @@ def neighbours_are_listed(server: Behaviours) -> None:
 @fault(breaks=("LIST-2",), also=("GET-3",))
 def listed_under_another_hub(server: Behaviours) -> None:
     """In the list the oldest backup has the id of another hub."""
-    other = server.world.stock.other_hub_id
-    oldest = min(server.world.main.backups.values(), key=lambda one: one.created).id
+    other = server.store.fixtures.other_hub_id
+    oldest = min(server.store.main.backups.values(), key=lambda one: one.created).id
     _listed(server, lambda one: one.update(hub_id=other) if one["id"] == oldest else None)
 
 
@@ -93,20 +92,20 @@ def pages_overlap(server: Behaviours) -> None:
 @fault(breaks=("LIST-4",))
 def page_size_is_ignored(server: Behaviours) -> None:
     """A page has ten items, whatever was asked for."""
-    wanted = server.page_wanted
-    server.page_wanted = lambda call: (wanted(call)[0], 10)
+    wanted = server.parse_page
+    server.parse_page = lambda call: (wanted(call)[0], 10)
 
 
 @fault(breaks=("LIST-4",))
 def pages_have_one_more(server: Behaviours) -> None:
     """A page has one item more than asked for."""
-    wanted = server.page_wanted
+    wanted = server.parse_page
 
     def one_more(call: Call) -> tuple[int, int]:
         number, size = wanted(call)
         return number, size + 1
 
-    server.page_wanted = one_more
+    server.parse_page = one_more
 
 
 @fault(breaks=("LIST-5",))
@@ -190,7 +189,7 @@ def pages_are_sorted_one_by_one(server: Behaviours) -> None:
     order, page = server.order, server.page
     server.order = lambda _call, items, _wanted: items
     server.page = lambda call, items, number, size: order(
-        call, page(call, items, number, size), server.sort_wanted(call)
+        call, page(call, items, number, size), server.parse_sort(call)
     )
 
 
@@ -204,14 +203,14 @@ def sort_by_creation(server: Behaviours) -> None:
 @fault(breaks=("LIST-8",), also=("HTTP-2", "LIST-1"))
 def empty_list_is_null(server: Behaviours) -> None:
     """A list without items is null."""
-    listed = server.actions["list"]
+    listed = server.handlers["list"]
 
     def as_go_does(call: Call) -> Reply:
         reply = listed(call)
         reply.data = reply.data or None
         return reply
 
-    server.actions["list"] = as_go_does
+    server.handlers["list"] = as_go_does
 
 
 @fault(breaks=("LIST-8",))
@@ -241,7 +240,7 @@ def _refuse_empty(server: Behaviours, code: str) -> None:
 @fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_empty(server: Behaviours) -> None:
     """A container that does not exist has an empty list."""
-    listed, check = server.actions["list"], server.checks["container"]
+    listed, check = server.handlers["list"], server.checks["container"]
 
     def lenient(call: Call) -> None:
         try:
@@ -251,7 +250,7 @@ def unknown_container_is_empty(server: Behaviours) -> None:
                 raise
 
     server.checks["container"] = lenient
-    server.actions["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])
+    server.handlers["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])
 
 
 @fault(breaks=("LIST-9",))
@@ -267,14 +266,14 @@ def unknown_container_is_an_unknown_address(server: Behaviours) -> None:
 
 
 def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
-    page_wanted = server.page_wanted
+    parse_page = server.parse_page
 
     def fragile(call: Call) -> tuple[int, int]:
         if test(call):
             raise RuntimeError("a fault breaks down here")
-        return page_wanted(call)
+        return parse_page(call)
 
-    server.page_wanted = fragile
+    server.parse_page = fragile
 
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
@@ -300,7 +299,7 @@ def negative_page_breaks_down(server: Behaviours) -> None:
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def unknown_sort_breaks_down(server: Behaviours) -> None:
     """A sort by a member that does not exist is a 500."""
-    wanted = server.sort_wanted
+    wanted = server.parse_sort
 
     def fragile(call: Call) -> list[tuple[str, bool]]:
         try:
@@ -308,7 +307,7 @@ def unknown_sort_breaks_down(server: Behaviours) -> None:
         except RefusalError as refusal:
             raise RuntimeError("a fault breaks down here") from refusal
 
-    server.sort_wanted = fragile
+    server.parse_sort = fragile
 
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
@@ -322,7 +321,7 @@ def listing_includes_loses_some(server: Behaviours) -> None:
     """A list with integrations has only the backups that refer to one by its id."""
 
     def joined(call: Call, items: list[Backup]) -> list[Backup]:
-        known = {one.id for one in call.world.integrations}
+        known = {one.id for one in call.store.integrations}
         return [one for one in items if one.integration in known or "include" not in call.query]
 
     _see(server, joined)
@@ -331,8 +330,8 @@ def listing_includes_loses_some(server: Behaviours) -> None:
 @fault(breaks=("LIST-5",), also=("LIST-3", "LIST-6"))
 def page_number_needs_a_size(server: Behaviours) -> None:
     """A page number without a size is not looked at."""
-    wanted = server.page_wanted
-    server.page_wanted = lambda call: (wanted(call)[0] if "page[size]" in call.query else 1, wanted(call)[1])
+    wanted = server.parse_page
+    server.parse_page = lambda call: (wanted(call)[0] if "page[size]" in call.query else 1, wanted(call)[1])
 
 
 @fault(breaks=("LIST-5",))
@@ -347,7 +346,7 @@ def full_last_page_loses_one(server: Behaviours) -> None:
 @fault(breaks=("LIST-5",), also=("LIST-6",))
 def deep_pages_are_refused(server: Behaviours) -> None:
     """There is no page beyond the tenth."""
-    wanted = server.page_wanted
+    wanted = server.parse_page
 
     def shallow(call: Call) -> tuple[int, int]:
         number, size = wanted(call)
@@ -355,7 +354,7 @@ def deep_pages_are_refused(server: Behaviours) -> None:
             raise RefusalError("400.invalid-syntax", "That is too far")
         return number, size
 
-    server.page_wanted = shallow
+    server.parse_page = shallow
 
 
 @fault(breaks=("LIST-5",), also=("LIST-3",))
@@ -383,7 +382,7 @@ def offsets_overflow(server: Behaviours) -> None:
 @fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_known_to_pages(server: Behaviours) -> None:
     """A page of the list of a container that does not exist is empty; the list itself is a 404."""
-    listed, check = server.actions["list"], server.checks["container"]
+    listed, check = server.handlers["list"], server.checks["container"]
 
     def lenient(call: Call) -> None:
         try:
@@ -393,4 +392,4 @@ def unknown_container_is_known_to_pages(server: Behaviours) -> None:
                 raise
 
     server.checks["container"] = lenient
-    server.actions["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])
+    server.handlers["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Answer, Reply
-from conformance.reference.editing import edit_answers, edited, instead_of_refusing, recode
+from conformance.reference.core import Answer, Reply
+from conformance.reference.patching import edit_answers, edited, on_refusal, recode
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.errors import RefusalError
-    from conformance.reference.world import Backup, Document, Log
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup, Document, Log
+    from conformance.reference.refusals import RefusalError
 
 LOGS = frozenset({"logs"})
 AFTER_RESTORES = ("RST-2", "RST-4", "RST-6", "RST-7")
@@ -58,7 +57,7 @@ def logs_are_accepted(server: Behaviours) -> None:
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_backup(server: Behaviours) -> None:
     """The logs of a backup begin with one that says it is of another."""
-    write, other = server.write_log, server.world.stock.foreign_backup_id
+    write, other = server.write_log, server.store.fixtures.foreign_backup_id
 
     def mixed(call: Call, of: Backup, one: Log) -> Document:
         document = write(call, of, one)
@@ -70,14 +69,14 @@ def log_of_another_backup(server: Behaviours) -> None:
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_hub(server: Behaviours) -> None:
     """The hub of a log is another one."""
-    other = server.world.stock.other_hub_id
+    other = server.store.fixtures.other_hub_id
     server.write_log = edited(server.write_log, lambda one: one.update(hub_id=other))
 
 
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_container(server: Behaviours) -> None:
     """The container of a log with an error is another one."""
-    other = server.world.stock.empty_container_id
+    other = server.store.fixtures.empty_container_id
     server.write_log = edited(server.write_log, lambda one: one.update(container_id=other) if "error" in one else None)
 
 
@@ -97,14 +96,14 @@ def last_log_twice(server: Behaviours) -> None:
 @fault(breaks=("LOG-4",), also=("LOG-5",))
 def unknown_backup_has_no_logs(server: Behaviours) -> None:
     """The logs of a backup that does not exist are an empty list."""
-    logs = server.actions["logs"]
+    logs = server.handlers["logs"]
 
     def lenient(call: Call, refusal: RefusalError) -> None:
         if call.operation != "logs":
             raise refusal
 
-    instead_of_refusing(server, "backup", lenient)
-    server.actions["logs"] = lambda call: logs(call) if hasattr(call, "backup") else Reply(200, [])
+    on_refusal(server, "backup", lenient)
+    server.handlers["logs"] = lambda call: logs(call) if hasattr(call, "backup") else Reply(200, [])
 
 
 @fault(breaks=("LOG-4",), also=("LOG-5",))
@@ -121,7 +120,7 @@ def logs_through_any_container(server: Behaviours) -> None:
     def find_anywhere(call: Call, backup_id: str) -> Backup | None:
         found = find(call, backup_id)
         if found is None and call.operation == "logs":
-            containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+            containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
             return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
         return found
 
@@ -131,14 +130,14 @@ def logs_through_any_container(server: Behaviours) -> None:
 @fault(breaks=("HTTP-2",), also=("LOG-1", *AFTER_RESTORES))
 def no_logs_are_null(server: Behaviours) -> None:
     """The logs of a backup that has none are null."""
-    logs = server.actions["logs"]
+    logs = server.handlers["logs"]
 
     def as_go_does(call: Call) -> Reply:
         reply = logs(call)
         reply.data = reply.data or None
         return reply
 
-    server.actions["logs"] = as_go_does
+    server.handlers["logs"] = as_go_does
 
 
 @fault(breaks=("LOG-5",))
@@ -146,10 +145,10 @@ def logs_without_looking_at_the_container(server: Behaviours) -> None:
     """Logs are found whatever container the path names, be it one that does not exist."""
 
     def lenient(call: Call, refusal: RefusalError) -> None:
-        containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+        containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
         found = next((one for one in containers if call.ids.get("backup") in one.backups), None)
         if call.operation != "logs" or found is None:
             raise refusal
         call.container = found
 
-    instead_of_refusing(server, "container", lenient)
+    on_refusal(server, "container", lenient)

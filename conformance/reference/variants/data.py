@@ -7,21 +7,20 @@ import re
 from datetime import UTC, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference import times
-from conformance.reference.editing import edited
+from conformance.reference.data import timestamps
+from conformance.reference.patching import edited
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Document, Integration
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Document, Integration
 
 
 def _times(server: Behaviours, write: Callable[[datetime], str]) -> None:
-    server.write_time = lambda moment: times.ZERO if moment is None else write(moment)
+    server.write_time = lambda moment: timestamps.ZERO if moment is None else write(moment)
 
 
 @variant("Zero times")
@@ -29,21 +28,21 @@ def zero_times(server: Behaviours) -> None:
     """No time is set but that of creation and those of a job."""
     server.write_backup = edited(
         server.write_backup,
-        lambda one: (one["events"].update(updated=times.ZERO), one["state"].update(changed=times.ZERO)),
+        lambda one: (one["events"].update(updated=timestamps.ZERO), one["state"].update(changed=timestamps.ZERO)),
     )
     server.write_log = edited(
-        server.write_log, lambda one: one["events"].update(created=times.ZERO, updated=times.ZERO)
+        server.write_log, lambda one: one["events"].update(created=timestamps.ZERO, updated=timestamps.ZERO)
     )
 
 
 @variant("Zero times")
 def zero_job_times(server: Behaviours) -> None:
     """A job never says when anything happened."""
-    zeros = {"queued": times.ZERO, "started": times.ZERO, "completed": times.ZERO}
+    zeros = {"queued": timestamps.ZERO, "started": timestamps.ZERO, "completed": timestamps.ZERO}
 
     def change(one: Document) -> None:
         one["events"] = dict(zeros)
-        one["state"]["changed"] = times.ZERO
+        one["state"]["changed"] = timestamps.ZERO
         for task in one["tasks"]:
             task["events"] = dict(zeros)
 
@@ -220,7 +219,7 @@ def integers_with_exponent(server: Behaviours) -> None:
 @variant("integers above 2^53")
 def huge_sizes(server: Behaviours) -> None:
     """Every size is beyond what a double can hold."""
-    for container in server.world.containers.values():
+    for container in server.store.containers.values():
         for number, backup in enumerate(container.backups.values()):
             backup.size = 2**60 + 1 + number
 
@@ -255,8 +254,8 @@ def escaped_text(server: Behaviours) -> None:
 @variant("`schedule`: an empty string is a warning, so the zero time is none")
 def schedule_is_zero(server: Behaviours) -> None:
     """A job that is not planned for a time has the zero time as its schedule."""
-    server.write_job = edited(server.write_job, lambda one: one.update(schedule=times.ZERO))
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=times.ZERO))
+    server.write_job = edited(server.write_job, lambda one: one.update(schedule=timestamps.ZERO))
+    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=timestamps.ZERO))
 
 
 @variant("RFC 3339: T and Z may be small letters")

@@ -11,8 +11,8 @@ from email.utils import format_datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.editing import edit_answers, every
-from conformance.reference.errors import RefusalError
+from conformance.reference.patching import edit_answers, every
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Answer, Call
+    from conformance.reference.core import Answer, Behaviours, Call
 
 
 @variant("compressed bodies")
@@ -172,25 +171,25 @@ def options_are_ok(server: Behaviours) -> None:
 @variant("an undocumented method: 401, 403, 404, 405 or 501")
 def other_methods_are_not_found(server: Behaviours) -> None:
     """A method that is not served is a 404."""
-    server.unserved = lambda _call, _allowed: RefusalError("404.uri")
+    server.unrouted = lambda _call, _allowed: RefusalError("404.uri")
 
 
 @variant("an undocumented method: 401, 403, 404, 405 or 501")
 def other_methods_are_not_implemented(server: Behaviours) -> None:
     """A method that is not served is a 501."""
-    server.unserved = lambda _call, allowed: RefusalError("501.not-implemented" if allowed else "404.uri")
+    server.unrouted = lambda _call, allowed: RefusalError("501.not-implemented" if allowed else "404.uri")
 
 
 @variant("an undocumented method: 401, 403, 404, 405 or 501")
 def other_methods_need_a_key(server: Behaviours) -> None:
     """A method that is not served is looked at only when the key is good."""
-    unserved = server.unserved
+    unrouted = server.unrouted
 
     def first_the_key(call: Call, allowed: str) -> RefusalError:
         server.checks["key"](call)
-        return unserved(call, allowed)
+        return unrouted(call, allowed)
 
-    server.unserved = first_the_key
+    server.unrouted = first_the_key
 
 
 @variant("a JSON body without Content-Type, or with a `+json` type, accepted or refused")
@@ -303,7 +302,7 @@ def connections_end_without_a_word(server: Behaviours) -> None:
 @variant("an undocumented method: 401, 403, 404, 405 or 501")
 def other_methods_are_forbidden(server: Behaviours) -> None:
     """A method that is not served is a 403."""
-    server.unserved = lambda _call, allowed: RefusalError("403.mismatch" if allowed else "404.uri")
+    server.unrouted = lambda _call, allowed: RefusalError("403.mismatch" if allowed else "404.uri")
 
 
 @variant("how long an answer takes")

@@ -6,12 +6,12 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from conformance.reference.call import Reply
-from conformance.reference.editing import edited
-from conformance.reference.errors import RefusalError
+from conformance.reference.core import Reply
+from conformance.reference.data.archives import DamagedArchiveError
+from conformance.reference.data.store import Log, new_id
+from conformance.reference.patching import edited
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
-from conformance.reference.restoring import DamagedArchiveError
-from conformance.reference.world import Log, new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Job
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Job
 
 
 async def _no_time(_server: Behaviours, _job: Job, _state: str) -> None:
@@ -37,7 +36,7 @@ def instant_jobs(server: Behaviours) -> None:
 @variant("jobs that finish after seconds")
 def slow_jobs(server: Behaviours) -> None:
     """A job takes two seconds."""
-    server.world.restore_seconds = 2.0
+    server.store.restore_seconds = 2.0
 
 
 @variant("a log that appears some time after the job has completed, within `restore.timeout_s`")
@@ -81,7 +80,7 @@ def jobs_are_scheduled_last(server: Behaviours) -> None:
 def _busy(call: Call) -> bool:
     return any(
         one.kind == "restore" and one.completed is None and one.lane == call.instance.id
-        for one in call.world.jobs.values()
+        for one in call.store.jobs.values()
     )
 
 
@@ -126,7 +125,7 @@ def second_restore_is_429(server: Behaviours) -> None:
 @variant("RST-6: or 202 with `accepted: false`, and have no effect")
 def second_restore_is_not_accepted(server: Behaviours) -> None:
     """While a restore runs, another to the same instance is a 202 that says it was not accepted."""
-    restore = server.actions["restore"]
+    restore = server.handlers["restore"]
 
     def decline(call: Call) -> Reply:
         if not _busy(call):
@@ -135,7 +134,7 @@ def second_restore_is_not_accepted(server: Behaviours) -> None:
         job.accepted = False
         return Reply(202, server.write_descriptor(call, job))
 
-    server.actions["restore"] = decline
+    server.handlers["restore"] = decline
 
 
 @variant("restores asked for at once: each accepted one has its own job and its own log")
@@ -145,7 +144,7 @@ def restores_run_side_by_side(server: Behaviours) -> None:
 
     async def in_a_lane_of_its_own(server: Behaviours, job: Job, state: str) -> None:
         await pace(server, job, state)
-        server.world.lanes.pop(job.lane, None)  # the next look makes a new one
+        server.store.lanes.pop(job.lane, None)  # the next look makes a new one
 
     server.pace = in_a_lane_of_its_own
 
@@ -246,7 +245,7 @@ def unfinished_backups_are_restored(server: Behaviours) -> None:
             check(call)
 
     server.checks["state"] = lenient
-    server.world.restore_seconds = max(server.world.restore_seconds, 0.6)
+    server.store.restore_seconds = max(server.store.restore_seconds, 0.6)
     _refuse_second(server, "409.duplicate-found")
 
 
@@ -255,7 +254,7 @@ def instances_rest_after_a_restore(server: Behaviours) -> None:
     """For most of a second after a restore has ended, another to the same instance is a 409."""
 
     def resting(call: Call) -> bool:
-        ended = [one.completed for one in call.world.jobs.values() if one.lane == call.instance.id and one.completed]
+        ended = [one.completed for one in call.store.jobs.values() if one.lane == call.instance.id and one.completed]
         return any(server.clock() - one < timedelta(seconds=0.7) for one in ended)
 
     def check(call: Call) -> None:
@@ -292,10 +291,10 @@ def others_restore(server: Behaviours) -> None:
     """Twice a second somebody else restores the main backup, or another one, to the third instance."""
 
     def restore(number: int) -> None:
-        main, stock, moment = server.world.main, server.world.stock, server.clock()
-        theirs = next(one for one in main.instances if one not in (stock.instance_id, stock.second_instance_id))
+        main, fixtures, moment = server.store.main, server.store.fixtures, server.clock()
+        theirs = next(one for one in main.instances if one not in (fixtures.instance_id, fixtures.second_instance_id))
         backups = [one for one in main.backups.values() if one.current == "live"]
-        backup = main.backups[stock.backup_id] if number % 2 else backups[number // 2 % len(backups)]
+        backup = main.backups[fixtures.backup_id] if number % 2 else backups[number // 2 % len(backups)]
         backup.logs.append(Log(new_id(), theirs, "restore", "restored by others", moment, moment))
 
     _now_and_then(server, 0.5, restore)
@@ -304,7 +303,7 @@ def others_restore(server: Behaviours) -> None:
 @variant("that a backup cannot be restored breaks nothing where that is said")
 def most_backups_are_damaged(server: Behaviours) -> None:
     """No archive can be read but that of the main backup."""
-    unpack, whole = server.unpack, server.world.backup(server.world.stock.backup_id).archive
+    unpack, whole = server.unpack, server.store.backup(server.store.fixtures.backup_id).archive
 
     def strict(archive: Path, folder: Path) -> None:
         if archive != whole:
@@ -317,7 +316,7 @@ def most_backups_are_damaged(server: Behaviours) -> None:
 @variant("`instance_id` is a string")
 def instances_have_names(server: Behaviours) -> None:
     """The instances of a container are called web-1, web-2 and web-10, and what is none is a 404."""
-    main, stock = server.world.main, server.world.stock
+    main, fixtures = server.store.main, server.store.fixtures
     names = dict(zip(list(main.instances), ("web-1", "web-2", "web-10"), strict=True))
     for old, new in names.items():
         instance = main.instances.pop(old)
@@ -327,7 +326,7 @@ def instances_have_names(server: Behaviours) -> None:
         backup.instance_id = names[backup.instance_id]
         for log in backup.logs:
             log.instance_id = names[log.instance_id]
-    stock.instance_id, stock.second_instance_id = names[stock.instance_id], names[stock.second_instance_id]
+    fixtures.instance_id, fixtures.second_instance_id = names[fixtures.instance_id], names[fixtures.second_instance_id]
 
     def check(call: Call) -> None:
         call.action, instance_id = server.validate(call, call.body)
@@ -342,6 +341,11 @@ def instances_have_names(server: Behaviours) -> None:
 @variant("how many backups a container has is not said")
 def few_backups(server: Behaviours) -> None:
     """The container has no backups but those that the target file names."""
-    stock, main = server.world.stock, server.world.main
-    named = {stock.backup_id, stock.failing_backup_id, stock.not_live_backup_id, *stock.deletable_backup_ids}
+    fixtures, main = server.store.fixtures, server.store.main
+    named = {
+        fixtures.backup_id,
+        fixtures.failing_backup_id,
+        fixtures.not_live_backup_id,
+        *fixtures.deletable_backup_ids,
+    }
     main.backups = {name: one for name, one in main.backups.items() if name in named}

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.errors import RefusalError
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Backup
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup
 
 
 def _pages(server: Behaviours, *, default: int, largest: int) -> None:
-    wanted = server.page_wanted
+    wanted = server.parse_page
 
     def smaller(call: Call) -> tuple[int, int]:
         number, size = wanted(call)
         return number, min(size if "page[size]" in call.query else default, largest)
 
-    server.page_wanted = smaller
+    server.parse_page = smaller
 
 
 @variant("a server-side cap on `page[size]`")
@@ -38,7 +37,7 @@ def small_default_page(server: Behaviours) -> None:
 @variant("a bad page or sort value is 200 or 4xx")
 def bad_pages_are_ignored(server: Behaviours) -> None:
     """A page or sort value that is no good is as if it were not there."""
-    page, sort = server.page_wanted, server.sort_wanted
+    page, sort = server.parse_page, server.parse_sort
 
     def any_page(call: Call) -> tuple[int, int]:
         try:
@@ -54,7 +53,7 @@ def bad_pages_are_ignored(server: Behaviours) -> None:
         except RefusalError:
             return []
 
-    server.page_wanted, server.sort_wanted = any_page, any_sort
+    server.parse_page, server.parse_sort = any_page, any_sort
 
 
 @variant("the order without a sort is not said")
@@ -67,14 +66,14 @@ def oldest_first(server: Behaviours) -> None:
 @variant("a server that ignores an unknown include; an unknown include value is ignored or 4xx")
 def unknown_includes_are_refused(server: Behaviours) -> None:
     """An include that is not known is a 400."""
-    wanted = server.include_wanted
+    wanted = server.wants_integrations
 
     def strict(call: Call) -> bool:
         if set(call.query.get("include", "integrations").split(",")) - {"integrations"}:
             raise RefusalError("400.invalid-syntax", "There is no such include")
         return wanted(call)
 
-    server.include_wanted = strict
+    server.wants_integrations = strict
 
 
 @variant('`includes: {"integrations": {}}` where nothing was asked for')
@@ -105,7 +104,7 @@ def no_includes_for_nothing(server: Behaviours) -> None:
 @variant("INC-7: absent, null, empty or masked")
 def secrets_are_absent(server: Behaviours) -> None:
     """What is secret is not shown at all."""
-    for one in server.world.integrations:
+    for one in server.store.integrations:
         for name in ("secret", "api_key", "base64_config"):
             (one.document.get("auth") or {}).pop(name, None)
 
@@ -113,7 +112,7 @@ def secrets_are_absent(server: Behaviours) -> None:
 @variant("INC-7: absent, null, empty or masked")
 def secrets_are_masked_otherwise(server: Behaviours) -> None:
     """Secrets are masked by dots, by a word, and by stars with four characters left."""
-    for one in server.world.integrations:
+    for one in server.store.integrations:
         if one.document.get("auth"):
             one.document["auth"].update(
                 {"secret": "••••••••", "api_key": "<redacted>", "base64_config": "****************9f3a"}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.editing import ALL, edit_errors, edit_refusals, move, recode
-from conformance.reference.errors import RefusalError
+from conformance.reference.patching import ALL, edit_errors, edit_refusals, move, recode
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.call import Call
-    from conformance.reference.world import Backup, Container
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup, Container
 
 
 @variant("an OAuth-shaped 401")
@@ -61,7 +60,7 @@ def foreign_containers_are_forbidden(server: Behaviours) -> None:
     find = server.find_container
 
     def tell(call: Call, container_id: str) -> Container | None:
-        if container_id in call.world.containers and find(call, container_id) is None:
+        if container_id in call.store.containers and find(call, container_id) is None:
             raise RefusalError("403.mismatch")
         return find(call, container_id)
 
@@ -84,7 +83,7 @@ def missing_hub_is_422(server: Behaviours) -> None:
 @variant("no X-Hub-Id, or an empty one: 4xx; a malformed hub id may be any 4xx")
 def malformed_hub_is_400(server: Behaviours) -> None:
     """A hub id that is none is a 400."""
-    hub = server.hub
+    hub = server.read_hub_id
 
     def strict(call: Call) -> str:
         found = hub(call)
@@ -92,7 +91,7 @@ def malformed_hub_is_400(server: Behaviours) -> None:
             raise RefusalError("400.invalid-syntax", "This is not a hub id")
         return found
 
-    server.hub = strict
+    server.read_hub_id = strict
 
 
 @variant("400 or 422 for a bad body")
@@ -261,7 +260,7 @@ def crossed_paths_are_forbidden(server: Behaviours) -> None:
 
     def tell(call: Call, backup_id: str) -> Backup | None:
         found = find(call, backup_id)
-        containers = [one for one in call.world.containers.values() if one.hub_id == call.hub_id]
+        containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
         if found is None and any(backup_id in one.backups for one in containers):
             raise RefusalError("403.mismatch")
         return found

@@ -23,7 +23,7 @@ from conformance.reference import launch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.reference.world import Stock
+    from conformance.reference.data.store import Fixtures
 
 Found = TypeVar("Found")
 UNKNOWN = "0" * 23 + "1"
@@ -38,23 +38,23 @@ class Caller:
     http: httpx.Client
 
     @property
-    def stock(self) -> Stock:
-        return self.running.world.stock
+    def fixtures(self) -> Fixtures:
+        return self.running.store.fixtures
 
     @property
     def backups(self) -> str:
-        return f"/v1/containers/{self.stock.container_id}/backups"
+        return f"/v1/containers/{self.fixtures.container_id}/backups"
 
     @property
     def backup(self) -> str:
-        return f"{self.backups}/{self.stock.backup_id}"
+        return f"{self.backups}/{self.fixtures.backup_id}"
 
     def ask(self, method: str, path: str, key: str = "full", **more: Any) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {self.running.world.token(key)}", "X-Hub-Id": self.stock.hub_id}
+        headers = {"Authorization": f"Bearer {self.running.store.token(key)}", "X-Hub-Id": self.fixtures.hub_id}
         return self.http.request(method, path, headers=headers | more.pop("headers", {}), **more)
 
     def restore(self, backup_id: str, instance_id: str | None = None) -> httpx.Response:
-        body = {"action": "restore", "contents": {"instance_id": instance_id or self.stock.instance_id}}
+        body = {"action": "restore", "contents": {"instance_id": instance_id or self.fixtures.instance_id}}
         return self.ask("POST", f"{self.backups}/{backup_id}/tasks", json=body)
 
     def finished(self, answer: httpx.Response) -> dict[str, Any]:
@@ -96,8 +96,8 @@ def test_the_list_shows_every_backup_of_the_container(caller: Caller) -> None:
     answer = caller.ask("GET", caller.backups, "view")
     items = answer.json()["data"]
     assert answer.status_code == 200
-    assert {one["id"] for one in items} == set(caller.running.world.main.backups)
-    assert {one["container_id"] for one in items} == {caller.stock.container_id}
+    assert {one["id"] for one in items} == set(caller.running.store.main.backups)
+    assert {one["container_id"] for one in items} == {caller.fixtures.container_id}
     assert {one["state"]["current"] for one in items} >= {"live", "saving", "deleting", "deleted"}
     assert max(one["target"]["size"] for one in items) > 2**53
 
@@ -112,13 +112,13 @@ def test_pages_hold_every_backup_once(caller: Caller, size: int, sort: str) -> N
         found += [one["id"] for one in page]
         if not page:
             break
-    assert len(found) == len(set(found)) == len(caller.running.world.main.backups)
+    assert len(found) == len(set(found)) == len(caller.running.store.main.backups)
     if sort:
         assert found == sorted(found, reverse="-" in sort)
 
 
 def test_a_container_without_backups_has_an_empty_list(caller: Caller) -> None:
-    answer = caller.ask("GET", f"/v1/containers/{caller.stock.empty_container_id}/backups")
+    answer = caller.ask("GET", f"/v1/containers/{caller.fixtures.empty_container_id}/backups")
     assert (answer.status_code, answer.json()) == (200, {"data": []})
 
 
@@ -137,7 +137,7 @@ def test_includes_resolve_by_id_and_by_identifier(caller: Caller) -> None:
     included = answer["includes"]["integrations"]
     names = set(included) | {one["identifier"] for one in included.values()}
     assert all(one["target"]["integration_id"] in names for one in answer["data"])
-    assert all(one["id"] == key and one["hub_id"] == caller.stock.hub_id for key, one in included.items())
+    assert all(one["id"] == key and one["hub_id"] == caller.fixtures.hub_id for key, one in included.items())
     assert "includes" not in caller.ask("GET", caller.backup).json()
     assert caller.ask("GET", f"{caller.backup}?include=nope").status_code == 200
 
@@ -148,7 +148,7 @@ def test_unknown_things_are_not_found(caller: Caller) -> None:
     assert refused(caller.ask("GET", f"{caller.backups}/{UNKNOWN}/logs")) == (404, "404.container.backup")
     assert refused(caller.ask("GET", f"/v1/jobs/{UNKNOWN}")) == (404, "404.job")
     assert refused(caller.ask("GET", "/v1/nothing")) == (404, "404.uri")
-    through_another = f"/v1/containers/{caller.stock.other_container_id}/backups/{caller.stock.backup_id}"
+    through_another = f"/v1/containers/{caller.fixtures.other_container_id}/backups/{caller.fixtures.backup_id}"
     assert refused(caller.ask("GET", through_another)) == (404, "404.container.backup")
 
 
@@ -161,26 +161,26 @@ def test_malformed_ids_are_refused(caller: Caller, bad: str, rest: str) -> None:
 
 @pytest.mark.parametrize("header", [None, "Bearer nope", "Basic {key}", "{key}", "Bearer", "Token {key}"])
 def test_bad_credentials_are_401(caller: Caller, header: str | None) -> None:
-    headers = {"X-Hub-Id": caller.stock.hub_id}
+    headers = {"X-Hub-Id": caller.fixtures.hub_id}
     if header is not None:
-        headers["Authorization"] = header.format(key=caller.running.world.token("full"))
+        headers["Authorization"] = header.format(key=caller.running.store.token("full"))
     answer = caller.http.get(caller.backups, headers=headers)
     assert refused(answer) == (401, "401.auth-invalid")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
 def test_the_scheme_may_be_spelled_in_any_way(caller: Caller) -> None:
-    key = caller.running.world.token("full")
+    key = caller.running.store.token("full")
     assert caller.ask("GET", caller.backup, headers={"Authorization": f"bEaReR {key}"}).status_code == 200
 
 
 def test_keys_belong_to_a_hub(caller: Caller) -> None:
-    stock = caller.stock
+    fixtures = caller.fixtures
     assert refused(caller.ask("GET", caller.backups, "expired")) == (401, "401.auth-expired")
     assert refused(caller.ask("GET", caller.backups, "other_hub")) == (403, "403.wrong-hub")
-    for hub in (stock.other_hub_id, UNKNOWN, "x"):
+    for hub in (fixtures.other_hub_id, UNKNOWN, "x"):
         assert refused(caller.ask("GET", caller.backups, headers={"X-Hub-Id": hub})) == (403, "403.wrong-hub")
-    foreign = caller.ask("GET", caller.backups, "other_hub", headers={"X-Hub-Id": stock.other_hub_id})
+    foreign = caller.ask("GET", caller.backups, "other_hub", headers={"X-Hub-Id": fixtures.other_hub_id})
     assert refused(foreign) == (404, "404.container")
     assert refused(caller.ask("GET", caller.backups, headers={"X-Hub-Id": ""})) == (400, "400.invalid-syntax")
 
@@ -199,7 +199,7 @@ def test_denials_tell_nothing_but_what_is_missing(
     caller: Caller, denied: tuple[str, str, str, str], backup_id: str
 ) -> None:
     method, rest, key, missing = denied
-    path = caller.backups + (backup_id or f"/{caller.stock.backup_id}") + rest
+    path = caller.backups + (backup_id or f"/{caller.fixtures.backup_id}") + rest
     answer = caller.ask(method, path, key, content=b"{")
     assert refused(answer) == (403, "403.permissions")
     assert answer.json()["error"]["extra"] == {"capability": missing}
@@ -248,11 +248,11 @@ def test_what_is_not_http_is_refused_in_the_errors_shape(caller: Caller) -> None
     ],
 )
 def test_bad_job_requests_are_refused(caller: Caller, body: bytes, status: int, source: str | None) -> None:
-    accepted = caller.running.world.counters.accepted_restores
+    accepted = caller.running.store.counters.accepted_restores
     answer = caller.ask("POST", f"{caller.backup}/tasks", content=body)
     assert refused(answer)[0] == status
     assert answer.json()["error"].get("source") == source
-    assert caller.running.world.counters.accepted_restores == accepted
+    assert caller.running.store.counters.accepted_restores == accepted
 
 
 @pytest.mark.parametrize(
@@ -265,8 +265,11 @@ def test_bodies_must_be_json(caller: Caller, kind: str, status: int) -> None:
 
 
 def test_only_live_backups_are_restored(caller: Caller) -> None:
-    assert refused(caller.restore(caller.stock.not_live_backup_id)) == (403, "403.invalid-state")
-    assert refused(caller.restore(caller.stock.backup_id, caller.stock.foreign_instance_id)) == (404, "404.instance")
+    assert refused(caller.restore(caller.fixtures.not_live_backup_id)) == (403, "403.invalid-state")
+    assert refused(caller.restore(caller.fixtures.backup_id, caller.fixtures.foreign_instance_id)) == (
+        404,
+        "404.instance",
+    )
 
 
 def probe(caller: Caller, instance_id: str) -> tuple[str, str]:
@@ -277,41 +280,41 @@ def probe(caller: Caller, instance_id: str) -> tuple[str, str]:
 
 
 def test_a_restore_brings_the_data_back(caller: Caller) -> None:
-    stock = caller.stock
+    fixtures = caller.fixtures
     before = caller.ask("GET", caller.backup).json()
     logs = caller.ask("GET", f"{caller.backup}/logs").json()["data"]
-    second = probe(caller, stock.second_instance_id)[0]
+    second = probe(caller, fixtures.second_instance_id)[0]
 
-    answer = caller.restore(stock.backup_id)
+    answer = caller.restore(fixtures.backup_id)
     job = caller.finished(answer)
 
     assert answer.status_code == 202
     assert answer.json()["data"]["action"] == "restore"
     assert job["state"]["current"] == "completed"
     assert job["events"]["queued"] <= job["events"]["started"] <= job["events"]["completed"]
-    found, expected = probe(caller, stock.instance_id)
+    found, expected = probe(caller, fixtures.instance_id)
     assert found == expected
-    assert probe(caller, stock.second_instance_id)[0] == second
+    assert probe(caller, fixtures.second_instance_id)[0] == second
     assert caller.ask("GET", caller.backup).json() == before
     old, new = logs, caller.ask("GET", f"{caller.backup}/logs").json()["data"]
     assert new[:-1] == old
-    assert (new[-1]["type"], new[-1]["instance_id"], "error" in new[-1]) == ("restore", stock.instance_id, False)
+    assert (new[-1]["type"], new[-1]["instance_id"], "error" in new[-1]) == ("restore", fixtures.instance_id, False)
 
 
 def test_a_restore_of_a_damaged_archive_says_so(caller: Caller) -> None:
-    stock = caller.stock
-    data = probe(caller, stock.instance_id)[0]
-    job = caller.finished(caller.restore(stock.failing_backup_id))
-    log = caller.ask("GET", f"{caller.backups}/{stock.failing_backup_id}/logs").json()["data"][-1]
+    fixtures = caller.fixtures
+    data = probe(caller, fixtures.instance_id)[0]
+    job = caller.finished(caller.restore(fixtures.failing_backup_id))
+    log = caller.ask("GET", f"{caller.backups}/{fixtures.failing_backup_id}/logs").json()["data"][-1]
     assert job["state"]["current"] == "error"
     assert job["state"]["error"]["message"] == log["error"]["message"] != ""
-    assert probe(caller, stock.instance_id)[0] == data
+    assert probe(caller, fixtures.instance_id)[0] == data
 
 
 def test_restores_to_one_instance_run_one_after_the_other(caller: Caller) -> None:
-    counters = caller.running.world.counters
+    counters = caller.running.store.counters
     accepted = counters.accepted_restores
-    answers = [caller.restore(caller.stock.backup_id) for _ in range(4)]
+    answers = [caller.restore(caller.fixtures.backup_id) for _ in range(4)]
     jobs = [caller.finished(answer) for answer in answers]
     assert len({job["id"] for job in jobs}) == 4
     assert {job["state"]["current"] for job in jobs} == {"completed"}
@@ -325,20 +328,20 @@ def test_a_variant_runs_them_side_by_side() -> None:
         httpx.Client(base_url=running.base_url) as http,
     ):
         caller = Caller(running, http)
-        jobs = [caller.finished(answer) for answer in [caller.restore(caller.stock.backup_id) for _ in range(4)]]
+        jobs = [caller.finished(answer) for answer in [caller.restore(caller.fixtures.backup_id) for _ in range(4)]]
         assert {job["state"]["current"] for job in jobs} == {"completed"}
-        assert running.world.counters.max_running > 1
+        assert running.store.counters.max_running > 1
 
 
 def test_jobs_need_their_capability_and_their_hub(caller: Caller) -> None:
-    path = f"/v1/jobs/{caller.restore(caller.stock.backup_id).json()['data']['job']['id']}"
+    path = f"/v1/jobs/{caller.restore(caller.fixtures.backup_id).json()['data']['job']['id']}"
     assert refused(caller.ask("GET", path, "view")) == (403, "403.permissions")
-    other = {"X-Hub-Id": caller.stock.other_hub_id}
+    other = {"X-Hub-Id": caller.fixtures.other_hub_id}
     assert refused(caller.ask("GET", path, "other_hub", headers=other)) == (404, "404.job")
 
 
 def test_a_deleted_backup_is_gone_when_its_job_has_ended(caller: Caller) -> None:
-    path = f"{caller.backups}/{caller.stock.deletable_backup_ids[0]}"
+    path = f"{caller.backups}/{caller.fixtures.deletable_backup_ids[0]}"
     answer = caller.ask("DELETE", path, "manage")
     assert (answer.status_code, answer.json()["data"]["action"]) == (202, "delete")
     assert caller.ask("GET", path).json()["data"]["state"]["current"] == "deleting"
@@ -348,10 +351,10 @@ def test_a_deleted_backup_is_gone_when_its_job_has_ended(caller: Caller) -> None
 
 
 def test_no_answer_holds_a_key(caller: Caller) -> None:
-    key = caller.running.world.token("full")
+    key = caller.running.store.token("full")
     for path in (caller.backups, "/v1/nothing", f"{caller.backups}/{key}", f"{caller.backups}?sort={key}"):
         assert key not in caller.ask("GET", path).text
-    assert key not in repr(caller.running.world.keys.values())
+    assert key not in repr(caller.running.store.keys.values())
 
 
 def test_the_server_shares_no_code_with_the_suite() -> None:

@@ -10,30 +10,32 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from conformance.reference import launch, registry, stock
+from conformance.reference import launch, registry
 from conformance.reference.app import application
-from conformance.reference.faults import all_faults, wire
+from conformance.reference.data import sample_data
+from conformance.reference.faults import all_faults
+from conformance.reference.faults.http import connection
 from conformance.reference.registry import DuplicateNameError, UnknownNameError, fault, variant
 from conformance.reference.variants import all_variants
 
 if TYPE_CHECKING:
-    from conformance.reference.behaviour import Behaviours
-    from conformance.reference.world import World
+    from conformance.reference.core import Behaviours
+    from conformance.reference.data.store import Store
 
 CLAUSE = re.compile(r"(HTTP|ERR|AUTH|CAP|LIST|INC|GET|BKP|LOG|JOB|RST|JBS|DEL)-\d+")
 
 
 @pytest.fixture(scope="module")
-def fresh_world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return stock.build(tmp_path_factory.mktemp("world"), restore_seconds=0)
+def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return sample_data.build(tmp_path_factory.mktemp("store"), restore_seconds=0)
 
 
 async def ask(server: Behaviours) -> list[int]:
     """The statuses of a read and of a restore; no socket is needed for them."""
-    named = server.world.stock
-    headers = {"Authorization": f"Bearer {server.world.token('full')}", "X-Hub-Id": named.hub_id}
-    backup = f"/v1/containers/{named.container_id}/backups/{named.backup_id}"
-    body = {"action": "restore", "contents": {"instance_id": named.instance_id}}
+    fixtures = server.store.fixtures
+    headers = {"Authorization": f"Bearer {server.store.token('full')}", "X-Hub-Id": fixtures.hub_id}
+    backup = f"/v1/containers/{fixtures.container_id}/backups/{fixtures.backup_id}"
+    body = {"action": "restore", "contents": {"instance_id": fixtures.instance_id}}
     transport = httpx.ASGITransport(application(server))
     async with httpx.AsyncClient(transport=transport, base_url="http://reference", headers=headers) as http:
         read = await http.get(f"{backup}?include=integrations")
@@ -42,12 +44,12 @@ async def ask(server: Behaviours) -> list[int]:
 
 
 #: those that write onto the connection themselves need a socket, and are run with one
-WITHOUT_A_SOCKET = [name for name, one in all_faults().items() if one.apply.__module__ != wire.__name__]
+WITHOUT_A_SOCKET = [name for name, one in all_faults().items() if one.apply.__module__ != connection.__name__]
 
 
 @pytest.mark.parametrize("name", [*WITHOUT_A_SOCKET, *all_variants()])
-def test_the_server_works_with_every_change(name: str, fresh_world: World) -> None:
-    read, restored = asyncio.run(ask(launch.prepare(deepcopy(fresh_world), [name])))
+def test_the_server_works_with_every_change(name: str, fresh_store: Store) -> None:
+    read, restored = asyncio.run(ask(launch.prepare(deepcopy(fresh_store), [name])))
     assert 200 <= read < 400
     assert 200 <= restored < 400
 
@@ -76,7 +78,7 @@ def test_a_name_is_taken_once() -> None:
         """Another."""
 
     found: dict[str, registry.Change] = {"other": one}
-    with pytest.raises(DuplicateNameError, match="other is there twice"):
+    with pytest.raises(DuplicateNameError, match="other is defined twice"):
         registry.add(found, other)
 
 
@@ -95,8 +97,8 @@ def test_an_unknown_name_gets_a_hint() -> None:
 
 def test_changes_are_combined_in_their_order() -> None:
     with launch.serve_in_thread(["list_for_everyone"], ["oauth_401"]) as running:
-        named, world = running.world.stock, running.world
-        path = f"{running.base_url}/v1/containers/{named.container_id}/backups"
-        headers = {"Authorization": f"Bearer {world.token('unrelated')}", "X-Hub-Id": named.hub_id}
+        fixtures, store = running.store.fixtures, running.store
+        path = f"{running.base_url}/v1/containers/{fixtures.container_id}/backups"
+        headers = {"Authorization": f"Bearer {store.token('unrelated')}", "X-Hub-Id": fixtures.hub_id}
         assert httpx.get(path, headers=headers).status_code == 200
         assert httpx.get(path).json()["error"] == "invalid_token"

@@ -50,14 +50,14 @@ def test_a_script_says_that_it_still_fails_and_that_it_no_longer_does(tmp_path: 
         launch.serve_in_thread(["page_size_zero_breaks_down"]) as wrong,
         launch.serve_in_thread() as right,
     ):
-        path = f"/v1/containers/{wrong.world.stock.container_id}/backups?page%5Bsize%5D=0"
+        path = f"/v1/containers/{wrong.store.fixtures.container_id}/backups?page%5Bsize%5D=0"
         found = results(wrong.base_url, path, 500)
         # the hub is told in the address's place of the header, which the evidence of a run has as it was sent
         evidence = found["clauses"][0]["checks"][0]["exchanges"][0]
-        evidence["curl"] = evidence["curl"].replace(" -H", f" -H 'X-Hub-Id: {wrong.world.stock.hub_id}' -H", 1)
+        evidence["curl"] = evidence["curl"].replace(" -H", f" -H 'X-Hub-Id: {wrong.store.fixtures.hub_id}' -H", 1)
         script = written(found, tmp_path)
-        still = rerun(script, THE_KEY=wrong.world.token("full"))
-        mended = rerun(script, THE_KEY=right.world.token("full"), BASE_URL=right.base_url)
+        still = rerun(script, THE_KEY=wrong.store.token("full"))
+        mended = rerun(script, THE_KEY=right.store.token("full"), BASE_URL=right.base_url)
     assert (still.returncode, mended.returncode) == (1, 0)
     assert "still 500" in still.stdout
     assert "no longer: 400, then it was 500" in mended.stdout

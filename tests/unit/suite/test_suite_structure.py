@@ -21,7 +21,7 @@ from conformance.reference import launch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference.world import Stock
+    from conformance.reference.data.store import Fixtures
 
 #: one value of each JSON type, and such as break a format, an enum or a bound without changing the type
 STRANGERS: tuple[Any, ...] = (
@@ -41,7 +41,7 @@ STRANGERS: tuple[Any, ...] = (
 MAX_ITEMS = 2
 
 
-def requests(stock: Stock, job: str) -> dict[str, tuple[Operation, str, str, dict[str, str]]]:
+def requests(stock: Fixtures, job: str) -> dict[str, tuple[Operation, str, str, dict[str, str]]]:
     """What to ask: name to operation, method, address and query."""
     container = f"/v1/containers/{stock.container_id}/backups"
     include = {"include": "integrations"}
@@ -62,7 +62,7 @@ def answers() -> dict[str, tuple[Request, Response]]:
     """A right answer of each kind, of the reference server."""
     found: dict[str, tuple[Request, Response]] = {}
     with launch.serve_in_thread(restore_seconds=0) as server, httpx.Client(base_url=server.base_url) as http:
-        stock, job = server.world.stock, ""
+        stock, job = server.store.fixtures, ""
         for name in requests(stock, job):
             operation, method, path, query = requests(stock, job)[name]
             key = "view" if name == "denied" and operation == "restore" else "manage" if name == "denied" else "full"
@@ -70,7 +70,7 @@ def answers() -> dict[str, tuple[Request, Response]]:
                 "action": "restore",
                 "contents": {} if name == "missing member" else {"instance_id": stock.instance_id},
             }
-            headers = {"Authorization": f"Bearer {server.world.token(key)}", "X-Hub-Id": stock.hub_id}
+            headers = {"Authorization": f"Bearer {server.store.token(key)}", "X-Hub-Id": stock.hub_id}
             got = http.request(
                 method, path, params=query, headers=headers, json=body if operation == "restore" else None
             )

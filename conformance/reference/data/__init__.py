@@ -1,0 +1,1 @@
+"""The data that the server serves: its types, the sample data it starts with, and archives on disk."""

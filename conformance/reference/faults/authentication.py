@@ -1,0 +1,376 @@
+"""Faults of authentication and of the hub's scope."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from conformance.reference.core import Reply
+from conformance.reference.patching import (
+    edit_answers,
+    edit_refusals,
+    execute_anyway,
+    on_refusal,
+    recode,
+    wrap_check,
+)
+from conformance.reference.refusals import RefusalError
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.core import Answer, Behaviours, Call, Check
+    from conformance.reference.data.store import Key
+
+FOUR = frozenset({"list", "get", "logs", "restore"})
+
+
+def _full_key(call: Call) -> Key:
+    return call.store.keys[call.store.token("full")]
+
+
+def _no_key(call: Call) -> bool:
+    return "authorization" not in call.headers
+
+
+def _let_in(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    """Take some requests for those of the full key."""
+    authenticate = server.authenticate
+    server.authenticate = lambda call: _full_key(call) if test(call) else authenticate(call)
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed(server: Behaviours) -> None:
+    """The four operations are served without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation in FOUR)
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_for_logs(server: Behaviours) -> None:
+    """Logs are served without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "logs")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_to_restore(server: Behaviours) -> None:
+    """A restore is accepted without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "restore")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_needed_for_jobs(server: Behaviours) -> None:
+    """A job is shown without a key."""
+    _let_in(server, lambda call: _no_key(call) and call.operation == "job")
+
+
+@fault(breaks=("AUTH-1",))
+def no_key_is_forbidden(server: Behaviours) -> None:
+    """A request without a key is a 403."""
+    edit_refusals(
+        server,
+        lambda call, refusal: (
+            RefusalError("403.permissions")
+            if refusal.status == 401 and call.operation in FOUR and _no_key(call)
+            else None
+        ),
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def any_key_opens(server: Behaviours) -> None:
+    """A key that is not known has every right."""
+    find = server.find_key
+    server.find_key = lambda call, text: find(call, text) or _full_key(call)
+
+
+@fault(breaks=("AUTH-2",))
+def beginning_of_a_key_opens(server: Behaviours) -> None:
+    """Keys are compared by their first 32 characters."""
+    server.find_key = lambda call, text: next(
+        (key for token, key in call.store.keys.items() if token[:32] == text[:32]), None
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def keys_without_case(server: Behaviours) -> None:
+    """Keys are compared without regard to case."""
+    server.find_key = lambda call, text: next(
+        (key for token, key in call.store.keys.items() if token.lower() == text.lower()), None
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def bare_key_opens(server: Behaviours) -> None:
+    """A key without a scheme is taken."""
+    token = server.read_token
+    server.read_token = lambda call: (
+        call.headers["authorization"] if call.headers.get("authorization") in call.store.keys else token(call)
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def unknown_key_is_forbidden(server: Behaviours) -> None:
+    """A key that is not known is a 403."""
+    edit_refusals(
+        server,
+        lambda _call, refusal: RefusalError("403.permissions") if refusal.detail == "The key is not known" else None,
+    )
+
+
+@fault(breaks=("AUTH-3",))
+def keys_never_expire(server: Behaviours) -> None:
+    """An expired key is as good as ever."""
+    server.is_expired = lambda _call, _key: False
+
+
+@fault(breaks=("AUTH-3",))
+def expired_keys_restore(server: Behaviours) -> None:
+    """An expired key still starts restores."""
+    expired = server.is_expired
+    server.is_expired = lambda call, key: call.operation != "restore" and expired(call, key)
+
+
+@fault(breaks=("AUTH-3",))
+def expired_is_forbidden(server: Behaviours) -> None:
+    """An expired key is a 403."""
+    recode(server, "401.auth-expired", "403.permissions")
+
+
+def _basic(call: Call) -> list[str]:
+    scheme, _, rest = call.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ["", ""]
+    try:
+        name, _, word = base64.b64decode(rest).decode("utf-8", "replace").partition(":")
+    except binascii.Error:
+        return ["", ""]
+    return [name, word]
+
+
+@fault(breaks=("AUTH-4",))
+def key_as_user_name(server: Behaviours) -> None:
+    """Basic authentication with the key as user name is taken."""
+    token = server.read_token
+    server.read_token = lambda call: _basic(call)[0] or token(call)
+
+
+@fault(breaks=("AUTH-4",))
+def key_as_password(server: Behaviours) -> None:
+    """Basic authentication with the key as password is taken."""
+    token = server.read_token
+    server.read_token = lambda call: _basic(call)[1] or token(call)
+
+
+@fault(breaks=("AUTH-5",))
+def hub_is_guessed(server: Behaviours) -> None:
+    """A request without a hub is taken for one about the key's own hub."""
+    _guess_hub(server, lambda call: not call.headers.get("x-hub-id"))
+
+
+@fault(breaks=("AUTH-5",))
+def empty_hub_is_guessed(server: Behaviours) -> None:
+    """A request with an empty hub is taken for one about the key's own hub."""
+    _guess_hub(server, lambda call: call.headers.get("x-hub-id") == "")
+
+
+@fault(breaks=("AUTH-5",))
+def hub_is_guessed_to_restore(server: Behaviours) -> None:
+    """A restore without a hub is taken for one in the key's own hub."""
+    _guess_hub(server, lambda call: call.operation == "restore" and not call.headers.get("x-hub-id"))
+
+
+def _guess_hub(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: call.caller.hub_id if call.caller and test(call) else hub(call)
+
+
+@fault(breaks=("AUTH-5",))
+def restore_without_hub_happens(server: Behaviours) -> None:
+    """A restore without a hub is refused, and happens."""
+    _refused_and_done(server, "hub")
+
+
+@fault(breaks=("AUTH-6",), also=("DEL-4",))
+def keys_of_any_hub(server: Behaviours) -> None:
+    """A key of another hub has its rights here as well."""
+    server.in_scope = lambda _call, _key, _hub_id: True
+
+
+@fault(breaks=("AUTH-6",), also=("DEL-4",))
+def containers_of_any_hub(server: Behaviours) -> None:
+    """A container is found whatever hub the request is about."""
+    server.find_container = lambda call, container_id: call.store.containers.get(container_id)
+
+
+@fault(breaks=("AUTH-6",))
+def jobs_of_any_hub(server: Behaviours) -> None:
+    """A job is found whatever hub the request is about."""
+    server.find_job = lambda call, job_id: call.store.jobs.get(job_id)
+
+
+@fault(breaks=("AUTH-6",))
+def foreign_hub_sees_an_empty_list(server: Behaviours) -> None:
+    """A key of another hub is told that there are no backups."""
+    listed = server.handlers["list"]
+
+    def foreign(call: Call) -> bool:
+        return call.caller is not None and call.caller.hub_id == call.store.fixtures.other_hub_id
+
+    def lenient(call: Call, check: Check) -> None:
+        try:
+            check(call)
+        except RefusalError:
+            if not (foreign(call) and call.operation == "list"):
+                raise
+            call.action = "nothing to see"
+
+    for step in ("scope", "container"):
+        wrap_check(server, step, lenient)
+    server.handlers["list"] = lambda call: Reply(200, []) if call.action else listed(call)
+
+
+@fault(breaks=("AUTH-6",), also=("AUTH-9",))
+def foreign_restore_happens(server: Behaviours) -> None:
+    """A restore with a key that does not fit the hub is refused, and happens."""
+    _refused_and_done(server, "scope")
+
+
+def _refused_and_done(server: Behaviours, step: str) -> None:
+    def change(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "restore":
+            execute_anyway(call)
+        raise refusal
+
+    on_refusal(server, step, change)
+
+
+@fault(breaks=("AUTH-9",))
+def hub_of_the_key(server: Behaviours) -> None:
+    """Whatever hub a request names, it is about the key's own."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: call.caller.hub_id if hub(call) and call.caller else ""
+
+
+@fault(breaks=("AUTH-9",))
+def unknown_hub_is_the_keys(server: Behaviours) -> None:
+    """A hub that does not exist is taken for the key's own."""
+    hub = server.read_hub_id
+
+    def guess(call: Call) -> str:
+        found, fixtures = hub(call), call.store.fixtures
+        return call.caller.hub_id if call.caller and found not in {fixtures.hub_id, fixtures.other_hub_id} else found
+
+    server.read_hub_id = guess
+
+
+@fault(breaks=("AUTH-9",))
+def hub_of_the_key_for_logs(server: Behaviours) -> None:
+    """Logs are those of the key's own hub, whatever hub the request names."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: (
+        call.caller.hub_id if hub(call) and call.caller and call.operation == "logs" else hub(call)
+    )
+
+
+@fault(breaks=("AUTH-7",))
+def no_challenge(server: Behaviours) -> None:
+    """A 401 does not say how to authenticate."""
+
+    def change(_call: Call, answer: Answer) -> None:
+        answer.headers.pop("WWW-Authenticate", None)
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("AUTH-7",))
+def no_challenge_when_expired(server: Behaviours) -> None:
+    """Only the 401 for an expired key does not say how to authenticate."""
+    edit_refusals(
+        server, lambda _call, refusal: RefusalError(refusal.code) if refusal.code == "401.auth-expired" else None
+    )
+
+
+@fault(breaks=("AUTH-8",))
+def scheme_with_case(server: Behaviours) -> None:
+    """The scheme must be spelled Bearer."""
+    token = server.read_token
+
+    def exact(call: Call) -> str:
+        if not call.headers.get("authorization", "").startswith("Bearer "):
+            raise RefusalError("401.auth-invalid", headers={"WWW-Authenticate": "Bearer"})
+        return token(call)
+
+    server.read_token = exact
+
+
+@fault(breaks=("AUTH-4",))
+def scheme_is_not_looked_at(server: Behaviours) -> None:
+    """Whatever stands before the key is taken for its scheme."""
+    token = server.read_token
+
+    def last_word(call: Call) -> str:
+        word = call.headers.get("authorization", "").rpartition(" ")[2]
+        return word if " " in call.headers.get("authorization", "") else token(call)
+
+    server.read_token = last_word
+
+
+@fault(breaks=("AUTH-2",))
+def scheme_alone_opens(server: Behaviours) -> None:
+    """A scheme without a key behind it is let in."""
+    _let_in(server, lambda call: call.headers.get("authorization", "").strip() == "Bearer")
+
+
+@fault(breaks=("AUTH-9",))
+def beginning_of_a_hub_is_enough(server: Behaviours) -> None:
+    """A hub is found by the beginning of its id."""
+    hub = server.read_hub_id
+
+    def complete(call: Call) -> str:
+        found = hub(call)
+        own = call.caller.hub_id if call.caller else ""
+        return own if len(found) > 20 and own.startswith(found) else found
+
+    server.read_hub_id = complete
+
+
+@fault(breaks=("AUTH-9",))
+def hub_counts_for_lists_only(server: Behaviours) -> None:
+    """Only the list looks at the hub that a request names."""
+    in_scope, hub = server.in_scope, server.read_hub_id
+    server.in_scope = lambda call, key, hub_id: call.operation != "list" or in_scope(call, key, hub_id)
+    server.read_hub_id = lambda call: (
+        call.caller.hub_id if hub(call) and call.caller and call.operation != "list" else hub(call)
+    )
+
+
+@fault(breaks=("AUTH-5", "AUTH-9"))
+def hub_is_looked_at_once(server: Behaviours) -> None:
+    """What a key has read once it may read again whatever hub it names, if any."""
+    known: set[tuple[str, str]] = set()
+
+    def hub(call: Call, check: Check) -> None:
+        if call.caller and call.method == "GET" and (call.caller.id, call.path) in known:
+            call.hub_id = call.caller.hub_id
+        else:
+            check(call)
+
+    def scope(call: Call, check: Check) -> None:
+        check(call)
+        known.add((call.caller.id if call.caller else "", call.path))
+
+    wrap_check(server, "hub", hub)
+    wrap_check(server, "scope", scope)
+
+
+@fault(breaks=("AUTH-7",))
+def challenge_is_empty(server: Behaviours) -> None:
+    """A 401 has the header of a challenge, with nothing in it."""
+    edit_answers(
+        server,
+        lambda _call, answer: (
+            answer.headers.update({"WWW-Authenticate": ""}) if "WWW-Authenticate" in answer.headers else None
+        ),
+    )

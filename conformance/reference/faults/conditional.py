@@ -1,0 +1,224 @@
+"""Faults that show in few places only: with a query beside, in one container, in one state, after another read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.data.store import Log, new_id
+from conformance.reference.patching import edit_answers, wrap_check
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.core import Answer, Behaviours, Call, Check, Reply
+    from conformance.reference.data.store import Backup, Container, Integration, Key
+
+READS = ("list", "get")
+
+
+def _included(call: Call) -> bool:
+    return call.operation in READS and "include" in call.query
+
+
+def _paged(call: Call) -> bool:
+    return call.operation == "list" and "page[size]" in call.query
+
+
+def _passes(server: Behaviours, step: str, test: Callable[[Call], bool]) -> None:
+    """Leave a step out for some requests."""
+
+    def sometimes(call: Call, check: Check) -> None:
+        if not test(call):
+            check(call)
+
+    wrap_check(server, step, sometimes)
+
+
+# ---------------------------------------------------------------- who may ask
+
+
+@fault(breaks=("AUTH-1",))
+def pages_need_no_key(server: Behaviours) -> None:
+    """A page of the list is served without a key."""
+    _open_without_key(server, _paged)
+
+
+@fault(breaks=("AUTH-1",))
+def included_reads_need_no_key(server: Behaviours) -> None:
+    """Reads with integrations are served without a key."""
+    _open_without_key(server, _included)
+
+
+def _open_without_key(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    authenticate = server.authenticate
+    full = server.store.keys[server.store.token("full")]
+    server.authenticate = lambda call: (
+        full if "authorization" not in call.headers and test(call) else authenticate(call)
+    )
+
+
+@fault(breaks=("AUTH-2",))
+def scheme_alone_lists(server: Behaviours) -> None:
+    """A list is served to a scheme without a key behind it."""
+    authenticate = server.authenticate
+    full = server.store.keys[server.store.token("full")]
+    server.authenticate = lambda call: (
+        full
+        if call.operation == "list" and call.headers.get("authorization", "").strip().lower() == "bearer"
+        else authenticate(call)
+    )
+
+
+@fault(breaks=("AUTH-2",), also=("HTTP-3",))
+def long_keys_break_down(server: Behaviours) -> None:
+    """A key of more than a thousand characters is a 500."""
+    find = server.find_key
+
+    def short(call: Call, text: str) -> Key | None:
+        if len(text) > 1000:
+            raise RuntimeError("value too long for type character varying(1000)")
+        return find(call, text)
+
+    server.find_key = short
+
+
+@fault(breaks=("AUTH-5",))
+def included_reads_guess_the_hub(server: Behaviours) -> None:
+    """Reads with integrations take the key's own hub where none is named."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: (
+        call.caller.hub_id if _included(call) and call.caller and not call.headers.get("x-hub-id") else hub(call)
+    )
+
+
+@fault(breaks=("AUTH-9",))
+def pages_are_of_the_keys_hub(server: Behaviours) -> None:
+    """A page of the list is of the key's own hub, whatever hub is named."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: call.caller.hub_id if hub(call) and _paged(call) and call.caller else hub(call)
+
+
+@fault(breaks=("CAP-1",), also=("CAP-10",))
+def paged_list_for_everyone(server: Behaviours) -> None:
+    """A page of the list asks for no capability."""
+    _passes(server, "capability", _paged)
+
+
+@fault(breaks=("CAP-1",), also=("CAP-9", "CAP-10"))
+def capability_is_looked_at_item_by_item(server: Behaviours) -> None:
+    """The list looks at the capability for each backup: where there is none, anyone is told so."""
+
+    def has_none(call: Call) -> bool:
+        found = call.store.containers.get(call.ids.get("container", ""))
+        return call.operation == "list" and found is not None and not found.backups
+
+    _passes(server, "capability", has_none)
+
+
+# ---------------------------------------------------------------- lists
+
+
+@fault(breaks=("LIST-5",))
+def pages_are_cut_before_the_container(server: Behaviours) -> None:
+    """The backups of all containers are cut into pages, and the container's own are picked out of each."""
+
+    def page(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        others = [one for box in call.store.containers.values() if box is not call.container for one in _all(box)]
+        ours = call.container.id == call.store.fixtures.container_id
+        whole = [*items, *others] if ours else [*others, *items]
+        return [one for one in whole[(number - 1) * size : number * size] if one in items]
+
+    server.page = page
+
+
+def _all(container: Container) -> list[Backup]:
+    return list(container.backups.values())
+
+
+@fault(breaks=("LIST-5",))
+def unfinished_backups_are_not_listed(server: Behaviours) -> None:
+    """A backup that is being saved can be had by get alone."""
+    visible = server.visible
+    server.visible = lambda call: [one for one in visible(call) if one.current != "saving"]
+
+
+@fault(breaks=("LIST-5",))
+def included_pages_lose_one(server: Behaviours) -> None:
+    """A page with integrations is cut from rows that were joined: a full one lacks its last item."""
+    page = server.page
+
+    def joined(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        found = page(call, items, number, size)
+        return found[:-1] if _included(call) and 1 < len(found) == size else found
+
+    server.page = joined
+
+
+# ---------------------------------------------------------------- one backup
+
+
+@fault(breaks=("GET-5",))
+def included_get_looks_at_no_container(server: Behaviours) -> None:
+    """Get with integrations looks a backup up by its id alone, in the hub."""
+    find = server.find_backup
+
+    def by_id(call: Call, backup_id: str) -> Backup | None:
+        boxes = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
+        anywhere = next((one.backups[backup_id] for one in boxes if backup_id in one.backups), None)
+        return find(call, backup_id) or (anywhere if call.operation == "get" and _included(call) else None)
+
+    server.find_backup = by_id
+
+
+@fault(breaks=("INC-4",))
+def unfinished_backups_include_nothing(server: Behaviours) -> None:
+    """Get of a backup that is not live includes nothing."""
+    resolve = server.resolve
+
+    def of_live(call: Call, backups: list[Backup]) -> list[Integration]:
+        return resolve(call, [one for one in backups if call.operation != "get" or one.current == "live"])
+
+    server.resolve = of_live
+
+
+@fault(
+    breaks=("HTTP-4",),
+    also=("JOB-10", "CAP-8", "AUTH-5", "AUTH-6", "AUTH-9", "RST-2", "RST-3", "RST-4", "RST-6", "RST-7"),
+)
+def gets_are_logged(server: Behaviours) -> None:
+    """Each get of a backup leaves a log with that backup."""
+    get = server.handlers["get"]
+
+    def noting(call: Call) -> Reply:
+        moment = server.clock()
+        call.backup.logs.append(Log(new_id(), call.backup.instance_id, "backup", "read\n", moment, moment))
+        return get(call)
+
+    server.handlers["get"] = noting
+
+
+@fault(breaks=("HTTP-3",))
+def ranges_break_down(server: Behaviours) -> None:
+    """A read that asks for a range, or for what changed since a day that is none, is a 500."""
+    _breaks_down(server, lambda call: "range" in call.headers or "if-modified-since" in call.headers)
+
+
+def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
+    def fragile(call: Call, check: Check) -> None:
+        if test(call):
+            raise RuntimeError("a fault breaks down here")
+        check(call)
+
+    wrap_check(server, "ids", fragile)
+
+
+@fault(breaks=("HTTP-6",))
+def denials_allow_no_origin(server: Behaviours) -> None:
+    """A 403 of a read does not say which origins may read it."""
+
+    def bare(call: Call, answer: Answer) -> None:
+        if answer.status == 403 and call.method == "GET":
+            answer.headers.pop("access-control-allow-origin", None)
+
+    edit_answers(server, bare)

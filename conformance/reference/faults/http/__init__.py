@@ -1,0 +1,1 @@
+"""Faults of HTTP messages: methods, headers, bodies and connections."""

@@ -1,0 +1,1 @@
+"""Faults of restores: the request, the job, concurrent restores and the restored data."""

@@ -1,0 +1,139 @@
+"""Faults of the restored data, in the instance and in others."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tarfile
+from typing import TYPE_CHECKING
+
+from conformance.reference.data import archives
+from conformance.reference.patching import (
+    after_restore,
+)
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Job
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def nothing_is_unpacked(server: Behaviours) -> None:
+    """A restore looks at the archive and leaves the instance as it was."""
+    replace = archives.swap
+
+    def pretend(folder: Path, fresh: Path) -> None:
+        if not fresh.exists():
+            replace(folder, fresh)
+
+    server.swap = pretend
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def old_files_stay(server: Behaviours) -> None:
+    """A restore leaves what the instance had beside what the backup has."""
+
+    def mix(folder: Path, fresh: Path) -> None:
+        (folder / "newer.txt").write_text("not in the backup\n")
+        shutil.copytree(fresh, folder, dirs_exist_ok=True)
+
+    server.swap = mix
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def another_archive_is_unpacked(server: Behaviours) -> None:
+    """A restore unpacks the archive of another backup."""
+    unpack = server.unpack
+
+    def other(archive: Path, folder: Path) -> None:
+        unpack(archive, folder)  # a damaged one still fails
+        others = sorted(one for one in archive.parent.iterdir() if one != archive and tarfile.is_tarfile(one))
+        unpack(others[0], folder)
+
+    server.unpack = other
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def data_comes_later(server: Behaviours) -> None:
+    """A restore says that it is completed three seconds before the data is there."""
+    replace = server.swap
+
+    def later(folder: Path, fresh: Path) -> None:
+        kept = fresh.with_name(f"{fresh.name}.kept")
+        fresh.rename(kept)
+        asyncio.get_running_loop().call_later(3, replace, folder, kept)
+
+    server.swap = later
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def all_instances_are_restored(server: Behaviours) -> None:
+    """A restore puts the data into every instance of the container."""
+
+    def spread(job: Job) -> None:
+        for instance in job.container.instances.values():
+            if instance is not job.instance:
+                archives.unpack(job.backup.archive, instance.folder)
+
+    after_restore(server, spread)
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def others_lose_a_file(server: Behaviours) -> None:
+    """A restore removes a file from the other instances of the container."""
+
+    def remove(job: Job) -> None:
+        for instance in job.container.instances.values():
+            if instance is not job.instance:
+                (instance.folder / "data" / "state.json").unlink(missing_ok=True)
+
+    after_restore(server, remove)
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def restores_of_two_backups_mix(server: Behaviours) -> None:
+    """Restores of different backups that are asked for at once write over each other's files."""
+    start, replace, mixed = server.start_job, server.swap, set[str]()
+
+    def note(call: Call, job: Job) -> None:
+        running = [one.backup for one in call.store.jobs.values() if one.completed is None and one.lane == job.lane]
+        if any(backup is not job.backup for backup in running):
+            mixed.add(job.lane)
+        start(call, job)
+
+    def mix(folder: Path, fresh: Path) -> None:
+        if folder.name in mixed:
+            (fresh / "data" / "state.json").write_bytes(b"of the other one")
+        replace(folder, fresh)
+
+    server.start_job, server.swap = note, mix
+
+
+@fault(breaks=("RST-8",), needs_probe=True)
+def a_backup_is_restored_once(server: Behaviours) -> None:
+    """A backup that was restored before is taken for restored, whatever happened since."""
+    work, done = server.work["restore"], set[str]()
+
+    def once(server: Behaviours, job: Job) -> None:
+        if job.backup.id not in done:
+            work(server, job)
+            done.add(job.backup.id)
+
+    server.work["restore"] = once
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def first_restore_clears_the_others(server: Behaviours) -> None:
+    """The first restore of all removes a file from the other instances of the container."""
+    done: list[str] = []
+
+    def remove(job: Job) -> None:
+        for instance in job.container.instances.values():
+            if instance is not job.instance and not done:
+                (instance.folder / "data" / "state.json").unlink(missing_ok=True)
+        done.append(job.id)
+
+    after_restore(server, remove)

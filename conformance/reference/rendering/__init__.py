@@ -1,0 +1,1 @@
+"""How data, errors and whole responses are written."""

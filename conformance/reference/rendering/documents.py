@@ -1,0 +1,137 @@
+"""The documents of the API. Every writer returns a new document, which the caller may change."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from conformance.reference.core import Call
+    from conformance.reference.data.store import Backup, Document, Integration, Job, Log
+
+QUEUE = "containers-backups"
+CAPTIONS = {"restore": "Restore a backup", "delete": "Delete a backup"}
+RETENTION = timedelta(days=7)
+TASK_STATES = {"running": "running", "completed": "completed", "error": "error", "expired": "error"}
+
+
+def backup(call: Call, of: Backup) -> Document:
+    """The document of a backup."""
+    time = call.server.write_time
+    state: Document = {"current": of.current, "changed": time(of.changed)}
+    if of.error is not None:
+        state["error"] = {**of.error, "time": time(of.error["time"])}
+    return {
+        "id": of.id,
+        "hub_id": of.hub_id,
+        "container_id": of.container_id,
+        "instance_id": of.instance_id,
+        "target": {
+            "integration_id": of.integration,
+            "path": of.path,
+            "file_id": of.file_id,
+            "size": of.size,
+        },
+        "state": state,
+        "events": {"created": time(of.created), "updated": time(of.updated), "deleted": time(of.deleted)},
+    }
+
+
+def integration(_call: Call, of: Integration) -> Document:
+    """The document of an integration, in which secrets are masked already."""
+    return deepcopy(of.document)
+
+
+def log(call: Call, backup: Backup, of: Log) -> Document:
+    """The document of a log."""
+    time = call.server.write_time
+    document = {
+        "id": of.id,
+        "container_id": backup.container_id,
+        "instance_id": of.instance_id,
+        "backup_id": backup.id,
+        "hub_id": backup.hub_id,
+        "type": of.type,
+        "log": of.text,
+        "events": {"created": time(of.created), "updated": time(of.updated), "deleted": time(None)},
+    }
+    if of.error is not None:
+        document["error"] = deepcopy(of.error)
+    return document
+
+
+def descriptor(call: Call, job: Job) -> Document:
+    """The descriptor of an accepted job."""
+    time = call.server.write_time
+    return {
+        "action": job.kind,
+        "job": {
+            "id": job.id,
+            "accepted": job.accepted,
+            "queue": QUEUE,
+            "schedule": time(job.created),
+            "parallel": {"tasks": False, "sub_queue": job.lane},
+            "tasks": [
+                {
+                    "caption": CAPTIONS[job.kind],
+                    "header": f"containers.backups.{job.kind}",
+                    "input": task_input(job),
+                    "steps": [_step(call, None, None)],
+                }
+            ],
+        },
+    }
+
+
+def task_input(job: Job) -> Document:
+    """The input of a job's task."""
+    ids = {"container_id": job.container.id, "backup_id": job.backup.id}
+    return {**ids, "instance_id": job.instance.id} if job.instance else ids
+
+
+def whole_job(call: Call, job: Job) -> Document:
+    """The document of a job."""
+    time = call.server.write_time
+    events = {"queued": time(job.queued), "started": time(job.started), "completed": time(job.completed)}
+    error = {"message": job.error} if job.error else None
+    return {
+        "id": job.id,
+        "hub_id": job.container.hub_id,
+        "queue": QUEUE,
+        "caption": CAPTIONS[job.kind],
+        "events": events,
+        "schedule": time(job.created),
+        "expires": time(job.created + RETENTION),
+        "tasks": [_task(call, job, events, error)],
+        "hash": hashlib.sha256(job.id.encode()).hexdigest(),
+        "limit_duplicates": False,
+        "creator": {"id": job.creator_id, "type": "api-key"},
+        "state": {"changed": time(job.changed), "current": job.current, "error": error},
+    }
+
+
+def _task(call: Call, job: Job, events: Document, error: Document | None) -> Document:
+    state = {"changed": call.server.write_time(job.changed), "current": TASK_STATES.get(job.current, "pending")}
+    return {
+        "id": hashlib.sha256(f"task of {job.id}".encode()).hexdigest()[:24],
+        "caption": CAPTIONS[job.kind],
+        "header": f"containers.backups.{job.kind}",
+        "events": dict(events),
+        "steps": [_step(call, job.started, job.completed)],
+        "state": {**state, "error": error},
+        "input": task_input(job),
+        "output": {"backup_id": job.backup.id} if job.current == "completed" else None,
+        "error": error,
+    }
+
+
+def _step(call: Call, started: Any, completed: Any) -> Document:
+    time = call.server.write_time
+    return {
+        "caption": "Work",
+        "description": "The archive and the instance's folder",
+        "started": time(started),
+        "completed": time(completed),
+    }
