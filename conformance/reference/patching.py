@@ -153,7 +153,7 @@ def drop_when(server: Behaviours, test: Callable[[Call], bool]) -> None:
                 if any(name == DROP.encode() for name, _ in message.get("headers", ())):
                     gone = True
                     scope["extensions"]["transport"]["transport"].abort()
-                    await asyncio.sleep(0)  # the connection learns of its end
+                    await asyncio.sleep(0)  # let the connection notice
                 if not gone:
                     await send(message)
 

@@ -1,4 +1,4 @@
-"""The faults: one module for each chapter of the contract, one function for each fault."""
+"""The faults: named violations of the contract, in one module per chapter."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from conformance.reference.registry import Fault, all_changes
 
 
 def all_faults() -> dict[str, Fault]:
-    """All faults, by their names."""
+    """All faults by name."""
     return {name: change for name, change in all_changes().items() if isinstance(change, Fault)}

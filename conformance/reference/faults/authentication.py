@@ -1,4 +1,4 @@
-"""Faults of authentication and of the hub's scope."""
+"""Faults of authentication and of the hub scope."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _no_key(call: Call) -> bool:
 
 
 def _let_in(server: Behaviours, test: Callable[[Call], bool]) -> None:
-    """Take some requests for those of the full key."""
+    """Treat some requests as if they carried the full key."""
     authenticate = server.authenticate
     server.authenticate = lambda call: _full_key(call) if test(call) else authenticate(call)
 
@@ -67,7 +67,7 @@ def no_key_needed_for_jobs(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-1",))
 def no_key_is_forbidden(server: Behaviours) -> None:
-    """A request without a key is a 403."""
+    """A request without a key gets a 403."""
     edit_refusals(
         server,
         lambda call, refusal: (
@@ -80,14 +80,14 @@ def no_key_is_forbidden(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-2",))
 def any_key_opens(server: Behaviours) -> None:
-    """A key that is not known has every right."""
+    """An unknown key has every capability."""
     find = server.find_key
     server.find_key = lambda call, text: find(call, text) or _full_key(call)
 
 
 @fault(breaks=("AUTH-2",))
 def beginning_of_a_key_opens(server: Behaviours) -> None:
-    """Keys are compared by their first 32 characters."""
+    """Only the first 32 characters of a key are compared."""
     server.find_key = lambda call, text: next(
         (key for token, key in call.store.keys.items() if token[:32] == text[:32]), None
     )
@@ -95,7 +95,7 @@ def beginning_of_a_key_opens(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-2",))
 def keys_without_case(server: Behaviours) -> None:
-    """Keys are compared without regard to case."""
+    """Keys are compared case-insensitively."""
     server.find_key = lambda call, text: next(
         (key for token, key in call.store.keys.items() if token.lower() == text.lower()), None
     )
@@ -103,7 +103,7 @@ def keys_without_case(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-2",))
 def bare_key_opens(server: Behaviours) -> None:
-    """A key without a scheme is taken."""
+    """A key without a scheme is accepted."""
     token = server.read_token
     server.read_token = lambda call: (
         call.headers["authorization"] if call.headers.get("authorization") in call.store.keys else token(call)
@@ -112,7 +112,7 @@ def bare_key_opens(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-2",))
 def unknown_key_is_forbidden(server: Behaviours) -> None:
-    """A key that is not known is a 403."""
+    """An unknown key gets a 403."""
     edit_refusals(
         server,
         lambda _call, refusal: RefusalError("403.permissions") if refusal.detail == "The key is not known" else None,
@@ -121,7 +121,7 @@ def unknown_key_is_forbidden(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-3",))
 def keys_never_expire(server: Behaviours) -> None:
-    """An expired key is as good as ever."""
+    """Expired keys still work."""
     server.is_expired = lambda _call, _key: False
 
 
@@ -134,7 +134,7 @@ def expired_keys_restore(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-3",))
 def expired_is_forbidden(server: Behaviours) -> None:
-    """An expired key is a 403."""
+    """An expired key gets a 403."""
     recode(server, "401.auth-expired", "403.permissions")
 
 
@@ -151,33 +151,33 @@ def _basic(call: Call) -> list[str]:
 
 @fault(breaks=("AUTH-4",))
 def key_as_user_name(server: Behaviours) -> None:
-    """Basic authentication with the key as user name is taken."""
+    """Basic authentication with the key as user name is accepted."""
     token = server.read_token
     server.read_token = lambda call: _basic(call)[0] or token(call)
 
 
 @fault(breaks=("AUTH-4",))
 def key_as_password(server: Behaviours) -> None:
-    """Basic authentication with the key as password is taken."""
+    """Basic authentication with the key as password is accepted."""
     token = server.read_token
     server.read_token = lambda call: _basic(call)[1] or token(call)
 
 
 @fault(breaks=("AUTH-5",))
 def hub_is_guessed(server: Behaviours) -> None:
-    """A request without a hub is taken for one about the key's own hub."""
+    """A request without a hub id is served for the key's own hub."""
     _guess_hub(server, lambda call: not call.headers.get("x-hub-id"))
 
 
 @fault(breaks=("AUTH-5",))
 def empty_hub_is_guessed(server: Behaviours) -> None:
-    """A request with an empty hub is taken for one about the key's own hub."""
+    """A request with an empty hub id is served for the key's own hub."""
     _guess_hub(server, lambda call: call.headers.get("x-hub-id") == "")
 
 
 @fault(breaks=("AUTH-5",))
 def hub_is_guessed_to_restore(server: Behaviours) -> None:
-    """A restore without a hub is taken for one in the key's own hub."""
+    """A restore without a hub id runs in the key's own hub."""
     _guess_hub(server, lambda call: call.operation == "restore" and not call.headers.get("x-hub-id"))
 
 
@@ -188,31 +188,31 @@ def _guess_hub(server: Behaviours, test: Callable[[Call], bool]) -> None:
 
 @fault(breaks=("AUTH-5",))
 def restore_without_hub_happens(server: Behaviours) -> None:
-    """A restore without a hub is refused, and happens."""
+    """A restore without a hub id is refused but runs anyway."""
     _refused_and_done(server, "hub")
 
 
 @fault(breaks=("AUTH-6",), also=("DEL-4",))
 def keys_of_any_hub(server: Behaviours) -> None:
-    """A key of another hub has its rights here as well."""
+    """A key of another hub has its capabilities in this hub too."""
     server.in_scope = lambda _call, _key, _hub_id: True
 
 
 @fault(breaks=("AUTH-6",), also=("DEL-4",))
 def containers_of_any_hub(server: Behaviours) -> None:
-    """A container is found whatever hub the request is about."""
+    """A container is found whatever the hub id."""
     server.find_container = lambda call, container_id: call.store.containers.get(container_id)
 
 
 @fault(breaks=("AUTH-6",))
 def jobs_of_any_hub(server: Behaviours) -> None:
-    """A job is found whatever hub the request is about."""
+    """A job is found whatever the hub id."""
     server.find_job = lambda call, job_id: call.store.jobs.get(job_id)
 
 
 @fault(breaks=("AUTH-6",))
 def foreign_hub_sees_an_empty_list(server: Behaviours) -> None:
-    """A key of another hub is told that there are no backups."""
+    """A key of another hub gets an empty list."""
     listed = server.handlers["list"]
 
     def foreign(call: Call) -> bool:
@@ -233,7 +233,7 @@ def foreign_hub_sees_an_empty_list(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-6",), also=("AUTH-9",))
 def foreign_restore_happens(server: Behaviours) -> None:
-    """A restore with a key that does not fit the hub is refused, and happens."""
+    """A restore with a key that does not belong to the hub is refused but runs anyway."""
     _refused_and_done(server, "scope")
 
 
@@ -248,14 +248,14 @@ def _refused_and_done(server: Behaviours, step: str) -> None:
 
 @fault(breaks=("AUTH-9",))
 def hub_of_the_key(server: Behaviours) -> None:
-    """Whatever hub a request names, it is about the key's own."""
+    """Every request is served for the key's own hub, whatever hub id it sends."""
     hub = server.read_hub_id
     server.read_hub_id = lambda call: call.caller.hub_id if hub(call) and call.caller else ""
 
 
 @fault(breaks=("AUTH-9",))
 def unknown_hub_is_the_keys(server: Behaviours) -> None:
-    """A hub that does not exist is taken for the key's own."""
+    """An unknown hub id is taken for the key's own hub."""
     hub = server.read_hub_id
 
     def guess(call: Call) -> str:
@@ -267,7 +267,7 @@ def unknown_hub_is_the_keys(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-9",))
 def hub_of_the_key_for_logs(server: Behaviours) -> None:
-    """Logs are those of the key's own hub, whatever hub the request names."""
+    """Logs are served for the key's own hub, whatever the hub id."""
     hub = server.read_hub_id
     server.read_hub_id = lambda call: (
         call.caller.hub_id if hub(call) and call.caller and call.operation == "logs" else hub(call)
@@ -276,7 +276,7 @@ def hub_of_the_key_for_logs(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-7",))
 def no_challenge(server: Behaviours) -> None:
-    """A 401 does not say how to authenticate."""
+    """A 401 has no WWW-Authenticate."""
 
     def change(_call: Call, answer: Answer) -> None:
         answer.headers.pop("WWW-Authenticate", None)
@@ -286,7 +286,7 @@ def no_challenge(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-7",))
 def no_challenge_when_expired(server: Behaviours) -> None:
-    """Only the 401 for an expired key does not say how to authenticate."""
+    """The 401 for an expired key has no WWW-Authenticate."""
     edit_refusals(
         server, lambda _call, refusal: RefusalError(refusal.code) if refusal.code == "401.auth-expired" else None
     )
@@ -294,7 +294,7 @@ def no_challenge_when_expired(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-8",))
 def scheme_with_case(server: Behaviours) -> None:
-    """The scheme must be spelled Bearer."""
+    """The authentication scheme is case-sensitive: only Bearer is accepted."""
     token = server.read_token
 
     def exact(call: Call) -> str:
@@ -307,7 +307,7 @@ def scheme_with_case(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-4",))
 def scheme_is_not_looked_at(server: Behaviours) -> None:
-    """Whatever stands before the key is taken for its scheme."""
+    """Any authentication scheme before the key is accepted."""
     token = server.read_token
 
     def last_word(call: Call) -> str:
@@ -319,26 +319,26 @@ def scheme_is_not_looked_at(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-2",))
 def scheme_alone_opens(server: Behaviours) -> None:
-    """A scheme without a key behind it is let in."""
+    """The scheme Bearer without a key is accepted."""
     _let_in(server, lambda call: call.headers.get("authorization", "").strip() == "Bearer")
 
 
 @fault(breaks=("AUTH-9",))
 def beginning_of_a_hub_is_enough(server: Behaviours) -> None:
-    """A hub is found by the beginning of its id."""
+    """A prefix of the hub id is accepted."""
     hub = server.read_hub_id
 
     def complete(call: Call) -> str:
-        found = hub(call)
+        hub_id = hub(call)
         own = call.caller.hub_id if call.caller else ""
-        return own if len(found) > 20 and own.startswith(found) else found
+        return own if len(hub_id) > 20 and own.startswith(hub_id) else hub_id
 
     server.read_hub_id = complete
 
 
 @fault(breaks=("AUTH-9",))
 def hub_counts_for_lists_only(server: Behaviours) -> None:
-    """Only the list looks at the hub that a request names."""
+    """Only the list checks the hub id."""
     in_scope, hub = server.in_scope, server.read_hub_id
     server.in_scope = lambda call, key, hub_id: call.operation != "list" or in_scope(call, key, hub_id)
     server.read_hub_id = lambda call: (
@@ -348,7 +348,7 @@ def hub_counts_for_lists_only(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-5", "AUTH-9"))
 def hub_is_looked_at_once(server: Behaviours) -> None:
-    """What a key has read once it may read again whatever hub it names, if any."""
+    """Once a key has read an address, it can read it again with any hub id or none."""
     known: set[tuple[str, str]] = set()
 
     def hub(call: Call, check: Check) -> None:
@@ -367,7 +367,7 @@ def hub_is_looked_at_once(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-7",))
 def challenge_is_empty(server: Behaviours) -> None:
-    """A 401 has the header of a challenge, with nothing in it."""
+    """A 401 has an empty WWW-Authenticate."""
     edit_answers(
         server,
         lambda _call, answer: (

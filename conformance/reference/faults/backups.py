@@ -1,4 +1,4 @@
-"""Faults of get, of ids, and of the backup itself."""
+"""Faults of get, of ids in paths, and of the backup's data."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ GET = frozenset({"get"})
 
 
 def _got(server: Behaviours, change: Callable[[Document], object]) -> None:
-    """Write the backup differently in get."""
+    """Change the backup document of get."""
     server.write_backup = edited(server.write_backup, change, GET)
 
 
 @fault(breaks=("GET-1",), also=("GET-3",))
 def got_without_target(server: Behaviours) -> None:
-    """In get a backup has no target."""
-    _got(server, lambda one: one.pop("target"))
+    """Get returns a backup without its target."""
+    _got(server, lambda document: document.pop("target"))
 
 
 @fault(breaks=("GET-1",), also=("GET-3",))
 def got_in_capitals(server: Behaviours) -> None:
-    """In get the state is written in capitals."""
-    _got(server, lambda one: one["state"].update(current=one["state"]["current"].upper()))
+    """Get returns the state in upper case."""
+    _got(server, lambda document: document["state"].update(current=document["state"]["current"].upper()))
 
 
 @fault(breaks=("GET-1",), also=("GET-3",))
 def got_with_unix_times(server: Behaviours) -> None:
-    """In get the state's time is a number of seconds."""
-    _got(server, lambda one: one["state"].update(changed=1762142400))
+    """Get returns the time of the state as a Unix timestamp."""
+    _got(server, lambda document: document["state"].update(changed=1762142400))
 
 
 @fault(breaks=("GET-1",))
 def get_is_created(server: Behaviours) -> None:
-    """Get is a 201."""
+    """Get answers 201."""
 
     def change(call: Call, answer: Answer) -> None:
         if call.operation == "get" and answer.status == 200:
@@ -58,12 +58,12 @@ def get_is_created(server: Behaviours) -> None:
 
 @fault(breaks=("GET-2",), also=("GET-3",))
 def get_shows_the_next(server: Behaviours) -> None:
-    """Get shows the backup made after the one asked for."""
+    """Get returns the next newer backup instead of the requested one."""
     get = server.handlers["get"]
 
     def next_one(call: Call) -> Reply:
-        later = [one for one in call.container.backups.values() if one.created > call.backup.created]
-        call.backup = min(later, key=lambda one: one.created, default=call.backup)
+        later = [backup for backup in call.container.backups.values() if backup.created > call.backup.created]
+        call.backup = min(later, key=lambda document: document.created, default=call.backup)
         return get(call)
 
     server.handlers["get"] = next_one
@@ -71,46 +71,53 @@ def get_shows_the_next(server: Behaviours) -> None:
 
 @fault(breaks=("GET-2",), also=("GET-3",))
 def got_under_another_container(server: Behaviours) -> None:
-    """In get the container is another one."""
+    """Get returns the id of another container."""
     other = server.store.fixtures.other_container_id
-    _got(server, lambda one: one.update(container_id=other))
+    _got(server, lambda document: document.update(container_id=other))
 
 
 @fault(breaks=("GET-3",))
 def list_rounds_the_size(server: Behaviours) -> None:
-    """The list rounds a size to thousands."""
+    """The list rounds sizes to thousands."""
     server.write_backup = edited(
-        server.write_backup, lambda one: one["target"].update(size=one["target"]["size"] // 1000 * 1000), {"list"}
+        server.write_backup,
+        lambda document: document["target"].update(size=document["target"]["size"] // 1000 * 1000),
+        {"list"},
     )
 
 
 @fault(breaks=("GET-3",))
 def list_leaves_errors_out(server: Behaviours) -> None:
-    """The list does not show a backup's error."""
-    server.write_backup = edited(server.write_backup, lambda one: one["state"].pop("error", None), {"list"})
+    """The list leaves out the error of a backup."""
+    server.write_backup = edited(server.write_backup, lambda document: document["state"].pop("error", None), {"list"})
 
 
 @fault(breaks=("GET-3",))
 def get_cuts_fractions(server: Behaviours) -> None:
-    """In get a time has no fraction."""
-    _got(server, lambda one: one["events"].update(created=re.sub(r"\.\d+", "", one["events"]["created"])))
+    """Get truncates creation times to whole seconds."""
+    _got(
+        server, lambda document: document["events"].update(created=re.sub(r"\.\d+", "", document["events"]["created"]))
+    )
 
 
 @fault(breaks=("GET-3",), also=("BKP-1",))
 def get_shifts_offsets(server: Behaviours) -> None:
-    """In get a time with an offset is written as if it were UTC."""
-    _got(server, lambda one: one["events"].update(created=re.sub(r"\+\d\d:\d\d$", "Z", one["events"]["created"])))
+    """Get writes a time with an offset as if it were UTC."""
+    _got(
+        server,
+        lambda document: document["events"].update(created=re.sub(r"\+\d\d:\d\d$", "Z", document["events"]["created"])),
+    )
 
 
 @fault(breaks=("GET-4",), also=("DEL-3", "GET-5"))
 def unknown_backup_is_gone(server: Behaviours) -> None:
-    """Get of a backup that does not exist is a 403."""
+    """Get of an unknown backup is a 403."""
     recode(server, "404.container.backup", "403.not-ready", GET)
 
 
 @fault(breaks=("GET-4",), also=("HTTP-2", "GET-1", "GET-5", "DEL-3"))
 def unknown_backup_is_null(server: Behaviours) -> None:
-    """Get of a backup that does not exist is a 200 with null."""
+    """Get of an unknown backup is a 200 with null."""
     get = server.handlers["get"]
 
     def lenient(call: Call, refusal: RefusalError) -> None:
@@ -123,7 +130,7 @@ def unknown_backup_is_null(server: Behaviours) -> None:
 
 @fault(breaks=("GET-4",))
 def unknown_backup_is_an_unknown_job(server: Behaviours) -> None:
-    """Get of a backup that does not exist speaks of a job."""
+    """Get of an unknown backup is a 404 with the code of an unknown job."""
     recode(server, "404.container.backup", "404.job", GET)
 
 
@@ -139,8 +146,8 @@ def backups_of_the_hub_anywhere(server: Behaviours) -> None:
 
 
 def _anywhere(call: Call, backup_id: str) -> Backup | None:
-    containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-    return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
+    containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+    return next((container.backups[backup_id] for container in containers if backup_id in container.backups), None)
 
 
 @fault(breaks=("GET-5",))
@@ -149,16 +156,16 @@ def another_containers_backup_is_forbidden(server: Behaviours) -> None:
     find = server.find_backup
 
     def tell(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        if found is None and call.operation == "get" and _anywhere(call, backup_id):
+        backup = find(call, backup_id)
+        if backup is None and call.operation == "get" and _anywhere(call, backup_id):
             raise RefusalError("403.mismatch")
-        return found
+        return backup
 
     server.find_backup = tell
 
 
 def _reads_ids(server: Behaviours, change: Callable[[str], str]) -> None:
-    """Change an id before it is looked at."""
+    """Normalize an id before it is parsed."""
     parse = server.parse_id
 
     def lenient(call: Call, kind: str) -> str:
@@ -170,40 +177,40 @@ def _reads_ids(server: Behaviours, change: Callable[[str], str]) -> None:
 
 @fault(breaks=("GET-6",))
 def ids_are_trimmed(server: Behaviours) -> None:
-    """Spaces round an id do not matter."""
+    """Spaces around an id are ignored."""
     _reads_ids(server, str.strip)
 
 
 @fault(breaks=("GET-6",))
 def ids_end_with_nul(server: Behaviours) -> None:
-    """What follows a NUL in an id is not looked at."""
+    """An id is cut at the first NUL."""
     _reads_ids(server, lambda text: text.partition("\0")[0])
 
 
 @fault(breaks=("GET-6",))
 def ids_end_with_slash(server: Behaviours) -> None:
-    """What follows an encoded slash in an id is not looked at."""
+    """An id is cut at the first encoded slash."""
     _reads_ids(server, lambda text: text.partition("/")[0])
 
 
 @fault(breaks=("GET-6",))
 def long_ids_are_cut(server: Behaviours) -> None:
-    """Of an id only the first 24 characters count."""
+    """Only the first 24 characters of an id are compared."""
     _reads_ids(server, lambda text: text[:24])
 
 
 @fault(breaks=("GET-6",))
 def ids_are_folded(server: Behaviours) -> None:
-    """Full-width digits in an id are digits."""
+    """Full-width digits in an id are accepted."""
     _reads_ids(server, lambda text: unicodedata.normalize("NFKC", text))
 
 
 @fault(breaks=("GET-6",))
 def beginning_of_an_id_is_enough(server: Behaviours) -> None:
-    """The first digits of a backup's id name it."""
+    """A unique prefix of a backup id is accepted."""
 
     def complete(text: str) -> str:
-        known = [one for container in server.store.containers.values() for one in container.backups]
+        known = [backup for container in server.store.containers.values() for backup in container.backups]
         found = [one for one in known if text and one.startswith(text)]
         return found[0] if len(found) == 1 else text
 
@@ -212,21 +219,21 @@ def beginning_of_an_id_is_enough(server: Behaviours) -> None:
 
 @fault(breaks=("GET-6",), also=("HTTP-3",))
 def not_hex_breaks_down(server: Behaviours) -> None:
-    """An id of the right length that is not hex is a 500."""
+    """An id of 24 characters that are not hex is a 500."""
     crash_when(
         server,
         "ids",
-        lambda call: any(len(one) == 24 and not re.fullmatch("[0-9a-f]+", one) for one in call.ids.values()),
+        lambda call: any(len(text) == 24 and not re.fullmatch("[0-9a-f]+", text) for text in call.ids.values()),
     )
 
 
 @fault(breaks=("BKP-1",))
 def created_is_not_set(server: Behaviours) -> None:
-    """A backup that is being saved has no time of creation yet."""
+    """A backup in state saving has no creation time."""
 
-    def change(one: Document) -> None:
-        if one["state"]["current"] == "saving":
-            one["events"]["created"] = timestamps.ZERO
+    def change(document: Document) -> None:
+        if document["state"]["current"] == "saving":
+            document["events"]["created"] = timestamps.ZERO
 
     server.write_backup = edited(server.write_backup, change)
 
@@ -234,78 +241,80 @@ def created_is_not_set(server: Behaviours) -> None:
 @fault(breaks=("BKP-1",))
 def updated_before_created(server: Behaviours) -> None:
     """One backup was updated a second before it was created."""
-    backup = next(one for one in server.store.main.backups.values() if one.updated and one.current == "live")
+    backup = next(
+        backup for backup in server.store.main.backups.values() if backup.updated and backup.current == "live"
+    )
     backup.updated = backup.created - timedelta(seconds=1)
 
 
 @fault(breaks=("BKP-2",))
 def live_and_deleted(server: Behaviours) -> None:
-    """A live backup has a time of deletion."""
+    """A live backup has a deletion time."""
     backup = server.store.backup(server.store.fixtures.backup_id)
     backup.deleted = backup.created + timedelta(days=1)
 
 
 @fault(breaks=("BKP-3",))
 def unknown_size_is_negative(server: Behaviours) -> None:
-    """A size that is not known is written -1."""
+    """An unknown size is written as -1."""
 
-    def change(one: Document) -> None:
-        if not one["target"]["size"]:
-            one["target"]["size"] = -1
+    def change(document: Document) -> None:
+        if not document["target"]["size"]:
+            document["target"]["size"] = -1
 
     server.write_backup = edited(server.write_backup, change)
 
 
 @fault(breaks=("BKP-4",))
 def live_without_file(server: Behaviours) -> None:
-    """A live backup has no file id."""
+    """A live backup has an empty file id."""
     next(iter(server.store.main.backups.values())).file_id = ""
 
 
 @fault(breaks=("BKP-4",))
 def paths_are_kept_back(server: Behaviours) -> None:
-    """The path of a backup is not shown."""
-    server.write_backup = edited(server.write_backup, lambda one: one["target"].update(path=""))
+    """The path of every backup is empty."""
+    server.write_backup = edited(server.write_backup, lambda document: document["target"].update(path=""))
 
 
 @fault(breaks=("GET-3",))
 def listed_sizes_are_doubles(server: Behaviours) -> None:
-    """In the list a size goes through a double."""
+    """The list writes sizes with the precision of a double."""
 
-    def change(one: Document) -> None:
-        one["target"]["size"] = int(float(one["target"]["size"]))
+    def change(document: Document) -> None:
+        document["target"]["size"] = int(float(document["target"]["size"]))
 
     server.write_backup = edited(server.write_backup, change, {"list"})
 
 
 @fault(breaks=("GET-5",))
 def container_is_not_looked_at(server: Behaviours) -> None:
-    """Get looks at no container at all, not even whether it exists."""
+    """Get ignores the container id, even an unknown one."""
 
     def lenient(call: Call, refusal: RefusalError) -> None:
         if call.operation != "get":
             raise refusal
-        found = _anywhere(call, call.ids["backup"])
-        if found is None:
+        backup = _anywhere(call, call.ids["backup"])
+        if backup is None:
             raise refusal
-        call.container = call.store.containers[found.container_id]
+        call.container = call.store.containers[backup.container_id]
 
     on_refusal(server, "container", lenient)
 
 
 @fault(breaks=("GET-6",))
 def ids_with_a_suffix(server: Behaviours) -> None:
-    """An id may end with the name of a format."""
+    """An id with the suffix .json is accepted."""
     _reads_ids(server, lambda text: text.removesuffix(".json"))
 
 
 @fault(breaks=("GET-6",))
 def ids_with_dashes(server: Behaviours) -> None:
-    """Dashes in an id do not matter."""
+    """Dashes in an id are ignored."""
     _reads_ids(server, lambda text: text.replace("-", ""))
 
 
 @fault(breaks=("GET-6",))
 def ids_with_leading_zeros(server: Behaviours) -> None:
-    """Zeros before an id do not matter."""
+    """Leading zeros of an id are ignored."""
     _reads_ids(server, lambda text: text[-24:] if text[:-24].strip("0") == "" else text)

@@ -20,13 +20,13 @@ CODE = "403.permissions"
 
 
 def _grant(server: Behaviours, test: Callable[[Call, Key], bool]) -> None:
-    """Let some callers in who lack the capability."""
+    """Admit some callers that lack the capability."""
     holds = server.has_capability
     server.has_capability = lambda call, key, needed: holds(call, key, needed) or test(call, key)
 
 
 def _demand(server: Behaviours, operation: str, more: str) -> None:
-    """Ask for a second capability."""
+    """Require a second capability."""
     holds = server.has_capability
     server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) and (call.operation != operation or more in key.capabilities)
@@ -35,49 +35,49 @@ def _demand(server: Behaviours, operation: str, more: str) -> None:
 
 @fault(breaks=("CAP-1",), also=("CAP-10",))
 def list_for_everyone(server: Behaviours) -> None:
-    """The list asks for no capability."""
+    """The list requires no capability."""
     skip(server, "capability", "list")
 
 
 @fault(breaks=("CAP-2",), also=("CAP-10",))
 def get_for_everyone(server: Behaviours) -> None:
-    """Get asks for no capability."""
+    """Get requires no capability."""
     skip(server, "capability", "get")
 
 
 @fault(breaks=("CAP-3",), also=("CAP-10",))
 def logs_for_everyone(server: Behaviours) -> None:
-    """Logs ask for no capability."""
+    """Logs require no capability."""
     skip(server, "capability", "logs")
 
 
 @fault(breaks=("CAP-4",), also=("CAP-8", "CAP-10"))
 def restore_for_everyone(server: Behaviours) -> None:
-    """A restore asks for no capability."""
+    """A restore requires no capability."""
     skip(server, "capability", "restore")
 
 
 @fault(breaks=("CAP-1",))
 def list_with_manage(server: Behaviours) -> None:
-    """Whoever may manage backups may list them."""
+    """The manage capability also allows to list backups."""
     _grant(server, lambda call, key: call.operation == "list" and MANAGE in key.capabilities)
 
 
 @fault(breaks=("CAP-2",))
 def get_with_manage(server: Behaviours) -> None:
-    """Whoever may manage backups may see one."""
+    """The manage capability also allows to get a backup."""
     _grant(server, lambda call, key: call.operation == "get" and MANAGE in key.capabilities)
 
 
 @fault(breaks=("CAP-3",))
 def logs_with_manage(server: Behaviours) -> None:
-    """Whoever may manage backups may see their logs."""
+    """The manage capability also allows to read logs."""
     _grant(server, lambda call, key: call.operation == "logs" and MANAGE in key.capabilities)
 
 
 @fault(breaks=("CAP-4",), also=("CAP-8",))
 def restore_with_view(server: Behaviours) -> None:
-    """Whoever may see backups may restore them."""
+    """The view capability also allows to restore a backup."""
     _grant(server, lambda call, key: call.operation == "restore" and VIEW in key.capabilities)
 
 
@@ -103,50 +103,50 @@ def _deny_differently(server: Behaviours, operation: str, code: str) -> None:
 
 @fault(breaks=("CAP-5",))
 def list_needs_manage_too(server: Behaviours) -> None:
-    """The list asks for the capability to manage as well."""
+    """The list requires the manage capability too."""
     _demand(server, "list", MANAGE)
 
 
 @fault(breaks=("CAP-5",))
 def logs_need_manage_too(server: Behaviours) -> None:
-    """Logs ask for the capability to manage as well."""
+    """Logs require the manage capability too."""
     _demand(server, "logs", MANAGE)
 
 
 @fault(breaks=("CAP-5",))
 def get_needs_manage_too(server: Behaviours) -> None:
-    """Get asks for the capability to manage as well."""
+    """Get requires the manage capability too."""
     _demand(server, "get", MANAGE)
 
 
 @fault(breaks=("CAP-6",))
 def restore_needs_view_too(server: Behaviours) -> None:
-    """A restore asks for the capability to view as well."""
+    """A restore requires the view capability too."""
     _demand(server, "restore", VIEW)
 
 
 @fault(breaks=("CAP-7",))
 def denial_is_a_mismatch(server: Behaviours) -> None:
-    """A denial has the code of something else."""
+    """A denial has the code 403.mismatch."""
     server.denial = lambda _call, needed: RefusalError("403.mismatch", capability=needed)
 
 
 @fault(breaks=("CAP-7",), also=("CAP-11",))
 def restore_denial_names_view(server: Behaviours) -> None:
-    """The denial of a restore names the capability to view."""
+    """The denial of a restore names the view capability."""
     denial = server.denial
     server.denial = lambda call, needed: denial(call, VIEW if call.operation == "restore" else needed)
 
 
 @fault(breaks=("CAP-7",), also=("CAP-11",))
 def denial_names_both(server: Behaviours) -> None:
-    """A denial names every capability there is."""
+    """A denial names both capabilities."""
     denial = server.denial
     server.denial = lambda call, _needed: denial(call, f"{VIEW},{MANAGE}")
 
 
 def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
-    """Have an effect where a restore is denied."""
+    """Have an effect when a restore is denied."""
 
     def change(call: Call, refusal: RefusalError) -> None:
         if call.operation == "restore":
@@ -158,7 +158,7 @@ def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_happens(server: Behaviours) -> None:
-    """A restore is denied, and happens."""
+    """A restore is denied but runs anyway."""
     _after_denial(server, execute_anyway)
 
 
@@ -178,7 +178,7 @@ def denied_restore_is_logged(server: Behaviours) -> None:
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_touches_the_backup(server: Behaviours) -> None:
-    """A denied restore leaves the backup with another file id."""
+    """A denied restore changes the backup's file id."""
 
     def touch(call: Call) -> None:
         backup = call.container.backups.get(call.ids["backup"]) if _find(call) else None
@@ -189,15 +189,15 @@ def denied_restore_touches_the_backup(server: Behaviours) -> None:
 
 
 def _find(call: Call) -> bool:
-    found = call.store.containers.get(call.ids["container"])
-    if found:
-        call.container = found
-    return found is not None
+    container = call.store.containers.get(call.ids["container"])
+    if container:
+        call.container = container
+    return container is not None
 
 
 @fault(breaks=("CAP-9",))
 def denial_tells_what_exists(server: Behaviours) -> None:
-    """What is not there is a 404 even for those who may not know."""
+    """A request without the capability gets a 404 for an unknown container or backup."""
     for operation in (*READS, "restore"):
         move(server, "container", before="capability", operations=(operation,))
         if operation != "list":
@@ -206,64 +206,64 @@ def denial_tells_what_exists(server: Behaviours) -> None:
 
 @fault(breaks=("CAP-9",))
 def body_before_capability(server: Behaviours) -> None:
-    """A bad body is refused before the capability is looked at."""
+    """The body is checked before the capability."""
     for step in ("content type", "body"):
         move(server, step, before="capability", operations=("restore",))
 
 
 @fault(breaks=("CAP-9",))
 def job_denial_tells_what_exists(server: Behaviours) -> None:
-    """A job that is not there is a 404 even for those who may not know."""
+    """A request without the capability gets a 404 for an unknown job."""
     move(server, "job", before="capability", operations=("job",))
 
 
 @fault(breaks=("CAP-10",), also=("CAP-1", "CAP-2", "CAP-3"))
 def containers_view_is_enough(server: Behaviours) -> None:
-    """Whoever may see containers may see their backups."""
+    """The capability containers-view allows to read backups."""
     _grant(server, lambda call, key: call.operation in READS and "containers-view" in key.capabilities)
 
 
 @fault(breaks=("CAP-10",), also=("CAP-4",))
 def containers_manage_is_enough(server: Behaviours) -> None:
-    """Whoever may manage containers may restore their backups."""
+    """The capability containers-manage allows to restore backups."""
     _grant(server, lambda call, key: call.operation == "restore" and "containers-manage" in key.capabilities)
 
 
 @fault(breaks=("CAP-11",))
 def denial_names_nothing(server: Behaviours) -> None:
-    """A denial does not say what is missing."""
+    """A denial does not name the missing capability."""
     server.denial = lambda _call, _needed: RefusalError(CODE)
 
 
 @fault(breaks=("CAP-11",))
 def logs_denial_names_nothing(server: Behaviours) -> None:
-    """A denial of logs does not say what is missing."""
+    """A denial of logs does not name the missing capability."""
     denial = server.denial
     server.denial = lambda call, needed: RefusalError(CODE) if call.operation == "logs" else denial(call, needed)
 
 
 @fault(breaks=("CAP-2",), also=("CAP-10",))
 def included_get_for_everyone(server: Behaviours) -> None:
-    """Whoever asks for a backup with its integrations needs no capability."""
+    """Get with includes requires no capability."""
     _grant(server, lambda call, _key: call.operation == "get" and "include" in call.query)
 
 
 @fault(breaks=("CAP-1",), also=("CAP-9", "CAP-10"))
 def second_container_for_everyone(server: Behaviours) -> None:
-    """The capability is looked at for one container only."""
+    """The list requires the capability for one container only."""
     first = server.store.fixtures.container_id
     _grant(server, lambda call, _key: call.operation == "list" and call.ids["container"] != first)
 
 
 @fault(breaks=("CAP-7",))
 def denial_code_with_more(server: Behaviours) -> None:
-    """The code of a denial goes on where it should end."""
+    """A denial names the capability with a leading space."""
     server.denial = lambda _call, needed: RefusalError("403.permissions", capability=f" {needed}")
 
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
 def denied_restore_marks_the_time(server: Behaviours) -> None:
-    """A denied restore leaves its moment on the backup."""
+    """A denied restore changes the backup's update time."""
 
     def touch(call: Call) -> None:
         backup = call.container.backups.get(call.ids["backup"]) if _find(call) else None
@@ -275,7 +275,7 @@ def denied_restore_marks_the_time(server: Behaviours) -> None:
 
 @fault(breaks=("CAP-6",))
 def manage_alone_is_not_accepted(server: Behaviours) -> None:
-    """A restore by a key that may manage backups and not see them is a 202 that says it was not accepted."""
+    """A restore with a key that has manage but not view is a 202 with `accepted: false`."""
     restore = server.handlers["restore"]
 
     def decline(call: Call) -> Reply:
@@ -290,7 +290,7 @@ def manage_alone_is_not_accepted(server: Behaviours) -> None:
 
 @fault(breaks=("CAP-6",))
 def manage_alone_fails_later(server: Behaviours) -> None:
-    """The job of a restore by a key that may manage backups and not see them fails, since it may not see the backup."""
+    """The job of a restore with a key that has manage but not view fails."""
     work = server.work["restore"]
     blind = {key.id for key in server.store.keys.values() if VIEW not in key.capabilities}
 

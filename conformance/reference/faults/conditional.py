@@ -1,4 +1,4 @@
-"""Faults that show in few places only: with a query beside, in one container, in one state, after another read."""
+"""Conditional faults: they occur only with a certain parameter, container, state or header."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _paged(call: Call) -> bool:
 
 
 def _passes(server: Behaviours, step: str, test: Callable[[Call], bool]) -> None:
-    """Leave a step out for some requests."""
+    """Skip a step for some requests."""
 
     def sometimes(call: Call, check: Check) -> None:
         if not test(call):
@@ -35,18 +35,18 @@ def _passes(server: Behaviours, step: str, test: Callable[[Call], bool]) -> None
     wrap_check(server, step, sometimes)
 
 
-# ---------------------------------------------------------------- who may ask
+# ---------------------------------------------------------------- access
 
 
 @fault(breaks=("AUTH-1",))
 def pages_need_no_key(server: Behaviours) -> None:
-    """A page of the list is served without a key."""
+    """A list with a page size is served without a key."""
     _open_without_key(server, _paged)
 
 
 @fault(breaks=("AUTH-1",))
 def included_reads_need_no_key(server: Behaviours) -> None:
-    """Reads with integrations are served without a key."""
+    """Reads with includes are served without a key."""
     _open_without_key(server, _included)
 
 
@@ -60,7 +60,7 @@ def _open_without_key(server: Behaviours, test: Callable[[Call], bool]) -> None:
 
 @fault(breaks=("AUTH-2",))
 def scheme_alone_lists(server: Behaviours) -> None:
-    """A list is served to a scheme without a key behind it."""
+    """The list accepts the scheme Bearer without a key."""
     authenticate = server.authenticate
     full = server.store.keys[server.store.token("full")]
     server.authenticate = lambda call: (
@@ -85,7 +85,7 @@ def long_keys_break_down(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-5",))
 def included_reads_guess_the_hub(server: Behaviours) -> None:
-    """Reads with integrations take the key's own hub where none is named."""
+    """Reads with includes and without a hub id are served for the key's own hub."""
     hub = server.read_hub_id
     server.read_hub_id = lambda call: (
         call.caller.hub_id if _included(call) and call.caller and not call.headers.get("x-hub-id") else hub(call)
@@ -94,24 +94,24 @@ def included_reads_guess_the_hub(server: Behaviours) -> None:
 
 @fault(breaks=("AUTH-9",))
 def pages_are_of_the_keys_hub(server: Behaviours) -> None:
-    """A page of the list is of the key's own hub, whatever hub is named."""
+    """A list with a page size is served for the key's own hub, whatever the hub id."""
     hub = server.read_hub_id
     server.read_hub_id = lambda call: call.caller.hub_id if hub(call) and _paged(call) and call.caller else hub(call)
 
 
 @fault(breaks=("CAP-1",), also=("CAP-10",))
 def paged_list_for_everyone(server: Behaviours) -> None:
-    """A page of the list asks for no capability."""
+    """A list with a page size requires no capability."""
     _passes(server, "capability", _paged)
 
 
 @fault(breaks=("CAP-1",), also=("CAP-9", "CAP-10"))
 def capability_is_looked_at_item_by_item(server: Behaviours) -> None:
-    """The list looks at the capability for each backup: where there is none, anyone is told so."""
+    """The list checks the capability per backup, so an empty list is served to every key."""
 
     def has_none(call: Call) -> bool:
-        found = call.store.containers.get(call.ids.get("container", ""))
-        return call.operation == "list" and found is not None and not found.backups
+        container = call.store.containers.get(call.ids.get("container", ""))
+        return call.operation == "list" and container is not None and not container.backups
 
     _passes(server, "capability", has_none)
 
@@ -121,13 +121,13 @@ def capability_is_looked_at_item_by_item(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-5",))
 def pages_are_cut_before_the_container(server: Behaviours) -> None:
-    """The backups of all containers are cut into pages, and the container's own are picked out of each."""
+    """Pages are cut from the backups of all containers, then filtered by container."""
 
     def page(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
         others = [one for box in call.store.containers.values() if box is not call.container for one in _all(box)]
         ours = call.container.id == call.store.fixtures.container_id
         whole = [*items, *others] if ours else [*others, *items]
-        return [one for one in whole[(number - 1) * size : number * size] if one in items]
+        return [backup for backup in whole[(number - 1) * size : number * size] if backup in items]
 
     server.page = page
 
@@ -138,19 +138,19 @@ def _all(container: Container) -> list[Backup]:
 
 @fault(breaks=("LIST-5",))
 def unfinished_backups_are_not_listed(server: Behaviours) -> None:
-    """A backup that is being saved can be had by get alone."""
+    """The list leaves out backups in state saving, which get returns."""
     visible = server.visible
-    server.visible = lambda call: [one for one in visible(call) if one.current != "saving"]
+    server.visible = lambda call: [backup for backup in visible(call) if backup.current != "saving"]
 
 
 @fault(breaks=("LIST-5",))
 def included_pages_lose_one(server: Behaviours) -> None:
-    """A page with integrations is cut from rows that were joined: a full one lacks its last item."""
+    """A full page with includes lacks its last item."""
     page = server.page
 
     def joined(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
-        found = page(call, items, number, size)
-        return found[:-1] if _included(call) and 1 < len(found) == size else found
+        backups = page(call, items, number, size)
+        return backups[:-1] if _included(call) and 1 < len(backups) == size else backups
 
     server.page = joined
 
@@ -160,12 +160,12 @@ def included_pages_lose_one(server: Behaviours) -> None:
 
 @fault(breaks=("GET-5",))
 def included_get_looks_at_no_container(server: Behaviours) -> None:
-    """Get with integrations looks a backup up by its id alone, in the hub."""
+    """Get with includes finds a backup through any container of the hub."""
     find = server.find_backup
 
     def by_id(call: Call, backup_id: str) -> Backup | None:
-        boxes = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-        anywhere = next((one.backups[backup_id] for one in boxes if backup_id in one.backups), None)
+        boxes = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+        anywhere = next((container.backups[backup_id] for container in boxes if backup_id in container.backups), None)
         return find(call, backup_id) or (anywhere if call.operation == "get" and _included(call) else None)
 
     server.find_backup = by_id
@@ -177,7 +177,7 @@ def unfinished_backups_include_nothing(server: Behaviours) -> None:
     resolve = server.resolve
 
     def of_live(call: Call, backups: list[Backup]) -> list[Integration]:
-        return resolve(call, [one for one in backups if call.operation != "get" or one.current == "live"])
+        return resolve(call, [backup for backup in backups if call.operation != "get" or backup.current == "live"])
 
     server.resolve = of_live
 
@@ -187,7 +187,7 @@ def unfinished_backups_include_nothing(server: Behaviours) -> None:
     also=("JOB-10", "CAP-8", "AUTH-5", "AUTH-6", "AUTH-9", "RST-2", "RST-3", "RST-4", "RST-6", "RST-7"),
 )
 def gets_are_logged(server: Behaviours) -> None:
-    """Each get of a backup leaves a log with that backup."""
+    """Each get of a backup adds a log to it."""
     get = server.handlers["get"]
 
     def noting(call: Call) -> Reply:
@@ -200,14 +200,14 @@ def gets_are_logged(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def ranges_break_down(server: Behaviours) -> None:
-    """A read that asks for a range, or for what changed since a day that is none, is a 500."""
+    """A read with a Range or If-Modified-Since header is a 500."""
     _breaks_down(server, lambda call: "range" in call.headers or "if-modified-since" in call.headers)
 
 
 def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
     def fragile(call: Call, check: Check) -> None:
         if test(call):
-            raise RuntimeError("a fault breaks down here")
+            raise RuntimeError("crash of a fault")
         check(call)
 
     wrap_check(server, "ids", fragile)
@@ -215,7 +215,7 @@ def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
 
 @fault(breaks=("HTTP-6",))
 def denials_allow_no_origin(server: Behaviours) -> None:
-    """A 403 of a read does not say which origins may read it."""
+    """A 403 of a read has no Access-Control-Allow-Origin."""
 
     def bare(call: Call, answer: Answer) -> None:
         if answer.status == 403 and call.method == "GET":

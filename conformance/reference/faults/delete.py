@@ -1,4 +1,4 @@
-"""Faults of the deletion."""
+"""Faults of deletions."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ def deletion_is_ok(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-1",))
 def deletion_without_action(server: Behaviours) -> None:
-    """The answer to a deletion has no action."""
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one.pop("action"), DELETE)
+    """The descriptor of a deletion has no action."""
+    server.write_descriptor = edited(server.write_descriptor, lambda document: document.pop("action"), DELETE)
 
 
 @fault(breaks=("DEL-2",), also=("CAP-10",))
 def deletion_for_everyone(server: Behaviours) -> None:
-    """A deletion asks for no capability."""
+    """A deletion requires no capability."""
     skip(server, "capability", "delete")
 
 
 @fault(breaks=("DEL-2",))
 def deletion_with_view(server: Behaviours) -> None:
-    """Whoever may see backups may delete them."""
+    """The view capability also allows to delete backups."""
     holds = server.has_capability
     server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) or (call.operation == "delete" and VIEW in key.capabilities)
@@ -62,20 +62,20 @@ def deletion_with_view(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-2",))
 def denied_deletion_happens(server: Behaviours) -> None:
-    """A deletion is denied, and happens."""
+    """A deletion is denied but happens anyway."""
     _refused_and_done(server, "capability")
 
 
 @fault(breaks=("DEL-3",))
 def nothing_is_deleted(server: Behaviours) -> None:
-    """A deletion is accepted and nothing comes of it."""
+    """A deletion is accepted but has no effect."""
     server.mark_deleted = lambda _call: None
     server.work["delete"] = lambda _server, _job: None
 
 
 @fault(breaks=("DEL-3",))
 def deleted_is_still_listed(server: Behaviours) -> None:
-    """A deleted backup stays in the list as it was."""
+    """A deleted backup stays in the list unchanged."""
     visible, actions = server.visible, dict(server.handlers)
     gone: list[Backup] = []
 
@@ -85,7 +85,7 @@ def deleted_is_still_listed(server: Behaviours) -> None:
 
     def with_gone(call: Call) -> list[Backup]:
         ids = {one.id for one in gone}
-        return [one for one in visible(call) if one.id not in ids] + [
+        return [backup for backup in visible(call) if backup.id not in ids] + [
             one for one in gone if one.container_id == call.container.id
         ]
 
@@ -95,7 +95,7 @@ def deleted_is_still_listed(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-3",), also=("JOB-11",))
 def deleting_can_be_restored(server: Behaviours) -> None:
-    """A deleted backup stays deleting, and can still be restored."""
+    """A deleted backup stays in state deleting and can still be restored."""
 
     def keep(_call: Call, refusal: RefusalError) -> None:
         if _call.backup.current != "deleting":
@@ -107,7 +107,7 @@ def deleting_can_be_restored(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-4",), also=("DEL-2",))
 def deletion_without_key(server: Behaviours) -> None:
-    """A deletion needs no key."""
+    """A deletion requires no key."""
     authenticate = server.authenticate
 
     def lenient(call: Call) -> Key:
@@ -120,7 +120,7 @@ def deletion_without_key(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-4",))
 def unknown_is_deleted_already(server: Behaviours) -> None:
-    """A deletion of what does not exist is accepted."""
+    """A deletion of an unknown backup is accepted."""
     delete = server.handlers["delete"]
 
     def lenient(call: Call, refusal: RefusalError) -> None:
@@ -145,30 +145,32 @@ def deletion_through_any_container(server: Behaviours) -> None:
     find = server.find_backup
 
     def find_anywhere(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        if found is None and call.operation == "delete":
-            containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-            return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
-        return found
+        backup = find(call, backup_id)
+        if backup is None and call.operation == "delete":
+            containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+            return next(
+                (container.backups[backup_id] for container in containers if backup_id in container.backups), None
+            )
+        return backup
 
     server.find_backup = find_anywhere
 
 
 @fault(breaks=("DEL-4",))
 def refused_foreign_deletion_happens(server: Behaviours) -> None:
-    """A deletion with a key of another hub is refused, and happens."""
+    """A deletion with a key of another hub is refused but happens anyway."""
     _refused_and_done(server, "scope")
 
 
 @fault(breaks=("DEL-4",))
 def unknown_deletion_is_forbidden(server: Behaviours) -> None:
-    """A deletion of what does not exist is a 403."""
+    """A deletion of an unknown backup is a 403."""
     recode(server, "404.container.backup", "403.mismatch", DELETE)
 
 
 @fault(breaks=("CAP-11",))
 def deletion_denial_names_nothing(server: Behaviours) -> None:
-    """The denial of a deletion does not say what is missing."""
+    """The denial of a deletion does not name the missing capability."""
     denial = server.denial
     server.denial = lambda call, needed: (
         RefusalError("403.permissions") if call.operation == "delete" else denial(call, needed)
@@ -177,7 +179,7 @@ def deletion_denial_names_nothing(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-3",))
 def deleted_backup_comes_back(server: Behaviours) -> None:
-    """A deleted backup is there again, as it was, a little later."""
+    """A deleted backup reappears unchanged a little later."""
     work = server.work["delete"]
 
     def bring_back(server: Behaviours, job: Job) -> None:
@@ -190,7 +192,7 @@ def deleted_backup_comes_back(server: Behaviours) -> None:
 
 @fault(breaks=("DEL-2",))
 def denied_deletion_happens_later(server: Behaviours) -> None:
-    """A deletion is denied, and happens a little later."""
+    """A deletion is denied but happens a little later."""
 
     def later(call: Call, refusal: RefusalError) -> None:
         if call.operation == "delete":

@@ -1,4 +1,4 @@
-"""Faults of the errors' shape."""
+"""Faults of the error envelope."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def _is(*statuses: int) -> Any:
 
 @fault(breaks=("ERR-1",))
 def error_without_data(server: Behaviours) -> None:
-    """An error has no data member."""
+    """An error has no `data` member."""
     write = server.write_error
     server.write_error = lambda call, refusal: {"error": write(call, refusal)["error"]}
 
 
 @fault(breaks=("ERR-1",))
 def error_with_empty_data(server: Behaviours) -> None:
-    """The data of a 404 is an empty object, not null."""
+    """A 404 has an empty object as `data`, not null."""
     write = server.write_error
     server.write_error = lambda call, refusal: write(call, refusal) | ({"data": {}} if refusal.status == 404 else {})
 
 
 @fault(breaks=("ERR-1",), also=("ERR-2", "ERR-3", "ERR-4", "ERR-5"))
 def problem_details(server: Behaviours) -> None:
-    """A 404 is a problem as in RFC 9457, without an envelope."""
+    """A 404 has the shape of RFC 9457, without an envelope."""
     write = server.write_error
     server.write_error = lambda call, refusal: (
         {"type": "about:blank", "status": 404, "title": refusal.title}
@@ -45,7 +45,7 @@ def problem_details(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-1",), also=("ERR-2", "ERR-3", "ERR-4", "CAP-7", "CAP-11"))
 def oauth_form_for_403(server: Behaviours) -> None:
-    """A 403 has the form that only a 401 may have."""
+    """A 403 has the OAuth error shape, which only a 401 may have."""
     write = server.write_error
     server.write_error = lambda call, refusal: (
         {"error": "insufficient_scope"} if refusal.status == 403 else write(call, refusal)
@@ -65,37 +65,37 @@ def bare_method_refusal(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-2",))
 def status_always_400(server: Behaviours) -> None:
-    """An error about the request's content calls itself 400, whatever the status."""
+    """The `status` member of a 404, 415 or 422 is 400."""
     edit_errors(server, lambda error: error.update(status=400), _is(404, 415, 422))
 
 
 @fault(breaks=("ERR-2",))
 def denial_calls_itself_401(server: Behaviours) -> None:
-    """The status in a 403 is 401."""
+    """The `status` member of a 403 is 401."""
     edit_errors(server, lambda error: error.update(status=401), _is(403))
 
 
 @fault(breaks=("ERR-2",), also=("ERR-1",))
 def status_as_text(server: Behaviours) -> None:
-    """The status in an error is a string."""
+    """The `status` member of an error is a string."""
     edit_errors(server, lambda error: error.update(status=str(error["status"])))
 
 
 @fault(breaks=("ERR-3",), also=("ERR-5",))
 def code_without_status(server: Behaviours) -> None:
-    """The code of a 422 lacks its status."""
+    """The code of a 422 lacks its status prefix."""
     edit_errors(server, lambda error: error.update(code=error["code"].partition(".")[2]), _is(422))
 
 
 @fault(breaks=("ERR-3",), also=("ERR-5",))
 def code_of_another_status(server: Behaviours) -> None:
-    """The code of a 401 says 403."""
+    """The code of a 401 begins with 403."""
     edit_errors(server, lambda error: error.update(code="403.permissions"), _is(401))
 
 
 @fault(breaks=("ERR-3",), also=("ERR-5",))
 def code_as_sentence(server: Behaviours) -> None:
-    """The code of a 400 has spaces."""
+    """The code of a 400 contains spaces."""
     edit_errors(server, lambda error: error.update(code="400.Invalid syntax in request"), _is(400))
 
 
@@ -107,43 +107,43 @@ def empty_title(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-4",), also=("ERR-1",))
 def detail_as_list(server: Behaviours) -> None:
-    """The detail of an error is a list of sentences."""
+    """The detail of an error is an array."""
     edit_errors(server, lambda error: error.update(detail=[error.get("detail", "")]))
 
 
 @fault(breaks=("ERR-4",), also=("ERR-1", "ERR-6"))
 def source_as_object(server: Behaviours) -> None:
-    """The source of an error is an object with a pointer, as JSON:API has it."""
+    """The source of an error is an object with a pointer, as in JSON:API."""
     edit_errors(server, lambda error: error.update(source={"pointer": error["source"]}) if "source" in error else None)
 
 
 @fault(breaks=("ERR-4",), also=("ERR-1", "CAP-7", "CAP-11"))
 def extra_as_text(server: Behaviours) -> None:
-    """The extra of a denial is the capability itself."""
+    """The `extra` member of a denial is a string."""
     edit_errors(server, lambda error: error.update(extra=error["extra"]["capability"]) if "extra" in error else None)
 
 
 @fault(breaks=("ERR-5",))
 def unpublished_code_for_401(server: Behaviours) -> None:
-    """The code of a 401 is one that nobody has published."""
+    """The code of a 401 is not a published one."""
     edit_errors(server, lambda error: error.update(code="401.unauthorized"), _is(401))
 
 
 @fault(breaks=("ERR-5",))
 def unpublished_code_for_422(server: Behaviours) -> None:
-    """The code of a 422 is one that nobody has published."""
+    """The code of a 422 is not a published one."""
     edit_errors(server, lambda error: error.update(code="422.unprocessable-entity"), _is(422))
 
 
 @fault(breaks=("ERR-6",))
 def no_source(server: Behaviours) -> None:
-    """An error about a member does not name it."""
+    """An error about a member has no source."""
     edit_errors(server, lambda error: error.pop("source", None))
 
 
 @fault(breaks=("ERR-6",))
 def source_without_slash(server: Behaviours) -> None:
-    """An error names the member by dots, not by a JSON pointer."""
+    """The source of an error is a dotted path, not a JSON pointer."""
     edit_errors(
         server,
         lambda error: error.update(source=error["source"][1:].replace("/", ".")) if "source" in error else None,
@@ -152,7 +152,7 @@ def source_without_slash(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-6",))
 def source_names_another(server: Behaviours) -> None:
-    """An error about the contents names the action, and the other way round."""
+    """The source of an error points to the wrong member."""
 
     def change(error: Document) -> None:
         if "source" in error:
@@ -163,13 +163,13 @@ def source_names_another(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-7",))
 def unknown_key_echoed(server: Behaviours) -> None:
-    """A 401 says which key is not known."""
+    """A 401 quotes the unknown key."""
     _echo(server, "401.auth-invalid")
 
 
 @fault(breaks=("ERR-7",))
 def denied_key_echoed(server: Behaviours) -> None:
-    """A denial says which key lacks the capability."""
+    """A denial quotes the key."""
     _echo(server, "403.permissions")
 
 
@@ -187,7 +187,7 @@ def _echo(server: Behaviours, code: str) -> None:
 
 @fault(breaks=("ERR-7",))
 def key_in_a_header(server: Behaviours) -> None:
-    """A success says in a header which key it was served to."""
+    """A success repeats the key in a response header."""
 
     def change(call: Call, answer: Any) -> None:
         if answer.status < 300 and call.caller:
@@ -198,7 +198,7 @@ def key_in_a_header(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-7",))
 def key_in_a_success(server: Behaviours) -> None:
-    """The answer to get has a member with the request's headers."""
+    """Get returns the request's headers in an extra member."""
     envelope = server.envelope
     server.envelope = lambda call, reply: (
         envelope(call, reply) | ({"request": dict(call.headers)} if call.operation == "get" else {})
@@ -207,7 +207,7 @@ def key_in_a_success(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-5",))
 def unpublished_code_for_400(server: Behaviours) -> None:
-    """The code of a 400 is one that nobody has published."""
+    """The code of a 400 is not a published one."""
     recode(server, "400.invalid-syntax", "400.bad-request")
 
 
@@ -222,19 +222,19 @@ def bare_401(server: Behaviours) -> None:
 
 @fault(breaks=("ERR-2",))
 def status_of_the_gateway(server: Behaviours) -> None:
-    """The status in a 415 is 400."""
+    """The `status` member of a 415 is 400."""
     edit_errors(server, lambda error: error.update(status=400), _is(415))
 
 
 @fault(breaks=("ERR-6",))
 def source_from_the_root(server: Behaviours) -> None:
-    """The pointer of an error begins with the name of the whole body."""
+    """The source of an error begins with /body."""
     edit_errors(server, lambda error: error.update(source=f"/body{error['source']}") if "source" in error else None)
 
 
 @fault(breaks=("ERR-7",))
 def key_in_the_challenge(server: Behaviours) -> None:
-    """A 401 repeats the credentials in its challenge, encoded."""
+    """A 401 repeats the key, base64-encoded, in WWW-Authenticate."""
 
     def change(call: Call, answer: Any) -> None:
         word = call.headers.get("authorization", "").rpartition(" ")[2]

@@ -1,4 +1,4 @@
-"""Faults of the jobs that can be looked at."""
+"""Faults of the jobs endpoint."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from conformance.reference.refusals import RefusalError
 
 JOB = frozenset({"job"})
+#: clauses whose checks follow jobs
 FOLLOWED = ("RST-1", "RST-4", "RST-5", "RST-6")
-"""What is seen by way of the jobs."""
 
 
 def _written(server: Behaviours, change: Callable[[Document], object]) -> None:
@@ -26,13 +26,13 @@ def _written(server: Behaviours, change: Callable[[Document], object]) -> None:
 
 
 def _forgotten(server: Behaviours, seconds: float) -> None:
-    """A job cannot be found any more so many seconds after it ended."""
+    """Forget a job some seconds after its end."""
     find = server.find_job
 
     def hide(call: Call, job_id: str) -> Job | None:
-        found = find(call, job_id)
-        over = found and found.completed and (call.server.clock() - found.completed).total_seconds() > seconds
-        return None if over else found
+        job = find(call, job_id)
+        over = job and job.completed and (call.server.clock() - job.completed).total_seconds() > seconds
+        return None if over else job
 
     server.find_job = hide
 
@@ -40,32 +40,35 @@ def _forgotten(server: Behaviours, seconds: float) -> None:
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def job_without_creator(server: Behaviours) -> None:
     """A job has no creator."""
-    _written(server, lambda one: one.pop("creator"))
+    _written(server, lambda document: document.pop("creator"))
 
 
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def job_is_done(server: Behaviours) -> None:
-    """A completed job is in a state that does not exist."""
+    """A completed job has the unknown state `done`."""
     _written(
-        server, lambda one: one["state"].update({"current": "done"}) if one["state"]["current"] == "completed" else 0
+        server,
+        lambda document: (
+            document["state"].update({"current": "done"}) if document["state"]["current"] == "completed" else 0
+        ),
     )
 
 
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def job_tasks_are_null(server: Behaviours) -> None:
     """The tasks of a job are null."""
-    _written(server, lambda one: one.update(tasks=None))
+    _written(server, lambda document: document.update(tasks=None))
 
 
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def job_of_another_id(server: Behaviours) -> None:
     """A job has the id of its hub."""
-    _written(server, lambda one: one.update(id=one["hub_id"]))
+    _written(server, lambda document: document.update(id=document["hub_id"]))
 
 
 @fault(breaks=("JBS-1",), also=FOLLOWED)
 def finished_jobs_vanish(server: Behaviours) -> None:
-    """A job cannot be found any more half a second after it ended."""
+    """A job is a 404 half a second after its end."""
     _forgotten(server, 0.5)
 
 
@@ -82,13 +85,13 @@ def job_is_accepted(server: Behaviours) -> None:
 
 @fault(breaks=("JBS-2",), also=("CAP-10",))
 def jobs_for_everyone(server: Behaviours) -> None:
-    """A job asks for no capability."""
+    """A job requires no capability."""
     skip(server, "capability", "job")
 
 
 @fault(breaks=("JBS-2",))
 def jobs_with_manage(server: Behaviours) -> None:
-    """Whoever may see or manage backups may see their jobs."""
+    """The view and manage capabilities also allow to read jobs."""
     holds = server.has_capability
     server.has_capability = lambda call, key, needed: (
         holds(call, key, needed) or (call.operation == "job" and not key.capabilities.isdisjoint({VIEW, MANAGE}))
@@ -97,13 +100,13 @@ def jobs_with_manage(server: Behaviours) -> None:
 
 @fault(breaks=("JBS-3",))
 def unknown_job_is_forbidden(server: Behaviours) -> None:
-    """A job that does not exist is a 403."""
+    """An unknown job is a 403."""
     recode(server, "404.job", "403.mismatch", JOB)
 
 
 @fault(breaks=("JBS-3",), also=("HTTP-2", "JBS-1", "AUTH-6"))
 def unknown_job_is_null(server: Behaviours) -> None:
-    """A job that does not exist is a 200 with null."""
+    """An unknown job is a 200 with null."""
     get = server.handlers["job"]
 
     def lenient(_call: Call, _refusal: RefusalError) -> None:
@@ -115,23 +118,23 @@ def unknown_job_is_null(server: Behaviours) -> None:
 
 @fault(breaks=("JBS-3",))
 def unknown_job_is_an_unknown_address(server: Behaviours) -> None:
-    """A job that does not exist is a 404 that speaks of the container."""
+    """An unknown job is a 404 with the code of an unknown container."""
     recode(server, "404.job", "404.container", JOB)
 
 
 @fault(breaks=("JBS-4",))
 def schedule_is_empty(server: Behaviours) -> None:
     """The schedule of a job is an empty string."""
-    _written(server, lambda one: one.update(schedule=""))
+    _written(server, lambda document: document.update(schedule=""))
 
 
 @fault(breaks=("JBS-4",))
 def described_schedule_is_empty(server: Behaviours) -> None:
-    """The schedule in the answer to a restore is an empty string."""
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=""))
+    """The schedule in the descriptor of a restore is an empty string."""
+    server.write_descriptor = edited(server.write_descriptor, lambda document: document["job"].update(schedule=""))
 
 
 @fault(breaks=("JBS-1",), also=("RST-5",))
 def old_jobs_vanish(server: Behaviours) -> None:
-    """A job cannot be found any more three seconds after it ended."""
+    """A job is a 404 three seconds after its end."""
     _forgotten(server, 3)

@@ -1,4 +1,4 @@
-"""Faults of the list: its items, its pages, its order."""
+"""Faults of the list: its items, pages and order."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ LIST = frozenset({"list"})
 
 
 def _listed(server: Behaviours, change: Callable[[Document], object]) -> None:
-    """Write backups differently in the list."""
+    """Change the backup documents of the list."""
     server.write_backup = edited(server.write_backup, change, LIST)
 
 
 def _see(server: Behaviours, change: Callable[[Call, list[Backup]], list[Backup]]) -> None:
-    """Change which backups there are to see."""
+    """Change which backups are listed."""
     visible = server.visible
     server.visible = lambda call: change(call, visible(call))
 
 
 @fault(breaks=("LIST-1",), also=("GET-3",))
 def listed_size_as_text(server: Behaviours) -> None:
-    """In the list a size is a string."""
-    _listed(server, lambda one: one["target"].update(size=str(one["target"]["size"])))
+    """The list writes sizes as strings."""
+    _listed(server, lambda document: document["target"].update(size=str(document["target"]["size"])))
 
 
 @fault(breaks=("LIST-1",), also=("GET-3",))
 def listed_without_events(server: Behaviours) -> None:
-    """In the list a backup has no events."""
-    _listed(server, lambda one: one.pop("events"))
+    """The list returns backups without events."""
+    _listed(server, lambda document: document.pop("events"))
 
 
 @fault(breaks=("LIST-1",), also=("GET-3",))
 def one_listed_without_state(server: Behaviours) -> None:
-    """In the list the state of a deleted backup has no current."""
-    _listed(server, lambda one: one["state"].pop("current") if one["state"]["current"] == "deleted" else None)
+    """The list returns a deleted backup without its current state."""
+    _listed(
+        server, lambda document: document["state"].pop("current") if document["state"]["current"] == "deleted" else None
+    )
 
 
 @fault(breaks=("LIST-1",))
 def list_is_partial_content(server: Behaviours) -> None:
-    """A page of a list is a 206."""
+    """A list with a page size is a 206."""
 
     def change(call: Call, answer: Answer) -> None:
         if call.operation == "list" and "page[size]" in call.query and answer.status == 200:
@@ -60,7 +62,7 @@ def list_is_partial_content(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-2",))
 def neighbours_are_listed(server: Behaviours) -> None:
-    """The list has a backup of another container of the hub."""
+    """The list contains a backup of another container."""
 
     def change(call: Call, items: list[Backup]) -> list[Backup]:
         foreign = call.store.backup(call.store.fixtures.foreign_backup_id)
@@ -71,34 +73,34 @@ def neighbours_are_listed(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-2",), also=("GET-3",))
 def listed_under_another_hub(server: Behaviours) -> None:
-    """In the list the oldest backup has the id of another hub."""
+    """The list shows one backup with another hub id."""
     other = server.store.fixtures.other_hub_id
-    oldest = min(server.store.main.backups.values(), key=lambda one: one.created).id
-    _listed(server, lambda one: one.update(hub_id=other) if one["id"] == oldest else None)
+    oldest = min(server.store.main.backups.values(), key=lambda document: document.created).id
+    _listed(server, lambda document: document.update(hub_id=other) if document["id"] == oldest else None)
 
 
 @fault(breaks=("LIST-3",), also=("LIST-5",))
 def first_is_listed_twice(server: Behaviours) -> None:
-    """The first backup is there once more at the end."""
+    """The first backup is listed again at the end."""
     _see(server, lambda _call, items: [*items, *items[:1]])
 
 
 @fault(breaks=("LIST-3",), also=("LIST-5", "LIST-4"))
 def pages_overlap(server: Behaviours) -> None:
-    """A page begins with the last item of the page before."""
+    """A page begins with the last item of the previous page."""
     server.page = lambda _call, items, number, size: items[max(0, (number - 1) * size - 1) : number * size]
 
 
 @fault(breaks=("LIST-4",))
 def page_size_is_ignored(server: Behaviours) -> None:
-    """A page has ten items, whatever was asked for."""
+    """The page size is always ten."""
     wanted = server.parse_page
     server.parse_page = lambda call: (wanted(call)[0], 10)
 
 
 @fault(breaks=("LIST-4",))
 def pages_have_one_more(server: Behaviours) -> None:
-    """A page has one item more than asked for."""
+    """A page has one item more than requested."""
     wanted = server.parse_page
 
     def one_more(call: Call) -> tuple[int, int]:
@@ -114,27 +116,27 @@ def last_page_loses_one(server: Behaviours) -> None:
     page = server.page
 
     def short(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
-        found = page(call, items, number, size)
-        return found[:-1] if number > 1 and number * size >= len(items) else found
+        backups = page(call, items, number, size)
+        return backups[:-1] if number > 1 and number * size >= len(items) else backups
 
     server.page = short
 
 
 @fault(breaks=("LIST-5",))
 def partial_pages_are_dropped(server: Behaviours) -> None:
-    """A page that is not full is not there, unless it is the first."""
+    """A page after the first that is not full is empty."""
     page = server.page
 
     def full(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
-        found = page(call, items, number, size)
-        return found if number == 1 or len(found) == size else []
+        backups = page(call, items, number, size)
+        return backups if number == 1 or len(backups) == size else []
 
     server.page = full
 
 
 @fault(breaks=("LIST-5",))
 def pages_count_from_zero(server: Behaviours) -> None:
-    """Page 1 is the second."""
+    """Page numbers start at 0."""
     page = server.page
     server.page = lambda call, items, number, size: page(
         call, items, number + 1 if "page[number]" in call.query else 1, size
@@ -143,13 +145,13 @@ def pages_count_from_zero(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-5", "LIST-3"), also=("LIST-6",))
 def page_number_is_ignored(server: Behaviours) -> None:
-    """Every page is the first."""
+    """Every page is the first page."""
     server.page = lambda _call, items, _number, size: items[:size]
 
 
 @fault(breaks=("LIST-5",))
 def sorted_pages_lose_one(server: Behaviours) -> None:
-    """Of a list with a sort the pages from the second on lack their first item."""
+    """Sorted pages after the first lack their first item."""
     page = server.page
     server.page = lambda call, items, number, size: page(call, items, number, size)[
         1 if number > 1 and "sort" in call.query else 0 :
@@ -162,17 +164,17 @@ def past_the_end_is_not_found(server: Behaviours) -> None:
     page = server.page
 
     def strict(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
-        found = page(call, items, number, size)
-        if not found and number > 1:
+        backups = page(call, items, number, size)
+        if not backups and number > 1:
             raise RefusalError("404.uri")
-        return found
+        return backups
 
     server.page = strict
 
 
 @fault(breaks=("LIST-7",))
 def sort_is_ignored(server: Behaviours) -> None:
-    """The list comes in its own order, whatever sort was asked for."""
+    """The sort is ignored."""
     server.order = lambda _call, items, _wanted: items
 
 
@@ -185,7 +187,7 @@ def minus_is_ignored(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-7",))
 def pages_are_sorted_one_by_one(server: Behaviours) -> None:
-    """The list is cut into pages first, and each page sorted."""
+    """The list is paged first and each page is sorted."""
     order, page = server.order, server.page
     server.order = lambda _call, items, _wanted: items
     server.page = lambda call, items, number, size: order(
@@ -195,14 +197,14 @@ def pages_are_sorted_one_by_one(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-7",))
 def sort_by_creation(server: Behaviours) -> None:
-    """A sort by id sorts by creation."""
+    """A sort by id sorts by creation time."""
     order = server.order
     server.order = lambda call, items, wanted: order(call, items, [("created", down) for _, down in wanted])
 
 
 @fault(breaks=("LIST-8",), also=("HTTP-2", "LIST-1"))
 def empty_list_is_null(server: Behaviours) -> None:
-    """A list without items is null."""
+    """An empty list is null."""
     listed = server.handlers["list"]
 
     def as_go_does(call: Call) -> Reply:
@@ -215,13 +217,13 @@ def empty_list_is_null(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-8",))
 def no_backups_is_not_found(server: Behaviours) -> None:
-    """A container without backups has no list."""
+    """The list of a container without backups is a 404."""
     _refuse_empty(server, "404.container")
 
 
 @fault(breaks=("LIST-8",))
 def no_backups_is_not_ready(server: Behaviours) -> None:
-    """A container without backups is not ready for a list."""
+    """The list of a container without backups is a 403."""
     _refuse_empty(server, "403.not-ready")
 
 
@@ -229,17 +231,17 @@ def _refuse_empty(server: Behaviours, code: str) -> None:
     visible = server.visible
 
     def refuse(call: Call) -> list[Backup]:
-        found = visible(call)
-        if not found:
+        backups = visible(call)
+        if not backups:
             raise RefusalError(code)
-        return found
+        return backups
 
     server.visible = refuse
 
 
 @fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_empty(server: Behaviours) -> None:
-    """A container that does not exist has an empty list."""
+    """The list of an unknown container is empty."""
     listed, check = server.handlers["list"], server.checks["container"]
 
     def lenient(call: Call) -> None:
@@ -255,13 +257,13 @@ def unknown_container_is_empty(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-9",))
 def unknown_container_is_forbidden(server: Behaviours) -> None:
-    """The list of a container that does not exist is a 403."""
+    """The list of an unknown container is a 403."""
     recode(server, "404.container", "403.mismatch", LIST)
 
 
 @fault(breaks=("LIST-9",))
 def unknown_container_is_an_unknown_address(server: Behaviours) -> None:
-    """The list of a container that does not exist is a 404 that speaks of the address."""
+    """The list of an unknown container is a 404 with the code of an unknown address."""
     recode(server, "404.container", "404.uri", LIST)
 
 
@@ -270,7 +272,7 @@ def _breaks_down(server: Behaviours, test: Callable[[Call], bool]) -> None:
 
     def fragile(call: Call) -> tuple[int, int]:
         if test(call):
-            raise RuntimeError("a fault breaks down here")
+            raise RuntimeError("crash of a fault")
         return parse_page(call)
 
     server.parse_page = fragile
@@ -284,7 +286,7 @@ def page_words_break_down(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def page_size_zero_breaks_down(server: Behaviours) -> None:
-    """A page size of nothing is a 500."""
+    """A page size of zero is a 500."""
     _breaks_down(server, lambda call: call.query.get("page[size]", "1").strip("0") == "")
 
 
@@ -298,45 +300,45 @@ def negative_page_breaks_down(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def unknown_sort_breaks_down(server: Behaviours) -> None:
-    """A sort by a member that does not exist is a 500."""
+    """An unknown sort is a 500."""
     wanted = server.parse_sort
 
     def fragile(call: Call) -> list[tuple[str, bool]]:
         try:
             return wanted(call)
         except RefusalError as refusal:
-            raise RuntimeError("a fault breaks down here") from refusal
+            raise RuntimeError("crash of a fault") from refusal
 
     server.parse_sort = fragile
 
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def huge_page_resets(server: Behaviours) -> None:
-    """A page number beyond 64 bits gets no answer: the connection is reset."""
+    """A page number beyond 64 bits resets the connection."""
     drop_when(server, lambda call: len(call.query.get("page[number]", "")) > 18)
 
 
 @fault(breaks=("LIST-5",))
 def listing_includes_loses_some(server: Behaviours) -> None:
-    """A list with integrations has only the backups that refer to one by its id."""
+    """A list with includes lacks the backups that refer to an integration by identifier."""
 
     def joined(call: Call, items: list[Backup]) -> list[Backup]:
-        known = {one.id for one in call.store.integrations}
-        return [one for one in items if one.integration in known or "include" not in call.query]
+        known = {integration.id for integration in call.store.integrations}
+        return [backup for backup in items if backup.integration in known or "include" not in call.query]
 
     _see(server, joined)
 
 
 @fault(breaks=("LIST-5",), also=("LIST-3", "LIST-6"))
 def page_number_needs_a_size(server: Behaviours) -> None:
-    """A page number without a size is not looked at."""
+    """A page number without a page size is ignored."""
     wanted = server.parse_page
     server.parse_page = lambda call: (wanted(call)[0] if "page[size]" in call.query else 1, wanted(call)[1])
 
 
 @fault(breaks=("LIST-5",))
 def full_last_page_loses_one(server: Behaviours) -> None:
-    """Where the size divides the number of backups, the last one is missing."""
+    """The last backup is missing where the page size divides the number of backups."""
     page = server.page
     server.page = lambda call, items, number, size: page(
         call, items[:-1] if 1 < size < len(items) and len(items) % size == 0 else items, number, size
@@ -345,7 +347,7 @@ def full_last_page_loses_one(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-5",), also=("LIST-6",))
 def deep_pages_are_refused(server: Behaviours) -> None:
-    """There is no page beyond the tenth."""
+    """Pages after the tenth are refused."""
     wanted = server.parse_page
 
     def shallow(call: Call) -> tuple[int, int]:
@@ -359,7 +361,7 @@ def deep_pages_are_refused(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-5",), also=("LIST-3",))
 def other_page_other_order(server: Behaviours) -> None:
-    """Without a sort the pages of a list are each cut from another order."""
+    """Without a sort, even and odd pages are cut from different orders."""
     page = server.page
     server.page = lambda call, items, number, size: page(
         call, items if "sort" in call.query or number % 2 else items[3:] + items[:3], number, size
@@ -368,12 +370,12 @@ def other_page_other_order(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def offsets_overflow(server: Behaviours) -> None:
-    """A page whose first item has a number beyond 63 bits is a 500."""
+    """A page whose offset exceeds 63 bits is a 500."""
     page = server.page
 
     def cut(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
         if (number - 1) * size >= 2**63:
-            raise RuntimeError("a fault breaks down here")
+            raise RuntimeError("crash of a fault")
         return page(call, items, number, size)
 
     server.page = cut
@@ -381,7 +383,7 @@ def offsets_overflow(server: Behaviours) -> None:
 
 @fault(breaks=("LIST-9",), also=("AUTH-6",))
 def unknown_container_is_known_to_pages(server: Behaviours) -> None:
-    """A page of the list of a container that does not exist is empty; the list itself is a 404."""
+    """The list of an unknown container is empty where a page size is given."""
     listed, check = server.handlers["list"], server.checks["container"]
 
     def lenient(call: Call) -> None:

@@ -14,30 +14,30 @@ if TYPE_CHECKING:
     from conformance.reference.refusals import RefusalError
 
 LOGS = frozenset({"logs"})
+#: clauses whose checks read logs
 AFTER_RESTORES = ("RST-2", "RST-4", "RST-6", "RST-7")
-"""What is seen by way of the logs."""
 
 
 @fault(breaks=("LOG-1",), also=AFTER_RESTORES)
 def log_of_another_type(server: Behaviours) -> None:
-    """The log of a backup has a type that does not exist."""
+    """The log of a backup has an unknown type."""
     server.write_log = edited(
-        server.write_log, lambda one: one.update(type="snapshot") if one["type"] == "backup" else None
+        server.write_log, lambda document: document.update(type="snapshot") if document["type"] == "backup" else None
     )
 
 
 @fault(breaks=("LOG-1",), also=AFTER_RESTORES)
 def log_without_text(server: Behaviours) -> None:
-    """An empty log has no text at all."""
-    server.write_log = edited(server.write_log, lambda one: None if one["log"] else one.pop("log"))
+    """An empty log has no `log` member."""
+    server.write_log = edited(server.write_log, lambda document: None if document["log"] else document.pop("log"))
 
 
 @fault(breaks=("LOG-1",), also=AFTER_RESTORES)
 def stack_lines_as_text(server: Behaviours) -> None:
     """The line of a stack frame is a string."""
 
-    def change(one: Document) -> None:
-        for frame in (one.get("error") or {}).get("stack") or ():
+    def change(document: Document) -> None:
+        for frame in (document.get("error") or {}).get("stack") or ():
             frame["line"] = str(frame["line"])
 
     server.write_log = edited(server.write_log, change)
@@ -56,46 +56,48 @@ def logs_are_accepted(server: Behaviours) -> None:
 
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_backup(server: Behaviours) -> None:
-    """The logs of a backup begin with one that says it is of another."""
+    """The first log of a backup names another backup."""
     write, other = server.write_log, server.store.fixtures.foreign_backup_id
 
-    def mixed(call: Call, of: Backup, one: Log) -> Document:
-        document = write(call, of, one)
-        return document | {"backup_id": other} if one is of.logs[0] else document
+    def mixed(call: Call, of: Backup, log: Log) -> Document:
+        document = write(call, of, log)
+        return document | {"backup_id": other} if log is of.logs[0] else document
 
     server.write_log = mixed
 
 
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_hub(server: Behaviours) -> None:
-    """The hub of a log is another one."""
+    """Logs name another hub."""
     other = server.store.fixtures.other_hub_id
-    server.write_log = edited(server.write_log, lambda one: one.update(hub_id=other))
+    server.write_log = edited(server.write_log, lambda document: document.update(hub_id=other))
 
 
 @fault(breaks=("LOG-2",), also=AFTER_RESTORES)
 def log_of_another_container(server: Behaviours) -> None:
-    """The container of a log with an error is another one."""
+    """A log with an error names another container."""
     other = server.store.fixtures.empty_container_id
-    server.write_log = edited(server.write_log, lambda one: one.update(container_id=other) if "error" in one else None)
+    server.write_log = edited(
+        server.write_log, lambda document: document.update(container_id=other) if "error" in document else None
+    )
 
 
 @fault(breaks=("LOG-3",), also=AFTER_RESTORES)
 def logs_share_an_id(server: Behaviours) -> None:
-    """A log has the id of its backup."""
-    server.write_log = edited(server.write_log, lambda one: one.update(id=one["backup_id"]))
+    """Every log has the id of its backup."""
+    server.write_log = edited(server.write_log, lambda document: document.update(id=document["backup_id"]))
 
 
 @fault(breaks=("LOG-3",), also=AFTER_RESTORES)
 def last_log_twice(server: Behaviours) -> None:
-    """Where there are several logs, the first comes once more."""
+    """Where there are several logs, the first is repeated at the end."""
     visible = server.visible_logs
     server.visible_logs = lambda call: visible(call) + (visible(call)[:1] if len(visible(call)) > 1 else [])
 
 
 @fault(breaks=("LOG-4",), also=("LOG-5",))
 def unknown_backup_has_no_logs(server: Behaviours) -> None:
-    """The logs of a backup that does not exist are an empty list."""
+    """The logs of an unknown backup are an empty list."""
     logs = server.handlers["logs"]
 
     def lenient(call: Call, refusal: RefusalError) -> None:
@@ -108,7 +110,7 @@ def unknown_backup_has_no_logs(server: Behaviours) -> None:
 
 @fault(breaks=("LOG-4",), also=("LOG-5",))
 def unknown_backups_logs_are_forbidden(server: Behaviours) -> None:
-    """The logs of a backup that does not exist are a 403."""
+    """The logs of an unknown backup are a 403."""
     recode(server, "404.container.backup", "403.mismatch", LOGS)
 
 
@@ -118,18 +120,20 @@ def logs_through_any_container(server: Behaviours) -> None:
     find = server.find_backup
 
     def find_anywhere(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        if found is None and call.operation == "logs":
-            containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-            return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
-        return found
+        backup = find(call, backup_id)
+        if backup is None and call.operation == "logs":
+            containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+            return next(
+                (container.backups[backup_id] for container in containers if backup_id in container.backups), None
+            )
+        return backup
 
     server.find_backup = find_anywhere
 
 
 @fault(breaks=("HTTP-2",), also=("LOG-1", *AFTER_RESTORES))
 def no_logs_are_null(server: Behaviours) -> None:
-    """The logs of a backup that has none are null."""
+    """An empty list of logs is null."""
     logs = server.handlers["logs"]
 
     def as_go_does(call: Call) -> Reply:
@@ -142,11 +146,11 @@ def no_logs_are_null(server: Behaviours) -> None:
 
 @fault(breaks=("LOG-5",))
 def logs_without_looking_at_the_container(server: Behaviours) -> None:
-    """Logs are found whatever container the path names, be it one that does not exist."""
+    """Logs are found through any container id, even an unknown one."""
 
     def lenient(call: Call, refusal: RefusalError) -> None:
-        containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-        found = next((one for one in containers if call.ids.get("backup") in one.backups), None)
+        containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+        found = next((container for container in containers if call.ids.get("backup") in container.backups), None)
         if call.operation != "logs" or found is None:
             raise refusal
         call.container = found

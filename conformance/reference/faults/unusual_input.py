@@ -1,4 +1,4 @@
-"""Faults that only odd input shows: what a list of picked cases forgets, and generated ones meet."""
+"""Faults that only unusual input reveals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @fault(breaks=("INC-6",), also=("HTTP-3",))
 def include_twice_breaks_down(server: Behaviours) -> None:
-    """An include that is given twice is a 500."""
+    """A repeated include parameter is a 500."""
     crash_when(server, "key", lambda call: [name for name, _ in call.query_items].count("include") > 1)
 
 
@@ -25,15 +25,15 @@ def null_contents_break_down(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-5",), also=("RST-9",))
 def instance_may_be_a_number(server: Behaviours) -> None:
-    """A number in the place of an instance's id is made a string, and that counts the container's instances."""
+    """A number as instance id is an index into the container's instances."""
     validate = server.validate
 
     def coerced(call: Call, body: Any) -> tuple[str, str]:
         contents = body.get("contents") if isinstance(body, dict) else None
-        found = contents.get("instance_id") if isinstance(contents, dict) else None
-        if isinstance(found, int) and not isinstance(found, bool):
+        value = contents.get("instance_id") if isinstance(contents, dict) else None
+        if isinstance(value, int) and not isinstance(value, bool):
             instances = list(call.container.instances)
-            body = {**body, "contents": {"instance_id": instances[found % len(instances)]}}
+            body = {**body, "contents": {"instance_id": instances[value % len(instances)]}}
         return validate(call, body)
 
     server.validate = coerced
@@ -41,8 +41,8 @@ def instance_may_be_a_number(server: Behaviours) -> None:
 
 @fault(breaks=("GET-6",), also=("HTTP-3",))
 def other_digits_break_down(server: Behaviours) -> None:
-    """A digit that is none of ASCII's is a 500, wherever it stands in an id."""
-    crash_when(server, "ids", lambda call: any(not one.isascii() and _has_digit(one) for one in call.ids.values()))
+    """A non-ASCII digit in an id is a 500."""
+    crash_when(server, "ids", lambda call: any(not text.isascii() and _has_digit(text) for text in call.ids.values()))
 
 
 def _has_digit(text: str) -> bool:
@@ -51,5 +51,5 @@ def _has_digit(text: str) -> bool:
 
 @fault(breaks=("LIST-10",), also=("HTTP-3",))
 def page_of_many_digits_breaks_down(server: Behaviours) -> None:
-    """A page number with more than eighteen digits is a 500."""
+    """A page number of more than 18 digits is a 500."""
     crash_when(server, "key", lambda call: len(call.query.get("page[number]", "").lstrip("-")) > 18)

@@ -1,4 +1,4 @@
-"""The legal variants: every difference that a conformant server may show."""
+"""The legal variants: differences between conformant servers."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from conformance.reference.registry import Variant, all_changes
 
 
 def all_variants() -> dict[str, Variant]:
-    """All variants, by their names."""
+    """All variants by name."""
     return {name: change for name, change in all_changes().items() if isinstance(change, Variant)}

@@ -1,4 +1,4 @@
-"""Legal differences in what is written: times, numbers, optional and unknown members."""
+"""Legal differences in documents: times, numbers, optional and unknown members."""
 
 from __future__ import annotations
 
@@ -23,169 +23,179 @@ def _times(server: Behaviours, write: Callable[[datetime], str]) -> None:
     server.write_time = lambda moment: timestamps.ZERO if moment is None else write(moment)
 
 
-@variant("Zero times")
+@variant("unset times may be the zero time")
 def zero_times(server: Behaviours) -> None:
-    """No time is set but that of creation and those of a job."""
+    """Update and change times are zero, and so are all times of logs."""
     server.write_backup = edited(
         server.write_backup,
-        lambda one: (one["events"].update(updated=timestamps.ZERO), one["state"].update(changed=timestamps.ZERO)),
+        lambda document: (
+            document["events"].update(updated=timestamps.ZERO),
+            document["state"].update(changed=timestamps.ZERO),
+        ),
     )
     server.write_log = edited(
-        server.write_log, lambda one: one["events"].update(created=timestamps.ZERO, updated=timestamps.ZERO)
+        server.write_log, lambda document: document["events"].update(created=timestamps.ZERO, updated=timestamps.ZERO)
     )
 
 
-@variant("Zero times")
+@variant("unset times may be the zero time")
 def zero_job_times(server: Behaviours) -> None:
-    """A job never says when anything happened."""
+    """All times of a job are zero."""
     zeros = {"queued": timestamps.ZERO, "started": timestamps.ZERO, "completed": timestamps.ZERO}
 
-    def change(one: Document) -> None:
-        one["events"] = dict(zeros)
-        one["state"]["changed"] = timestamps.ZERO
-        for task in one["tasks"]:
+    def change(document: Document) -> None:
+        document["events"] = dict(zeros)
+        document["state"]["changed"] = timestamps.ZERO
+        for task in document["tasks"]:
             task["events"] = dict(zeros)
 
     server.write_job = edited(server.write_job, change)
 
 
-@variant("offsets and fractions in times")
+@variant("times may have offsets and fractions")
 def offsets_in_times(server: Behaviours) -> None:
-    """Every time is written in a zone far from UTC."""
+    """Times have an offset of -09:30."""
     zone = timezone(timedelta(hours=-9, minutes=-30))
     _times(server, lambda moment: moment.astimezone(zone).isoformat())
 
 
-@variant("offsets and fractions in times")
+@variant("times may have offsets and fractions")
 def nanoseconds_in_times(server: Behaviours) -> None:
-    """Every time has nine digits of a second."""
+    """Times have nine fractional digits."""
     _times(server, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}007Z")
 
 
-@variant("offsets and fractions in times")
+@variant("times may have offsets and fractions")
 def whole_seconds(server: Behaviours) -> None:
-    """No time has a fraction: what happens within a second seems to happen at once."""
+    """Times have no fraction."""
     _times(server, lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
 
-@variant("in GET-3 and HTTP-4 times are compared as instants")
+@variant("times are compared as instants (GET-3, HTTP-4)")
 def zones_change(server: Behaviours) -> None:
-    """The list writes times in another zone than get."""
+    """The list writes UTC as +00:00, get as Z."""
     write = server.write_backup
 
     def shift(text: str) -> str:
         return re.sub(r"Z$", "+00:00", text)
 
-    def change(one: Document) -> None:
-        one["events"] = {name: shift(text) for name, text in reversed(one["events"].items())}
+    def change(document: Document) -> None:
+        document["events"] = {name: shift(text) for name, text in reversed(document["events"].items())}
 
     server.write_backup = edited(write, change, {"list"})
 
 
-@variant("the zero time in any RFC 3339 spelling of the same instant, with or without fraction")
+@variant("the zero time may be written in any RFC 3339 form")
 def zero_time_with_offset(server: Behaviours) -> None:
     """The zero time is written with an offset and a fraction."""
     write = server.write_time
     server.write_time = lambda moment: "0001-01-01T00:00:00.000+00:00" if moment is None else write(moment)
 
 
-@variant("unknown extra members")
+@variant("unknown members are allowed")
 def extra_members(server: Behaviours) -> None:
-    """Every object has members that nobody has heard of."""
+    """Every object has unknown members."""
 
-    def change(one: Document) -> None:
-        one |= {"x_generation": 7, "x_labels": {"tier": ["cold"], "note": None}}
+    def change(document: Document) -> None:
+        document |= {"x_generation": 7, "x_labels": {"tier": ["cold"], "note": None}}
 
     for name in ("write_backup", "write_log", "write_integration", "write_descriptor", "write_job"):
-        setattr(server, name, edited(getattr(server, name), lambda one: _deep(one, change)))
+        setattr(server, name, edited(getattr(server, name), lambda document: _deep(document, change)))
     envelope = server.envelope
     server.envelope = lambda call, reply: envelope(call, reply) | {"meta": {"took_ms": 3}}
 
 
+#: members that are maps with arbitrary keys
 FREE = {"input", "output", "extra", "fields"}
-"""Members whose own members have no fixed names."""
 
 
-def _deep(one: Any, change: Callable[[Document], object]) -> None:
-    for name, value in one.items():
+def _deep(document: Any, change: Callable[[Document], object]) -> None:
+    for name, value in document.items():
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, dict) and name not in FREE:
                 _deep(each, change)
-    change(one)
+    change(document)
 
 
-@variant("error, includes, meta, extra, auth, sub_queue absent where `?` allows")
+@variant("members may be absent where `?` is given")
 def optional_members_absent(server: Behaviours) -> None:
-    """What may be absent is absent."""
-    server.write_backup = edited(server.write_backup, lambda one: one["state"].pop("error", None))
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"]["parallel"].pop("sub_queue"))
+    """Optional members are absent."""
+    server.write_backup = edited(server.write_backup, lambda document: document["state"].pop("error", None))
+    server.write_descriptor = edited(
+        server.write_descriptor, lambda document: document["job"]["parallel"].pop("sub_queue")
+    )
 
-    def bare(one: Document) -> None:
+    def bare(document: Document) -> None:
         for name in ("auth", "extra", "meta"):
-            one.pop(name, None)
+            document.pop(name, None)
 
     server.write_integration = edited(server.write_integration, bare)
 
-    def short(one: Document) -> None:
-        if one.get("error"):
-            one["error"] = {"message": one["error"]["message"]}
+    def short(document: Document) -> None:
+        if document.get("error"):
+            document["error"] = {"message": document["error"]["message"]}
 
     server.write_log = edited(server.write_log, short)
     server.write_job = edited(
-        server.write_job, lambda one: [has_state["state"].pop("changed") for has_state in (one, *one["tasks"])]
+        server.write_job,
+        lambda document: [has_state["state"].pop("changed") for has_state in (document, *document["tasks"])],
     )
 
 
-@variant("or null where `|null` allows")
+@variant("members may be null where `|null` is given")
 def optional_members_null(server: Behaviours) -> None:
-    """What may be null is null."""
+    """Nullable members are null."""
 
-    def change(one: Document) -> None:
-        one.update(auth=None, extra=None, meta=None)
+    def change(document: Document) -> None:
+        document.update(auth=None, extra=None, meta=None)
 
     server.write_integration = edited(server.write_integration, change)
-    server.write_log = edited(server.write_log, lambda one: one.setdefault("error", None))
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"]["parallel"].update(sub_queue=None))
+    server.write_log = edited(server.write_log, lambda document: document.setdefault("error", None))
+    server.write_descriptor = edited(
+        server.write_descriptor, lambda document: document["job"]["parallel"].update(sub_queue=None)
+    )
 
 
-@variant("or null where `|null` allows")
+@variant("members may be null where `|null` is given")
 def auth_members_null(server: Behaviours) -> None:
-    """The auth of every integration is there, and empty."""
+    """All members of an integration's auth are null."""
     names = ("region", "namespace", "api_key", "key_id", "secret", "subscription_id", "client_id", "base64_config")
     write = server.write_integration
 
-    def empty(call: Call, one: Integration) -> Document:
-        return write(call, one) | {"auth": dict.fromkeys(names)}
+    def empty(call: Call, integration: Integration) -> Document:
+        return write(call, integration) | {"auth": dict.fromkeys(names)}
 
     server.write_integration = empty
 
 
-@variant("HTTP-10 does not speak of `includes` and of `error` on success, where null is plain legal")
+@variant("`includes` and `error` may be null on success")
 def error_and_includes_null(server: Behaviours) -> None:
-    """A success says that its error is null, and its includes as well where nothing was asked for."""
+    """A success has `error: null`, and `includes: null` where none were requested."""
     envelope = server.envelope
     server.envelope = lambda call, reply: {"error": None, "includes": None} | envelope(call, reply)
 
 
-@variant("a descriptor's `tasks` null")
+@variant("the tasks of a descriptor may be null")
 def described_tasks_null(server: Behaviours) -> None:
-    """The answer to a restore does not say what is to be done."""
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(tasks=None))
+    """The tasks of a descriptor are null."""
+    server.write_descriptor = edited(server.write_descriptor, lambda document: document["job"].update(tasks=None))
 
 
-@variant("`steps` null")
+@variant("`steps` may be null")
 def steps_null(server: Behaviours) -> None:
-    """No task says its steps."""
+    """The steps of every task are null."""
     server.write_descriptor = edited(
-        server.write_descriptor, lambda one: [task.update(steps=None) for task in one["job"]["tasks"]]
+        server.write_descriptor, lambda document: [task.update(steps=None) for task in document["job"]["tasks"]]
     )
-    server.write_job = edited(server.write_job, lambda one: [task.update(steps=None) for task in one["tasks"]])
+    server.write_job = edited(
+        server.write_job, lambda document: [task.update(steps=None) for task in document["tasks"]]
+    )
 
 
-@variant("a Job's `tasks` is an array")
+@variant("the tasks of a Job are an array, which may be empty")
 def job_without_tasks(server: Behaviours) -> None:
     """The tasks of a job are an empty array."""
-    server.write_job = edited(server.write_job, lambda one: one.update(tasks=[]))
+    server.write_job = edited(server.write_job, lambda document: document.update(tasks=[]))
 
 
 def _numbers(server: Behaviours, pattern: bytes, write: Callable[[int], str]) -> None:
@@ -199,15 +209,15 @@ def _numbers(server: Behaviours, pattern: bytes, write: Callable[[int], str]) ->
     )
 
 
-@variant("`1.0` and `1e6` for integers")
+@variant("integers may be written as 1.0 or 1e6")
 def integers_with_point(server: Behaviours) -> None:
-    """Integers are written with a point."""
+    """Integers are written with a decimal point."""
     _numbers(server, b"size|line|status", lambda number: f"{number}.0")
 
 
-@variant("an integer written `3.221225472e9`")
+@variant("integers may be written as 3.221225472e9")
 def integers_with_exponent(server: Behaviours) -> None:
-    """Sizes are written with an exponent, as far as it is exact."""
+    """Sizes are written with an exponent where that is exact."""
 
     def write(number: int) -> str:
         digits = str(number)
@@ -216,32 +226,32 @@ def integers_with_exponent(server: Behaviours) -> None:
     _numbers(server, b"size", write)
 
 
-@variant("integers above 2^53")
+@variant("integers may exceed 2^53")
 def huge_sizes(server: Behaviours) -> None:
-    """Every size is beyond what a double can hold."""
+    """Sizes exceed the precision of a double."""
     for container in server.store.containers.values():
         for number, backup in enumerate(container.backups.values()):
             backup.size = 2**60 + 1 + number
 
 
-@variant("members without regard to order")
+@variant("the order of members is irrelevant")
 def members_in_another_order(server: Behaviours) -> None:
-    """Members come in another order in get than in the list."""
+    """Get orders members differently from the list."""
     encode = server.encode
 
-    def turned(one: Any) -> Any:
-        if isinstance(one, dict):
-            return {name: turned(one[name]) for name in reversed(one)}
-        return [turned(each) for each in one] if isinstance(one, list) else one
+    def reverse(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: reverse(value[name]) for name in reversed(value)}
+        return [reverse(item) for item in value] if isinstance(value, list) else value
 
     server.encode = lambda call, status, whole: encode(
-        call, status, turned(whole) if call.operation == "get" else whole
+        call, status, reverse(whole) if call.operation == "get" else whole
     )
 
 
-@variant("JSON in any spelling (RFC 8259)")
+@variant("JSON may be formatted and escaped in any way (RFC 8259)")
 def escaped_text(server: Behaviours) -> None:
-    """Text is escaped wherever JSON allows it, and documents are indented."""
+    """Bodies are indented and escape every non-ASCII character and slash."""
     encode = server.encode
 
     def escaped(call: Call, status: int, whole: Any) -> bytes:
@@ -251,15 +261,17 @@ def escaped_text(server: Behaviours) -> None:
     server.encode = escaped
 
 
-@variant("`schedule`: an empty string is a warning, so the zero time is none")
+@variant("the schedule is any RFC 3339 time, the zero time included")
 def schedule_is_zero(server: Behaviours) -> None:
-    """A job that is not planned for a time has the zero time as its schedule."""
-    server.write_job = edited(server.write_job, lambda one: one.update(schedule=timestamps.ZERO))
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one["job"].update(schedule=timestamps.ZERO))
+    """The schedule of a job is the zero time."""
+    server.write_job = edited(server.write_job, lambda document: document.update(schedule=timestamps.ZERO))
+    server.write_descriptor = edited(
+        server.write_descriptor, lambda document: document["job"].update(schedule=timestamps.ZERO)
+    )
 
 
-@variant("RFC 3339: T and Z may be small letters")
+@variant("T and Z may be lower-case letters (RFC 3339)")
 def times_in_small_letters(server: Behaviours) -> None:
-    """Times are written in small letters."""
+    """Times use lower-case t and z."""
     write = server.write_time
     server.write_time = lambda moment: write(moment).lower()

@@ -1,4 +1,4 @@
-"""Legal differences in HTTP: encodings, header names, methods, bodies, and 429."""
+"""Legal differences in HTTP: encodings, headers, methods, bodies and rate limits."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from conformance.reference.core import Answer, Behaviours, Call
 
 
-@variant("compressed bodies")
+@variant("bodies may be compressed")
 def gzip_bodies(server: Behaviours) -> None:
-    """Bodies are compressed for those who can read that."""
+    """Bodies are gzipped for clients that accept it."""
 
     def change(call: Call, answer: Answer) -> None:
         if answer.body and "gzip" in call.headers.get("accept-encoding", ""):
@@ -35,9 +35,9 @@ def gzip_bodies(server: Behaviours) -> None:
     edit_answers(server, change)
 
 
-@variant("chunked bodies")
+@variant("bodies may be chunked")
 def chunked_bodies(server: Behaviours) -> None:
-    """Bodies come in small chunks, without their length."""
+    """Bodies are sent in small chunks, without a Content-Length."""
     edit_answers(server, lambda _call, answer: answer.__setattr__("chunked", bool(answer.body)))
     _wrap_send(server, _in_pieces)
 
@@ -66,9 +66,9 @@ def _wrap_send(server: Behaviours, sending: Callable[[Message, Send], Any]) -> N
     server.wrap_app = wrap
 
 
-@variant("HTTP header names in any case")
+@variant("header names are case-insensitive")
 def header_names_in_capitals(server: Behaviours) -> None:
-    """Header names are written in capitals."""
+    """Header names are in upper case."""
 
     async def shout(message: Message, send: Send) -> None:
         if "headers" in message:
@@ -78,9 +78,9 @@ def header_names_in_capitals(server: Behaviours) -> None:
     _wrap_send(server, shout)
 
 
-@variant("HTTP header names in any case")
+@variant("header names are case-insensitive")
 def header_names_in_small_letters(server: Behaviours) -> None:
-    """Header names are written in small letters."""
+    """Header names are in lower case."""
 
     async def whisper(message: Message, send: Send) -> None:
         if "headers" in message:
@@ -102,27 +102,27 @@ def _now_and_then(server: Behaviours, retry_after: Callable[[], str]) -> None:
     server.checks["key"] = limited
 
 
-@variant("429 with Retry-After at any time")
+@variant("a 429 with Retry-After may come at any time")
 def rate_limited_in_seconds(server: Behaviours) -> None:
-    """Now and then a request is a 429 that says to come back in a second."""
+    """An occasional request is a 429 with `Retry-After: 1`."""
     _now_and_then(server, lambda: "1")
 
 
-@variant("429 with Retry-After at any time")
+@variant("a 429 with Retry-After may come at any time")
 def rate_limited_at_once(server: Behaviours) -> None:
-    """Now and then a request is a 429 that says to come back at once."""
+    """An occasional request is a 429 with `Retry-After: 0`."""
     _now_and_then(server, lambda: "0")
 
 
-@variant("429 with Retry-After at any time")
+@variant("a 429 with Retry-After may come at any time")
 def rate_limited_until_a_date(server: Behaviours) -> None:
-    """Now and then a request is a 429 that names the moment to come back."""
+    """An occasional request is a 429 with a date as Retry-After."""
     _now_and_then(server, lambda: format_datetime(server.clock() + timedelta(seconds=1), usegmt=True))
 
 
-@variant("parameters allowed (HTTP-1)")
+@variant("the content type may have parameters (HTTP-1)")
 def content_type_with_charset(server: Behaviours) -> None:
-    """The content type has a charset, and capitals."""
+    """The content type has capitals and a charset."""
 
     def change(_call: Call, answer: Answer) -> None:
         if "content-type" in answer.headers:
@@ -131,7 +131,7 @@ def content_type_with_charset(server: Behaviours) -> None:
     edit_answers(server, change)
 
 
-@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+@variant("HEAD and OPTIONS may be a 2xx, or refused as an undocumented method")
 def head_is_refused(server: Behaviours) -> None:
     """HEAD is a 405."""
     for operation in server.steps:
@@ -144,7 +144,7 @@ def _refuse_head(call: Call) -> None:
         raise RefusalError("405.method-not-allowed", headers={"Allow": "GET"})
 
 
-@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+@variant("HEAD and OPTIONS may be a 2xx, or refused as an undocumented method")
 def options_are_refused(server: Behaviours) -> None:
     """OPTIONS is a 405."""
 
@@ -154,9 +154,9 @@ def options_are_refused(server: Behaviours) -> None:
     server.options = refuse
 
 
-@variant("HEAD and OPTIONS may be answered 2xx, or as any method that is not served")
+@variant("HEAD and OPTIONS may be a 2xx, or refused as an undocumented method")
 def options_are_ok(server: Behaviours) -> None:
-    """OPTIONS is a 200 with an empty object."""
+    """OPTIONS is a 200 with a body."""
     options = server.options
 
     def ok(call: Call, allowed: str) -> Answer:
@@ -168,21 +168,21 @@ def options_are_ok(server: Behaviours) -> None:
     server.options = ok
 
 
-@variant("an undocumented method: 401, 403, 404, 405 or 501")
+@variant("an undocumented method may be a 401, 403, 404, 405 or 501")
 def other_methods_are_not_found(server: Behaviours) -> None:
-    """A method that is not served is a 404."""
+    """An undocumented method is a 404."""
     server.unrouted = lambda _call, _allowed: RefusalError("404.uri")
 
 
-@variant("an undocumented method: 401, 403, 404, 405 or 501")
+@variant("an undocumented method may be a 401, 403, 404, 405 or 501")
 def other_methods_are_not_implemented(server: Behaviours) -> None:
-    """A method that is not served is a 501."""
+    """An undocumented method is a 501."""
     server.unrouted = lambda _call, allowed: RefusalError("501.not-implemented" if allowed else "404.uri")
 
 
-@variant("an undocumented method: 401, 403, 404, 405 or 501")
+@variant("an undocumented method may be a 401, 403, 404, 405 or 501")
 def other_methods_need_a_key(server: Behaviours) -> None:
-    """A method that is not served is looked at only when the key is good."""
+    """An undocumented method without a valid key is a 401."""
     unrouted = server.unrouted
 
     def first_the_key(call: Call, allowed: str) -> RefusalError:
@@ -192,21 +192,21 @@ def other_methods_need_a_key(server: Behaviours) -> None:
     server.unrouted = first_the_key
 
 
-@variant("a JSON body without Content-Type, or with a `+json` type, accepted or refused")
+@variant("a JSON body without Content-Type or with a `+json` type may be accepted or refused")
 def plus_json_is_refused(server: Behaviours) -> None:
-    """Only application/json itself is taken for JSON."""
+    """A `+json` content type is refused."""
     is_json = server.is_json
     server.is_json = lambda call, kind: "+json" not in kind.lower() and is_json(call, kind)
 
 
-@variant("a JSON body without Content-Type, or with a `+json` type, accepted or refused")
+@variant("a JSON body without Content-Type or with a `+json` type may be accepted or refused")
 def missing_type_is_refused(server: Behaviours) -> None:
-    """A body that does not say its type is a 415."""
+    """A body without a Content-Type is a 415."""
     is_json = server.is_json
     server.is_json = lambda call, kind: bool(kind) and is_json(call, kind)
 
 
-@variant("invalid UTF-8 inside a JSON string replaced by U+FFFD and accepted or refused")
+@variant("invalid UTF-8 in a JSON string may be replaced or refused")
 def invalid_utf8_is_refused(server: Behaviours) -> None:
     """A body that is not UTF-8 is a 400."""
     decode = server.decode
@@ -221,9 +221,9 @@ def invalid_utf8_is_refused(server: Behaviours) -> None:
     server.decode = strict
 
 
-@variant("duplicated members in a request body taken last-wins or refused")
+@variant("duplicate members in a request body may be accepted or refused")
 def duplicates_are_refused(server: Behaviours) -> None:
-    """A body with a member twice is a 400."""
+    """A body with a duplicate member is a 400."""
     decode = server.decode
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -232,16 +232,16 @@ def duplicates_are_refused(server: Behaviours) -> None:
         return dict(pairs)
 
     def strict(call: Call, body: bytes) -> Any:
-        found = decode(call, body)
+        value = decode(call, body)
         json.loads(body.decode("utf-8", "replace"), object_pairs_hook=once)
-        return found
+        return value
 
     server.decode = strict
 
 
-@variant("a percent-encoded but valid id resolving (RFC 3986: it is the same address), or not")
+@variant("a percent-encoded valid id may resolve or not")
 def encoded_ids_are_malformed(server: Behaviours) -> None:
-    """An address is taken as it was sent: an encoded id is not the id."""
+    """A percent-encoded id is a 400."""
 
     check = server.checks["ids"]
 
@@ -253,9 +253,9 @@ def encoded_ids_are_malformed(server: Behaviours) -> None:
     server.checks["ids"] = strict
 
 
-@variant("compressed bodies")
+@variant("bodies may be compressed")
 def deflated_bodies(server: Behaviours) -> None:
-    """Bodies are compressed as zlib does, for those who can read that."""
+    """Bodies are compressed with deflate for clients that accept it."""
 
     def change(call: Call, answer: Answer) -> None:
         if answer.body and "deflate" in call.headers.get("accept-encoding", ""):
@@ -265,9 +265,9 @@ def deflated_bodies(server: Behaviours) -> None:
     edit_answers(server, change)
 
 
-@variant("headers that the contract does not speak of")
+@variant("the contract does not restrict other headers")
 def talkative_headers(server: Behaviours) -> None:
-    """Answers carry what web servers like to add."""
+    """Responses have many additional headers."""
     more = {
         "etag": 'W/"7f1c"', "cache-control": "no-store", "set-cookie": "session=1; HttpOnly", "vary": "Authorization",
         "link": "</v1/>; rel=service", "location": "/v1/elsewhere", "server-timing": "db;dur=3", "retry-after": "1",
@@ -275,15 +275,15 @@ def talkative_headers(server: Behaviours) -> None:
     edit_answers(server, lambda _call, answer: answer.headers.update(more))
 
 
-@variant("how connections are used (RFC 9112)")
+@variant("connections may be closed at any time (RFC 9112)")
 def connections_are_closed(server: Behaviours) -> None:
-    """A connection serves one request, and says so."""
+    """Every connection serves one request and says `Connection: close`."""
     edit_answers(server, lambda _call, answer: answer.headers.update({"connection": "close"}))
 
 
-@variant("how connections are used (RFC 9112)")
+@variant("connections may be closed at any time (RFC 9112)")
 def connections_end_without_a_word(server: Behaviours) -> None:
-    """A connection is closed behind every third answer, without saying so."""
+    """The connection closes after every third response, without a `Connection: close`."""
     inner, served = server.wrap_app, count(1)
 
     def wrap(app: ASGIApp) -> ASGIApp:
@@ -299,15 +299,15 @@ def connections_end_without_a_word(server: Behaviours) -> None:
     server.wrap_app = wrap
 
 
-@variant("an undocumented method: 401, 403, 404, 405 or 501")
+@variant("an undocumented method may be a 401, 403, 404, 405 or 501")
 def other_methods_are_forbidden(server: Behaviours) -> None:
-    """A method that is not served is a 403."""
+    """An undocumented method is a 403."""
     server.unrouted = lambda _call, allowed: RefusalError("403.mismatch" if allowed else "404.uri")
 
 
-@variant("how long an answer takes")
+@variant("the contract does not limit response times")
 def slow_answers(server: Behaviours) -> None:
-    """Every answer takes twenty milliseconds."""
+    """Every response takes 20 ms."""
     inner = server.wrap_app
 
     def wrap(app: ASGIApp) -> ASGIApp:

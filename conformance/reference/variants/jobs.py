@@ -1,4 +1,4 @@
-"""Legal differences in jobs: their pace, their logs, and what happens to restores asked for at once."""
+"""Legal differences in jobs: their pace, their logs, and concurrent restores."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ async def _no_time(_server: Behaviours, _job: Job, _state: str) -> None:
     return
 
 
-@variant("jobs that finish at once")
+@variant("jobs may finish at once")
 def instant_jobs(server: Behaviours) -> None:
-    """A job has ended before the answer to its request is read."""
+    """A job ends before the response to its request is read."""
     server.pace = _no_time
 
 
-@variant("jobs that finish after seconds")
+@variant("jobs may take seconds")
 def slow_jobs(server: Behaviours) -> None:
     """A job takes two seconds."""
     server.store.restore_seconds = 2.0
 
 
-@variant("a log that appears some time after the job has completed, within `restore.timeout_s`")
+@variant("the log may appear after the job's end, within `restore.timeout_s`")
 def late_logs(server: Behaviours) -> None:
-    """The log appears half a second after the job has completed."""
+    """The log appears half a second after the job completes."""
     log = server.log_restore
 
     def later(server: Behaviours, job: Job, problem: str | None) -> None:
@@ -50,7 +50,7 @@ def late_logs(server: Behaviours) -> None:
     server.log_restore = later
 
 
-@variant("RST-5: new, then queued or scheduled; the two come in either order")
+@variant("`queued` and `scheduled` may come in either order (RST-5)")
 def jobs_are_scheduled_first(server: Behaviours) -> None:
     """A job is scheduled before it is queued."""
     advance, pace = server.advance, server.pace
@@ -64,9 +64,9 @@ def jobs_are_scheduled_first(server: Behaviours) -> None:
     server.pace = schedule
 
 
-@variant("RST-5: steps may be skipped")
+@variant("states may be skipped (RST-5)")
 def jobs_are_scheduled_last(server: Behaviours) -> None:
-    """A job is scheduled after it was queued, and never seen running."""
+    """A job is scheduled after it was queued and is never seen running."""
     advance = server.advance
 
     def step(server: Behaviours, job: Job, state: str) -> None:
@@ -79,8 +79,8 @@ def jobs_are_scheduled_last(server: Behaviours) -> None:
 
 def _busy(call: Call) -> bool:
     return any(
-        one.kind == "restore" and one.completed is None and one.lane == call.instance.id
-        for one in call.store.jobs.values()
+        job.kind == "restore" and job.completed is None and job.lane == call.instance.id
+        for job in call.store.jobs.values()
     )
 
 
@@ -92,39 +92,39 @@ def _refuse_second(server: Behaviours, code: str) -> None:
     server.checks["admission"] = check
 
 
-@variant("concurrent restores refused with 409")
+@variant("concurrent restores may be refused with 409")
 def second_restore_is_409(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 409."""
+    """A restore to an instance that is being restored is a 409."""
     _refuse_second(server, "409.duplicate-found")
 
 
-@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+@variant("concurrent restores may be refused with 403, 409, 422, 423 or 429 (RST-6)")
 def second_restore_is_403(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 403."""
+    """A restore to an instance that is being restored is a 403."""
     _refuse_second(server, "403.invalid-state")
 
 
-@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+@variant("concurrent restores may be refused with 403, 409, 422, 423 or 429 (RST-6)")
 def second_restore_is_422(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 422."""
+    """A restore to an instance that is being restored is a 422."""
     _refuse_second(server, "422.invalid-input")
 
 
-@variant("RST-6: the others are refused with 403, 409, 422, 423 or 429")
+@variant("concurrent restores may be refused with 403, 409, 422, 423 or 429 (RST-6)")
 def second_restore_is_423(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 423."""
+    """A restore to an instance that is being restored is a 423."""
     _refuse_second(server, "423.locked")
 
 
-@variant("In RST-6 a 429 to a second restore is a refusal and is not waited for")
+@variant("a 429 to a concurrent restore is a refusal (RST-6)")
 def second_restore_is_429(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 429."""
+    """A restore to an instance that is being restored is a 429."""
     _refuse_second(server, "429.rate-limiting")
 
 
-@variant("RST-6: or 202 with `accepted: false`, and have no effect")
+@variant("a concurrent restore may be a 202 with `accepted: false` (RST-6)")
 def second_restore_is_not_accepted(server: Behaviours) -> None:
-    """While a restore runs, another to the same instance is a 202 that says it was not accepted."""
+    """A restore to an instance that is being restored is a 202 with `accepted: false`."""
     restore = server.handlers["restore"]
 
     def decline(call: Call) -> Reply:
@@ -137,49 +137,49 @@ def second_restore_is_not_accepted(server: Behaviours) -> None:
     server.handlers["restore"] = decline
 
 
-@variant("restores asked for at once: each accepted one has its own job and its own log")
+@variant("concurrent restores may all be accepted, each with its own job and log (RST-6)")
 def restores_run_side_by_side(server: Behaviours) -> None:
-    """Restores to one instance do not wait for each other."""
+    """Restores to the same instance run concurrently."""
     pace = server.pace
 
     async def in_a_lane_of_its_own(server: Behaviours, job: Job, state: str) -> None:
         await pace(server, job, state)
-        server.store.lanes.pop(job.lane, None)  # the next look makes a new one
+        server.store.lanes.pop(job.lane, None)  # the next job creates a new lock
 
     server.pace = in_a_lane_of_its_own
 
 
-@variant("a new job that is `404.job` for up to 10 s after its 202")
+@variant("a new job may be a 404 for up to 10 s after its 202")
 def new_jobs_are_not_found(server: Behaviours) -> None:
-    """A job cannot be found for a second after it was accepted."""
+    """A job is a 404 for a second after it was accepted."""
     find = server.find_job
 
     def hide(call: Call, job_id: str) -> Job | None:
-        found = find(call, job_id)
-        new = found and (server.clock() - found.created).total_seconds() < 1
-        return None if new else found
+        job = find(call, job_id)
+        new = job and (server.clock() - job.created).total_seconds() < 1
+        return None if new else job
 
     server.find_job = hide
 
 
 @variant(
-    "Jobs: not tested where the target has no such endpoint",
+    "the jobs endpoint is optional",
     untested=("JBS-1", "JBS-2", "JBS-3", "RST-5"),
 )
 def no_jobs_endpoint(server: Behaviours) -> None:
-    """There are no jobs to look at."""
+    """There is no jobs endpoint."""
     del server.routes["/v1/jobs/{job}"]
 
 
-@variant("Delete: companion, optional", untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4"))
+@variant("delete is optional", untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4"))
 def no_deletion(server: Behaviours) -> None:
     """Backups cannot be deleted."""
     del server.routes["/v1/containers/{container}/backups/{backup}"]["DELETE"]
 
 
-@variant("RST-3: `updated` and `state.changed` may move; `state.error` of a backup may move with a restore")
+@variant("`updated`, `state.changed` and `state.error` may change with a restore (RST-3)")
 def restores_touch_the_backup(server: Behaviours) -> None:
-    """A restore moves the times of the backup, and a failed one leaves its error there."""
+    """A restore changes the backup's update time, and a failed one sets its error."""
     log = server.log_restore
 
     def touch(server: Behaviours, job: Job, problem: str | None) -> None:
@@ -191,9 +191,9 @@ def restores_touch_the_backup(server: Behaviours) -> None:
     server.log_restore = touch
 
 
-@variant("DEL-3: the backup is 404, or its state is `deleting` or `deleted`, in get and in list")
+@variant("a deleted backup is a 404, or in state `deleting` or `deleted` (DEL-3)")
 def deleted_backups_stay(server: Behaviours) -> None:
-    """A deleted backup stays, in the state deleted."""
+    """A deleted backup stays in state deleted."""
 
     def keep(server: Behaviours, job: Job) -> None:
         job.backup.current, job.backup.changed = "deleted", server.clock()
@@ -201,21 +201,23 @@ def deleted_backups_stay(server: Behaviours) -> None:
     server.work["delete"] = keep
 
 
-@variant("DEL-3: the backup is 404, or its state is `deleting` or `deleted`, in get and in list")
+@variant("a deleted backup is a 404, or in state `deleting` or `deleted` (DEL-3)")
 def deletion_takes_effect_late(server: Behaviours) -> None:
-    """A backup is live until the job of its deletion has ended."""
+    """A backup stays live until its deletion job has ended."""
     server.mark_deleted = lambda _call: None
 
 
-@variant("a descriptor's `job`: required on a restore")
+@variant("a descriptor's `job` is required on a restore only")
 def deletion_names_no_job(server: Behaviours) -> None:
-    """The answer to a deletion says what is done, and nothing of a job."""
-    server.write_descriptor = edited(server.write_descriptor, lambda one: one.pop("job"), frozenset({"delete"}))
+    """The descriptor of a deletion has no job."""
+    server.write_descriptor = edited(
+        server.write_descriptor, lambda document: document.pop("job"), frozenset({"delete"})
+    )
 
 
-@variant("when a log appears, within `restore.timeout_s`, is not said: it may come before the job has ended")
+@variant("the log may appear before the job's end")
 def logs_begin_with_the_job(server: Behaviours) -> None:
-    """The log is there when the job begins to run; how it went is put down a little after the job has ended."""
+    """The log appears when the job starts; its error is added a little after the job ends."""
     advance, log_restore = server.advance, server.log_restore
     logs: dict[str, Log] = {}
 
@@ -237,7 +239,7 @@ def logs_begin_with_the_job(server: Behaviours) -> None:
 
 @variant("JOB-11 is a SHOULD", warns=("JOB-11",))
 def unfinished_backups_are_restored(server: Behaviours) -> None:
-    """A backup that is still being saved can be restored as far as it is there; one restore at a time."""
+    """A backup in state saving can be restored, one restore at a time."""
     check = server.checks["state"]
 
     def lenient(call: Call) -> None:
@@ -249,12 +251,12 @@ def unfinished_backups_are_restored(server: Behaviours) -> None:
     _refuse_second(server, "409.duplicate-found")
 
 
-@variant("concurrent restores refused with 409")
+@variant("concurrent restores may be refused with 409")
 def instances_rest_after_a_restore(server: Behaviours) -> None:
-    """For most of a second after a restore has ended, another to the same instance is a 409."""
+    """For 0.7 s after a restore, another one to the same instance is a 409."""
 
     def resting(call: Call) -> bool:
-        ended = [one.completed for one in call.store.jobs.values() if one.lane == call.instance.id and one.completed]
+        ended = [job.completed for job in call.store.jobs.values() if job.lane == call.instance.id and job.completed]
         return any(server.clock() - one < timedelta(seconds=0.7) for one in ended)
 
     def check(call: Call) -> None:
@@ -265,7 +267,7 @@ def instances_rest_after_a_restore(server: Behaviours) -> None:
 
 
 def _now_and_then(server: Behaviours, seconds: float, happen: Callable[[int], None]) -> None:
-    """Something that others do again and again, from the first request on."""
+    """Let another client act periodically, starting with the first request."""
     inner, begun = server.wrap_app, list[float]()
 
     def go_on(number: int) -> None:
@@ -286,23 +288,27 @@ def _now_and_then(server: Behaviours, seconds: float, happen: Callable[[int], No
     server.wrap_app = wrap
 
 
-@variant("others use the target as well: they restore the same backups to instances of theirs")
+@variant("other clients may restore the same backups to other instances")
 def others_restore(server: Behaviours) -> None:
-    """Twice a second somebody else restores the main backup, or another one, to the third instance."""
+    """Twice a second, another client restores a backup to the third instance."""
 
     def restore(number: int) -> None:
         main, fixtures, moment = server.store.main, server.store.fixtures, server.clock()
-        theirs = next(one for one in main.instances if one not in (fixtures.instance_id, fixtures.second_instance_id))
-        backups = [one for one in main.backups.values() if one.current == "live"]
+        theirs = next(
+            instance
+            for instance in main.instances
+            if instance not in (fixtures.instance_id, fixtures.second_instance_id)
+        )
+        backups = [backup for backup in main.backups.values() if backup.current == "live"]
         backup = main.backups[fixtures.backup_id] if number % 2 else backups[number // 2 % len(backups)]
         backup.logs.append(Log(new_id(), theirs, "restore", "restored by others", moment, moment))
 
     _now_and_then(server, 0.5, restore)
 
 
-@variant("that a backup cannot be restored breaks nothing where that is said")
+@variant("a restore may fail if it says so (RST-4)")
 def most_backups_are_damaged(server: Behaviours) -> None:
-    """No archive can be read but that of the main backup."""
+    """Only the archive of the main backup is readable."""
     unpack, whole = server.unpack, server.store.backup(server.store.fixtures.backup_id).archive
 
     def strict(archive: Path, folder: Path) -> None:
@@ -315,7 +321,7 @@ def most_backups_are_damaged(server: Behaviours) -> None:
 
 @variant("`instance_id` is a string")
 def instances_have_names(server: Behaviours) -> None:
-    """The instances of a container are called web-1, web-2 and web-10, and what is none is a 404."""
+    """Instance ids are names such as web-1, and an unknown one is a 404."""
     main, fixtures = server.store.main, server.store.fixtures
     names = dict(zip(list(main.instances), ("web-1", "web-2", "web-10"), strict=True))
     for old, new in names.items():
@@ -330,17 +336,17 @@ def instances_have_names(server: Behaviours) -> None:
 
     def check(call: Call) -> None:
         call.action, instance_id = server.validate(call, call.body)
-        found = server.find_instance(call, instance_id)
-        if found is None:
+        instance = server.find_instance(call, instance_id)
+        if instance is None:
             raise RefusalError("404.instance", source="/contents/instance_id")
-        call.instance = found
+        call.instance = instance
 
     server.checks["request"] = check
 
 
-@variant("how many backups a container has is not said")
+@variant("the number of backups is not specified")
 def few_backups(server: Behaviours) -> None:
-    """The container has no backups but those that the target file names."""
+    """The container has only the backups that the target file names."""
     fixtures, main = server.store.fixtures, server.store.main
     named = {
         fixtures.backup_id,
@@ -348,4 +354,4 @@ def few_backups(server: Behaviours) -> None:
         fixtures.not_live_backup_id,
         *fixtures.deletable_backup_ids,
     }
-    main.backups = {name: one for name, one in main.backups.items() if name in named}
+    main.backups = {name: backup for name, backup in main.backups.items() if name in named}

@@ -22,21 +22,21 @@ def _pages(server: Behaviours, *, default: int, largest: int) -> None:
     server.parse_page = smaller
 
 
-@variant("a server-side cap on `page[size]`")
+@variant("the server may cap `page[size]`")
 def page_size_cap(server: Behaviours) -> None:
-    """A page never has more than five items."""
+    """The page size is capped at five."""
     _pages(server, default=5, largest=5)
 
 
-@variant("a default page size smaller than the list")
+@variant("the default page size may be smaller than the list")
 def small_default_page(server: Behaviours) -> None:
-    """A page has four items where nothing else was asked for."""
+    """The default page size is four."""
     _pages(server, default=4, largest=1000)
 
 
-@variant("a bad page or sort value is 200 or 4xx")
+@variant("a bad page or sort value may be a 200 or a 4xx")
 def bad_pages_are_ignored(server: Behaviours) -> None:
-    """A page or sort value that is no good is as if it were not there."""
+    """A bad page or sort value is ignored."""
     page, sort = server.parse_page, server.parse_sort
 
     def any_page(call: Call) -> tuple[int, int]:
@@ -56,16 +56,16 @@ def bad_pages_are_ignored(server: Behaviours) -> None:
     server.parse_page, server.parse_sort = any_page, any_sort
 
 
-@variant("the order without a sort is not said")
+@variant("the order without a sort is not specified")
 def oldest_first(server: Behaviours) -> None:
-    """A list without a sort begins with the oldest."""
+    """A list without a sort is ordered by creation time, oldest first."""
     visible = server.visible
     server.visible = lambda call: visible(call)[::-1]
 
 
-@variant("a server that ignores an unknown include; an unknown include value is ignored or 4xx")
+@variant("an unknown include may be ignored or refused")
 def unknown_includes_are_refused(server: Behaviours) -> None:
-    """An include that is not known is a 400."""
+    """An unknown include is a 400."""
     wanted = server.wants_integrations
 
     def strict(call: Call) -> bool:
@@ -76,23 +76,23 @@ def unknown_includes_are_refused(server: Behaviours) -> None:
     server.wants_integrations = strict
 
 
-@variant('`includes: {"integrations": {}}` where nothing was asked for')
+@variant('`includes: {"integrations": {}}` where nothing was requested')
 def empty_includes_unasked(server: Behaviours) -> None:
-    """Where nothing is included, the includes say so."""
+    """The includes have an empty `integrations` where nothing is included."""
     includes = server.includes
     server.includes = lambda call, backups: includes(call, backups) or {"integrations": {}}
 
 
-@variant("not asked for: `includes` is absent, null or empty")
+@variant("`includes` is absent, null or empty where nothing was requested")
 def includes_empty_unasked(server: Behaviours) -> None:
-    """Where nothing was asked for, the includes are an empty object."""
+    """The includes are an empty object where none were requested."""
     includes = server.includes
     server.includes = lambda call, backups: includes(call, backups) or {}
 
 
-@variant("no includes at all for an empty list")
+@variant("an empty list may have no includes")
 def no_includes_for_nothing(server: Behaviours) -> None:
-    """An empty list has no includes, even when they were asked for."""
+    """An empty list has no includes, even where they were requested."""
     includes = server.includes
 
     def if_any(call: Call, backups: list[Backup]) -> dict[str, Any] | None:
@@ -101,25 +101,25 @@ def no_includes_for_nothing(server: Behaviours) -> None:
     server.includes = if_any
 
 
-@variant("INC-7: absent, null, empty or masked")
+@variant("secrets are absent, null, empty or masked (INC-7)")
 def secrets_are_absent(server: Behaviours) -> None:
-    """What is secret is not shown at all."""
-    for one in server.store.integrations:
+    """Secret members are absent."""
+    for integration in server.store.integrations:
         for name in ("secret", "api_key", "base64_config"):
-            (one.document.get("auth") or {}).pop(name, None)
+            (integration.document.get("auth") or {}).pop(name, None)
 
 
-@variant("INC-7: absent, null, empty or masked")
+@variant("secrets are absent, null, empty or masked (INC-7)")
 def secrets_are_masked_otherwise(server: Behaviours) -> None:
-    """Secrets are masked by dots, by a word, and by stars with four characters left."""
-    for one in server.store.integrations:
-        if one.document.get("auth"):
-            one.document["auth"].update(
+    """Secrets are masked with dots, a bracketed word, or stars and four characters."""
+    for integration in server.store.integrations:
+        if integration.document.get("auth"):
+            integration.document["auth"].update(
                 {"secret": "••••••••", "api_key": "<redacted>", "base64_config": "****************9f3a"}
             )
 
 
-@variant("a server-side cap on `page[size]`")
+@variant("the server may cap `page[size]`")
 def page_size_cap_of_two(server: Behaviours) -> None:
-    """A page never has more than two items."""
+    """The page size is capped at two."""
     _pages(server, default=2, largest=2)

@@ -1,4 +1,4 @@
-"""Legal differences of servers that live: lists that move while they are read, ids of other forms, bursts of 429."""
+"""Legal differences of servers in use: changing lists, other forms of ids, bursts of 429."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_MADE = 40
 
 
-@variant("live lists move")
+@variant("lists may change while they are read")
 def backups_keep_coming(server: Behaviours) -> None:
-    """Three backups are made in every two seconds; one that is being saved is larger whenever it is read."""
+    """New backups appear during the run, and one in state saving grows with each reading."""
     visible, find, begun, made = server.visible, server.find_backup, time.monotonic(), count(1)
     latest = next(made)
 
@@ -35,11 +35,11 @@ def backups_keep_coming(server: Behaviours) -> None:
             new = replace(model, id=new_id(), created=moment, updated=None, changed=moment, current="saving", size=0)
             new.logs, latest = [], next(made)
             main.backups[new.id] = new
-        for one in main.backups.values():
-            if one.current == "saving" and one.id != server.store.fixtures.not_live_backup_id:
-                one.size += 1
-                if (server.clock() - one.created).total_seconds() > 2:
-                    one.current, one.updated = "live", server.clock()
+        for backup in main.backups.values():
+            if backup.current == "saving" and backup.id != server.store.fixtures.not_live_backup_id:
+                backup.size += 1
+                if (server.clock() - backup.created).total_seconds() > 2:
+                    backup.current, backup.updated = "live", server.clock()
 
     def moving(call: Call) -> list[Backup]:
         move()
@@ -52,11 +52,13 @@ def backups_keep_coming(server: Behaviours) -> None:
     server.visible, server.find_backup = moving, found
 
 
-@variant("the order without a sort is not said; `updated` may move")
+@variant("the order without a sort is not specified, and `updated` may change")
 def latest_change_first(server: Behaviours) -> None:
-    """A list without a sort begins with what was changed last, and restores change their backup."""
+    """A list without a sort is ordered by update time, which restores change."""
     visible, log = server.visible, server.log_restore
-    server.visible = lambda call: sorted(visible(call), key=lambda one: one.updated or one.created, reverse=True)
+    server.visible = lambda call: sorted(
+        visible(call), key=lambda document: document.updated or document.created, reverse=True
+    )
 
     def touching(behaviours: Behaviours, job: Any, error: str | None) -> None:
         job.backup.updated = server.clock()
@@ -65,9 +67,9 @@ def latest_change_first(server: Behaviours) -> None:
     server.log_restore = touching
 
 
-@variant("`container_id` is a string; a malformed id is any 4xx")
+@variant("`container_id` is a string, and a malformed id may be any 4xx")
 def containers_have_uuids(server: Behaviours) -> None:
-    """The ids of containers are UUIDs, and what is none is a malformed container id."""
+    """Container ids are UUIDs."""
     _rename(server.store)
     parse = server.parse_id
 
@@ -82,7 +84,7 @@ def containers_have_uuids(server: Behaviours) -> None:
 
 
 def _rename(store: Store) -> None:
-    """Gives the containers other ids, wherever they are named."""
+    """Give the containers other ids, everywhere."""
     for old, container in [*store.containers.items()]:
         del store.containers[old]
         container.id = str(uuid.UUID(f"{old:0<32}"))
@@ -96,23 +98,23 @@ def _rename(store: Store) -> None:
                 setattr(store.fixtures, name, container.id)
 
 
-@variant("open content; an include that was asked for is not unasked")
+@variant("unknown members are allowed where they were requested")
 def creators_can_be_included(server: Behaviours) -> None:
-    """There is a second include, creators, beside that of the contract."""
+    """There is a second include, `creators`."""
     includes = server.includes
 
     def more(call: Call, backups: list[Backup]) -> dict[str, Any] | None:
-        found = includes(call, backups)
+        included = includes(call, backups)
         if "creators" in call.query.get("include", "").split(","):
-            return {**(found or {}), "creators": {new_id(): {"name": "Ada"}}}
-        return found
+            return {**(included or {}), "creators": {new_id(): {"name": "Ada"}}}
+        return included
 
     server.includes = more
 
 
-@variant("429 with Retry-After at any time")
+@variant("a 429 with Retry-After may come at any time")
 def rate_limited_in_bursts(server: Behaviours) -> None:
-    """Of every two seconds the last half is over the limit, and what is left of it is rounded down to no second."""
+    """During the last half second of every two, all requests are a 429 with `Retry-After: 0`."""
     check, begun = server.checks["key"], time.monotonic()
 
     def limited(call: Call) -> None:
@@ -123,13 +125,13 @@ def rate_limited_in_bursts(server: Behaviours) -> None:
     server.checks["key"] = limited
 
 
-@variant("404, or deleted, in get and in list (DEL-3)")
+@variant("a deleted backup is a 404, or in state `deleted` (DEL-3)")
 def deleted_backups_are_only_listed(server: Behaviours) -> None:
-    """A backup that was deleted long ago is still listed as such, and not found by what names it."""
+    """A backup in state deleted is listed but is a 404 otherwise."""
     find = server.find_backup
 
     def there(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        return None if found is not None and found.current == "deleted" else found
+        backup = find(call, backup_id)
+        return None if backup is not None and backup.current == "deleted" else backup
 
     server.find_backup = there

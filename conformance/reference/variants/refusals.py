@@ -1,4 +1,4 @@
-"""Legal differences in refusals: their statuses, their codes, their shape."""
+"""Legal differences in refusals: statuses, codes and shapes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from conformance.reference.data.store import Backup, Container
 
 
-@variant("an OAuth-shaped 401")
+@variant("a 401 may have the OAuth shape")
 def oauth_401(server: Behaviours) -> None:
-    """A 401 has the form of OAuth's errors."""
+    """A 401 has the OAuth error shape."""
     write = server.write_error
     server.write_error = lambda call, refusal: (
         {"error": "invalid_token", "error_description": refusal.title}
@@ -24,9 +24,9 @@ def oauth_401(server: Behaviours) -> None:
     )
 
 
-@variant("A 401 with a string `error` and other members beside it is the OAuth shape")
+@variant("a 401 in the OAuth shape may have other members")
 def oauth_401_with_more(server: Behaviours) -> None:
-    """A 401 has the form of OAuth's errors, with members of its own."""
+    """A 401 has the OAuth error shape with additional members."""
     write = server.write_error
     server.write_error = lambda call, refusal: (
         {"error": "invalid_token", "error_uri": "https://errors.example.test/401", "data": None, "request": 17}
@@ -35,15 +35,15 @@ def oauth_401_with_more(server: Behaviours) -> None:
     )
 
 
-@variant("403 or 404 for another hub's resource")
+@variant("another hub's resource may be a 401, 403 or 404")
 def foreign_hub_is_not_found(server: Behaviours) -> None:
-    """A key that does not fit the hub is told that there is no such hub."""
+    """A key that does not belong to the hub gets a 404."""
     recode(server, "403.wrong-hub", "404.hub")
 
 
-@variant("403 or 404 for another hub's resource")
+@variant("another hub's resource may be a 401, 403 or 404")
 def foreign_hub_is_unauthenticated(server: Behaviours) -> None:
-    """A key that does not fit the hub is a 401."""
+    """A key that does not belong to the hub gets a 401."""
     edit_refusals(
         server,
         lambda _call, refusal: (
@@ -54,9 +54,9 @@ def foreign_hub_is_unauthenticated(server: Behaviours) -> None:
     )
 
 
-@variant("403 or 404 for another hub's resource")
+@variant("another hub's resource may be a 401, 403 or 404")
 def foreign_containers_are_forbidden(server: Behaviours) -> None:
-    """A container of another hub is a 403, one that does not exist a 404."""
+    """A container of another hub is a 403, an unknown one a 404."""
     find = server.find_container
 
     def tell(call: Call, container_id: str) -> Container | None:
@@ -67,9 +67,9 @@ def foreign_containers_are_forbidden(server: Behaviours) -> None:
     server.find_container = tell
 
 
-@variant("no X-Hub-Id, or an empty one: 4xx; a malformed hub id may be any 4xx")
+@variant("a missing, empty or malformed hub id may be any 4xx")
 def missing_hub_is_422(server: Behaviours) -> None:
-    """A request without a hub is a 422."""
+    """A missing hub id is a 422."""
     edit_refusals(
         server,
         lambda _call, refusal: (
@@ -80,42 +80,42 @@ def missing_hub_is_422(server: Behaviours) -> None:
     )
 
 
-@variant("no X-Hub-Id, or an empty one: 4xx; a malformed hub id may be any 4xx")
+@variant("a missing, empty or malformed hub id may be any 4xx")
 def malformed_hub_is_400(server: Behaviours) -> None:
-    """A hub id that is none is a 400."""
+    """A malformed hub id is a 400."""
     hub = server.read_hub_id
 
     def strict(call: Call) -> str:
-        found = hub(call)
-        if len(found) != 24 or not found.isalnum():
+        hub_id = hub(call)
+        if len(hub_id) != 24 or not hub_id.isalnum():
             raise RefusalError("400.invalid-syntax", "This is not a hub id")
-        return found
+        return hub_id
 
     server.read_hub_id = strict
 
 
-@variant("400 or 422 for a bad body")
+@variant("a bad body may be a 400 or a 422")
 def bad_requests_are_400(server: Behaviours) -> None:
-    """Whatever is wrong with a body is a 400."""
+    """Every error of a body is a 400."""
     for code in ("422.missing-argument", "422.invalid-argument", "422.invalid-input"):
         recode(server, code, "400.invalid-syntax")
 
 
-@variant("400 or 422 for a bad body")
+@variant("a bad body may be a 400 or a 422")
 def bad_requests_are_422(server: Behaviours) -> None:
-    """Whatever is wrong with a body is a 422, even that it is not JSON."""
+    """Every error of a body is a 422, malformed JSON included."""
     recode(server, "400.invalid-syntax", "422.invalid-input")
 
 
-@variant("codes with `_` for `-`")
+@variant("codes may have `_` for `-`")
 def codes_with_underscores(server: Behaviours) -> None:
-    """Codes are written with underscores."""
+    """Error codes have underscores for dashes."""
     edit_errors(server, lambda error: error.update(code=error["code"].replace("-", "_")))
 
 
-@variant("dots, dashes or underscores inside (treat them alike)")
+@variant("dots, dashes and underscores in codes are equivalent")
 def codes_with_dashes(server: Behaviours) -> None:
-    """Codes are written with dashes where they had dots, after the status."""
+    """Error codes have dashes for dots after the status."""
 
     def change(error: dict[str, str]) -> None:
         status, _, words = error["code"].partition(".")
@@ -124,23 +124,23 @@ def codes_with_dashes(server: Behaviours) -> None:
     edit_errors(server, change)
 
 
-@variant("unknown extra members")
+@variant("unknown members are allowed")
 def extra_members_in_errors(server: Behaviours) -> None:
-    """An error has members that nobody has heard of."""
+    """Errors have unknown members."""
     edit_errors(server, lambda error: (error.update(trace="7f1c"), error.setdefault("extra", {}).update(hint="none")))
     write = server.write_error
     server.write_error = lambda call, refusal: write(call, refusal) | {"request_id": "r-17"}
 
 
-@variant("optional members of an error")
+@variant("`detail` is optional")
 def short_errors(server: Behaviours) -> None:
-    """An error has no detail."""
+    """Errors have no detail."""
     edit_errors(server, lambda error: error.pop("detail", None))
 
 
-@variant("The format of `source` is judged by ERR-6 alone: a missing member's parent is named as well")
+@variant("the source of a missing member may be its parent (ERR-6)")
 def source_names_the_parent(server: Behaviours) -> None:
-    """An error about a missing member names the object that lacks it."""
+    """The source of an error about a missing member is its parent."""
 
     def change(error: dict[str, str]) -> None:
         if error["code"] == "422.missing-argument" and "source" in error:
@@ -149,13 +149,13 @@ def source_names_the_parent(server: Behaviours) -> None:
     edit_errors(server, change)
 
 
-@variant("a malformed id on any operation: 4xx")
+@variant("a malformed id may be any 4xx")
 def malformed_ids_are_not_found(server: Behaviours) -> None:
-    """A malformed id is an id that does not exist."""
+    """A malformed id is a 404."""
     server.parse_id = lambda call, kind: call.ids[kind]
 
 
-@variant("a malformed id on any operation: 4xx")
+@variant("a malformed id may be any 4xx")
 def malformed_ids_are_422(server: Behaviours) -> None:
     """A malformed id is a 422."""
     parse = server.parse_id
@@ -169,48 +169,48 @@ def malformed_ids_are_422(server: Behaviours) -> None:
     server.parse_id = strict
 
 
-@variant("An unknown instance: 4xx")
+@variant("an unknown instance may be any 4xx")
 def unknown_instance_is_422(server: Behaviours) -> None:
-    """An instance that does not exist is a 422 about the member that names it."""
+    """An unknown instance is a 422."""
     recode(server, "404.instance", "422.invalid-argument")
 
 
-@variant("An unknown instance: 4xx")
+@variant("an unknown instance may be any 4xx")
 def unknown_instance_is_403(server: Behaviours) -> None:
-    """An instance that does not exist is a 403."""
+    """An unknown instance is a 403."""
     recode(server, "404.instance", "403.mismatch")
 
 
-@variant("a backup that is not live is refused with 4xx")
+@variant("a restore of a backup that is not live may be any 4xx")
 def not_live_is_409(server: Behaviours) -> None:
     """A restore of a backup that is not live is a 409."""
     recode(server, "403.invalid-state", "409.duplicate-found")
 
 
-@variant("a backup that is not live is refused with 4xx")
+@variant("a restore of a backup that is not live may be any 4xx")
 def not_live_is_not_ready(server: Behaviours) -> None:
-    """A restore of a backup that is not live is not ready."""
+    """A restore of a backup that is not live has the code 403.not-ready."""
     recode(server, "403.invalid-state", "403.not-ready")
 
 
-@variant("a malformed id on any operation: 4xx")
+@variant("a malformed id may be any 4xx")
 def ids_are_looked_at_late(server: Behaviours) -> None:
-    """The form of an id is looked at only when the container was found."""
+    """Ids are checked after the container was found."""
     for operation in ALL - {"job"}:
         steps = server.steps[operation]
         steps.remove("ids")
         steps.insert(steps.index("container") + 1, "ids")
 
 
-@variant("a bad page or sort value is 200 or 4xx")
+@variant("a bad page or sort value may be a 200 or a 4xx")
 def bad_pages_are_422(server: Behaviours) -> None:
     """A bad page or sort value is a 422."""
     recode(server, "400.invalid-syntax", "422.invalid-argument", {"list"})
 
 
-@variant("no X-Hub-Id, or an empty one: 4xx")
+@variant("a missing hub id may be any 4xx")
 def missing_hub_is_401(server: Behaviours) -> None:
-    """A request without a hub is a 401."""
+    """A missing hub id is a 401."""
     edit_refusals(
         server,
         lambda _call, refusal: (
@@ -221,9 +221,9 @@ def missing_hub_is_401(server: Behaviours) -> None:
     )
 
 
-@variant("no X-Hub-Id, or an empty one: 4xx")
+@variant("a missing hub id may be any 4xx")
 def missing_hub_is_not_found(server: Behaviours) -> None:
-    """A request without a hub is a 404."""
+    """A missing hub id is a 404."""
     edit_refusals(
         server,
         lambda _call, refusal: (
@@ -232,45 +232,45 @@ def missing_hub_is_not_found(server: Behaviours) -> None:
     )
 
 
-@variant("what a refusal looks at first is CAP-9's alone")
+@variant("the order of checks is not specified, except by CAP-9")
 def hub_before_the_key(server: Behaviours) -> None:
-    """That a hub is named is looked at before the key."""
+    """The hub id is checked before the key."""
     for operation in server.steps:
         move(server, "hub", before="key", operations=(operation,))
 
 
-@variant("what a refusal looks at first is CAP-9's alone")
+@variant("the order of checks is not specified, except by CAP-9")
 def capability_before_the_hub(server: Behaviours) -> None:
-    """What the key may do is looked at before the hub that it may do it in."""
+    """The capability is checked before the hub."""
     for operation in server.steps:
         move(server, "capability", before="hub", operations=(operation,))
 
 
-@variant("what a refusal looks at first is CAP-9's alone")
+@variant("the order of checks is not specified, except by CAP-9")
 def body_before_the_backup(server: Behaviours) -> None:
-    """A body is judged before it is looked whether there is such a backup."""
+    """The body is checked before the backup is looked up."""
     for step in ("content type", "body"):
         move(server, step, before="container", operations=("restore",))
 
 
-@variant("GET-5, LOG-5, JOB-9, DEL-4: 404 or 403", warns=("GET-5", "LOG-5", "JOB-9", "DEL-4"))
+@variant("a crossed path may be a 403 instead of a 404", warns=("GET-5", "LOG-5", "JOB-9", "DEL-4"))
 def crossed_paths_are_forbidden(server: Behaviours) -> None:
-    """A backup asked for through another container of the hub is a 403."""
+    """A backup requested through another container of the hub is a 403."""
     find = server.find_backup
 
     def tell(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-        if found is None and any(backup_id in one.backups for one in containers):
+        backup = find(call, backup_id)
+        containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+        if backup is None and any(backup_id in container.backups for container in containers):
             raise RefusalError("403.mismatch")
-        return found
+        return backup
 
     server.find_backup = tell
 
 
 @variant("CAP-9 is a SHOULD", warns=("CAP-9",))
 def existence_before_capability(server: Behaviours) -> None:
-    """What is not there is a 404 to every key of the hub."""
+    """An unknown container is a 404 for every key of the hub."""
     for operation in ("list", "get", "logs", "restore"):
         move(server, "ids", before="capability", operations=(operation,))
         move(server, "container", before="capability", operations=(operation,))

@@ -24,7 +24,7 @@ REASONS = {200: "OK", 202: "Accepted", 404: "Not Found"}
 
 
 class Connection(Protocol):
-    """What these faults need of a transport."""
+    """The part of a transport that these faults use."""
 
     def write(self, data: bytes) -> None: ...
     def close(self) -> None: ...
@@ -33,7 +33,7 @@ class Connection(Protocol):
 
 
 class Raw:
-    """An answer to be written by hand, and the connection that it goes over."""
+    """A response to write by hand, and the connection to write it to."""
 
     def __init__(self, start: Message, connection: Connection) -> None:
         self.status: int = start["status"]
@@ -42,7 +42,7 @@ class Raw:
         self.body = b""
 
     def head(self, **other: str) -> bytes:
-        """Status line and headers; `content_length="7"` replaces what would be announced."""
+        """The status line and the headers; `content_length="7"` overrides a header."""
         headers = self.headers | {name.replace("_", "-"): value for name, value in other.items()}
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
         line = f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Said')}\r\n"
@@ -50,7 +50,7 @@ class Raw:
 
 
 def by_hand(server: Behaviours, when: When, write: Callable[[Raw], Awaitable[None]]) -> None:
-    """Let `write` write some answers onto the connection, which is closed behind it if it is not yet."""
+    """Let `write` send some responses on the connection, which is closed afterwards."""
     edit_answers(server, lambda call, answer: answer.headers.update({RAW: "1"}) if when(call, answer) else None)
     inner = server.wrap_app
 
@@ -67,7 +67,7 @@ def by_hand(server: Behaviours, when: When, write: Callable[[Raw], Awaitable[Non
                     raw[0].body = message["body"]
                     await write(raw[0])
                     raw[0].connection.close()
-                    await asyncio.sleep(0)  # the connection learns of its end
+                    await asyncio.sleep(0)  # let the connection notice
                 else:
                     await send(message)
 
@@ -80,7 +80,7 @@ def by_hand(server: Behaviours, when: When, write: Callable[[Raw], Awaitable[Non
 
 @fault(breaks=("HTTP-3",), also=("INC-6", "LIST-10"))
 def long_bodies_are_cut_off(server: Behaviours) -> None:
-    """A list with integrations ends in its middle, and the connection with it."""
+    """The connection closes in the middle of a list with includes."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head() + raw.body[: len(raw.body) // 2])
@@ -90,7 +90,7 @@ def long_bodies_are_cut_off(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",), also=("INC-6", "LIST-10"))
 def long_bodies_are_reset(server: Behaviours) -> None:
-    """In the middle of a list with integrations the connection is reset."""
+    """The connection is reset in the middle of a list with includes."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head() + raw.body[: len(raw.body) // 2])
@@ -101,7 +101,7 @@ def long_bodies_are_reset(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def refusals_close_without_a_word(server: Behaviours) -> None:
-    """Instead of saying that a backup is unknown, the connection is closed."""
+    """The connection closes without a response to get of an unknown backup."""
 
     async def write(raw: Raw) -> None:
         raw.connection.close()
@@ -111,7 +111,7 @@ def refusals_close_without_a_word(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def refusals_are_only_headers(server: Behaviours) -> None:
-    """That the logs of a backup are unknown is announced, and then nothing more comes."""
+    """The response to logs of an unknown backup ends after the headers."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head())
@@ -121,7 +121,7 @@ def refusals_are_only_headers(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def length_is_too_large(server: Behaviours) -> None:
-    """The length of a get's refusal counts ten bytes more than come."""
+    """The Content-Length of a 404 of get exceeds the body by ten bytes."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head(content_length=str(len(raw.body) + 10)) + raw.body)
@@ -131,7 +131,7 @@ def length_is_too_large(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-1",))
 def length_is_too_small(server: Behaviours) -> None:
-    """The length of a list counts characters, not bytes, so that with integrations the end is missing."""
+    """The Content-Length of a list counts characters, not bytes, which truncates a list with includes."""
 
     async def write(raw: Raw) -> None:
         length = min(len(raw.body.decode()), len(raw.body) - 1)
@@ -142,7 +142,7 @@ def length_is_too_small(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def length_is_no_number(server: Behaviours) -> None:
-    """The length of a refusal of logs is in kilobytes."""
+    """The Content-Length of a 404 of logs is not a number."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head(content_length="1k") + raw.body)
@@ -152,7 +152,7 @@ def length_is_no_number(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def chunks_have_no_end(server: Behaviours) -> None:
-    """A refusal of logs comes in chunks, of which the last never comes."""
+    """A chunked 404 of logs lacks its last chunk."""
 
     async def write(raw: Raw) -> None:
         raw.headers.pop("content-length", None)
@@ -164,7 +164,7 @@ def chunks_have_no_end(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def chunks_have_no_sizes(server: Behaviours) -> None:
-    """A refusal of get says that it comes in chunks, and comes as it is."""
+    """A 404 of get is declared as chunked but is not."""
 
     async def write(raw: Raw) -> None:
         raw.headers.pop("content-length", None)
@@ -175,7 +175,7 @@ def chunks_have_no_sizes(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def answers_without_http(server: Behaviours) -> None:
-    """The refusal of an unknown backup has neither a status line nor headers."""
+    """The response to get of an unknown backup has no status line and no headers."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.body)
@@ -185,7 +185,7 @@ def answers_without_http(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def odd_lists_drip(server: Behaviours) -> None:
-    """A list with a parameter in another script comes a byte at a time, and takes longer than anybody waits."""
+    """A list with a non-ASCII query parameter arrives one byte at a time, slower than any timeout."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head())
@@ -200,7 +200,7 @@ def odd_lists_drip(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def odd_gets_hang(server: Behaviours) -> None:
-    """To a get with a parameter in another script nothing is ever said, and the connection stays open."""
+    """A get with a non-ASCII query parameter is never answered."""
 
     async def write(raw: Raw) -> None:
         while not raw.connection.is_closing():
@@ -211,7 +211,7 @@ def odd_gets_hang(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def bad_bodies_close_the_connection(server: Behaviours) -> None:
-    """A body that is not JSON ends the connection: the parser's crash takes the worker with it."""
+    """A body that is not JSON resets the connection, as a crashing worker does."""
 
     async def write(raw: Raw) -> None:
         raw.connection.abort()
@@ -221,7 +221,7 @@ def bad_bodies_close_the_connection(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",))
 def only_an_interim_answer(server: Behaviours) -> None:
-    """For the logs of an unknown backup there is an early hint (103), and no answer after it."""
+    """The response to logs of an unknown backup is only a 103."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(b"HTTP/1.1 103 Early Hints\r\nlink: </v1>; rel=preconnect\r\n\r\n")
@@ -231,7 +231,7 @@ def only_an_interim_answer(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3",), also=("INC-6",))
 def other_protocols(server: Behaviours) -> None:
-    """A get with integrations is answered with a change to a protocol that nobody asked for."""
+    """Get with includes is answered with 101 Switching Protocols."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n")
@@ -241,7 +241,7 @@ def other_protocols(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-3", "GET-6"), also=("HTTP-1",))
 def ids_are_reflected_into_a_header(server: Behaviours) -> None:
-    """A refusal repeats the id that was asked for in a header, control characters and all."""
+    """An error repeats the requested id in a header, including control characters."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head() + raw.body)
@@ -257,7 +257,7 @@ def ids_are_reflected_into_a_header(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-1",), also=("HTTP-3", "INC-6"))
 def includes_split_the_answer(server: Behaviours) -> None:
-    """An unknown include is repeated in a header as it is, line ends and all: a client can write the answer's body."""
+    """An unknown include is repeated in a header, including line breaks: response splitting."""
 
     async def write(raw: Raw) -> None:
         raw.connection.write(raw.head() + raw.body)
@@ -274,7 +274,7 @@ def includes_split_the_answer(server: Behaviours) -> None:
 
 @fault(breaks=("HTTP-1",))
 def two_content_types(server: Behaviours) -> None:
-    """A proxy puts its own Content-Type before the server's, on refusals of logs."""
+    """A 404 of logs has two Content-Type headers."""
 
     async def write(raw: Raw) -> None:
         first = b"HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\n"

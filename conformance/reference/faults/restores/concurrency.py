@@ -23,7 +23,7 @@ def _admission(server: Behaviours, check: Callable[[Call], None]) -> None:
 
 @fault(breaks=("RST-6",))
 def second_restore_is_lost(server: Behaviours) -> None:
-    """A restore that is accepted while another runs never happens."""
+    """A restore that is accepted while another runs is never executed."""
     start = server.start_job
 
     def start_first(call: Call, job: Job) -> None:
@@ -38,13 +38,13 @@ def second_restore_is_lost(server: Behaviours) -> None:
 
 @fault(breaks=("RST-6",), also=("JOB-3",))
 def second_restore_joins_the_first(server: Behaviours) -> None:
-    """A restore that is asked for while another runs is given the job of that one."""
+    """A restore that is requested while another runs gets the job of that one."""
     make, start = server.new_job, server.start_job
 
     def join(call: Call, kind: str) -> Job:
         if kind == "restore" and busy(call):
             return next(
-                one for one in call.store.jobs.values() if one.completed is None and one.lane == call.instance.id
+                job for job in call.store.jobs.values() if job.completed is None and job.lane == call.instance.id
             )
         return make(call, kind)
 
@@ -54,7 +54,7 @@ def second_restore_joins_the_first(server: Behaviours) -> None:
 
 @fault(breaks=("RST-6",))
 def second_restore_is_refused_and_done(server: Behaviours) -> None:
-    """A restore that is asked for while another runs is a 409, and happens."""
+    """A restore that is requested while another runs is a 409 but runs anyway."""
 
     def refuse(call: Call) -> None:
         call.server.handlers["restore"](call)
@@ -65,7 +65,7 @@ def second_restore_is_refused_and_done(server: Behaviours) -> None:
 
 @fault(breaks=("RST-6",))
 def second_restore_is_bad_syntax(server: Behaviours) -> None:
-    """A restore that is asked for while another runs is a 400."""
+    """A restore that is requested while another runs is a 400."""
 
     def refuse(_call: Call) -> None:
         raise RefusalError("400.invalid-syntax")
@@ -75,7 +75,7 @@ def second_restore_is_bad_syntax(server: Behaviours) -> None:
 
 @fault(breaks=("RST-6",), also=("HTTP-3",))
 def second_restore_breaks_down(server: Behaviours) -> None:
-    """A restore that is asked for while another runs is a 500."""
+    """A restore that is requested while another runs is a 500."""
 
     def refuse(_call: Call) -> None:
         raise RefusalError("500.unknown")
@@ -84,31 +84,31 @@ def second_restore_breaks_down(server: Behaviours) -> None:
 
 
 def _is_restoring(backup: Backup, server: Behaviours) -> bool:
-    return any(one.backup is backup and one.current == "running" for one in server.store.jobs.values())
+    return any(job.backup is backup and job.current == "running" for job in server.store.jobs.values())
 
 
 @fault(breaks=("RST-7",))
 def busy_backup_is_not_listed(server: Behaviours) -> None:
-    """A backup that is being restored is not in the list."""
+    """The list leaves out a backup while it is restored."""
     visible = server.visible
-    server.visible = lambda call: [one for one in visible(call) if not _is_restoring(one, server)]
+    server.visible = lambda call: [backup for backup in visible(call) if not _is_restoring(backup, server)]
 
 
 @fault(breaks=("RST-7",))
 def busy_backup_is_not_found(server: Behaviours) -> None:
-    """A backup that is being restored is a 404 in get."""
+    """Get of a backup is a 404 while it is restored."""
     find = server.find_backup
 
     def hide(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        return None if found and call.operation == "get" and _is_restoring(found, server) else found
+        backup = find(call, backup_id)
+        return None if backup and call.operation == "get" and _is_restoring(backup, server) else backup
 
     server.find_backup = hide
 
 
 @fault(breaks=("RST-7",), also=("LOG-1",))
 def busy_logs_are_forbidden(server: Behaviours) -> None:
-    """The logs of a backup that is being restored are not ready."""
+    """The logs of a backup are a 403 while it is restored."""
     visible = server.visible_logs
 
     def refuse(call: Call) -> list[Log]:
@@ -121,12 +121,12 @@ def busy_logs_are_forbidden(server: Behaviours) -> None:
 
 @fault(breaks=("RST-7",), also=("LIST-1", "GET-1"))
 def busy_backup_is_restoring(server: Behaviours) -> None:
-    """A backup that is being restored is in a state that does not exist."""
+    """A backup has the unknown state `restoring` while it is restored."""
     write = server.write_backup
 
-    def restoring_state(call: Call, one: Backup) -> Document:
-        document = write(call, one)
-        if _is_restoring(one, server):
+    def restoring_state(call: Call, backup: Backup) -> Document:
+        document = write(call, backup)
+        if _is_restoring(backup, server):
             document["state"]["current"] = "restoring"
         return document
 
@@ -135,12 +135,12 @@ def busy_backup_is_restoring(server: Behaviours) -> None:
 
 @fault(breaks=("RST-6",), also=("RST-2",))
 def second_restore_of_another_backup_is_lost(server: Behaviours) -> None:
-    """A restore that is accepted while one of another backup runs on the instance never happens."""
+    """A restore that is accepted while one of another backup runs on the instance is never executed."""
     start = server.start_job
 
     def start_first(call: Call, job: Job) -> None:
-        running = [one for one in call.store.jobs.values() if one.completed is None and one.lane == job.lane]
-        if job.kind == "restore" and any(one.backup is not job.backup for one in running):
+        running = [other for other in call.store.jobs.values() if other.completed is None and other.lane == job.lane]
+        if job.kind == "restore" and any(other.backup is not job.backup for other in running):
             call.store.jobs[job.id] = job
             job.current, job.completed = "completed", call.server.clock()
         else:

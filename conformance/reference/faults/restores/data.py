@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def nothing_is_unpacked(server: Behaviours) -> None:
-    """A restore looks at the archive and leaves the instance as it was."""
+    """A restore reads the archive but leaves the instance as it was."""
     replace = archives.swap
 
     def pretend(folder: Path, fresh: Path) -> None:
@@ -34,7 +34,7 @@ def nothing_is_unpacked(server: Behaviours) -> None:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def old_files_stay(server: Behaviours) -> None:
-    """A restore leaves what the instance had beside what the backup has."""
+    """A restore keeps the instance's old files beside the restored ones."""
 
     def mix(folder: Path, fresh: Path) -> None:
         (folder / "newer.txt").write_text("not in the backup\n")
@@ -45,11 +45,11 @@ def old_files_stay(server: Behaviours) -> None:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def another_archive_is_unpacked(server: Behaviours) -> None:
-    """A restore unpacks the archive of another backup."""
+    """A restore unpacks another backup's archive as well."""
     unpack = server.unpack
 
     def other(archive: Path, folder: Path) -> None:
-        unpack(archive, folder)  # a damaged one still fails
+        unpack(archive, folder)  # a damaged archive still fails
         others = sorted(one for one in archive.parent.iterdir() if one != archive and tarfile.is_tarfile(one))
         unpack(others[0], folder)
 
@@ -58,7 +58,7 @@ def another_archive_is_unpacked(server: Behaviours) -> None:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def data_comes_later(server: Behaviours) -> None:
-    """A restore says that it is completed three seconds before the data is there."""
+    """A restore completes three seconds before the data is there."""
     replace = server.swap
 
     def later(folder: Path, fresh: Path) -> None:
@@ -71,7 +71,7 @@ def data_comes_later(server: Behaviours) -> None:
 
 @fault(breaks=("RST-9",), needs_probe=True)
 def all_instances_are_restored(server: Behaviours) -> None:
-    """A restore puts the data into every instance of the container."""
+    """A restore writes the data to every instance of the container."""
 
     def spread(job: Job) -> None:
         for instance in job.container.instances.values():
@@ -83,7 +83,7 @@ def all_instances_are_restored(server: Behaviours) -> None:
 
 @fault(breaks=("RST-9",), needs_probe=True)
 def others_lose_a_file(server: Behaviours) -> None:
-    """A restore removes a file from the other instances of the container."""
+    """A restore removes a file from the container's other instances."""
 
     def remove(job: Job) -> None:
         for instance in job.container.instances.values():
@@ -95,11 +95,13 @@ def others_lose_a_file(server: Behaviours) -> None:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def restores_of_two_backups_mix(server: Behaviours) -> None:
-    """Restores of different backups that are asked for at once write over each other's files."""
+    """Concurrent restores of different backups overwrite each other's files."""
     start, replace, mixed = server.start_job, server.swap, set[str]()
 
     def note(call: Call, job: Job) -> None:
-        running = [one.backup for one in call.store.jobs.values() if one.completed is None and one.lane == job.lane]
+        running = [
+            other.backup for other in call.store.jobs.values() if other.completed is None and other.lane == job.lane
+        ]
         if any(backup is not job.backup for backup in running):
             mixed.add(job.lane)
         start(call, job)
@@ -114,7 +116,7 @@ def restores_of_two_backups_mix(server: Behaviours) -> None:
 
 @fault(breaks=("RST-8",), needs_probe=True)
 def a_backup_is_restored_once(server: Behaviours) -> None:
-    """A backup that was restored before is taken for restored, whatever happened since."""
+    """A backup that was restored before is not restored again."""
     work, done = server.work["restore"], set[str]()
 
     def once(server: Behaviours, job: Job) -> None:
@@ -127,7 +129,7 @@ def a_backup_is_restored_once(server: Behaviours) -> None:
 
 @fault(breaks=("RST-9",), needs_probe=True)
 def first_restore_clears_the_others(server: Behaviours) -> None:
-    """The first restore of all removes a file from the other instances of the container."""
+    """The first restore removes a file from the container's other instances."""
     done: list[str] = []
 
     def remove(job: Job) -> None:

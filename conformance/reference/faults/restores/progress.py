@@ -21,7 +21,7 @@ FOLLOWED = ("RST-2", "RST-4", "RST-5", "RST-6", "RST-7", "RST-8")
 
 @fault(breaks=("RST-1",))
 def jobs_never_end(server: Behaviours) -> None:
-    """A job does its work and stays running."""
+    """A job does its work but stays in state running."""
     advance = server.advance
     server.advance = lambda server, job, state: (
         None if job.kind == "restore" and state == "completed" else advance(server, job, state)
@@ -30,7 +30,7 @@ def jobs_never_end(server: Behaviours) -> None:
 
 @fault(breaks=("RST-1",), also=FOLLOWED)
 def jobs_are_forgotten(server: Behaviours) -> None:
-    """A job stays queued for good."""
+    """A job stays in state queued."""
     pace = server.pace
 
     async def forget(server: Behaviours, job: Job, state: str) -> None:
@@ -43,7 +43,7 @@ def jobs_are_forgotten(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def jobs_queue_again(server: Behaviours) -> None:
-    """A job that runs is queued once more before it ends."""
+    """A running job returns to queued before it ends."""
     finish = server.finish_job
 
     async def requeue(server: Behaviours, job: Job) -> None:
@@ -56,7 +56,7 @@ def jobs_queue_again(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def late_jobs_queue_again(server: Behaviours) -> None:
-    """From the eighth restore on, a job that runs is queued once more before it ends."""
+    """From the eighth restore on, a running job returns to queued before it ends."""
     finish = server.finish_job
 
     async def requeue(server: Behaviours, job: Job) -> None:
@@ -71,7 +71,7 @@ def late_jobs_queue_again(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def jobs_run_after_the_end(server: Behaviours) -> None:
-    """A job that is completed runs once more, and is completed again."""
+    """A completed job returns to running and completes again."""
     finish = server.finish_job
 
     async def run_again(server: Behaviours, job: Job) -> None:
@@ -86,10 +86,10 @@ def jobs_run_after_the_end(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def started_before_queued(server: Behaviours) -> None:
-    """The start of a job lies before its queueing."""
+    """The times `queued` and `started` of a job are swapped."""
 
-    def change(one: Document) -> None:
-        events = one["events"]
+    def change(document: Document) -> None:
+        events = document["events"]
         events["queued"], events["started"] = events["started"], events["queued"]
 
     server.write_job = edited(server.write_job, change)
@@ -97,7 +97,7 @@ def started_before_queued(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def completed_before_started(server: Behaviours) -> None:
-    """The end of a job lies a minute before its start."""
+    """The completion time of a job is a minute before its start."""
     advance = server.advance
 
     def step(server: Behaviours, job: Job, state: str) -> None:
@@ -110,13 +110,13 @@ def completed_before_started(server: Behaviours) -> None:
 
 @fault(breaks=("RST-1",), also=("RST-6", "RST-2"))
 def second_restore_never_begins(server: Behaviours) -> None:
-    """A restore that is accepted while another runs stays queued for good."""
+    """A restore that is accepted while another runs stays queued."""
     pace = server.pace
     first: list[Job] = []
 
     async def wait(server: Behaviours, job: Job, state: str) -> None:
         if job.kind == "restore" and state == "new":
-            if any(one.completed is None for one in first):
+            if any(job.completed is None for job in first):
                 await asyncio.Event().wait()
             first.append(job)
         await pace(server, job, state)
@@ -126,7 +126,7 @@ def second_restore_never_begins(server: Behaviours) -> None:
 
 @fault(breaks=("RST-5",))
 def completed_jobs_expire(server: Behaviours) -> None:
-    """A job that is completed is expired two seconds later."""
+    """A completed job becomes expired two seconds later."""
     advance = server.advance
 
     def expire(server: Behaviours, job: Job, state: str) -> None:

@@ -1,4 +1,4 @@
-"""Faults of restore requests: the body, the descriptor, and what a refused request does."""
+"""Faults of restore requests: the descriptor, and bodies that should be refused."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from conformance.reference.core import Answer, Behaviours, Call
     from conformance.reference.data.store import Backup, Document, Job
 
+
 #: clauses that need a restore that can be followed
 FOLLOWED = ("RST-2", "RST-4", "RST-5", "RST-6", "RST-7", "RST-8")
+
+
 RESTORE = frozenset({"restore"})
 
 
@@ -45,38 +48,38 @@ def restore_is_ok(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-1",), also=("JOB-3", "CAP-6", "RST-1", *FOLLOWED))
 def descriptor_without_job(server: Behaviours) -> None:
-    """The answer to a restore does not speak of a job."""
-    _described(server, lambda one: one.pop("job"))
+    """The descriptor of a restore has no job."""
+    _described(server, lambda document: document.pop("job"))
 
 
 @fault(breaks=("JOB-1",), also=("CAP-6",))
 def descriptor_without_queue(server: Behaviours) -> None:
-    """The job in the answer to a restore has no queue."""
-    _described(server, lambda one: one["job"].pop("queue"))
+    """The job of a descriptor has no queue."""
+    _described(server, lambda document: document["job"].pop("queue"))
 
 
 @fault(breaks=("JOB-1",), also=("CAP-6",))
 def parallel_as_flag(server: Behaviours) -> None:
-    """The job in the answer to a restore says of parallel only yes or no."""
-    _described(server, lambda one: one["job"].update(parallel=False))
+    """The `parallel` member of a descriptor is a boolean."""
+    _described(server, lambda document: document["job"].update(parallel=False))
 
 
 @fault(breaks=("JOB-1",), also=("CAP-6", "JOB-10", "CAP-8", "RST-1", *FOLLOWED))
 def never_accepted(server: Behaviours) -> None:
-    """A restore is a 202 that says it was not accepted, and nothing happens."""
+    """A restore is a 202 with `accepted: false` and never runs."""
     server.start_job = lambda _call, job: job.__setattr__("accepted", False)
 
 
 @fault(breaks=("JOB-2",))
 def action_in_capitals(server: Behaviours) -> None:
-    """The answer to a restore writes the action in capitals."""
-    _described(server, lambda one: one.update(action="RESTORE"))
+    """The descriptor repeats the action in upper case."""
+    _described(server, lambda document: document.update(action="RESTORE"))
 
 
 @fault(breaks=("JOB-2",))
 def action_is_backup(server: Behaviours) -> None:
-    """The answer to a restore speaks of a backup."""
-    _described(server, lambda one: one.update(action="backup"))
+    """The descriptor's action is `backup`."""
+    _described(server, lambda document: document.update(action="backup"))
 
 
 @fault(breaks=("JOB-3",), also=("RST-5", "RST-6"))
@@ -95,7 +98,7 @@ def jobs_named_after_the_backup(server: Behaviours) -> None:
 @fault(breaks=("JOB-3",), also=("JBS-1", "CAP-6", "RST-1", *FOLLOWED))
 def jobs_without_id(server: Behaviours) -> None:
     """The id of an accepted job is empty."""
-    _described(server, lambda one: one["job"].update(id=""))
+    _described(server, lambda document: document["job"].update(id=""))
 
 
 def _default_request(call: Call) -> None:
@@ -104,25 +107,25 @@ def _default_request(call: Call) -> None:
 
 @fault(breaks=("JOB-4",), also=("RST-9",))
 def no_json_is_a_default(server: Behaviours) -> None:
-    """A body that is not JSON restores to where the backup came from."""
+    """A body that is not JSON restores to the backup's own instance."""
     on_refusal(server, "body", lambda call, _refusal: _default_request(call))
 
 
 @fault(breaks=("JOB-4",))
 def array_of_one_is_taken(server: Behaviours) -> None:
-    """A body that is an array of one request is that request."""
+    """A body that is an array with one request is accepted."""
     decode = server.decode
 
     def unwrap(call: Call, body: bytes) -> Any:
-        found = decode(call, body)
-        return found[0] if isinstance(found, list) and len(found) == 1 else found
+        value = decode(call, body)
+        return value[0] if isinstance(value, list) and len(value) == 1 else value
 
     server.decode = unwrap
 
 
 @fault(breaks=("JOB-4",), also=("RST-9",))
 def null_is_a_default(server: Behaviours) -> None:
-    """A body that is null restores to where the backup came from."""
+    """A body that is null restores to the backup's own instance."""
 
     def change(call: Call, refusal: RefusalError) -> None:
         if call.body is not None:
@@ -134,7 +137,7 @@ def null_is_a_default(server: Behaviours) -> None:
 
 
 def _lenient_member(server: Behaviours, change: Callable[[Call, Document], object]) -> None:
-    """Mend what an object says before it is validated."""
+    """Complete or correct a request body before it is validated."""
     validate = server.validate
 
     def mend(call: Call, body: Any) -> tuple[str, str]:
@@ -154,13 +157,13 @@ def action_may_be_missing(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-5",))
 def contents_may_be_missing(server: Behaviours) -> None:
-    """A request without contents restores to where the backup came from."""
+    """A request without contents restores to the backup's own instance."""
     _lenient_member(server, lambda call, body: body.setdefault("contents", {"instance_id": call.backup.instance_id}))
 
 
 @fault(breaks=("JOB-5",))
 def instance_may_be_null(server: Behaviours) -> None:
-    """A request for the instance null restores to where the backup came from."""
+    """A null instance id restores to the backup's own instance."""
 
     def change(call: Call, body: Document) -> None:
         if "instance_id" in body["contents"] and body["contents"]["instance_id"] is None:
@@ -171,25 +174,25 @@ def instance_may_be_null(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-5",))
 def instance_may_be_missing(server: Behaviours) -> None:
-    """A request without an instance restores to where the backup came from."""
+    """A missing instance id restores to the backup's own instance."""
     _lenient_member(server, lambda call, body: body["contents"].setdefault("instance_id", call.backup.instance_id))
 
 
 @fault(breaks=("JOB-5",))
 def instance_may_be_a_list(server: Behaviours) -> None:
-    """A list with one instance is that instance."""
+    """An array with one instance id is accepted."""
 
     def change(_call: Call, body: Document) -> None:
-        found = body["contents"].get("instance_id")
-        if isinstance(found, list) and len(found) == 1:
-            body["contents"]["instance_id"] = found[0]
+        value = body["contents"].get("instance_id")
+        if isinstance(value, list) and len(value) == 1:
+            body["contents"]["instance_id"] = value[0]
 
     _lenient_member(server, change)
 
 
 @fault(breaks=("JOB-5",), also=("HTTP-3",))
 def contents_of_another_type_break_down(server: Behaviours) -> None:
-    """Contents that are no object are a 500."""
+    """Contents that are not an object are a 500."""
     crash_when(
         server,
         "request",
@@ -199,7 +202,7 @@ def contents_of_another_type_break_down(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-6",))
 def any_action_restores(server: Behaviours) -> None:
-    """Whatever the action is called, it is a restore."""
+    """Any action is a restore."""
 
     def change(_call: Call, body: Document) -> None:
         if isinstance(body.get("action"), str):
@@ -210,7 +213,7 @@ def any_action_restores(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-6",))
 def any_action_restores_with_more(server: Behaviours) -> None:
-    """Where the contents have a member that nobody knows, every action is a restore."""
+    """Any action is a restore where the contents have an unknown member."""
 
     def change(_call: Call, body: Document) -> None:
         contents = body.get("contents")
@@ -222,19 +225,19 @@ def any_action_restores_with_more(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-6",))
 def actions_without_case(server: Behaviours) -> None:
-    """An action is read without regard to case and to spaces round it."""
+    """The action is compared case-insensitively and trimmed."""
     _lenient_member(server, lambda _call, body: body.update(action=body["action"].strip().lower()))
 
 
 @fault(breaks=("JOB-7",))
 def any_content_type_is_taken(server: Behaviours) -> None:
-    """A JSON body may call itself anything."""
+    """A JSON body is accepted with any Content-Type."""
     server.is_json = lambda _call, _type: True
 
 
 @fault(breaks=("JOB-7",))
 def plain_text_is_taken(server: Behaviours) -> None:
-    """A JSON body may call itself text/plain."""
+    """A JSON body is accepted as text/plain."""
     is_json = server.is_json
     server.is_json = lambda call, kind: kind.startswith("text/plain") or is_json(call, kind)
 
@@ -246,7 +249,7 @@ def other_types_are_bad_syntax(server: Behaviours) -> None:
 
 
 def _finds_instance(server: Behaviours, find_other: Callable[[Call, str], str | None]) -> None:
-    """Take another instance where there is none of that id."""
+    """Replace the requested instance."""
     validate = server.validate
 
     def guess(call: Call, body: Any) -> tuple[str, str]:
@@ -258,10 +261,10 @@ def _finds_instance(server: Behaviours, find_other: Callable[[Call, str], str | 
 
 @fault(breaks=("JOB-8",), also=("RST-9",))
 def unknown_instance_is_the_first(server: Behaviours) -> None:
-    """An instance that does not exist anywhere is taken for the one the backup came from."""
+    """An unknown instance is replaced by the backup's own."""
 
     def find(call: Call, instance_id: str) -> str | None:
-        known = any(instance_id in one.instances for one in call.store.containers.values())
+        known = any(instance_id in container.instances for container in call.store.containers.values())
         return None if known or not instance_id else call.backup.instance_id
 
     _finds_instance(server, find)
@@ -269,21 +272,21 @@ def unknown_instance_is_the_first(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-8",))
 def empty_instance_is_the_first(server: Behaviours) -> None:
-    """An empty instance id is taken for the one the backup came from."""
+    """An empty instance id is replaced by the backup's own."""
     _finds_instance(server, lambda call, instance_id: None if instance_id else call.backup.instance_id)
 
 
 @fault(breaks=("JOB-8",))
 def instances_of_other_containers(server: Behaviours) -> None:
-    """An instance of another container of the hub can be restored to."""
+    """A backup can be restored to an instance of another container."""
     find = server.find_instance
     server.find_instance = lambda call, instance_id: (
         find(call, instance_id)
         or next(
             (
-                one.instances[instance_id]
-                for one in call.store.containers.values()
-                if one.hub_id == call.hub_id and instance_id in one.instances
+                container.instances[instance_id]
+                for container in call.store.containers.values()
+                if container.hub_id == call.hub_id and instance_id in container.instances
             ),
             None,
         )
@@ -292,7 +295,7 @@ def instances_of_other_containers(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-8",), also=("HTTP-3",))
 def unknown_instance_breaks_down(server: Behaviours) -> None:
-    """A restore to an instance that does not exist is a 500."""
+    """A restore to an unknown instance is a 500."""
     edit_refusals(
         server,
         lambda _call, refusal: RefusalError("500.unknown") if refusal.code == "404.instance" else None,
@@ -301,139 +304,37 @@ def unknown_instance_breaks_down(server: Behaviours) -> None:
 
 @fault(breaks=("JOB-9",))
 def restores_through_any_container(server: Behaviours) -> None:
-    """A backup can be restored through any container of the hub, to an instance of that one."""
+    """A backup can be restored through any container of the hub, to an instance of that container."""
     find = server.find_backup
 
     def find_anywhere(call: Call, backup_id: str) -> Backup | None:
-        found = find(call, backup_id)
-        if found is None and call.operation == "restore":
-            containers = [one for one in call.store.containers.values() if one.hub_id == call.hub_id]
-            return next((one.backups[backup_id] for one in containers if backup_id in one.backups), None)
-        return found
+        backup = find(call, backup_id)
+        if backup is None and call.operation == "restore":
+            containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
+            return next(
+                (container.backups[backup_id] for container in containers if backup_id in container.backups), None
+            )
+        return backup
 
     server.find_backup = find_anywhere
 
 
 @fault(breaks=("JOB-9",))
 def unknown_backup_cannot_be_processed(server: Behaviours) -> None:
-    """A restore of a backup that does not exist is a 422."""
+    """A restore of an unknown backup is a 422."""
     recode(server, "404.container.backup", "422.invalid-argument", RESTORE)
 
 
 @fault(breaks=("JOB-9",))
 def unknown_backup_is_accepted(server: Behaviours) -> None:
-    """A restore of a backup that does not exist is accepted, and fails later."""
+    """A restore of an unknown backup is accepted and fails later."""
     ghost = "f" * 24
 
     def lenient(call: Call, refusal: RefusalError) -> None:
-        known = any(call.ids["backup"] in one.backups for one in call.store.containers.values())
+        known = any(call.ids["backup"] in container.backups for container in call.store.containers.values())
         if call.operation != "restore" or known:
             raise refusal
         some = next(iter(call.store.main.backups.values()))
         call.backup = copy_of(some, id=ghost, archive=some.archive.with_name(ghost), current="live", logs=[])
 
     on_refusal(server, "backup", lenient)
-
-
-def _refused_and_done(server: Behaviours, step: str, effect: Callable[[Call], None]) -> None:
-    def change(call: Call, refusal: RefusalError) -> None:
-        if call.operation == "restore":
-            effect(call)
-        raise refusal
-
-    on_refusal(server, step, change)
-
-
-def _restore_anyway(call: Call) -> None:
-    call.action = "restore"
-    call.instance = call.container.instances.get(call.backup.instance_id) or next(
-        iter(call.container.instances.values())
-    )
-    call.server.handlers["restore"](call)
-
-
-@fault(breaks=("JOB-10",))
-def refused_types_restore(server: Behaviours) -> None:
-    """A body of another type is refused, and what it asks for happens."""
-
-    def restore(call: Call) -> None:
-        with suppress(RefusalError):
-            for step in ("body", "request"):
-                call.server.checks[step](call)
-            call.server.handlers["restore"](call)
-
-    _refused_and_done(server, "content type", restore)
-
-
-@fault(breaks=("JOB-10",), also=("RST-9",))
-def refused_request_restores(server: Behaviours) -> None:
-    """A request for what does not exist is refused, and restores to where the backup came from."""
-    _refused_and_done(server, "request", _restore_anyway)
-
-
-@fault(breaks=("JOB-10",))
-def refused_request_is_logged(server: Behaviours) -> None:
-    """A refused request leaves a log."""
-
-    def leave_log(call: Call) -> None:
-        job = call.server.new_job(call, "refusal")
-        job.instance = call.container.instances[call.backup.instance_id]
-        call.server.log_restore(call.server, job, "refused")
-
-    _refused_and_done(server, "request", leave_log)
-
-
-@fault(breaks=("JOB-10",))
-def refused_request_touches_the_backup(server: Behaviours) -> None:
-    """A refused request leaves the backup locked."""
-
-    def lock(call: Call) -> None:
-        call.backup.current = "saving"
-
-    _refused_and_done(server, "request", lock)
-
-
-@fault(breaks=("JOB-11",), also=("DEL-3",))
-def unfinished_backups_restore(server: Behaviours) -> None:
-    """A backup that is not live can be restored."""
-    server.steps["restore"].remove("state")
-
-
-@fault(breaks=("JOB-10",), also=("JOB-11",))
-def refused_unfinished_backups_restore(server: Behaviours) -> None:
-    """A restore of a backup that is not live is refused, and happens."""
-    check = server.checks["state"]
-
-    def refuse(call: Call) -> None:
-        try:
-            check(call)
-        except RefusalError:
-            if call.operation == "restore":
-                call.server.handlers["restore"](call)
-            raise
-
-    server.checks["state"] = refuse
-
-
-@fault(breaks=("JOB-10",))
-def restore_of_an_unknown_instance_happens(server: Behaviours) -> None:
-    """A restore to an instance of another container is refused, and happens."""
-
-    def change(call: Call, refusal: RefusalError) -> None:
-        if refusal.code == "404.instance":
-            _restore_anyway(call)
-        raise refusal
-
-    on_refusal(server, "request", change)
-
-
-@fault(breaks=("JOB-11",))
-def deleted_backups_restore(server: Behaviours) -> None:
-    """A backup that is deleted can be restored as long as it is kept."""
-    check = server.checks["state"]
-
-    def lenient(call: Call) -> None:
-        if call.operation != "restore" or call.backup.current != "deleted":
-            check(call)
-
-    server.checks["state"] = lenient

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @fault(breaks=("RST-2",), also=("RST-6",))
 def no_log(server: Behaviours) -> None:
-    """A restore that went well leaves no log."""
+    """A successful restore leaves no log."""
     on_restore_log(server, lambda job, _log: job.backup.logs.pop())
 
 
@@ -32,29 +32,29 @@ def two_logs(server: Behaviours) -> None:
 
 @fault(breaks=("RST-2",), also=("RST-6",))
 def restore_logged_as_backup(server: Behaviours) -> None:
-    """The log of a restore has the type of a backup's."""
+    """The log of a restore has type backup."""
     on_restore_log(server, lambda _job, log: log.__setattr__("type", "backup"))
 
 
 @fault(breaks=("RST-2",))
 def good_restore_logged_with_error(server: Behaviours) -> None:
-    """The log of a restore that went well has an error."""
+    """The log of a successful restore has an error."""
     on_restore_log(server, lambda _job, log: log.__setattr__("error", {"message": "no error"}))
 
 
 @fault(breaks=("RST-2",), also=("RST-6",))
 def logged_for_the_instance_of_the_backup(server: Behaviours) -> None:
-    """The log of a restore names the instance that is not the one restored to."""
+    """The log of a restore names another instance than the restored one."""
 
     def change(job: Job, log: Log) -> None:
-        log.instance_id = next(one for one in job.container.instances if one != log.instance_id)
+        log.instance_id = next(instance for instance in job.container.instances if instance != log.instance_id)
 
     on_restore_log(server, change)
 
 
 @fault(breaks=("RST-2",), also=("HTTP-4", "RST-6"))
 def log_vanishes(server: Behaviours) -> None:
-    """The log of a restore is gone a second after it came."""
+    """The log of a restore disappears after a second."""
 
     def change(job: Job, log: Log) -> None:
         asyncio.get_running_loop().call_later(1, lambda: job.backup.logs.remove(log))
@@ -64,25 +64,25 @@ def log_vanishes(server: Behaviours) -> None:
 
 @fault(breaks=("RST-3",), also=("BKP-1",))
 def restored_backup_is_new(server: Behaviours) -> None:
-    """A restore sets the backup's time of creation."""
+    """A restore changes the backup's creation time."""
     after_restore(server, lambda job: job.backup.__setattr__("created", job.started))
 
 
 @fault(breaks=("RST-3",))
 def restored_backup_moves(server: Behaviours) -> None:
-    """A restore gives the backup another path."""
+    """A restore changes the backup's path."""
     after_restore(server, lambda job: job.backup.__setattr__("path", "/restored"))
 
 
 @fault(breaks=("RST-3",), also=("JOB-1",))
 def restored_backup_stays_busy(server: Behaviours) -> None:
-    """A restored backup is being saved from then on."""
+    """A restored backup stays in state saving."""
     after_restore(server, lambda job: job.backup.__setattr__("current", "saving"))
 
 
 @fault(breaks=("RST-3",))
 def restored_backup_changes_instance(server: Behaviours) -> None:
-    """A restored backup belongs to another instance from then on."""
+    """A restore changes the backup's instance."""
 
     def change(job: Job) -> None:
         job.backup.instance_id = list(job.container.instances)[-1]
@@ -92,25 +92,25 @@ def restored_backup_changes_instance(server: Behaviours) -> None:
 
 @fault(breaks=("RST-4",))
 def failure_logged_without_error(server: Behaviours) -> None:
-    """The log of a restore that failed has no error."""
+    """The log of a failed restore has no error."""
     on_restore_log(server, lambda _job, log: log.__setattr__("error", None), failed=True)
 
 
 @fault(breaks=("RST-4",))
 def failure_logged_without_message(server: Behaviours) -> None:
-    """The error in the log of a restore that failed has an empty message."""
+    """The error in the log of a failed restore has an empty message."""
     on_restore_log(server, lambda _job, log: log.__setattr__("error", {"message": ""}), failed=True)
 
 
 @fault(breaks=("RST-4",))
 def failure_leaves_no_log(server: Behaviours) -> None:
-    """A restore that failed leaves no log."""
+    """A failed restore leaves no log."""
     on_restore_log(server, lambda job, _log: job.backup.logs.pop(), failed=True)
 
 
 @fault(breaks=("RST-4",))
 def failed_jobs_complete(server: Behaviours) -> None:
-    """The job of a restore that failed is completed."""
+    """The job of a failed restore is completed."""
     advance = server.advance
 
     def complete(server: Behaviours, job: Job, state: str) -> None:
@@ -122,13 +122,13 @@ def failed_jobs_complete(server: Behaviours) -> None:
 
 @fault(breaks=("RST-4",))
 def failure_marks_the_backup(server: Behaviours) -> None:
-    """A backup whose restore failed is deleted from then on."""
+    """A failed restore leaves the backup in state deleted."""
     on_restore_log(server, lambda job, _log: job.backup.__setattr__("current", "deleted"), failed=True)
 
 
 @fault(breaks=("RST-3",))
 def restored_backup_moves_later(server: Behaviours) -> None:
-    """Two seconds after a restore the backup has another path."""
+    """Two seconds after a restore the backup's path changes."""
 
     def move(backup: Backup) -> None:
         backup.path = "/restored"
@@ -138,10 +138,10 @@ def restored_backup_moves_later(server: Behaviours) -> None:
 
 @fault(breaks=("RST-2",), also=("RST-6",))
 def a_log_for_each_instance(server: Behaviours) -> None:
-    """A restore leaves a log for the instance restored to, and one more for another."""
+    """A restore leaves a second log for another instance."""
 
     def more(job: Job, log: Log) -> None:
-        other = next(one for one in job.container.instances if one != log.instance_id)
+        other = next(instance for instance in job.container.instances if instance != log.instance_id)
         job.backup.logs.append(copy_of(log, id=new_id(), instance_id=other))
 
     on_restore_log(server, more)

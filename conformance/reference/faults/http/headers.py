@@ -1,0 +1,91 @@
+"""Faults of response headers and redirects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.reference.core import Answer
+from conformance.reference.patching import edit_answers, every
+from conformance.reference.refusals import RefusalError
+from conformance.reference.registry import fault
+
+if TYPE_CHECKING:
+    from conformance.reference.core import Behaviours, Call
+
+
+@fault(breaks=("HTTP-6",))
+def no_cors(server: Behaviours) -> None:
+    """Responses have no Access-Control-Allow-Origin."""
+    edit_answers(server, lambda _call, answer: answer.headers.pop("access-control-allow-origin", None))
+
+
+@fault(breaks=("HTTP-6",))
+def no_cors_on_errors(server: Behaviours) -> None:
+    """Errors have no Access-Control-Allow-Origin."""
+    edit_answers(
+        server,
+        lambda _call, answer: answer.headers.pop("access-control-allow-origin", None) if answer.status >= 400 else None,
+    )
+
+
+@fault(breaks=("HTTP-8",))
+def hurried_without_a_word(server: Behaviours) -> None:
+    """An occasional 429 has no Retry-After."""
+    _sometimes_429(server, {})
+
+
+@fault(breaks=("HTTP-8",))
+def retry_after_some_time(server: Behaviours) -> None:
+    """An occasional 429 has a Retry-After that is neither seconds nor a date."""
+    _sometimes_429(server, {"Retry-After": "soon"})
+
+
+def _sometimes_429(server: Behaviours, headers: dict[str, str]) -> None:
+    now = every(server, 211)
+    authenticate = server.checks["key"]
+
+    def check(call: Call) -> None:
+        if now():
+            raise RefusalError("429.rate-limiting", headers=headers)
+        authenticate(call)
+
+    server.checks["key"] = check
+
+
+@fault(breaks=("HTTP-9",), also=("LIST-7", "LIST-5"))
+def sorted_lists_are_elsewhere(server: Behaviours) -> None:
+    """A list with a sort is a redirect."""
+    finish = server.finish
+    server.finish = lambda call, answer: (
+        Answer(307, {"location": f"{call.path}/"}, b"")
+        if call.operation == "list" and "sort" in call.query and answer.status == 200
+        else finish(call, answer)
+    )
+
+
+@fault(breaks=("HTTP-9",), also=("LOG-1", "RST-2", "RST-4", "RST-6", "RST-7"))
+def logs_are_elsewhere(server: Behaviours) -> None:
+    """Logs are a redirect to the address with a trailing slash."""
+    finish = server.finish
+    server.finish = lambda call, answer: (
+        Answer(308, {"location": f"{call.path}/", "content-type": "application/json"}, b"{}")
+        if call.operation == "logs" and answer.status == 200
+        else finish(call, answer)
+    )
+
+
+@fault(breaks=("HTTP-8",))
+def retry_after_is_negative(server: Behaviours) -> None:
+    """An occasional 429 has a negative Retry-After."""
+    _sometimes_429(server, {"Retry-After": "-1"})
+
+
+@fault(breaks=("HTTP-9",))
+def unknown_containers_are_elsewhere(server: Behaviours) -> None:
+    """An unknown container is a redirect."""
+    finish = server.finish
+    server.finish = lambda call, answer: (
+        Answer(302, {"location": "/v1/containers"}, b"")
+        if answer.status == 404 and b'"404.container"' in answer.body
+        else finish(call, answer)
+    )
