@@ -81,7 +81,7 @@ def ours(server: launch.Running, folder: Path) -> Outcome:
     target = folder / "target.toml"
     target.write_text(server.target_toml)
     command = [BIN / "backups-conformance", "run", "--target", target, "--seed", "1", "--report-dir", folder / "report"]
-    return _timed(server, [*map(str, command), "--", "-k", "test_generated"], r"^  *([A-Z]+-[0-9]+) .* wanted ")
+    return _timed(server, [*map(str, command), "--", "-k", "generated"], r"^  *([A-Z]+-[0-9]+) .* wanted ")
 
 
 def theirs(server: launch.Running, folder: Path, most: int) -> Outcome:

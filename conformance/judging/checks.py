@@ -138,9 +138,9 @@ def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFun
 def _load() -> None:
     import conformance.suite  # noqa: PLC0415 - the suite imports this module
 
-    for module in pkgutil.iter_modules(conformance.suite.__path__):
-        if module.name.startswith("test_"):
-            importlib.import_module(f"conformance.suite.{module.name}")
+    for module in pkgutil.walk_packages(conformance.suite.__path__, "conformance.suite."):
+        if module.name.rpartition(".")[2].startswith("test_"):
+            importlib.import_module(module.name)
 
 
 def all_checks() -> dict[str, Check]:

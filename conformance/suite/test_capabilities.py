@@ -10,7 +10,6 @@ from conformance.judging.answer_shapes import has_valid_code
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     CannotTellError,
-    NotTestableError,
     advisory,
     expect_answer,
     expect_not_success,
@@ -20,9 +19,9 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.context import GRANTS, lacks
 from conformance.scenarios.follower import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
+from conformance.suite.support import expect_accepted, keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,22 +29,10 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Operation, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
 
 
 #: the clause that says how the lack of a capability is answered
 DENIED: dict[Operation, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2"}
-
-
-def keys_without(context: CheckContext, operation: Operation) -> list[str]:
-    """The target file's living keys that lack the operation's capability."""
-    names = [name for name in GRANTS if lacks(name, operation)]
-    there = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
-    if not there:
-        for name in names:
-            context.key_proofs.need(name)
-        raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
-    return there
 
 
 def denied(context: CheckContext, operation: Operation, keys: list[str]) -> Iterator[Request]:
@@ -132,17 +119,9 @@ def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Itera
 def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]:
     """The key that has manage alone starts a restore."""
     restore = context.restored_by_manage()
-    yield from taken_on(restore)
+    yield from expect_accepted(restore)
     if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
         yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
-
-
-def taken_on(restore: Restore) -> Iterator[Finding]:
-    """A restore that nothing speaks against is accepted, and the answer says nothing else."""
-    yield from expect_success(restore.answer)
-    if value_at(restore.answer.data, "/job/accepted") is False:
-        wanted = "an accepted job, since nothing else runs"
-        yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")
 
 
 @passive(

@@ -16,7 +16,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.side_effects import send_deletions_expecting_refusal
-from conformance.suite.test_capabilities import keys_without
+from conformance.suite.support import keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

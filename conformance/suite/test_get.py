@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from conformance.contract.pointers import value_at
-from conformance.contract.timestamps import parse_time
-from conformance.judging.answer_shapes import backups, is_expected_success, mismatches_at, serves
+from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     ANY_4XX,
@@ -23,19 +21,25 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios.context import as_malformed
 from conformance.scenarios.side_effects import send_expecting_refusal
+from conformance.suite.support import (
+    MAY_MOVE,
+    backup_id_of,
+    crossed_requests,
+    deleted_meanwhile,
+    is_going,
+    lasting_differences,
+    require_another_container,
+    unchanged_backups,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.http.exchange import Exchange, Operation
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
 SAMPLE = 40
-#: so often something is looked at before it is told that it differs
-TIMES = 3
-#: what a restore that runs meanwhile may move
-MAY_MOVE = ("/events/updated", "/state/changed", "/state/error")
 
 
 @passive("GET-1", when=serves("get"))
@@ -51,7 +55,7 @@ def test_get_1_backups_are_shown(context: CheckContext) -> Iterator[Finding]:
     """The main backup plain and with integrations, and others of the container."""
     others = [context.build.get(backup) for backup in context.fixtures.sample(context.rng, 5)]
     for answer in context.send_all([context.build.get(), context.build.get(include="integrations"), *others]):
-        if not vanished(context, answer):
+        if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)
 
 
@@ -72,22 +76,7 @@ def test_get_3_get_and_list_show_the_same(context: CheckContext) -> Iterator[Fin
         raise NotTestableError("set fixtures.container_id to a container with backups")
     context.need_served("list")
     context.need_served("get")
-    yield from lasting(context, SAMPLE, _differences)
-
-
-def lasting(
-    context: CheckContext, most: int, differences: Callable[[CheckContext, list[str]], dict[str, list[Finding]]]
-) -> Iterator[Finding]:
-    """What differs in a sample of backups, and still does when they are looked at again: live backups move."""
-    suspects = context.fixtures.sample(context.rng, most)
-    found: dict[str, list[Finding]] = {}
-    for _ in range(TIMES):
-        found = differences(context, suspects)
-        suspects = list(found)
-        if not suspects:
-            return
-    for of_one in found.values():
-        yield from of_one
+    yield from lasting_differences(context, SAMPLE, _differences)
 
 
 def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
@@ -100,33 +89,10 @@ def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[F
         for backup, x in zip(suspects, gets, strict=True)
     }
     differing = {backup: differences for backup, differences in found.items() if differences}
-    return {backup: differing[backup] for backup in unmoved(context, [x for x in gets if backup_of(x) in differing])}
-
-
-def unmoved(context: CheckContext, gets: list[Exchange]) -> list[str]:
-    """The backups that get still shows as it did: of those that move by themselves nothing can be concluded."""
-    again = context.send_all(context.build.get(backup_of(x)) for x in gets)
-    pairs = zip(gets, again, strict=True)
-    return [backup_of(x) for x, y in pairs if not any(True for _ in expect_equivalent("backup", x.data, y.data, y))]
-
-
-def backup_of(exchange: Exchange) -> str:
-    return exchange.request.resources["backup"]
-
-
-def vanished(context: CheckContext, exchange: Exchange) -> bool:
-    """A backup that was found in the list, and is gone from there as well by now, or deleted: lists live."""
-    if exchange.status != 404 or backup_of(exchange) in context.fixtures.reserved_ids() - {
-        context.fixtures.target.fixtures.not_live_backup_id
-    }:
-        return False
-    listed = {item.get("id"): item for page in context.walk(100).pages for item in page.items}
-    return backup_of(exchange) not in listed or is_going(listed[backup_of(exchange)])
-
-
-def is_going(item: dict[str, Any]) -> bool:
-    """A backup that is as good as gone: once it was deleted get may show it or not."""
-    return value_at(item, "/state/current") in ("deleting", "deleted")
+    return {
+        backup: differing[backup]
+        for backup in unchanged_backups(context, [x for x in gets if backup_id_of(x) in differing])
+    }
 
 
 def _compare(exchange: Exchange, item: dict[str, Any] | None, ignore: tuple[str, ...]) -> Iterator[Finding]:
@@ -153,27 +119,11 @@ def test_get_4_an_unknown_backup_is_not_found(context: CheckContext) -> Iterator
 @check("GET-5", "get")
 def test_get_5_another_containers_path_shows_nothing(context: CheckContext) -> Iterator[Finding]:
     """Our backup through the sibling's path, and the sibling's backup through ours; plain and with integrations."""
-    for answer in context.send_all([*crossed(context, "get"), *crossed(context, "get", include="integrations")]):
+    for answer in context.send_all(
+        [*crossed_requests(context, "get"), *crossed_requests(context, "get", include="integrations")]
+    ):
         yield from expect_status(answer, 403, 404, advise=(404,))
-    need_another_container(context)
-
-
-def need_another_container(context: CheckContext) -> None:
-    """Raises NotTestableError where no path was crossed but that of a container which does not exist."""
-    fixtures = context.fixtures.target.fixtures
-    if not (fixtures.other_container_id or fixtures.empty_container_id or fixtures.foreign_backup_id):
-        raise NotTestableError("set fixtures.other_container_id")
-
-
-def crossed(context: CheckContext, operation: Operation, **how: Any) -> Iterator[Request]:
-    """Requests that name a backup through a container that is not its own."""
-    fixtures = context.fixtures.target.fixtures
-    backup, how = context.fixtures.dedicated_backup("crossed"), {"ownership": "crossed", "refusable": True, **how}
-    for container in (fixtures.other_container_id, fixtures.empty_container_id, context.build.unknown_container()):
-        if container:
-            yield context.build.for_operation(operation, backup=backup, container=container, **how)
-    if foreign := fixtures.foreign_backup_id:
-        yield context.build.for_operation(operation, backup=foreign, **how)
+    require_another_container(context)
 
 
 @check("GET-6", "list", "get", "logs", "restore", "job")
@@ -225,48 +175,3 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
         ),
     ]
     return [form for form in found if form != good]
-
-
-def shows_backups(exchange: Exchange, *states: str) -> bool:
-    """A success of list or get with a backup in it, in one of these states where some are named."""
-    shown = backups(exchange) if serves("list", "get")(exchange) else []
-    return any(not states or value_at(backup, "/state/current") in states for _, backup in shown)
-
-
-@passive("BKP-1", when=shows_backups)
-def created_is_set_and_first(exchange: Exchange) -> Iterator[Finding]:
-    for pointer, backup in backups(exchange):
-        created, updated = (time_at(backup, f"/events/{name}") for name in ("created", "updated"))
-        if created is not None and created.unset:
-            yield violation("a time at which it was created", "not set", exchange, f"{pointer}/events/created")
-        elif created and updated and not updated.unset and updated < created:
-            yield violation("updated not before created", "earlier", exchange, f"{pointer}/events/updated")
-
-
-@passive("BKP-2", when=lambda exchange: shows_backups(exchange, "saving", "live"))
-def deleted_is_set_only_when_deleted(exchange: Exchange) -> Iterator[Finding]:
-    for pointer, backup in backups(exchange):
-        deleted = time_at(backup, "/events/deleted")
-        if deleted and not deleted.unset and value_at(backup, "/state/current") in ("saving", "live"):
-            yield violation("deleted not set in this state", "set", exchange, f"{pointer}/events/deleted")
-
-
-@passive("BKP-3", when=shows_backups)
-def size_is_not_negative(exchange: Exchange) -> Iterator[Finding]:
-    for pointer, backup in backups(exchange):
-        size = value_at(backup, "/target/size")
-        if isinstance(size, int | float) and size < 0:
-            yield violation("a size of 0 or more", f"{size}", exchange, f"{pointer}/target/size")
-
-
-@passive("BKP-4", when=lambda exchange: shows_backups(exchange, "live"))
-def live_backups_have_a_file(exchange: Exchange) -> Iterator[Finding]:
-    for pointer, backup in backups(exchange):
-        for name in ("path", "file_id") if value_at(backup, "/state/current") == "live" else ():
-            if value_at(backup, f"/target/{name}") == "":
-                yield violation(f"the {name} of a live backup", "an empty string", exchange, f"{pointer}/target/{name}")
-
-
-def time_at(backup: dict[str, Any], pointer: str) -> Any:
-    value = value_at(backup, pointer)
-    return parse_time(value) if isinstance(value, str) else None

@@ -14,7 +14,6 @@ from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_jud
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import (
     NotTestableError,
-    advisory,
     expect_answer,
     expect_stable,
     inconclusive,
@@ -23,6 +22,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios.context import GRANTS, lacks
 from conformance.scenarios.side_effects import send_expecting_refusal
+from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,14 +34,7 @@ if TYPE_CHECKING:
 LISTS = ("list", "logs")
 #: states in which a backup changes by itself
 IN_MOTION = ("saving", "deleting")
-UNDOCUMENTED: dict[Operation, tuple[str, ...]] = {
-    "list": ("PUT", "PATCH", "POST", "DELETE"),
-    "get": ("PUT", "PATCH", "POST"),
-    "logs": ("PUT", "PATCH", "POST", "DELETE"),
-    "restore": ("PUT", "PATCH", "DELETE"),
-}
 ORIGIN = (("Origin", "https://portal.example.test"),)
-POLITE = (401, 403, 404, 405, 501)
 ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
 ODD_QUERIES = (
     "include=%FF",
@@ -240,23 +233,9 @@ def test_http_5_undocumented_methods_are_refused(context: CheckContext, operatio
     if operation == "restore":
         ids["instance"] = context.build.unknown_id()
     how = {"documented": False, "refusable": True, "ownership": "missing"}
-    for method in UNDOCUMENTED[operation]:
+    for method in UNDOCUMENTED_METHODS[operation]:
         answer = context.send(context.build.for_operation(operation, method=method, **ids, **how))
-        yield from politely_refused(answer)
-
-
-def politely_refused(exchange: Exchange) -> Iterator[Finding]:
-    """Never a success; a status that says so, with Allow on a 405, in the error shape."""
-    if why := inconclusive_reason(exchange):
-        yield inconclusive(why, exchange)
-    elif exchange.is_success:
-        yield violation("no success for an undocumented method", f"{exchange.status}", exchange)
-    elif exchange.status not in POLITE:
-        yield advisory("401, 403, 404, 405 or 501", f"{exchange.status}", exchange)
-    elif exchange.status == 405 and header_of(exchange, "allow") is None:
-        yield advisory("Allow on a 405", "none", exchange)
-    elif not exchange.oauth and not isinstance(value_at(exchange.value, "/error"), dict):
-        yield advisory("the error shape", validation.render(exchange.value), exchange)
+        yield from expect_method_refused(answer)
 
 
 @check("HTTP-6", "list", "get", "logs")
@@ -289,10 +268,6 @@ def allows_origin(answer: Exchange) -> Iterator[Finding]:
         yield inconclusive(why, answer)
     elif (answer.is_success or answer.is_refusal) and header_of(answer, "access-control-allow-origin") is None:
         yield violation("Access-Control-Allow-Origin", "no such header", answer)
-
-
-def header_of(exchange: Exchange, name: str) -> str | None:
-    return exchange.response.header(name) if exchange.response else None
 
 
 @passive("HTTP-7", when=lambda exchange: is_judgeable(exchange) and isinstance(exchange.parsed, strict_json.Parsed))

@@ -25,7 +25,7 @@ from conformance.judging.expectations import (
     expect_success,
     violation,
 )
-from conformance.suite.test_get import vanished
+from conformance.suite.support import deleted_meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +166,7 @@ def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterat
         how = {"container": fixtures.other_container_id, "ownership": "sibling"}
         asked.append(context.build.get(foreign, include="integrations", **how))
     for answer in context.send_all(asked):
-        if not vanished(context, answer):
+        if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)
     need_references(context)
 

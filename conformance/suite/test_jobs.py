@@ -17,7 +17,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import restore_scenarios
-from conformance.suite.test_capabilities import keys_without
+from conformance.suite.support import keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from conformance.judging.expectations import (
     expect_unique,
     violation,
 )
-from conformance.suite.test_get import crossed, need_another_container, vanished
+from conformance.suite.support import crossed_requests, deleted_meanwhile, require_another_container
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def test_log_1_logs_are_served(context: CheckContext) -> Iterator[Finding]:
     """The logs of the main backup and of others, those of the target file first."""
     backups = [context.fixtures.backup_id, *context.fixtures.sample(context.rng, 30)]
     for answer in context.send_all(context.build.logs(backup) for backup in backups):
-        if not vanished(context, answer):
+        if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)
 
 
@@ -68,6 +68,6 @@ def test_log_4_the_logs_of_an_unknown_backup_are_not_found(context: CheckContext
 @check("LOG-5", "logs")
 def test_log_5_another_containers_path_shows_no_logs(context: CheckContext) -> Iterator[Finding]:
     """Our backup's logs through the sibling's path, and the sibling's through ours."""
-    for answer in context.send_all(crossed(context, "logs")):
+    for answer in context.send_all(crossed_requests(context, "logs")):
         yield from expect_status(answer, 403, 404, advise=(404,))
-    need_another_container(context)
+    require_another_container(context)

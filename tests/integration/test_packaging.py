@@ -74,7 +74,7 @@ def test_the_wheel_holds_the_schemas_where_the_package_finds_them(names: set[str
         "py.typed",
         "pytest.ini",
         "contract/catalogue.toml",
-        "suite/test_restore.py",
+        "suite/test_restores.py",
         "reference/data/digest.py",
         "reference/faults/listing.py",
         "report/templates/summary.html.jinja2",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.generation.schemathesis_cases import Sent, send
 from conformance.judging.checks import Stage, check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
-from conformance.suite.test_http import politely_refused
+from conformance.suite.support import expect_method_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterato
         if context.check.clause == "HTTP-3":
             yield from expect_answer(on)
         elif context.check.clause == "HTTP-5":
-            yield from politely_refused(on)
+            yield from expect_method_refused(on)
         elif context.check.clause in HARMLESS:
             yield from expect_no_server_error(on, *case.allowed)
         else:

@@ -16,7 +16,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import paging
-from conformance.suite.test_get import MAY_MOVE, TIMES, lasting, unmoved
+from conformance.suite.support import MAX_READINGS, MAY_MOVE, lasting_differences, unchanged_backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ KEYS = ("full", "view")
 def held_still(context: CheckContext, relate: Callable[[], list[Finding]]) -> Iterator[Finding]:
     """What a relation finds wrong on a list that did not change meanwhile."""
     found: list[Finding] = []
-    for _ in range(TIMES):
+    for _ in range(MAX_READINGS):
         before = set(context.walk(100).ids)
         found = relate()
         if not found or before == set(context.walk(100).ids):
@@ -95,7 +95,7 @@ def test_get_3_however_it_is_asked_for_a_backup_is_the_same(context: CheckContex
         raise NotTestableError("set fixtures.container_id to a container with backups")
     context.need_served("list")
     context.need_served("get")
-    yield from lasting(context, max(2, context.run.examples // 3), disagreements)
+    yield from lasting_differences(context, max(2, context.run.examples // 3), disagreements)
 
 
 def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
@@ -112,7 +112,7 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
         shown += [(page, item) for page in pages for item in page.items if item.get("id") == backup]
         ignore = MAY_MOVE if backup in context.fixtures.restored_ids() else ()
         differing = [one for x, data in shown[1:] for one in expect_equivalent("backup", shown[0][1], data, x, ignore)]
-        if differing and (shown[0][0].operation == "list" or unmoved(context, [shown[0][0]])):
+        if differing and (shown[0][0].operation == "list" or unchanged_backups(context, [shown[0][0]])):
             found[backup] = differing
     return found
 

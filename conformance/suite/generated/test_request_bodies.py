@@ -21,7 +21,7 @@ from conformance.judging.expectations import (
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.follower import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
-from conformance.suite.test_restore import probed
+from conformance.suite.support import probed_main_restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def unusual(context: CheckContext) -> Restore:
 @check("RST-8", "restore", kind="generated")
 def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext) -> Iterator[Finding]:
     """What the instance held after the first restore of a backup it holds after the second, with others in between."""
-    told, expected = probed(context)
+    told, expected = probed_main_restore(context)
     if told.digests.own_after != expected:
         raise CannotTellError("because RST-8 failed on the first restore already")
     first, second, known = (

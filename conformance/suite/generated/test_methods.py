@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.generation import requests
 from conformance.generation.engine import explore
 from conformance.judging.checks import Stage, check
-from conformance.suite.test_http import UNDOCUMENTED, politely_refused
+from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,5 +20,5 @@ if TYPE_CHECKING:
 @check("HTTP-5", "list", "get", "logs", "restore", kind="generated", stage=Stage.GENERATED)
 def test_http_5_generated_methods_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """PUT, PATCH, and POST or DELETE where not documented, with queries and bodies."""
-    kinds = requests.with_other_methods(context, operation, UNDOCUMENTED[operation])
-    yield from explore(context, kinds, politely_refused)
+    kinds = requests.with_other_methods(context, operation, UNDOCUMENTED_METHODS[operation])
+    yield from explore(context, kinds, expect_method_refused)

@@ -1,0 +1,163 @@
+"""Helpers that the checks of several chapters share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.contract import validation
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import (
+    CannotTellError,
+    NotTestableError,
+    advisory,
+    expect_equivalent,
+    expect_success,
+    inconclusive,
+    inconclusive_reason,
+    violation,
+)
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.context import GRANTS, lacks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.follower import Restore
+
+
+SAME_DATA = (
+    "the instance held this data before the restore, so one that does nothing would look the same: "
+    "set fixtures.backup_id to a backup whose data differs from the instance's and from the other live backups'"
+)
+
+
+def probed_main_restore(context: CheckContext) -> tuple[restore_scenarios.Main, str]:
+    """The main restore and the data that it must bring. Raises where one that does nothing would look the same."""
+    probe = context.fixtures.target.probe
+    if probe is None or probe.expected is None:
+        raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
+    context.fixtures.fixture("backup_id")  # the one that `expected` speaks of: any other holds other data
+    told = context.run_once("main", restore_scenarios.main)
+    if told.digests.own_after is None or told.digests.own_before is None:
+        raise CannotTellError(told.digests.problem or "because RST-1 failed: the restore did not come to an end")
+    if told.digests.own_before == probe.expected:
+        raise NotTestableError(SAME_DATA)
+    return told, probe.expected
+
+
+def keys_without(context: CheckContext, operation: Operation) -> list[str]:
+    """The target file's living keys that lack the operation's capability."""
+    names = [name for name in GRANTS if lacks(name, operation)]
+    there = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
+    if not there:
+        for name in names:
+            context.key_proofs.need(name)
+        raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
+    return there
+
+
+def expect_accepted(restore: Restore) -> Iterator[Finding]:
+    """A restore that nothing speaks against is accepted, and the answer says nothing else."""
+    yield from expect_success(restore.answer)
+    if value_at(restore.answer.data, "/job/accepted") is False:
+        wanted = "an accepted job, since nothing else runs"
+        yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")
+
+
+#: so often something is looked at before it is told that it differs
+MAX_READINGS = 3
+
+
+#: what a restore that runs meanwhile may move
+MAY_MOVE = ("/events/updated", "/state/changed", "/state/error")
+
+
+def lasting_differences(
+    context: CheckContext, most: int, differences: Callable[[CheckContext, list[str]], dict[str, list[Finding]]]
+) -> Iterator[Finding]:
+    """What differs in a sample of backups, and still does when they are looked at again: live backups move."""
+    suspects = context.fixtures.sample(context.rng, most)
+    found: dict[str, list[Finding]] = {}
+    for _ in range(MAX_READINGS):
+        found = differences(context, suspects)
+        suspects = list(found)
+        if not suspects:
+            return
+    for of_one in found.values():
+        yield from of_one
+
+
+def unchanged_backups(context: CheckContext, gets: list[Exchange]) -> list[str]:
+    """The backups that get still shows as it did: of those that move by themselves nothing can be concluded."""
+    again = context.send_all(context.build.get(backup_id_of(x)) for x in gets)
+    pairs = zip(gets, again, strict=True)
+    return [backup_id_of(x) for x, y in pairs if not any(True for _ in expect_equivalent("backup", x.data, y.data, y))]
+
+
+def backup_id_of(exchange: Exchange) -> str:
+    return exchange.request.resources["backup"]
+
+
+def deleted_meanwhile(context: CheckContext, exchange: Exchange) -> bool:
+    """A backup that was found in the list, and is gone from there as well by now, or deleted: lists live."""
+    if exchange.status != 404 or backup_id_of(exchange) in context.fixtures.reserved_ids() - {
+        context.fixtures.target.fixtures.not_live_backup_id
+    }:
+        return False
+    listed = {item.get("id"): item for page in context.walk(100).pages for item in page.items}
+    return backup_id_of(exchange) not in listed or is_going(listed[backup_id_of(exchange)])
+
+
+def is_going(item: dict[str, Any]) -> bool:
+    """A backup that is as good as gone: once it was deleted get may show it or not."""
+    return value_at(item, "/state/current") in ("deleting", "deleted")
+
+
+def require_another_container(context: CheckContext) -> None:
+    """Raises NotTestableError where no path was crossed_requests but that of a container which does not exist."""
+    fixtures = context.fixtures.target.fixtures
+    if not (fixtures.other_container_id or fixtures.empty_container_id or fixtures.foreign_backup_id):
+        raise NotTestableError("set fixtures.other_container_id")
+
+
+def crossed_requests(context: CheckContext, operation: Operation, **how: Any) -> Iterator[Request]:
+    """Requests that name a backup through a container that is not its own."""
+    fixtures = context.fixtures.target.fixtures
+    backup, how = context.fixtures.dedicated_backup("crossed"), {"ownership": "crossed", "refusable": True, **how}
+    for container in (fixtures.other_container_id, fixtures.empty_container_id, context.build.unknown_container()):
+        if container:
+            yield context.build.for_operation(operation, backup=backup, container=container, **how)
+    if foreign := fixtures.foreign_backup_id:
+        yield context.build.for_operation(operation, backup=foreign, **how)
+
+
+UNDOCUMENTED_METHODS: dict[Operation, tuple[str, ...]] = {
+    "list": ("PUT", "PATCH", "POST", "DELETE"),
+    "get": ("PUT", "PATCH", "POST"),
+    "logs": ("PUT", "PATCH", "POST", "DELETE"),
+    "restore": ("PUT", "PATCH", "DELETE"),
+}
+
+
+METHOD_REFUSALS = (401, 403, 404, 405, 501)
+
+
+def expect_method_refused(exchange: Exchange) -> Iterator[Finding]:
+    """Never a success; a status that says so, with Allow on a 405, in the error shape."""
+    if why := inconclusive_reason(exchange):
+        yield inconclusive(why, exchange)
+    elif exchange.is_success:
+        yield violation("no success for an undocumented method", f"{exchange.status}", exchange)
+    elif exchange.status not in METHOD_REFUSALS:
+        yield advisory("401, 403, 404, 405 or 501", f"{exchange.status}", exchange)
+    elif exchange.status == 405 and header_of(exchange, "allow") is None:
+        yield advisory("Allow on a 405", "none", exchange)
+    elif not exchange.oauth and not isinstance(value_at(exchange.value, "/error"), dict):
+        yield advisory("the error shape", validation.render(exchange.value), exchange)
+
+
+def header_of(exchange: Exchange, name: str) -> str | None:
+    return exchange.response.header(name) if exchange.response else None

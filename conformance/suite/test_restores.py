@@ -1,0 +1,263 @@
+"""JOB-1 … JOB-11 and RST-1 … RST-9: what may start a restore, and that a restore restores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from conformance.contract.pointers import value_at
+from conformance.judging.answer_shapes import mismatches_at
+from conformance.judging.checks import check
+from conformance.judging.expectations import (
+    SHAPE_CLAUSE,
+    CannotTellError,
+    NotTestableError,
+    expect_equal,
+    expect_equivalent,
+    expect_status,
+    expect_success,
+    expect_unique,
+    inconclusive,
+    object_of,
+    violation,
+)
+from conformance.scenarios import restore_scenarios
+from conformance.scenarios.follower import last_look, message_of
+from conformance.scenarios.job_lifecycle import moves_forward
+from conformance.suite.support import probed_main_restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.follower import Restore
+
+#: what a restore may move on the backup that it restores
+MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
+BUSY = (403, 409, 422, 423, 429)
+#: restores enough for it to be no chance that each of them has one more log than its own
+NO_CHANCE = 3
+
+
+def told_restores(context: CheckContext) -> list[Restore]:
+    """The restores that ought to succeed, each followed to its end."""
+    found = [context.run_once("main", restore_scenarios.main).followed]
+    found += [one for one in (context.try_scenario("manage", restore_scenarios.manage),) if one and one.accepted]
+    return found
+
+
+@check("RST-1", "restore")
+def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Finding]:
+    """Every accepted restore, the failing one included, within `restore.timeout_s`."""
+    restore_scenarios.tell_all(context)
+    followed = [restore for restore in context.run.restores if restore.accepted and restore.after is not None]
+    if not followed:
+        told_restores(context)  # tells why there is none
+    for restore in followed:
+        if restore.ended:
+            continue
+        if not restore.readable:
+            raise CannotTellError("because RST-2 failed: without jobs the end of a restore shows by its log alone")
+        wanted = f"a terminal state within {context.fixtures.target.restore.timeout_s:g} s"
+        yield violation(wanted, restore.last_seen, last_look(restore), "/data/state/current")
+
+
+@check("RST-2", "restore")
+def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Finding]:
+    """One new log, of type restore, for this backup and instance, without error."""
+    judged = [restore for restore in told_restores(context) if not failed_by_itself(context, restore)]
+    if not judged:
+        raise NotTestableError("set fixtures.backup_id to a backup whose restore is known to go well")
+    for restore in judged:
+        yield from left_one_log(context, restore)
+    ended = [
+        restore for restore in context.run.restores if restore.accepted and restore.ended and restore.logs_exchange
+    ]
+    if len(ended) >= NO_CHANCE and all(len(one.logs) > len(one.own_logs) > 0 for one in ended):
+        yield violation("no log but its own", "one more with each restore", ended[0].logs_exchange, "/data")
+
+
+def failed_by_itself(context: CheckContext, restore: Restore) -> bool:
+    """A restore may fail, and say so, where nobody has told us that it would not: only RST-4 speaks of that."""
+    return bool(restore.failed) and restore.backup != context.fixtures.target.fixtures.backup_id
+
+
+def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
+    """What the logs of a restore should say otherwise."""
+    on = restore.logs_exchange or restore.answer
+    if restore.readable and restore.terminal is None:
+        raise CannotTellError("because RST-1 failed: the restore did not come to an end")
+    if restore.terminal not in (None, "completed"):
+        message = value_at(last_look(restore).data, "/state/error/message")
+        yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
+    if len(restore.new_logs) != 1:
+        within = f"one new log within {context.fixtures.target.restore.timeout_s:g} s"
+        yield violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
+    for log in restore.new_logs:
+        yield from speaks_of(log, restore, on)
+        if log.get("error") is not None:
+            yield violation("no error", f"{value_at(log, '/error/message')}", on, "/data")
+
+
+def speaks_of(log: dict[str, Any], restore: Restore, exchange: Exchange) -> Iterator[Finding]:
+    """The log is a restore's, of this backup to this instance."""
+    for name, wanted in {"type": "restore", "backup_id": restore.backup, "instance_id": restore.instance}.items():
+        yield from expect_equal(log.get(name), wanted, exchange, f"/data/{_index(log, exchange)}/{name}")
+
+
+def _index(log: dict[str, Any], exchange: Exchange) -> int:
+    return next((index for index, one in enumerate(exchange.items) if one.get("id") == log.get("id")), 0)
+
+
+@check("RST-3", "restore")
+def test_rst_3_a_restore_leaves_the_backup_as_it_was(context: CheckContext) -> Iterator[Finding]:
+    """The backup before the request and after the end, but for what may move."""
+    at_once = context.try_scenario("at once", restore_scenarios.at_once)
+    last = {one.backup: one for one in at_once.accepted} if at_once else {}
+    for restore in [*told_restores(context), *last.values()]:
+        yield from unchanged(restore)
+
+
+def unchanged(restore: Restore) -> Iterator[Finding]:
+    """Get shows the same before and after."""
+    looks = (restore.before, restore.after)
+    if any(look is not None and value_at(look.data, "/id") not in (None, restore.backup) for look in looks):
+        raise CannotTellError("because GET-2 failed: get shows another backup")
+    if restore.before is not None and restore.after is not None:
+        yield from expect_equivalent(
+            "backup", object_of(restore.before), object_of(restore.after), restore.after, ignore=MAY_MOVE
+        )
+
+
+@check("RST-4", "restore")
+def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Finding]:
+    """An error message in the log, job state error with one, the backup as it was."""
+    restore = context.run_once("failing", restore_scenarios.failing)
+    on = last_look(restore)
+    if restore.readable:
+        if restore.terminal is None:
+            raise CannotTellError("because RST-1 failed: the failing restore did not come to an end")
+        yield from expect_equal(restore.terminal, "error", on, "/data/state/current")
+        if restore.terminal == "error" and not str(value_at(on.data, "/state/error/message") or "").strip():
+            yield violation("an error message", "none", on, "/data/state/error")
+    logs, logged_in = restore.new_logs, restore.logs_exchange or on
+    if not any(message_of(log) for log in logs):
+        yield violation("a log with an error message", f"{len(logs)} without", logged_in, "/data")
+    for log in logs:
+        yield from speaks_of(log, restore, logged_in)
+    yield from unchanged(restore)
+
+
+@check("RST-5", "restore")
+def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding]:
+    """The states and times of every job that was followed, sampled while it ran and looked at again."""
+    context.real_job()
+    restore_scenarios.tell_all(context)
+    for restore in context.run.restores:
+        if restore.accepted and restore.readable:
+            seen = [*restore.jobs, context.job(restore.job_id)]
+            yield from moves_forward([job for job in seen if job.is_success])
+
+
+@check("RST-6", "restore")
+def test_rst_6_restores_at_once_do_not_mix(context: CheckContext) -> Iterator[Finding]:
+    """Each accepted one has its own job and its own log; the others are refused and leave nothing."""
+    told = context.run_once("at once", restore_scenarios.at_once)
+    for restore in told.restores:
+        if not restore.accepted and not restore.answer.is_success:
+            yield from expect_status(restore.answer, *BUSY)
+    if not told.accepted:
+        yield violation("at least one accepted", "none", told.restores[0].answer)
+        return
+    last = told.accepted[-1]
+    yield from expect_unique([one.job_id for one in told.accepted if one.job_id], last.answer, "job")
+    for backup in dict.fromkeys(one.backup for one in told.accepted):
+        yield from a_log_each([one for one in told.accepted if one.backup == backup])
+    for one in told.accepted:
+        if not one.ended:
+            yield violation("every accepted restore to end", one.last_seen, last_look(one), "/data/state/current")
+
+
+def a_log_each(restores: list[Restore]) -> Iterator[Finding]:
+    """As many new logs as accepted restores of the one backup."""
+    last = restores[-1]
+    if len(last.own_logs) != len(restores):
+        wanted = f"{len(restores)} new logs, one for each accepted restore"
+        yield violation(wanted, f"{len(last.own_logs)} ({last.last_seen})", last.logs_exchange or last.answer, "/data")
+
+
+@check("RST-7", "restore")
+def test_rst_7_reads_go_on_while_a_restore_runs(context: CheckContext) -> Iterator[Finding]:
+    """List, get and logs while the main restore runs; what is as wrong before it is another clause's."""
+    restore = context.run_once("main", restore_scenarios.main).followed
+    wrong_before = {
+        answer.operation: answer for answer in restore.reads_before if any(disturbed(context, restore, answer))
+    }
+    for answer in restore.reads:
+        if answer.operation not in wrong_before:
+            yield from disturbed(context, restore, answer)
+    for operation, answer in wrong_before.items():
+        yield inconclusive(
+            f"because {SHAPE_CLAUSE[operation]} or a more basic clause failed before the restore", answer
+        )
+
+
+def disturbed(context: CheckContext, restore: Restore, answer: Exchange) -> Iterator[Finding]:
+    """What is wrong with a read: not served, not valid, or without the backup that is being restored."""
+    yield from expect_success(answer)
+    if not answer.is_success:
+        return
+    if not answer.is_judgeable_success:
+        yield violation("an answer as before the restore", "one that is not JSON", answer)
+        return
+    for mismatch in mismatches_at(answer, ""):
+        yield violation(f"{mismatch.wanted}, as before the restore", mismatch.got, answer, mismatch.pointer)
+    if answer.operation == "get" and value_at(answer.data, "/id") != restore.backup:
+        yield violation(f"the backup {restore.backup}", "another one", answer, "/data/id")
+    if answer.operation == "list" and restore.backup not in answer.ids and shows_all(context, restore, answer):
+        yield violation("the backup in the list", "not listed", answer, "/data")
+
+
+def shows_all(context: CheckContext, restore: Restore, answer: Exchange) -> bool:
+    """Would the plain list show the backup, if it were there? Others' new ones may have moved it off the first page."""
+    most = max(len(one.ids) for one in (*restore.reads_before, *restore.reads) if one.operation == "list")
+    return context.fixtures.plain_list_is_whole and len(answer.ids) < most
+
+
+@check("RST-8", "restore")
+def test_rst_8_the_instance_holds_the_backups_data(context: CheckContext) -> Iterator[Finding]:
+    """The probe's digest when the restore was first seen completed; before it the instance held something else."""
+    told, expected = probed_main_restore(context)
+    if told.digests.own_after != expected:
+        yield violation(f"the data {expected}", f"{told.digests.own_after}", last_look(told.restore))
+        return
+    yield from one_of_them(context, told, expected)
+
+
+def one_of_them(context: CheckContext, told: restore_scenarios.Main, expected: str) -> Iterator[Finding]:
+    """After restores at once that all went well the instance holds what one of the backups holds, and no mixture."""
+    at_once = context.try_scenario("at once", restore_scenarios.at_once)
+    manage = context.try_scenario("manage", restore_scenarios.manage)
+    known = {manage.backup: told.digests.own_before} if manage and manage.went_well else {}
+    known[told.restore.backup] = expected
+    if at_once is None or at_once.own_after is None or not all(one.went_well for one in at_once.accepted):
+        return
+    wanted = {known.get(one.backup) or at_once.own_after for one in at_once.accepted}
+    if at_once.own_after not in wanted:
+        yield violation(f"the data {' or '.join(sorted(wanted))}", at_once.own_after, last_look(at_once.accepted[-1]))
+
+
+@check("RST-9", "restore")
+def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[Finding]:
+    """The probe's digest of the second instance before the first restore, after the main one, and after all."""
+    if context.fixtures.target.probe is None:
+        raise NotTestableError("set probe.command")
+    second = context.fixtures.fixture("second_instance_id")
+    told = context.run_once("main", restore_scenarios.main)
+    before = context.run_once("second instance", restore_scenarios.second_instance)
+    restore_scenarios.tell_all(context)
+    for digest in (told.digests.second_after, context.digest_of(second)):
+        if digest is not None and digest != before:
+            yield violation(f"the data {before} as before", digest, last_look(told.restore))
+            return
