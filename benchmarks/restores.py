@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from conformance.config.target import load_target
+from conformance.config.target_file import load_target
 from conformance.qualification.measure import judge
 from conformance.reference import launch
 

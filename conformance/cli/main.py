@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance import __version__
 from conformance.config.settings import DEFAULT_EXAMPLES, Settings
-from conformance.config.target import Target, load_target, target_from_options
+from conformance.config.target_file import load_target, target_from_options
 from conformance.config.toml_file import FileProblemsError, Problem, did_you_mean
 from conformance.config.waivers_file import Waiver, load_waivers
 from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.config.target import Target
 
 PROGRAM = "backups-conformance"
 USAGE, INCONCLUSIVE = 2, 3

@@ -1,47 +1,17 @@
-"""The target: what the target file says, checked as a whole before anything is sent.
-
-Paths in a target file (the CA bundle, commands written with a slash) are relative to the file's own folder.
-"""
+"""The target as data: what a target file says, once it has been read and checked (`config.target_file`)."""
 
 from __future__ import annotations
 
-import re
-import shutil
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import SplitResult, urlsplit
-
-from conformance.config.secrets import DEFAULT_REFRESH_S, Key, unsendable
-from conformance.config.toml_file import Document, FileProblemsError, Problem, Table, kind, read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+    from pathlib import Path
 
-__all__ = [
-    "Fixtures",
-    "Jobs",
-    "Keys",
-    "Limits",
-    "Probe",
-    "Problem",
-    "RestorePolicy",
-    "Target",
-    "TargetError",
-    "load_target",
-    "target_from_options",
-]
+    from conformance.config.secrets import Key
 
-TABLES = ("target", "headers", "keys", "fixtures", "restore", "limits", "jobs", "probe")
 KEY_NAMES = ("full", "view", "manage", "unrelated", "expired", "other_hub")
-OWN_HEADERS = frozenset(
-    ["authorization", "x-hub-id", "host", "connection", "content-length", "content-type", "transfer-encoding", "origin"]
-)
-DAY_S = 86_400
-
-
-class TargetError(FileProblemsError):
-    """The target file, or the options in its place, cannot be used; `problems` has every reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +26,18 @@ class Keys:
     other_hub: Key | None = None
     other_hub_id: str | None = None
 
+    def get(self, name: str) -> Key | None:
+        """The key of that name (one of KEY_NAMES), None where the target file has none."""
+        key: Key | None = getattr(self, name)
+        return key
+
     def present(self) -> dict[str, Key]:
         """The keys that the target file has, by name."""
-        named = {name: getattr(self, name) for name in KEY_NAMES}
-        return {name: key for name, key in named.items() if key is not None}
+        return {name: key for name in KEY_NAMES if (key := self.get(name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
-class Fixtures:
+class FixtureIds:
     """The ids that the suite may use; what is left out is discovered or not tested."""
 
     container_id: str
@@ -122,7 +96,7 @@ class Target:
     name: str
     base_url: str
     hub_id: str
-    fixtures: Fixtures
+    fixtures: FixtureIds
     verify_tls: bool | Path = True
     headers: dict[str, Key] = field(default_factory=dict)
     keys: Keys = Keys()
@@ -158,310 +132,3 @@ class Target:
             "jobs": asdict(self.jobs),
             "probe": self.probe is not None,
         }
-
-
-def load_target(path: Path, environ: Mapping[str, str]) -> Target:
-    """The target that a file describes. Raises TargetError with everything that is wrong with it."""
-    try:
-        document = read_document(path)
-    except FileProblemsError as error:
-        raise TargetError(error.problems) from None
-    return _Reader(document, environ, path.absolute().parent).target()
-
-
-def target_from_options(
-    base_url: str | None, hub: str | None, container: str | None, environ: Mapping[str, str]
-) -> Target:
-    """The target of a quick run without a file: three options, and the keys from the environment.
-
-    It goes through the same checks as a file, so a bad URL is told in the same words.
-    """
-    given = {"--base-url": base_url, "--hub": hub, "--container": container}
-    problems = [
-        Problem(option, "is missing", f"give {', '.join(given)} together") for option in given if not given[option]
-    ]
-    if problems:
-        raise TargetError(problems)
-    variables = {name: f"BACKUPS_KEY_{name.upper()}" for name in KEY_NAMES}
-    keys: dict[str, Any] = {name: {"env": variable} for name, variable in variables.items() if environ.get(variable)}
-    if other_hub_id := environ.get("BACKUPS_OTHER_HUB_ID"):
-        keys["other_hub_id"] = other_hub_id
-    data = {"target": {"base_url": base_url, "hub_id": hub}, "keys": keys, "fixtures": {"container_id": container}}
-    names: dict[tuple[str | int, ...], str] = {("keys", name): variable for name, variable in variables.items()}
-    names |= {("target", "base_url"): "--base-url", ("target", "hub_id"): "--hub", ("target", "name"): "--base-url"}
-    names |= {("fixtures", "container_id"): "--container", ("keys", "other_hub_id"): "BACKUPS_OTHER_HUB_ID"}
-    return _Reader(Document("options", data, {}, names), environ, Path.cwd()).target()
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads a document's tables one after the other; raises once, at the end."""
-
-    document: Document
-    environ: Mapping[str, str]
-    folder: Path
-
-    def target(self) -> Target:
-        self.document.known_tables(TABLES)
-        table = self.document.table("target")
-        base_url = self._base_url(table)
-        hub_id = self._header_value(table, "hub_id", required=True)
-        name, verify_tls = self._name(table, base_url), self._verify_tls(table)
-        table.finish()
-        target = Target(
-            name=name,
-            base_url=base_url,
-            hub_id=hub_id or "",
-            verify_tls=verify_tls,
-            headers=self._headers(),
-            keys=self._keys(),
-            fixtures=self._fixtures(),
-            restore=self._restore(),
-            limits=self._limits(),
-            jobs=self._jobs(),
-            probe=self._probe(),
-        )
-        self._distinct(target)
-        if self.document.problems:
-            raise TargetError(self.document.problems)
-        return target
-
-    def _base_url(self, table: Table) -> str:
-        text = table.string("base_url", required=True)
-        fault = _url_fault(text) if text else None
-        if fault:
-            table.report("base_url", f"is not a base URL: {fault}", "write it like https://api.example.test")
-        return (text or "").rstrip("/")
-
-    def _name(self, table: Table, base_url: str) -> str:
-        name = table.string("name")
-        if name is None:
-            host = "" if _url_fault(base_url) else urlsplit(base_url).hostname or ""
-            return re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip(".-") or "target"
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
-            hint = "use letters, digits, dots, dashes and underscores, at most 100, a letter or digit first"
-            table.report("name", "cannot be used in the paths of reports", hint)
-        return name
-
-    def _verify_tls(self, table: Table) -> bool | Path:
-        value = table.raw("verify_tls")
-        if value is None or isinstance(value, bool):
-            return value is None or value
-        if not isinstance(value, str):
-            table.report("verify_tls", f"wanted true, false or the path of a CA bundle, got {kind(value)}")
-        elif value.lower() in ("", "true", "false"):
-            table.report("verify_tls", "wanted true, false or the path of a CA bundle", "write true without quotes")
-        else:
-            bundle = self.folder / value
-            if fault := _bundle_fault(bundle):
-                table.report("verify_tls", f"the CA bundle {fault}", f"looked for {bundle}")
-            return bundle
-        return True
-
-    def _header_value(self, table: Table, member: str, *, required: bool = False) -> str | None:
-        value = table.string(member, required=required)
-        if value is not None and (fault := unsendable(value)):
-            table.report(member, fault)
-        return value
-
-    def _headers(self) -> dict[str, Key]:
-        table = self.document.table("headers")
-        headers: dict[str, Key] = {}
-        for name in table.data:
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
-                table.report(name, "is not the name of a header")
-            elif name.lower() in OWN_HEADERS:
-                table.report(name, "is a header that the suite sets itself")
-            elif name.lower() in (known.lower() for known in headers):
-                table.report(name, "is given twice; names of headers have no case")
-            elif key := self._key(table, name, blanks=True):
-                headers[name] = key
-        return headers
-
-    def _keys(self) -> Keys:
-        table = self.document.table("keys")
-        keys = {name: self._key(table, name) for name in KEY_NAMES}
-        other_hub_id = self._header_value(table, "other_hub_id")
-        table.finish()
-        return Keys(**keys, other_hub_id=other_hub_id)
-
-    def _key(self, table: Table, member: str, *, blanks: bool = False) -> Key | None:
-        """A value, {env = "NAME"} or {command = [...], refresh_s = 600}."""
-        value = table.raw(member)
-        if value is None:
-            return None
-        if isinstance(value, dict):
-            return self._sourced_key(table, member, value, blanks=blanks)
-        if isinstance(value, str):
-            fault = unsendable(value, blanks=blanks)
-        else:
-            fault = f'wanted a string, {{env = "NAME"}} or {{command = ["…"]}}, got {kind(value)}'
-        if fault:
-            table.report(member, fault)
-            return None
-        return Key(member, value)
-
-    def _sourced_key(self, table: Table, member: str, value: dict[str, Any], *, blanks: bool) -> Key | None:
-        source = Table(self.document, (*table.path, member), value)
-        variable, command = source.string("env"), source.strings("command", filled=True)
-        refresh_s = source.number("refresh_s", DEFAULT_REFRESH_S, 1, DAY_S)
-        source.finish()
-        if ("env" in value) == ("command" in value):
-            table.report(member, "wanted either env or command in it")
-        elif command:
-            return Key.from_command(member, self._program(source, command), refresh_s)
-        elif "refresh_s" in value and "env" in value:
-            source.report("refresh_s", "goes with command; the environment does not change")
-        elif variable:
-            return self._key_of_variable(table, member, variable, blanks=blanks)
-        return None
-
-    def _key_of_variable(self, table: Table, member: str, variable: str, *, blanks: bool) -> Key | None:
-        found = self.environ.get(variable)
-        if found is None:
-            hint = (
-                "set it"
-                if table.path == ("headers",)
-                else "set it, or leave the key out: its clauses are then not tested"
-            )
-            table.report(member, f"environment variable {variable} is not set", hint)
-        elif fault := unsendable(found, blanks=blanks):
-            table.report(member, f"the value of environment variable {variable} {fault}")
-        else:
-            return Key(member, found, variable)
-        return None
-
-    def _program(self, table: Table, command: tuple[str, ...]) -> tuple[str, ...]:
-        """The command with its program's path made absolute where it is written with a slash."""
-        program = str(self.folder / command[0]) if "/" in command[0] else command[0]
-        if shutil.which(program) is None:
-            table.report("command", f"there is no program {command[0]} that can be run")
-        return (program, *command[1:])
-
-    def _fixtures(self) -> Fixtures:
-        table = self.document.table("fixtures")
-        found: dict[str, Any] = {}
-        for member in (each.name for each in fields(Fixtures) if each.name != "deletable_backup_ids"):
-            found[member] = table.string(member, required=member == "container_id")
-            self._id(table, member, found[member])
-        deletable = table.strings("deletable_backup_ids")
-        for value in deletable:
-            self._id(table, "deletable_backup_ids", value)
-        table.finish()
-        return Fixtures(**{**found, "container_id": found["container_id"] or "", "deletable_backup_ids": deletable})
-
-    def _id(self, table: Table, member: str, value: str | None) -> None:
-        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,199}", value):
-            table.report(member, "is not an id that can stand in a path")
-
-    def _restore(self) -> RestorePolicy:
-        table, default = self.document.table("restore"), RestorePolicy()
-        policy = RestorePolicy(
-            allow=table.boolean("allow", default.allow),
-            max_restores=table.integer("max_restores", default.max_restores, 0, 100_000),
-            timeout_s=table.number("timeout_s", default.timeout_s, 0.01, DAY_S),
-            poll_s=table.number("poll_s", default.poll_s, 0.001, 3600),
-        )
-        table.finish()
-        return policy
-
-    def _limits(self) -> Limits:
-        table, default = self.document.table("limits"), Limits()
-        limits = Limits(
-            requests_per_second=table.number("requests_per_second", default.requests_per_second, 0, 1_000_000),
-            concurrency=table.integer("concurrency", default.concurrency, 1, 256),
-            timeout_s=table.number("timeout_s", default.timeout_s, 0.01, DAY_S),
-            max_body_mb=table.number("max_body_mb", default.max_body_mb, 0.01, 1024),
-            bad_auth_max=table.integer("bad_auth_max", default.bad_auth_max, 0, 1_000_000),
-        )
-        table.finish()
-        return limits
-
-    def _jobs(self) -> Jobs:
-        table = self.document.table("jobs")
-        jobs = Jobs(follow=table.boolean("follow", Jobs().follow))
-        table.finish()
-        return jobs
-
-    def _probe(self) -> Probe | None:
-        if "probe" not in self.document.data:
-            return None
-        table = self.document.table("probe")
-        command, expected = table.strings("command", filled=True), table.string("expected")
-        table.finish()
-        if command:
-            if not any("{instance_id}" in word for word in command):
-                table.report("command", "does not say {instance_id}, so it cannot tell one instance from another")
-            return Probe(self._program(table, command), expected)
-        if "command" not in table.data:
-            table.report("command", "is missing and required")
-        return None
-
-    def _distinct(self, target: Target) -> None:
-        """What must stay apart: an id given twice would let the suite touch what it must not, or judge wrongly."""
-        ids = target.fixtures
-        table = self.document.table("fixtures")
-        for member, other in _APART:
-            value = getattr(ids, member)
-            if value is not None and value == getattr(ids, other):
-                table.report(member, f"is the same as {other}")
-        used = {ids.backup_id, ids.foreign_backup_id, ids.failing_backup_id} - {None}
-        if used & set(ids.deletable_backup_ids):
-            table.report("deletable_backup_ids", "offers up a backup that another fixture needs")
-        if target.keys.other_hub_id is not None and target.keys.other_hub_id == target.hub_id:
-            self.document.report(("keys", "other_hub_id"), "is the same as target.hub_id")
-
-
-_APART = (
-    ("second_instance_id", "instance_id"),
-    ("foreign_instance_id", "instance_id"),
-    ("foreign_instance_id", "second_instance_id"),
-    ("empty_container_id", "container_id"),
-    ("other_container_id", "container_id"),
-    ("foreign_backup_id", "backup_id"),
-    ("failing_backup_id", "backup_id"),
-    ("not_live_backup_id", "backup_id"),
-)
-
-
-def _url_fault(text: str) -> str | None:
-    """Why a text cannot be the base of all requests; None where it can."""
-    if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
-        return "it holds a character that no URL has"
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        return str(error)[:1].lower() + str(error)[1:]
-    if url.scheme not in ("http", "https"):
-        return "the scheme must be http or https"
-    if not url.hostname or port == 0:
-        return "it has no host" if not url.hostname else "the port must not be 0"
-    return _surplus(url, text)
-
-
-def _surplus(url: SplitResult, text: str) -> str | None:
-    if url.username is not None or url.password is not None:
-        return "it must not hold a user name or password"
-    if "?" in text or "#" in text:
-        return "it must not hold a query or a fragment"
-    if any(segment in (".", "..") for segment in url.path.split("/")):
-        return "it must not hold . or .. in its path"
-    return None
-
-
-def _bundle_fault(bundle: Path) -> str | None:
-    """Why a file cannot be a CA bundle; None where it can."""
-    import ssl  # noqa: PLC0415 - slow to load, and few target files name a bundle
-
-    if not bundle.exists():
-        return "does not exist"
-    if not bundle.is_file():
-        return "is not a file"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
-    except ssl.SSLError:
-        return "holds no PEM certificate"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    return None

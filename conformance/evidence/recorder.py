@@ -10,8 +10,8 @@ import shlex
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from conformance.config import credentials
 from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
+from conformance.http.credentials import authorization_for_shell
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
@@ -180,11 +180,6 @@ class Recorder(Masking):
     def _url(self, request: Request) -> str:
         return f"{self._target.base_url.rstrip('/')}{request.target}"
 
-    def _variable(self, request: Request) -> str | None:
-        name = request.key if request.key in credentials.KEY_NAMES else "full"
-        key = credentials.key_of(self._target, name)
-        return key.variable if key else None
-
     def _request_headers(self, request: Request) -> dict[str, str]:
         shown: dict[str, str] = {}
         for name, value, _ in self._headers(request):
@@ -203,7 +198,7 @@ class Recorder(Masking):
     def _headers(self, request: Request) -> list[tuple[str, str, bool]]:
         """The request's headers, and whether a value is for the shell to fill in."""
         headers = [(name, f"${key.variable}", True) for name, key in self._target.headers.items()]
-        if (shown := self._authorization(request)) is not None:
+        if (shown := authorization_for_shell(self._target, request.key)) is not None:
             headers.append(("Authorization", shown, True))
         if request.hub_id is not None:
             headers.append(("X-Hub-Id", request.hub_id, False))
@@ -217,27 +212,6 @@ class Recorder(Masking):
         if isinstance(verify, bool):
             return [] if verify else ["--insecure"]
         return ["--cacert", str(verify)]
-
-    def _authorization(self, request: Request) -> str | None:
-        """The header with the key's variable in its place: never the key, never a part of one."""
-        variable = self._variable(request)
-        shown = {
-            "none": None,
-            "unknown": "Bearer an-unknown-key",
-            "cut": f"Bearer ${{{variable}%?}}",
-            "long": f"Bearer $(printf %{credentials.LONG}s | tr ' ' x)",
-            "extended": f"Bearer ${{{variable}}}x",
-            "swapped case": f"Bearer $(printf %s \"${variable}\" | tr 'a-zA-Z' 'A-Za-z')",
-            "bare": f"${{{variable}}}",
-            "empty": "Bearer",
-            "other scheme": f"Token ${variable}",
-            "basic raw": f"Basic ${variable}",
-            "basic user": f"Basic $(printf %s: \"${variable}\" | base64 | tr -d '\\n')",
-            "basic password": f"Basic $(printf backups:%s \"${variable}\" | base64 | tr -d '\\n')",
-            "lower scheme": f"bearer ${variable}",
-            "upper scheme": f"BEARER ${variable}",
-        }
-        return shown.get(request.key, f"Bearer ${variable}")
 
 
 def _without_secret_texts(body: bytes) -> bytes:

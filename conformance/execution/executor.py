@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.config import credentials
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
 from conformance.contract.pointers import value_at
@@ -22,6 +21,7 @@ from conformance.execution.exclusive_window import ExclusiveWindow
 from conformance.execution.journal import ENDED, STARTED, Journal
 from conformance.execution.shared_state import SharedState
 from conformance.execution.thread_pool import Background
+from conformance.http import credentials
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.client import Client, NotAllowedError, TargetGoneError
 from conformance.http.latency import Latencies
@@ -296,7 +296,7 @@ class Run:
 
     def _controls(self) -> list[Request]:
         """Requests of different kinds to which any answer will do, with a key that is there."""
-        names = [name for name in (*GRANTS, "none") if name == "none" or credentials.key_of(self.target, name)]
+        names = [name for name in (*GRANTS, "none") if name == "none" or self.target.keys.get(name)]
         for name in names:
             try:
                 unknown = self.build.unknown_id()
@@ -307,14 +307,12 @@ class Run:
 
     def _watch_keys(self) -> None:
         """The redactor knows every key, and what is made of it, before anything is sent with it."""
-        keys = [credentials.key_of(self.target, name) for name in credentials.KEY_NAMES]
-        for key in [*filter(None, keys), *self.target.headers.values()]:
-            key.watch(self.redactor.add)
+        self.target.watch_secrets(self.redactor.add)
         if self.target.keys.full is not None:
-            self.target.keys.full.watch(self._learn_bent_forms)
+            self.target.keys.full.watch(self._learn_altered_forms)
 
-    def _learn_bent_forms(self, _name: str, full: str) -> None:
-        for label, value in credentials.bent_forms(full).items():
+    def _learn_altered_forms(self, _name: str, full: str) -> None:
+        for label, value in credentials.secrets_in(full).items():
             self.redactor.add(label, value)
 
     def _look_for_jobs(self) -> None:

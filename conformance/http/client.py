@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
-from conformance.config import credentials
+from conformance.http import credentials
 from conformance.http.budget import Budget, NotAllowedError
 from conformance.http.clock import StoppedError, TargetGoneError, Waiting
 from conformance.http.connection import Wire

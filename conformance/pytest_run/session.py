@@ -22,7 +22,7 @@ from filelock import FileLock
 from rich.console import Console
 from rich.text import Text
 
-from conformance.config.target import load_target, target_from_options
+from conformance.config.target_file import load_target, target_from_options
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
 from conformance.execution import journal

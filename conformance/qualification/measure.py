@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.config.settings import Settings
-from conformance.config.target import load_target
+from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.execution.executor import Run
 from conformance.judging.checks import Stage, all_checks

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.config.settings import DEFAULT_EXAMPLES
-from conformance.config.target import RestorePolicy, load_target
+from conformance.config.target import RestorePolicy
+from conformance.config.target_file import load_target
 from conformance.execution.executor import Run
 from conformance.judging.outcomes import Outcome
 from conformance.qualification.assessing import Row, assess, broke_down

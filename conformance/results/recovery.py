@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from conformance.config.settings import Settings
-from conformance.config.target import Fixtures, Target
+from conformance.config.target import FixtureIds, Target
 from conformance.config.waivers_file import Waiver
 from conformance.contract import catalogue
 from conformance.evidence import archive
@@ -91,7 +91,7 @@ def recall(state: Path) -> Remembered:
         when = datetime.fromisoformat(facts["started"])
         return Remembered(
             settings,
-            Target(**told["target"], fixtures=Fixtures(container_id="")),
+            Target(**told["target"], fixtures=FixtureIds(container_id="")),
             told["shown_target"],
             frozenset(told["selected"]),
             build.RunFacts(**{**facts, "started": when, "subjects": tuple(facts["subjects"])}),

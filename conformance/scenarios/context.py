@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from conformance.config import credentials
+from conformance.config.target import KEY_NAMES
 from conformance.contract import ids
 from conformance.contract.pointers import value_at
+from conformance.http import credentials
 from conformance.http.client import NotAllowedError
 from conformance.http.exchange import Exchange, Operation, Ownership, Request, encoded
 from conformance.judging.expectations import (
@@ -212,7 +213,7 @@ class RequestBuilder:
     def _authorization(self, key: str) -> str | None:
         target = self.fixtures.target
         if self._proofs is not None:
-            self._proofs.need("full" if key not in (*credentials.KEY_NAMES, "none") else key)
+            self._proofs.need("full" if key not in (*KEY_NAMES, "none") else key)
         try:
             return credentials.authorization(target, key, seed=self._rng.getrandbits(32) if key == "unknown" else 0)
         except LookupError as missing:

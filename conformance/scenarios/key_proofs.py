@@ -10,8 +10,9 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from conformance.config import credentials
 from conformance.config.secrets import KeyUnavailableError
+from conformance.config.target import KEY_NAMES
+from conformance.http import credentials
 from conformance.http.budget import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError
 
@@ -60,8 +61,8 @@ class KeyProofs:
 
     def prove_all(self, ask: RequestBuilder) -> None:
         """Proves every key of the target file, at the start of a run."""
-        for name in credentials.KEY_NAMES:
-            if credentials.key_of(self._client.target, name) is None:
+        for name in KEY_NAMES:
+            if self._client.target.keys.get(name) is None:
                 self.states[name] = "missing"
             elif name not in PROVABLE:
                 self.states[name] = "offered"
@@ -99,7 +100,7 @@ class KeyProofs:
         return None if value == request.authorization else replace(request, authorization=value)
 
     def _fetched(self, request: Request) -> Request | None:
-        key = credentials.key_of(self._client.target, request.key)
+        key = self._client.target.keys.get(request.key)
         try:
             return self._renewed(request) if key is not None and key.refresh() else None
         except KeyUnavailableError:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
-#: beside an unknown key each operation draws more forms of garbling, so that few bad keys are sent in all
+#: beside an unknown key each operation gets other alterations of the full one, so that few bad keys are sent in all
 GARBLED: dict[str, tuple[str, ...]] = {
-    "list": ("cut",), "get": ("bare", "long"), "logs": ("extended",), "restore": ("swapped case",), "job": (),
+    "list": ("cut", "empty"), "get": ("bare",), "logs": ("extended",), "restore": ("swapped case",), "job": (),
 }  # fmt: skip
 #: what a query adds, which may be served by other code
 BESIDE: dict[str, tuple[dict[str, Any], ...]] = {
@@ -59,8 +59,8 @@ def test_auth_1_no_key_is_unauthorized(context: CheckContext, operation: Operati
 def test_auth_2_unknown_and_garbled_keys_are_unauthorized(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:
-    """A key that nobody gave out, the right one bent, and a scheme with none behind it."""
-    for answer in ask_each(context, operation, *({"key": key} for key in ("unknown", "empty", *GARBLED[operation]))):
+    """A key that nobody gave out, the full key altered, and a scheme without a key."""
+    for answer in ask_each(context, operation, *({"key": key} for key in ("unknown", *GARBLED[operation]))):
         yield from expect_status(answer, 401)
 
 

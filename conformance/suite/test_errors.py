@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.config.credentials import echoes, is_telling
 from conformance.contract import strict_json, validation
 from conformance.contract.pointers import value_at
+from conformance.evidence.echoes import echoed_in, is_telling
 from conformance.http.exchange import same_code, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
 from conformance.judging.checks import check, passive
@@ -115,5 +115,5 @@ def names_member(exchange: Exchange, places: tuple[str, ...]) -> Iterator[Findin
 
 @passive("ERR-7", when=lambda exchange: exchange.response is not None and is_telling(exchange.request.authorization))
 def no_answer_echoes_the_key(exchange: Exchange) -> Iterator[Finding]:
-    if exchange.response and (where := echoes(exchange.request.authorization, exchange.response)):
+    if exchange.response and (where := echoed_in(exchange.request.authorization, exchange.response)):
         yield violation("no trace of the key in the answer", f"the key in {where}", exchange)

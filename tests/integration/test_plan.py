@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from support import running
 
-from conformance.config.target import Target, load_target
+from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.execution import plan
 from conformance.qualification.measure import NEVER_TESTED
@@ -19,6 +19,8 @@ from conformance.reference import launch
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from conformance.config.target import Target
 
 ALL = catalogue.load().select((), ())
 

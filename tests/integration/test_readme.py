@@ -16,7 +16,7 @@ import yaml
 
 from conformance import plugin
 from conformance.cli import main
-from conformance.config.target import Target, load_target
+from conformance.config.target_file import load_target
 from conformance.config.waivers_file import load_waivers
 from conformance.contract import catalogue
 from conformance.judging.outcomes import Verdict
@@ -25,6 +25,8 @@ from conformance.qualification import page
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+
+    from conformance.config.target import Target
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")

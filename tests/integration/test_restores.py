@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.config.target import Keys, Probe, Target, load_target
+from conformance.config.target import Keys, Probe, Target
+from conformance.config.target_file import load_target
 from conformance.judging.outcomes import Outcome
 from conformance.qualification.measure import judge
 from conformance.reference import faults, launch

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from conformance.config.target import Target, load_target
+from conformance.config.target_file import load_target
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conformance.config.target import Target
 
 HUB = "651586fca6078e98982dbd90"
 CONTAINER = "651586fca6078e98982dbd91"

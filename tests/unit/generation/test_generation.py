@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import strategies as st
 
-from conformance.config.target import load_target
+from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.contract.validation import mismatches
 from conformance.execution.executor import Run

@@ -14,7 +14,7 @@ import pytest
 from support import hostile, running
 from support.hostile import Answer, Seen, answer_json, refusal
 
-from conformance.config.target import load_target
+from conformance.config.target_file import load_target
 from conformance.execution.executor import Run
 from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after

@@ -17,7 +17,7 @@ import pytest
 from support import hostile
 from support.hostile import Seen, head, whole
 
-from conformance.config.target import load_target
+from conformance.config.target_file import load_target
 from conformance.http import connection as wiring
 from conformance.http.connection import KEPT_OF_TOO_LARGE, Wire
 from conformance.http.decoding import decoded

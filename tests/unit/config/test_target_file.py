@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.config.target import Jobs, Limits, RestorePolicy, TargetError, load_target, target_from_options
+from conformance.config.target import Jobs, Limits, RestorePolicy
+from conformance.config.target_file import TargetError, load_target, target_from_options
 from conformance.config.toml_file import member_lines
 
 MINIMAL = """\

@@ -1,0 +1,36 @@
+"""Does a response repeat the key that it was asked with, in whatever encoding (ERR-7)?"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from conformance.evidence.redaction import Redactor
+from conformance.http.credentials import token
+
+if TYPE_CHECKING:
+    from conformance.http.exchange import Response
+
+#: a shorter key may stand in a response by chance
+MIN_TOKEN = 8
+
+
+def is_telling(authorization: str | None) -> bool:
+    """Is the key in an Authorization value long enough that it stands nowhere by chance?"""
+    return len(token(authorization) or "") >= MIN_TOKEN
+
+
+def echoed_in(authorization: str | None, response: Response) -> str | None:
+    """Where a response shows the key of its request ("the body", "the header …"); None where it does not."""
+    sent = token(authorization)
+    if sent is None or not is_telling(authorization):
+        return None
+    finder = _finder(sent)
+    if finder.found(response.body):
+        return "the body"
+    return next((f"the header {name}" for name, value in response.headers if finder.found(value)), None)
+
+
+@lru_cache(maxsize=256)
+def _finder(sent: str) -> Redactor:
+    return Redactor({"key": sent})
