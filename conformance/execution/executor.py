@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
+from conformance.contract.operations import GRANTS
 from conformance.contract.pointers import value_at
 from conformance.evidence.archive import Archive
 from conformance.evidence.recorder import Recorder
@@ -29,7 +30,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError, 
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, PassiveJudges, attach
 from conformance.scenarios import final_review, side_effects
-from conformance.scenarios.context import GRANTS, CheckContext, RequestBuilder
+from conformance.scenarios.context import CheckContext, RequestBuilder
 from conformance.scenarios.fixtures import Fixtures, discover_fixtures
 from conformance.scenarios.key_proofs import KeyProofs
 

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from conformance.contract import catalogue
+from conformance.contract.operations import SAFE_METHODS
 from conformance.execution.executor import Run
 from conformance.http.client import NotAllowedError
-from conformance.http.exchange import SAFE_METHODS, Request
 from conformance.judging.checks import Check, all_checks, all_judges
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.judging.outcomes import Verdict
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from conformance.config.settings import Settings
     from conformance.config.target import Target
+    from conformance.http.exchange import Request
 
 
 CHANGING = {"restore", "delete"}

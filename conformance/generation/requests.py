@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from conformance.http.exchange import Operation, Request
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Request
     from conformance.scenarios.context import CheckContext
 
 PLACES: dict[Operation, tuple[str, ...]] = {

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Sequence
 
+    from conformance.contract.operations import Operation
     from conformance.generation.openapi import Drawn
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.http.exchange import Exchange, Request
     from conformance.scenarios.context import CheckContext
 
     Allowed = tuple[int | range, ...]

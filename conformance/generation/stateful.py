@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, lacks
 from conformance.generation import batches
 from conformance.generation.engine import BrokenError
 from conformance.judging.expectations import (
@@ -32,14 +33,14 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.context import lacks
 from conformance.scenarios.follower import Follower, of_instance
 from conformance.scenarios.paging import present
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
@@ -62,8 +63,6 @@ OF_MANY = ("AUTH-1", "AUTH-6", "CAP-5")
 KEYS = ("full", "view", "manage", "unrelated", "other_hub", "none")
 DENIED: dict[str, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"}
 SERVED: dict[str, str] = {"list": "LIST-1", "get": "GET-1", "logs": "LOG-1"}
-#: what a restore may move on the backup that it restores
-MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
 INDEX = st.integers(0, 2**16)
 OID = st.text("0123456789abcdef", min_size=24, max_size=24)
 READS = st.sampled_from(["get", "list", "logs"])
@@ -340,7 +339,7 @@ class PagedList(RuleBasedStateMachine):
             known = self.model.backups[backup]
         elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
             known = self.model.listed.setdefault(backup, item)
-        return expect_equivalent("backup", known, item, exchange, MAY_MOVE if moving else ())
+        return expect_equivalent("backup", known, item, exchange, RESTORE_OR_DELETE_MAY_CHANGE if moving else ())
 
     def _logs(self, exchange: Exchange) -> Iterator[Finding]:
         """The logs of before, all of them; more only where a restore was accepted."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
-    from conformance.execution.shared_state import SharedState
     from conformance.http.clock import Waiting
     from conformance.http.exchange import Exchange, Request
+    from conformance.http.shared_state import SharedState
 
 LOOK_S = 0.05
 
@@ -34,10 +34,10 @@ def may_have_started(exchange: Exchange) -> bool:
 class Budget:
     """`restore.max_restores` for the whole run, however many threads and workers."""
 
-    def __init__(self, target: Target, ledger: SharedState, waiting: Waiting) -> None:
+    def __init__(self, target: Target, shared_state: SharedState, waiting: Waiting) -> None:
         self._policy = target.restore
         self._patience_s = 2 * target.limits.timeout_s
-        self._ledger = ledger
+        self._shared_state = shared_state
         self._waiting = waiting
         self._freed = threading.Condition()
 
@@ -53,8 +53,8 @@ class Budget:
         limit = self._policy.max_restores
         patience = self._waiting.now() + self._patience_s
         with self._freed:
-            while not self._ledger.add("restores", limit=limit):
-                if self._ledger.read("restores_accepted") >= limit or self._waiting.now() > patience:
+            while not self._shared_state.add("restores", limit=limit):
+                if self._shared_state.read("restores_accepted") >= limit or self._waiting.now() > patience:
                     raise NotAllowedError(f"restore.max_restores = {limit} is used up: set it to at least {limit + 1}")
                 self._freed.wait(LOOK_S)
                 self._waiting.proceed()
@@ -65,16 +65,16 @@ class Budget:
         if not may_have_started(lost):
             return True
         with self._freed:
-            if not self._ledger.add("restores", limit=self._policy.max_restores):
+            if not self._shared_state.add("restores", limit=self._policy.max_restores):
                 return False
-            self._ledger.add("restores_accepted")
+            self._shared_state.add("restores_accepted")
             return True
 
     def settle(self, exchange: Exchange) -> None:
         """A refused restore gives its place back; one that was accepted, or whose answer was lost, keeps it."""
         with self._freed:
             if may_have_started(exchange):
-                self._ledger.add("restores_accepted")
+                self._shared_state.add("restores_accepted")
             else:
-                self._ledger.add("restores", -1)
+                self._shared_state.add("restores", -1)
             self._freed.notify_all()

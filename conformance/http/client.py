@@ -12,18 +12,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
+from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.budget import Budget, NotAllowedError
 from conformance.http.clock import StoppedError, TargetGoneError, Waiting
 from conformance.http.connection import Wire
-from conformance.http.exchange import SAFE_METHODS, Exchange, Request
 from conformance.http.liveness import Liveness, answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from conformance.config.target import Target
-    from conformance.execution.shared_state import SharedState
+    from conformance.http.exchange import Exchange, Request
+    from conformance.http.shared_state import SharedState
 
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
 
@@ -44,7 +45,7 @@ class Client:
     def __init__(
         self,
         target: Target,
-        ledger: SharedState,
+        shared_state: SharedState,
         on_exchange: Callable[[Exchange], None],
         *,
         profile: str,
@@ -53,7 +54,7 @@ class Client:
         waiting: Waiting | None = None,
     ) -> None:
         self.target = target
-        self.shared_state = ledger
+        self.shared_state = shared_state
         self.profile = profile
         self.requests = 0
         self.waiting = waiting or Waiting()
@@ -61,11 +62,11 @@ class Client:
         self._on_exchange = on_exchange
         self._renew: Callable[[Exchange], Request | None] = lambda _: None
         self._wire = Wire(target, f"backups-conformance/{__version__}")
-        self._budget = Budget(target, ledger, self.waiting)
+        self._budget = Budget(target, shared_state, self.waiting)
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)
         self._slots = threading.BoundedSemaphore(concurrency)
-        self._place = partial(ledger.place, worker, workers, limit)
+        self._place = partial(shared_state.place, worker, workers, limit)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
         self._counting = threading.Condition()
         self._restores_under_way = 0

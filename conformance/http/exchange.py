@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from conformance.contract import strict_json
+from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Operation = Literal["list", "get", "restore", "logs", "job", "delete"]
-OPERATIONS: tuple[Operation, ...] = ("list", "get", "restore", "logs", "job", "delete")
-SUCCESS: dict[Operation, int] = {"list": 200, "get": 200, "restore": 202, "logs": 200, "job": 200, "delete": 202}
-UNAVAILABLE = frozenset({502, 503, 504})
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+    from conformance.contract.operations import Operation
 
 #: whose the addressed resource is, seen from the target file
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]

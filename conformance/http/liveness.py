@@ -11,7 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
-from conformance.http.exchange import UNAVAILABLE
+from conformance.contract.operations import UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,7 +9,8 @@ from conformance.contract import strict_json, validation
 from conformance.http.exchange import well_coded
 
 if TYPE_CHECKING:
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
 
 ANSWER_SHAPE: dict[Operation, str] = {
     "list": "backup-list-answer",

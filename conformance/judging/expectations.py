@@ -12,22 +12,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence, strict_json, validation
+from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import SUCCESS, UNAVAILABLE, Exchange, Operation, same_code, well_coded
+from conformance.http.exchange import Exchange, same_code, well_coded
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 ANY_4XX = range(400, 500)
-SHAPE_CLAUSE: dict[Operation, str] = {
-    "list": "LIST-1",
-    "get": "GET-1",
-    "logs": "LOG-1",
-    "restore": "JOB-1",
-    "job": "JBS-1",
-    "delete": "DEL-1",
-}
 
 
 class CannotTellError(Exception):

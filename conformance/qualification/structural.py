@@ -27,16 +27,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import SHAPE_CLAUSE
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.checks import all_checks, all_judges
-from conformance.judging.expectations import SHAPE_CLAUSE
 from conformance.qualification.places import ABSENT, EACH, Break, Place, breaks, example, places, turn
 from conformance.reference.registry import Change, Fault, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from conformance.http.exchange import Operation
+    from conformance.contract.operations import Operation
     from conformance.reference.core import Behaviours, Call
 
 Pick = Callable[["Behaviours"], "Collection[str] | None"]

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from conformance import __version__
 from conformance.config import waivers_file
 from conformance.contract import catalogue, validation
+from conformance.contract.operations import CAPABILITY, GRANTS
 from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import checks
 from conformance.judging.outcomes import CheckRecord, Outcome, folded, worst
 from conformance.results.model import LEFT_OUT, judgement
 from conformance.results.reading import FORMAT
-from conformance.scenarios.context import CAPABILITY, GRANTS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

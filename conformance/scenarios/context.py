@@ -14,17 +14,12 @@ from urllib.parse import quote
 
 from conformance.config.target import KEY_NAMES
 from conformance.contract import ids
+from conformance.contract.operations import CAPABILITY, GRANTS, SHAPE_CLAUSE, Operation, lacks
 from conformance.contract.pointers import value_at
 from conformance.http import credentials
 from conformance.http.client import NotAllowedError
-from conformance.http.exchange import Exchange, Operation, Ownership, Request, encoded
-from conformance.judging.expectations import (
-    SHAPE_CLAUSE,
-    CannotTellError,
-    NotTestableError,
-    inconclusive_reason,
-    items_of,
-)
+from conformance.http.exchange import Exchange, Ownership, Request, encoded
+from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive_reason, items_of
 from conformance.scenarios import probe, restore_scenarios
 
 if TYPE_CHECKING:
@@ -39,23 +34,6 @@ if TYPE_CHECKING:
     from conformance.scenarios.key_proofs import KeyProofs
     from conformance.scenarios.side_effects import Snapshot
 
-CAPABILITY: dict[Operation, str] = {
-    "list": "containers-backups-view",
-    "get": "containers-backups-view",
-    "logs": "containers-backups-view",
-    "restore": "containers-backups-manage",
-    "delete": "containers-backups-manage",
-    "job": "apionly-jobs-view",
-}
-#: what each key of the target file may do (`full` may be without the jobs capability: Proofs tells)
-GRANTS: dict[str, frozenset[str]] = {
-    "full": frozenset(CAPABILITY.values()),
-    "view": frozenset({"containers-backups-view"}),
-    "manage": frozenset({"containers-backups-manage"}),
-    "unrelated": frozenset(),
-}
-#: "unrelated" may hold any capability that is not of backups, the jobs' among them: its jobs are not judged
-UNKNOWN_GRANTS = frozenset({("unrelated", "job")})
 T = TypeVar("T")
 
 MAX_PAGES = 1000
@@ -398,12 +376,6 @@ class PagedList:
     def last(self) -> Exchange:
         """The page that showed the end, or the last one asked for."""
         return self.pages[-1]
-
-
-def lacks(key: str, operation: Operation) -> bool:
-    """Is this a key of the target file that surely may not do this?"""
-    known = key in GRANTS and (key, operation) not in UNKNOWN_GRANTS
-    return known and CAPABILITY[operation] not in GRANTS[key]
 
 
 def as_malformed(request: Request) -> Request:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import CannotTellError, expect_equivalent, expect_success, object_of, violation
 from conformance.judging.outcomes import CheckRecord, Outcome
@@ -17,16 +18,14 @@ from conformance.scenarios.side_effects import astray, no_foreign_restores
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.operations import Operation
     from conformance.execution.executor import Run
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.follower import Restore
 
     Judged = tuple[str, list[Finding]]
 
-#: what a restore may move on its backup, and others later
-MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
-GONE = ("deleting", "deleted")
 #: restores that must each have left a log too many, before it is put down to them
 ENOUGH_TO_TELL = 3
 OPERATIONS: dict[str, Operation] = {"JBS": "job", "DEL": "delete"}
@@ -141,7 +140,11 @@ def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
             before, now = object_of(restore.before) if restore.before else {}, object_of(get)
         except CannotTellError:
             continue
-        ignored = (*MAY_MOVE, "/state/current") if value_at(now, "/state/current") in GONE else MAY_MOVE
+        ignored = (
+            (*RESTORE_OR_DELETE_MAY_CHANGE, "/state/current")
+            if value_at(now, "/state/current") in GONE_STATES
+            else RESTORE_OR_DELETE_MAY_CHANGE
+        )
         if {before.get("id"), now.get("id")} == {restore.backup}:
             yield "RST-3", list(expect_equivalent("backup", before, now, get, ignored))
 
@@ -152,11 +155,14 @@ def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
 def _deletions(run: Run) -> Iterator[Judged]:
     """What was deleted has not come back, and what was not to be deleted is still there."""
     for get in run.client.send_all(run.build.get(backup) for backup in sorted(run.gone)):
-        there = get.is_success and value_at(get.data, "/state/current") not in GONE
+        there = get.is_success and value_at(get.data, "/state/current") not in GONE_STATES
         yield "DEL-3", [violation("404, deleting or deleted for good", "a backup as before", get)] if there else []
     kept = [one for one in run.kept if one.backup not in run.deleted]
     for one, get in zip(kept, run.client.send_all(run.build.get(one.backup) for one in kept), strict=True):
         if get.status == 404:
             yield one.clause, [violation("the backup still there", "404", get)]
         elif get.is_success:
-            yield one.clause, list(expect_equivalent("backup", one.before, get.data, get, MAY_MOVE))
+            yield (
+                one.clause,
+                list(expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)),
+            )

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import TERMINAL_STATES
 from conformance.contract.pointers import value_at
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
 
-TERMINAL = frozenset({"completed", "error", "expired"})
 #: the vendor's own client gives a new job this long to appear
 JOB_APPEARS_S = 10.0
 #: how long to wait for a log where one was missing before: that clause has failed already
@@ -90,7 +90,7 @@ class Restore:
     @property
     def terminal(self) -> str | None:
         """The first terminal state that was seen."""
-        return next((state for state in self.states if state in TERMINAL), None)
+        return next((state for state in self.states if state in TERMINAL_STATES), None)
 
     @property
     def ended(self) -> bool:

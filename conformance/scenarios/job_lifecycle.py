@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conformance.contract.operations import JOB_PROGRESS, TERMINAL_STATES
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import parse_time
 from conformance.judging.expectations import violation
-from conformance.scenarios.follower import TERMINAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,16 +16,13 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
 
-#: queued and scheduled come in either order, and steps may be skipped
-PROGRESS = {"new": 0, "queued": 1, "scheduled": 1, "running": 2, **dict.fromkeys(TERMINAL, 3)}
-
 
 def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
     """No state after a later one, no other state after a terminal one, times in their order."""
     for earlier, later in pairwise(jobs):
         before, after = value_at(earlier.data, "/state/current"), value_at(later.data, "/state/current")
-        back = PROGRESS.get(after, 0) < PROGRESS.get(before, 0)
-        if back or (before in TERMINAL and after != before):
+        back = JOB_PROGRESS.get(after, 0) < JOB_PROGRESS.get(before, 0)
+        if back or (before in TERMINAL_STATES and after != before):
             yield violation(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
     for job in jobs:
         yield from times_in_order(job)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import PRESENT_STATES
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import inconclusive
 
@@ -26,8 +27,6 @@ MAX_TRIES = 5
 MAX_SHOWN = 3
 #: the members of a way that say whose list it is
 PLACE = ("container", "ownership")
-#: a backup in one of these states must be listed
-PRESENT = ("saving", "live")
 
 
 def all_ways(context: CheckContext) -> Told:
@@ -97,7 +96,7 @@ def _again(context: CheckContext, way: Way, there: set[str], judge: Judge) -> It
 def present(context: CheckContext, way: Way, backups: Iterable[str]) -> Iterator[str]:
     """Those of these backups that get shows as saving or live: the list must have them."""
     for x in context.send_all(context.build.get(backup, **_place(way)) for backup in sorted(set(backups))):
-        if x.status == 200 and value_at(x.data, "/state/current") in PRESENT:
+        if x.status == 200 and value_at(x.data, "/state/current") in PRESENT_STATES:
             yield x.request.resources["backup"]
 
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import GONE_STATES
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
 from conformance.scenarios.follower import BUSY_S, BUSY_STATUSES, POSSIBLY_BUSY_STATUSES, Follower, Restore
@@ -27,7 +28,6 @@ RESERVED = 1
 EXCLUSIVE_S = 1.0
 #: of the backups that are offered so many are deleted, or might be, by the checks of delete
 DELETES_OF_CHECKS = 3
-GONE = ("deleting", "deleted")
 #: with so many restores at once, one of them is of another backup
 MIN_FOR_MIXED_BACKUPS = 3
 
@@ -351,8 +351,8 @@ def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deleted:
         answer,
         get,
         shown_in[0] if shown_in else pages[0],
-        gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE,
-        gone_in_list=all(state in GONE for state in states),
+        gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
+        gone_in_list=all(state in GONE_STATES for state in states),
     )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence
+from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.judging.expectations import (
     CannotTellError,
     Finding,
@@ -184,7 +185,7 @@ def _changes(run: Run, watch: Snapshot, get: Exchange, logs: Exchange, *, elsewh
     except CannotTellError:
         return
     explained = run.accepted[watch.backup] - watch.accepted_before
-    moving = ("/events/updated", "/state/changed", "/state/error") if explained else ()
+    moving = RESTORE_MAY_CHANGE if explained else ()
     changed = equivalence.differences("backup", watch.before, backup, ignore=moving)[:3]
     if changed and _moves_by_itself(run, get):
         yield inconclusive("because HTTP-4 failed: the backup changes with each reading", get)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import validation
+from conformance.contract.operations import GRANTS, lacks
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import (
     CannotTellError,
@@ -17,12 +18,12 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.context import GRANTS, lacks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
@@ -69,10 +70,6 @@ def expect_accepted(restore: Restore) -> Iterator[Finding]:
 
 #: so often something is looked at before it is told that it differs
 MAX_READINGS = 3
-
-
-#: what a restore that runs meanwhile may move
-MAY_MOVE = ("/events/updated", "/state/changed", "/state/error")
 
 
 def lasting_differences(

@@ -15,7 +15,8 @@ from conformance.scenarios.side_effects import observed_effects, send_expecting_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

@@ -26,7 +26,8 @@ from conformance.suite.support import expect_accepted, keys_without
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -22,7 +23,6 @@ from conformance.judging.expectations import (
 from conformance.scenarios.context import as_malformed
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import (
-    MAY_MOVE,
     backup_id_of,
     crossed_requests,
     deleted_meanwhile,
@@ -35,7 +35,8 @@ from conformance.suite.support import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
@@ -85,7 +86,7 @@ def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[F
     items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
     moving = context.fixtures.restored_ids()
     found = {
-        backup: list(_compare(x, items.get(backup), MAY_MOVE if backup in moving else ()))
+        backup: list(_compare(x, items.get(backup), RESTORE_MAY_CHANGE if backup in moving else ()))
         for backup, x in zip(suspects, gets, strict=True)
     }
     differing = {backup: differences for backup, differences in found.items() if differences}

@@ -7,9 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import strict_json, validation
+from conformance.contract.operations import GRANTS, TRANSIENT_STATES, UNAVAILABLE, lacks
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
-from conformance.http.exchange import UNAVAILABLE
 from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_judgeable_success, mismatches, shape_of
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import (
@@ -20,20 +20,18 @@ from conformance.judging.expectations import (
     inconclusive_reason,
     violation,
 )
-from conformance.scenarios.context import GRANTS, lacks
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
 LISTS = ("list", "logs")
-#: states in which a backup changes by itself
-IN_MOTION = ("saving", "deleting")
 ORIGIN = (("Origin", "https://portal.example.test"),)
 ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
 ODD_QUERIES = (
@@ -211,7 +209,7 @@ def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:
 
 def moving_ids(lists: list[Exchange]) -> set[str]:
     """Backups that came or went for good between two readings, or are being made or deleted."""
-    found = {str(item["id"]) for x in lists for item in x.items if value_at(item, "/state/current") in IN_MOTION}
+    found = {str(item["id"]) for x in lists for item in x.items if value_at(item, "/state/current") in TRANSIENT_STATES}
     for one in {one for x in lists for one in x.ids}:
         if sum(before != after for before, after in pairwise(one in x.ids for x in lists)) == 1:
             found.add(one)

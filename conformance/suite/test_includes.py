@@ -30,7 +30,8 @@ from conformance.suite.support import deleted_meanwhile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import ids
+from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 
 FORM = "application/x-www-form-urlencoded"
-
-
-NOT_LIVE = ("saving", "deleting", "deleted")
 
 
 @passive("JOB-1", when=serves("restore"))
@@ -241,7 +239,7 @@ def not_live(context: CheckContext) -> list[str]:
     """The target file's backup that is not live, and one in each other such state that was seen in the list."""
     named = context.fixtures.target.fixtures.not_live_backup_id
     lasting = {str(backup["id"]): value_at(backup, "/state/current") for backup in context.fixtures.lasting()}
-    one_each = {state: backup for backup, state in lasting.items() if state in NOT_LIVE}
+    one_each = {state: backup for backup, state in lasting.items() if state in NOT_LIVE_STATES}
     one_each.pop(lasting.get(str(named)), None)
     if not one_each:
         return [context.fixtures.fixture("not_live_backup_id")]

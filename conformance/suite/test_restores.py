@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, SHAPE_CLAUSE
 from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import mismatches_at
 from conformance.judging.checks import check
 from conformance.judging.expectations import (
-    SHAPE_CLAUSE,
     CannotTellError,
     NotTestableError,
     expect_equal,
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
 
-#: what a restore may move on the backup that it restores
-MAY_MOVE = ("/events/updated", "/events/deleted", "/state/changed", "/state/error")
 BUSY = (403, 409, 422, 423, 429)
 #: restores enough for it to be no chance that each of them has one more log than its own
 NO_CHANCE = 3
@@ -126,7 +124,11 @@ def unchanged(restore: Restore) -> Iterator[Finding]:
         raise CannotTellError("because GET-2 failed: get shows another backup")
     if restore.before is not None and restore.after is not None:
         yield from expect_equivalent(
-            "backup", object_of(restore.before), object_of(restore.after), restore.after, ignore=MAY_MOVE
+            "backup",
+            object_of(restore.before),
+            object_of(restore.after),
+            restore.after,
+            ignore=RESTORE_OR_DELETE_MAY_CHANGE,
         )
 
 

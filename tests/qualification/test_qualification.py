@@ -15,10 +15,10 @@ from jsonschema import Draft202012Validator
 from rich.console import Console
 
 from conformance.contract import catalogue
+from conformance.contract.operations import SHAPE_CLAUSE
 from conformance.contract.schemas import schemas_dir
 from conformance.contract.validation import mismatches
 from conformance.judging.answer_shapes import ANSWER_SHAPE
-from conformance.judging.expectations import SHAPE_CLAUSE
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import assessing, command, page, places, results, runner, trials, trying
 from conformance.qualification.measure import Judged, Result

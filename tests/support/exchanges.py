@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.http.exchange import Exchange, Operation, Request, Response
+from conformance.http.exchange import Exchange, Request, Response
+
+if TYPE_CHECKING:
+    from conformance.contract.operations import Operation
 
 
 def answer(

@@ -13,7 +13,7 @@ from conformance.scenarios.side_effects import send_expecting_refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Operation
+    from conformance.contract.operations import Operation
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

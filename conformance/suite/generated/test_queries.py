@@ -12,7 +12,8 @@ from conformance.judging.expectations import ANY_4XX, expect_answer, expect_no_s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

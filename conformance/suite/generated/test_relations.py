@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.judging.checks import check
 from conformance.judging.expectations import (
     NotTestableError,
@@ -16,12 +17,13 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import paging
-from conformance.suite.support import MAX_READINGS, MAY_MOVE, lasting_differences, unchanged_backups
+from conformance.suite.support import MAX_READINGS, lasting_differences, unchanged_backups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conformance.http.exchange import Exchange, Operation
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
@@ -110,7 +112,7 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
     for backup in suspects:
         shown = [(x, x.data) for x in gets if x.request.resources["backup"] == backup]
         shown += [(page, item) for page in pages for item in page.items if item.get("id") == backup]
-        ignore = MAY_MOVE if backup in context.fixtures.restored_ids() else ()
+        ignore = RESTORE_MAY_CHANGE if backup in context.fixtures.restored_ids() else ()
         differing = [one for x, data in shown[1:] for one in expect_equivalent("backup", shown[0][1], data, x, ignore)]
         if differing and (shown[0][0].operation == "list" or unchanged_backups(context, [shown[0][0]])):
             found[backup] = differing

@@ -12,7 +12,7 @@ from conformance.suite.support import expect_method_refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Operation
+    from conformance.contract.operations import Operation
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

@@ -10,7 +10,7 @@ from conformance.judging.checks import Stage, check
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.http.exchange import Operation
+    from conformance.contract.operations import Operation
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.config.target import Target
-    from conformance.http.exchange import Exchange, Operation, Request
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
     from conformance.judging.expectations import Finding
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -18,11 +18,14 @@ from support import reporting
 from conformance.cli import main
 from conformance.contract import catalogue
 from conformance.http import latency
-from conformance.http.exchange import Exchange, Operation, Request, Response
+from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import results as qualification
 from conformance.report import comparison, html, index, junit, markdown, plots, qualified, views, write_all
 from conformance.results import model, reading, signoff
+
+if TYPE_CHECKING:
+    from conformance.contract.operations import Operation
 
 OLDER = sorted((Path(__file__).parents[2] / "older").glob("results-*.json.gz"))
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").read_text())

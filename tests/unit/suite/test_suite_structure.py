@@ -12,7 +12,7 @@ import pytest
 
 from conformance.contract.pointers import value_at
 from conformance.contract.validation import mismatches
-from conformance.http.exchange import Exchange, Operation, Request, Response
+from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.checks import all_judges
 from conformance.judging.expectations import CannotTellError
@@ -21,6 +21,7 @@ from conformance.reference import launch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.operations import Operation
     from conformance.reference.data.store import Fixtures
 
 #: one value of each JSON type, and such as break a format, an enum or a bound without changing the type
