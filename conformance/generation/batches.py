@@ -44,17 +44,17 @@ class Kind:
 
 Case = tuple[Kind, Request]
 #: one thread at a time generates: hypothesis parses the source of functions, which Python 3.11 does not do in two
-alone = threading.Lock()
+generation_lock = threading.Lock()
 
 
 @contextmanager
-def meanwhile() -> Iterator[None]:
+def unlocked() -> Iterator[None]:
     """Lets other threads generate while this one waits for answers in the midst of its own generating."""
-    alone.release()
+    generation_lock.release()
     try:
         yield
     finally:
-        alone.acquire()
+        generation_lock.acquire()
 
 
 @cache
@@ -98,21 +98,21 @@ def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[K
     return [chosen[at : at + MAX_SIDE_BY_SIDE] for at in range(0, count, MAX_SIDE_BY_SIDE)]
 
 
-def run(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:
+def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:
     """Gives `test` the batch that belongs to the seed; with `shrink` ever smaller ones as long as it raises."""
 
     @hypothesis.seed(seed)
     @settings(shrink=shrink)
     @hypothesis.given(batches(kinds))
     def example(batch: list[Case]) -> None:
-        with meanwhile():
+        with unlocked():
             test(batch)
 
-    with alone:
+    with generation_lock:
         example()
 
 
-def drawn(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]:
+def draw_values(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]:
     """So many values of a strategy, which belong to the seed."""
     found: list[Any] = []
 
@@ -122,6 +122,6 @@ def drawn(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]
     def example(value: Any) -> None:
         found.append(value)
 
-    with alone:
+    with generation_lock:
         example()
     return found[1 : count + 1] or found

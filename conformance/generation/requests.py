@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from conformance.contract import ids
-from conformance.generation import bodies, text
+from conformance.generation import request_bodies, text
 from conformance.generation.batches import Kind
 from conformance.scenarios.context import as_malformed
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from conformance.contract.operations import Operation
+    from conformance.generation.request_bodies import SchemaBreak
     from conformance.http.exchange import Request
     from conformance.scenarios.context import CheckContext
 
@@ -231,17 +232,17 @@ def with_raw_bodies(context: CheckContext, backup: str, found: Mapping[str, Sear
     return [Kind(label, values.map(asked)) for label, values in found.items()]
 
 
-def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[bodies.Break], bool]) -> list[Kind]:
+def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[SchemaBreak], bool]) -> list[Kind]:
     """Restores with one keyword of the schema broken, and two at a time."""
     valid = valid_body(context.fixtures.instance_id)
-    chosen = [one for one in bodies.breaks(valid) if wanted(one)]
+    chosen = [one for one in request_bodies.breaks(valid) if wanted(one)]
 
     def asked(body: Any) -> Request:
         return context.build.restore(backup, raw=written(body), refusable=True)
 
-    kinds = [Kind(one.label, bodies.broken(valid, one).map(asked)) for one in chosen]
+    kinds = [Kind(one.label, request_bodies.broken(valid, one).map(asked)) for one in chosen]
     two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
-    both = two.flatmap(lambda pair: bodies.broken(valid, *pair)).filter(lambda body: body != valid)
+    both = two.flatmap(lambda pair: request_bodies.broken(valid, *pair)).filter(lambda body: body != valid)
     return [*kinds, Kind("a body that breaks the schema twice", both.map(asked))]
 
 
@@ -250,9 +251,11 @@ def with_strange_members(context: CheckContext, backup: str) -> list[Kind]:
     valid = valid_body(context.build.unknown_id())
 
     def asked(extra: bytes) -> Request:
-        return context.build.restore(backup, raw=bodies.with_extra(valid, extra), refusable=True)
+        return context.build.restore(backup, raw=request_bodies.with_extra(valid, extra), refusable=True)
 
-    return [Kind(f"a body with {label}", values.map(asked)) for label, values in bodies.strange_members().items()]
+    return [
+        Kind(f"a body with {label}", values.map(asked)) for label, values in request_bodies.strange_members().items()
+    ]
 
 
 def with_other_instances(context: CheckContext, backup: str) -> list[Kind]:
@@ -284,7 +287,7 @@ def with_other_actions(context: CheckContext, backup: str) -> list[Kind]:
     def asked(action: str) -> Request:
         return context.build.restore(backup, raw=written({**valid, "action": action}), refusable=True)
 
-    found = bodies.other_words_by_kind("restore")
+    found = request_bodies.other_words_by_kind("restore")
     return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
 
 
@@ -309,7 +312,7 @@ def with_other_types(context: CheckContext, backup: str) -> list[Kind]:
 def without_effect(context: CheckContext, backup: str) -> list[Kind]:
     """Refused restores of every sort."""
     valid = valid_body(context.fixtures.instance_id)
-    raw = with_raw_bodies(context, backup, bodies.no_json(valid))
+    raw = with_raw_bodies(context, backup, request_bodies.not_json_objects(valid))
     return [
         *raw,
         *with_broken_bodies(context, backup, lambda one: bool(one.pointer)),

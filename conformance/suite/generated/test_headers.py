@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.ids import form
 from conformance.generation import requests
-from conformance.generation.engine import explore
+from conformance.generation.explorer import explore
 from conformance.judging.checks import check
 from conformance.judging.expectations import ANY_4XX, expect_status
 from conformance.scenarios.side_effects import send_expecting_refusal

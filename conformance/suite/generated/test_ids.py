@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.generation import requests
-from conformance.generation.engine import explore
+from conformance.generation.explorer import explore
 from conformance.judging.checks import check
 from conformance.judging.expectations import ANY_4XX, expect_no_server_error, expect_status
 from conformance.scenarios.side_effects import send_expecting_refusal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.generation import requests
-from conformance.generation.engine import explore
+from conformance.generation.explorer import explore
 from conformance.judging.checks import Stage, check
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused
 

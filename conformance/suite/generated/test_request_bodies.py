@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.generation import batches, bodies, requests
-from conformance.generation.engine import explore
+from conformance.generation import batches, request_bodies, requests
+from conformance.generation.explorer import explore
 from conformance.judging.checks import check
 from conformance.judging.expectations import (
     ANY_4XX,
@@ -55,7 +55,7 @@ def test_job_1_an_unusual_request_is_accepted(context: CheckContext) -> Iterator
 def unusual(context: CheckContext) -> Restore:
     """The one restore that is asked for in another spelling."""
     valid = requests.valid_body(context.fixtures.instance_id)
-    raw = batches.drawn(bodies.respelled(valid), context.run.rng("unusual").getrandbits(64))[-1]
+    raw = batches.draw_values(request_bodies.respelled(valid), context.run.rng("unusual").getrandbits(64))[-1]
     return context.run_once("unusual", lambda context: restore_scenarios.unusual(context, raw))
 
 
@@ -82,7 +82,10 @@ def test_job_4_generated_bodies_that_are_no_json_object_are_refused(context: Che
     """A good body cut, continued, in another language; JSON that is no object."""
     valid = requests.valid_body(context.fixtures.instance_id)
     yield from all_refused(
-        context, requests.with_raw_bodies(context, context.fixtures.dedicated_backup("JOB-4"), bodies.no_json(valid))
+        context,
+        requests.with_raw_bodies(
+            context, context.fixtures.dedicated_backup("JOB-4"), request_bodies.not_json_objects(valid)
+        ),
     )
 
 

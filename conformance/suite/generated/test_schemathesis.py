@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.generation.schemathesis_cases import Sent, send
+from conformance.generation.schemathesis_requests import SentCases, send_cases
 from conformance.judging.checks import Stage, check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
 from conformance.suite.support import expect_method_refused
@@ -28,7 +28,7 @@ def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterato
         context.deletable(0)
     elif operation != "restore":
         context.need_served(operation)
-    sent: Sent = context.run_once(f"schemathesis {operation}", lambda context: send(context, operation))
+    sent: SentCases = context.run_once(f"schemathesis {operation}", lambda context: send_cases(context, operation))
     cases = sent.about(context.check.clause)
     if not cases:
         raise NotTestableError("none of the generated cases is about it: raise --examples")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.generation.stateful import walk
+from conformance.generation.stateful_machine import run_sequences
 from conformance.judging.checks import Stage, check
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def of_the_walks(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """What the walks found of this clause; the shortest walk that breaks it stands in the timeline."""
-    found, steps = context.run_once("walk", walk).of(context.check.clause, operation)
+    found, steps = context.run_once("walk", run_sequences).findings_of(context.check.clause, operation)
     for step in steps:
         context.record_step(step, None, "")
     yield from found

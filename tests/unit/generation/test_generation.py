@@ -19,10 +19,10 @@ from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.contract.validation import mismatches
 from conformance.execution.executor import Run
-from conformance.generation import batches, bodies, engine, queries, requests, schemathesis_cases, text
+from conformance.generation import batches, explorer, queries, request_bodies, requests, schemathesis_requests, text
 from conformance.generation.batches import Kind
-from conformance.generation.openapi import drawn
-from conformance.generation.stateful import walk
+from conformance.generation.schemathesis_cases import draw_cases
+from conformance.generation.stateful_machine import run_sequences
 from conformance.judging.checks import all_checks
 from conformance.judging.expectations import violation
 from conformance.judging.outcomes import Outcome
@@ -95,7 +95,7 @@ def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
     """What the kinds generate, over several seeds."""
     found: list[Request] = []
     for number, chosen in enumerate(batches.rounds(kinds, count, RNG)):
-        batches.run(chosen, number, lambda batch: found.extend(request for _, request in batch))
+        batches.run_batch(chosen, number, lambda batch: found.extend(request for _, request in batch))
     return found
 
 
@@ -105,7 +105,7 @@ def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
 def test_ids_are_malformed_whatever_the_seed() -> None:
     for label, forms in text.malformed_ids(GOOD, {GOOD, "not-an-oid"}).items():
         for seed in SEEDS:
-            for form in batches.drawn(forms, seed, 3):
+            for form in batches.draw_values(forms, seed, 3):
                 assert not re.fullmatch("[0-9a-fA-F]{24}", form), label
                 assert form.strip("."), label
                 assert form.casefold() != "not-an-oid", label
@@ -153,9 +153,9 @@ def test_hubs_are_not_ours_nor_spelled_like_ours(run: Run) -> None:
 
 def test_bodies_that_are_no_json_object_are_none() -> None:
     valid = requests.valid_body(GOOD)
-    for label, values in bodies.no_json(valid).items():
+    for label, values in request_bodies.not_json_objects(valid).items():
         for seed in SEEDS:
-            for raw in batches.drawn(values, seed, 2):
+            for raw in batches.draw_values(values, seed, 2):
                 assert len(raw) <= 65536
                 try:
                     assert not isinstance(json.loads(raw), dict), (label, raw)
@@ -165,14 +165,14 @@ def test_bodies_that_are_no_json_object_are_none() -> None:
 
 def test_every_keyword_of_the_schema_is_broken(run: Run) -> None:
     valid = requests.valid_body(GOOD)
-    broken_ones = list(bodies.breaks(valid))
+    broken_ones = list(request_bodies.breaks(valid))
     keywords = {(one.pointer, one.keyword.split(" ")[0]) for one in broken_ones}
     assert {((), "type"), (("action",), "required"), (("contents",), "required")} <= keywords
     instance = ("contents", "instance_id")
     assert {(instance, "type"), (instance, "required"), (instance, "minLength"), (("action",), "enum")} <= keywords
     for one in broken_ones:
         for seed in SEEDS:
-            for body in batches.drawn(bodies.broken(valid, one), seed, 2):
+            for body in batches.draw_values(request_bodies.broken(valid, one), seed, 2):
                 assert mismatches("job-request", body), (one, body)
 
 
@@ -192,7 +192,7 @@ def test_strange_members_stand_in_valid_requests_of_unknown_instances(run: Run) 
 
 def test_a_respelled_request_says_the_same() -> None:
     valid = requests.valid_body(GOOD)
-    spelled = {raw for seed in SEEDS for raw in batches.drawn(bodies.respelled(valid), seed)}
+    spelled = {raw for seed in SEEDS for raw in batches.draw_values(request_bodies.respelled(valid), seed)}
     assert all(json.loads(raw) == valid for raw in spelled)
     assert len(spelled) > 1
 
@@ -220,12 +220,12 @@ def test_as_many_cases_as_asked_for_and_every_kind_before_any_comes_again(count:
 
 def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     values = st.tuples(st.integers(), st.text(), st.text("abc"))
-    before = batches.drawn(values, 5, 40)
+    before = batches.draw_values(values, 5, 40)
     local = types.ModuleType("local_module")
     local.__file__ = __file__
     monkeypatch.setitem(__import__("sys").modules, "local_module", local)
-    assert batches.drawn(values, 5, 40) == before
-    assert batches.drawn(values, 6, 40) != before
+    assert batches.draw_values(values, 5, 40) == before
+    assert batches.draw_values(values, 6, 40) != before
 
 
 def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
@@ -265,14 +265,14 @@ def test_a_check_sends_the_same_in_any_selection(
 
 
 def test_schemathesis_draws_the_same_for_a_seed() -> None:
-    first, again, other = (drawn(seed, 3) for seed in (3, 3, 4))
+    first, again, other = (draw_cases(seed, 3) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 
 
 @pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job", "delete"])
 def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, operation: Operation) -> None:
-    sent = schemathesis_cases.send(api_of(run, f"HTTP-3/{operation}/schemathesis"), operation)
+    sent = schemathesis_requests.send_cases(api_of(run, f"HTTP-3/{operation}/schemathesis"), operation)
     assert sent.answers
     for case, _ in sent.answers:
         parts = unquote(case.request.path.replace("%2F", "\ue000")).split("/")
@@ -301,7 +301,7 @@ def explored(run: Run, kinds: list[Kind], wrong: Any) -> tuple[list[Finding], li
         if wrong(exchange.request):
             yield violation("something else", "this", exchange)
 
-    return list(engine.explore(context, kinds, expect, send=send)), sent
+    return list(explorer.explore(context, kinds, expect, send=send)), sent
 
 
 def replace_exchange(run: Run, request: Request) -> Exchange:
@@ -325,7 +325,7 @@ def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -
     assert found[0].exchange is not None
     assert len(found[0].exchange.request.path) < 1100
     assert len(sent) == len(set(sent))
-    assert len(sent) <= run.examples + engine.MAX_SENDS
+    assert len(sent) <= run.examples + explorer.MAX_SENDS
 
 
 def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: Run) -> None:
@@ -337,7 +337,7 @@ def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: R
         raise NotAllowedError("the budget is used up")
 
     with pytest.raises(NotAllowedError, match="used up"):
-        list(engine.explore(api_of(run), kinds, lambda _on: iter(()), send=refuse))
+        list(explorer.explore(api_of(run), kinds, lambda _on: iter(()), send=refuse))
 
 
 # ---------------------------------------------------------------- walks
@@ -346,17 +346,17 @@ def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: R
 def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
     with closing(run_on(target, state, seed=seed)) as running:
         running.start()
-        walked = walk(CheckContext(all_checks()["CAP-1/list/stateful"], running))
-        return walked, int(running.shared_state.read("restores_accepted"))
+        results = run_sequences(CheckContext(all_checks()["CAP-1/list/stateful"], running))
+        return results, int(running.shared_state.read("restores_accepted"))
 
 
 def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_budget(
     reference: Target, tmp_path: Path
 ) -> None:
-    walked, restores = walked_on(reference, tmp_path)
-    assert walked.found == {}
-    assert walked.stopped is None
-    assert walked.steps > 10
+    results, restores = walked_on(reference, tmp_path)
+    assert results.findings == {}
+    assert results.stopped is None
+    assert results.steps > 10
     assert restores <= 1
 
 
@@ -369,8 +369,8 @@ def test_a_walk_restores_nothing_where_the_budget_has_no_room(reference: Target,
 
 def test_the_shortest_walk_that_breaks_a_clause_is_told(tmp_path: Path) -> None:
     with launch.serve_in_thread(["list_with_manage"], restore_seconds=0) as server:
-        walked, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
-    found, steps = walked.of("CAP-1", "list")
+        results, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
+    found, steps = results.findings_of("CAP-1", "list")
     assert found
     assert len(steps) == 1
     assert "as manage" in steps[0]

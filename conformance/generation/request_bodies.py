@@ -46,7 +46,7 @@ WRONG: dict[str, SearchStrategy[Any]] = {
 
 
 @dataclass(frozen=True)
-class Break:
+class SchemaBreak:
     """One keyword of the schema at one place, and the values that break it there."""
 
     pointer: tuple[str, ...]
@@ -60,29 +60,31 @@ class Break:
         return f"a body that breaks {self.keyword} at {where}"
 
 
-def breaks(valid: dict[str, Any]) -> Iterator[Break]:
+def breaks(valid: dict[str, Any]) -> Iterator[SchemaBreak]:
     """Every keyword of the schema of job requests, and how to break it in a request that is valid otherwise."""
     yield from _breaks(schemas()[REQUEST], (), valid)
 
 
-def _breaks(schema: dict[str, Any], pointer: tuple[str, ...], valid: Any) -> Iterator[Break]:
+def _breaks(schema: dict[str, Any], pointer: tuple[str, ...], valid: Any) -> Iterator[SchemaBreak]:
     if "$ref" in schema:
         yield from _breaks(schemas()[schema["$ref"]], pointer, valid)
         return
     if "type" in schema:
         for kind, values in WRONG.items():
             if kind != schema["type"]:
-                yield Break(pointer, f"type ({kind})", values)
-        yield Break(pointer, "type (wrapped)", st.sampled_from([[valid], {"value": valid}, [[valid]], {"0": valid}]))
+                yield SchemaBreak(pointer, f"type ({kind})", values)
+        yield SchemaBreak(
+            pointer, "type (wrapped)", st.sampled_from([[valid], {"value": valid}, [[valid]], {"0": valid}])
+        )
         if not isinstance(valid, str):
-            yield Break(pointer, "type (in a string)", st.just(json.dumps(valid)))
+            yield SchemaBreak(pointer, "type (in a string)", st.just(json.dumps(valid)))
     if "enum" in schema:
-        yield Break(pointer, "enum", other_words(schema["enum"][0]))
+        yield SchemaBreak(pointer, "enum", other_words(schema["enum"][0]))
     if schema.get("minLength"):
-        yield Break(pointer, "minLength", st.just(""))
+        yield SchemaBreak(pointer, "minLength", st.just(""))
     for name, below in schema.get("properties", {}).items():
         if name in schema.get("required", ()):
-            yield Break((*pointer, name), "required", st.just(LEFT_OUT))
+            yield SchemaBreak((*pointer, name), "required", st.just(LEFT_OUT))
         yield from _breaks(below, (*pointer, name), valid[name])
 
 
@@ -105,7 +107,7 @@ def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
     return {label: words.filter(lambda other: other != word) for label, words in found.items()}
 
 
-def broken(valid: dict[str, Any], *chosen: Break) -> SearchStrategy[Any]:
+def broken(valid: dict[str, Any], *chosen: SchemaBreak) -> SearchStrategy[Any]:
     """The valid request with these keywords broken, one after the other, as far as their places are still there."""
 
     def build(*values: Any) -> Any:
@@ -128,7 +130,7 @@ def _put(body: Any, pointer: tuple[str, ...], value: Any) -> Any:
     return {**body, name: _put(body.get(name), tuple(rest), value)}
 
 
-def no_json(valid: dict[str, Any]) -> dict[str, SearchStrategy[bytes]]:
+def not_json_objects(valid: dict[str, Any]) -> dict[str, SearchStrategy[bytes]]:
     """Bodies that are no JSON, all of them made of a valid request; and JSON that is no object."""
     good = json.dumps(valid)
     quoted = good.replace('"', "'")

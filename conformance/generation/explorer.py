@@ -76,7 +76,7 @@ class Explorer:
         rng = self._api.run.rng(f"{self._api.check.id} generated")
         for chosen in batches.rounds(kinds, self._api.run.examples, rng):
             seed = rng.getrandbits(64)
-            batches.run(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
+            batches.run_batch(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
         for defect in list(self._defects.values())[:MAX_SHRUNK]:
             if self.stopped is None and self._left > 0 and self._api.run.judges.first_to_shrink(defect.name):
                 self._shrink(defect)
@@ -97,7 +97,7 @@ class Explorer:
                 raise BrokenError
 
         try:
-            batches.run(defect.kinds, defect.seed, test, shrink=True)
+            batches.run_batch(defect.kinds, defect.seed, test, shrink=True)
         except (BrokenError, BaseExceptionGroup):  # the group: it did not show again, the target is not steady
             return
 

@@ -7,7 +7,7 @@ not go back to its beginning between two walks, so the model is one for all of t
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,7 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 
 from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, lacks
 from conformance.generation import batches
-from conformance.generation.engine import BrokenError
+from conformance.generation.explorer import BrokenError
+from conformance.generation.stateful_model import (
+    KEYS_WITHOUT_ACCESS,
+    RESTORE,
+    Model,
+    SequenceResults,
+    initial_model,
+)
 from conformance.judging.expectations import (
     ANY_4XX,
     CannotTellError,
@@ -43,7 +50,6 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
 
     Judgement = Callable[[], Iterable[Finding] | None]
 
@@ -53,14 +59,6 @@ CASES_OF_A_WALK = 3
 MAX_STEPS = 400
 #: a list that moves is read again, so often
 TRIES = 3
-#: those that must be refused whatever they ask for
-OUTSIDE: dict[str, tuple[str, tuple[int, ...]]] = {"none": ("AUTH-1", (401,)), "other_hub": ("AUTH-6", (401, 403, 404))}
-#: clauses that forbid effects of refused restores, and the one role that is not a refusal's
-EFFECTS = ("CAP-8", "AUTH-6", "JOB-10")
-RESTORE = "restore"
-#: clauses that are judged on several operations; their effects are those of a restore
-OF_MANY = ("AUTH-1", "AUTH-6", "CAP-5")
-KEYS = ("full", "view", "manage", "unrelated", "other_hub", "none")
 DENIED: dict[str, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"}
 SERVED: dict[str, str] = {"list": "LIST-1", "get": "GET-1", "logs": "LOG-1"}
 INDEX = st.integers(0, 2**16)
@@ -69,87 +67,15 @@ READS = st.sampled_from(["get", "list", "logs"])
 
 
 @dataclass
-class Model:
-    """What must be so: who may ask, which backups exist and how they look, and which logs they have."""
-
-    keys: list[str]
-    #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore
-    roles: dict[str, str] = field(default_factory=dict)
-    #: the roles in which something was asked for: no backup stands for a clause before that
-    played: set[str] = field(default_factory=set)
-    #: the backups that are watched, as get showed them first, and as the list did
-    backups: dict[str, dict[str, Any]] = field(default_factory=dict)
-    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
-    logs: dict[str, frozenset[str]] = field(default_factory=dict)
-    everything: set[str] = field(default_factory=set)
-    deletable: list[int] = field(default_factory=list)
-    deleted: set[str] = field(default_factory=set)
-    restores_left: int = 0
-    running: Restore | None = None
-
-    def key(self, number: int) -> str:
-        """One of the keys, the full one first."""
-        return self.keys[number % len(self.keys)]
-
-    def backup(self, number: int) -> str:
-        """One of the backups that are watched."""
-        known = sorted(self.backups)
-        return known[number % len(known)]
-
-    def play(self, role: str) -> str:
-        """The backup of a role, which is played from now on."""
-        self.played.add(role)
-        return self.roles[role]
-
-    def forget(self, backup: str) -> None:
-        """Of a backup whose restore was accepted against the rules nothing can be expected."""
-        self.backups.pop(backup, None) if len(self.backups) > 1 else None
-        self.listed.pop(backup, None)
-        self.logs.pop(backup, None)
-
-
-@dataclass
-class Walked:
-    """What came of all walks: for each clause the findings of the shortest walk that broke it, and its steps."""
-
-    found: dict[tuple[str, str], list[Finding]] = field(default_factory=dict)
-    stories: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    #: the clauses that some step was held against
-    judged: set[str] = field(default_factory=set)
-    stopped: Exception | None = None
-    steps: int = 0
-
-    def take(self, clause: str, found: Finding, steps: Sequence[str]) -> None:
-        """Keeps a finding where no shorter walk shows its clause broken."""
-        effect = found.exchange is None or found.exchange.request.key not in OUTSIDE
-        operation = "restore" if effect or found.exchange is None else found.exchange.operation
-        if clause == "CAP-5" and found.exchange is not None:
-            operation = found.exchange.operation
-        name = (clause, operation if clause in OF_MANY else "")
-        if name not in self.stories or len(steps) < len(self.stories[name]):
-            self.stories[name], self.found[name] = list(steps), [found]
-
-    def of(self, clause: str, operation: str) -> tuple[list[Finding], list[str]]:
-        """What broke the clause on this operation, and the steps that led there.
-
-        Raises NotTestableError where no step was held against the clause: that is no pass.
-        """
-        if clause not in self.judged:
-            raise NotTestableError("no step of the walks came to it")
-        name = (clause, operation if clause in OF_MANY else "")
-        return self.found.get(name, []), self.stories.get(name, [])
-
-
-@dataclass
 class Scene:
     """Where a walk takes place."""
 
     context: CheckContext
     model: Model
-    walked: Walked
+    results: SequenceResults
 
 
-class PagedList(RuleBasedStateMachine):
+class ApiStateMachine(RuleBasedStateMachine):
     """One walk; `scene` is given to the subclass that runs."""
 
     scene: ClassVar[Scene]
@@ -202,14 +128,14 @@ class PagedList(RuleBasedStateMachine):
         """A valid restore by a key that may not."""
         names = [name for name in self.model.keys if lacks(name, "restore")]
         if names:
-            backup = self.model.play("CAP-8")
+            backup = self.model.take_role("CAP-8")
             self._ask(self.context.build.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
 
     @precondition(lambda self: "AUTH-6" in self.model.roles and "other_hub" in self.model.keys)
     @rule()
     def restore_from_another_hub(self) -> None:
         """A valid restore by another hub's key."""
-        backup = self.model.play("AUTH-6")
+        backup = self.model.take_role("AUTH-6")
         request = self.context.build.restore(backup, key="other_hub", ownership="other hub", refusable=True)
         self._ask(request, "AUTH-6", 401, 403, 404)
 
@@ -217,14 +143,16 @@ class PagedList(RuleBasedStateMachine):
     @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
     def restore_incomplete(self, body: Any) -> None:
         """A restore that does not say all that it must."""
-        self._ask(self.context.build.restore(self.model.play("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX)
+        self._ask(
+            self.context.build.restore(self.model.take_role("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX
+        )
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(instance=OID)
     def restore_elsewhere(self, instance: str) -> None:
         """A restore to an instance that does not exist."""
         if instance != self.context.fixtures.instance_id:
-            request = self.context.build.restore(self.model.play("JOB-10"), instance, refusable=True)
+            request = self.context.build.restore(self.model.take_role("JOB-10"), instance, refusable=True)
             self._ask(request, "JOB-8", ANY_4XX)
 
     # ------------------------------------------------------------ steps: changes
@@ -252,7 +180,7 @@ class PagedList(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """No walk leaves a restore running."""
-        if self.model.running is not None and self.scene.walked.stopped is None:
+        if self.model.running is not None and self.scene.results.stopped is None:
             self.follow()
 
     # ------------------------------------------------------------ what a step does
@@ -286,15 +214,15 @@ class PagedList(RuleBasedStateMachine):
         )
         for x in answers:
             self._judge(*self._verdict(x))
-            if x.is_success and not (x.request.key in OUTSIDE or lacks(x.request.key, x.operation)):
+            if x.is_success and not (x.request.key in KEYS_WITHOUT_ACCESS or lacks(x.request.key, x.operation)):
                 for clause, judge in self._shown(x):
                     self._judge(clause, judge)
 
     def _verdict(self, exchange: Exchange) -> tuple[str, Judgement]:
         """Whether the key is served as it must be, and the clause that says so."""
         key = exchange.request.key
-        if key in OUTSIDE:
-            clause, allowed = OUTSIDE[key]
+        if key in KEYS_WITHOUT_ACCESS:
+            clause, allowed = KEYS_WITHOUT_ACCESS[key]
             return clause, lambda: expect_status(exchange, *allowed)
         if lacks(key, exchange.operation):
             return DENIED[exchange.operation], lambda: expect_status(exchange, 403)
@@ -327,7 +255,7 @@ class PagedList(RuleBasedStateMachine):
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
         if self.model.running is not None and backup == self.model.running.backup:
             return "RST-7"
-        owners = {of: clause for clause, of in self.model.roles.items() if clause in self.model.played}
+        owners = {of: clause for clause, of in self.model.roles.items() if clause in self.model.used_roles}
         clause = owners.get(backup, else_clause)
         return "RST-3" if clause == RESTORE else clause
 
@@ -384,7 +312,7 @@ class PagedList(RuleBasedStateMachine):
         yield from expect_same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Finding]:
-        restore = restore_scenarios.ask_for(self.context, self.model.play(RESTORE))
+        restore = restore_scenarios.ask_for(self.context, self.model.take_role(RESTORE))
         self.model.restores_left -= 1
         self.model.running = restore if restore.accepted else None
         return expect_success(restore.answer)
@@ -394,26 +322,26 @@ class PagedList(RuleBasedStateMachine):
     def _step(self, what: str, clause: str, judge: Judgement) -> None:
         """One step of the walk: what it finds is the walk's end."""
         self.steps.append(what)
-        self.scene.walked.steps += 1
-        if self.scene.walked.steps <= MAX_STEPS:
+        self.scene.results.steps += 1
+        if self.scene.results.steps <= MAX_STEPS:
             self._judge(clause, judge)
 
     def _judge(self, clause: str, judge: Judgement) -> None:
         """What cannot be told is another clause's matter; what cannot be asked ends all walks."""
-        walked = self.scene.walked
-        if walked.stopped is not None:
+        results = self.scene.results
+        if results.stopped is not None:
             return
         try:
-            with batches.meanwhile():
+            with batches.unlocked():
                 found = list(judge() or ())
         except (CannotTellError, NotTestableError):
             return
         except Exception as reason:
-            walked.stopped = reason
+            results.stopped = reason
             return
-        walked.judged.add(clause)
+        results.judged.add(clause)
         for one in found:
-            walked.take(clause, one, self.steps)
+            results.record(clause, one, self.steps)
         if any(one.outcome is not Outcome.ERROR for one in found):
             raise BrokenError(clause)
 
@@ -440,51 +368,20 @@ def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
         yield violation("not listed, deleting or deleted", "listed as before", told.listing, "/data")
 
 
-def walk(context: CheckContext) -> Walked:
+def run_sequences(context: CheckContext) -> SequenceResults:
     """The story: some walks, in one of which something is restored and deleted."""
     if context.profile == "read" or not context.fixtures.target.restore.allow:
         raise NotTestableError("set restore.allow = true, and use --profile full")
-    scene = Scene(context, at_first(context), Walked())
+    scene = Scene(context, initial_model(context), SequenceResults())
     settings = batches.settings(
         shrink=True, examples=max(1, context.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
     )
-    bound = hypothesis.seed(context.run.rng("walk").getrandbits(64))(type("BoundWalk", (PagedList,), {"scene": scene}))
+    bound = hypothesis.seed(context.run.rng("walk").getrandbits(64))(
+        type("BoundMachine", (ApiStateMachine,), {"scene": scene})
+    )
     # what broke is in `walked`; where it did not show again, the shortest walk that showed it stands
-    with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.alone:
+    with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generation_lock:
         run_state_machine_as_test(bound, settings=settings)
-    if scene.walked.stopped is not None and not scene.walked.found:
-        raise scene.walked.stopped
-    return scene.walked
-
-
-def at_first(context: CheckContext) -> Model:
-    """The model at the beginning: what is there now, and what the budget allows."""
-    there = [name for name in KEYS if name == "none" or context.key_proofs.states.get(name) == "accepted"]
-    model = Model(keys=there)
-    _cast(context, model)
-    for backup in dict.fromkeys([*model.roles.values(), context.fixtures.backup_id]):
-        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
-        model.backups[backup] = object_of(get)
-        if model.backups[backup].get("id", backup) != backup:
-            raise CannotTellError("because GET-2 failed: get shows another backup")
-        model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
-    model.everything = set(context.walk(100).ids)
-    offered = context.fixtures.target.fixtures.deletable_backup_ids
-    if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
-        model.deletable = [1]
-    try:
-        restore_scenarios.require_budget(context, "walk")
-        model.restores_left = restore_scenarios.COSTS["walk"]
-    except (NotTestableError, CannotTellError):
-        model.restores_left = 0
-    return model
-
-
-def _cast(context: CheckContext, model: Model) -> None:
-    """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
-    wanted = {RESTORE: restore_scenarios.other_backup(context)} | {
-        clause: context.fixtures.dedicated_backup(clause) for clause in EFFECTS
-    }
-    for clause, backup in wanted.items():
-        if backup not in model.roles.values() and (clause == RESTORE or not context.run.accepted[backup]):
-            model.roles[clause] = backup
+    if scene.results.stopped is not None and not scene.results.findings:
+        raise scene.results.stopped
+    return scene.results

@@ -1,0 +1,209 @@
+"""From cases of schemathesis to requests of ours: what each is about, and which answers its clause allows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from conformance.contract import ids
+from conformance.contract.ids import OID
+from conformance.generation import requests, schemathesis_cases
+from conformance.generation.text import is_malformed
+from conformance.judging.expectations import ANY_4XX
+from conformance.scenarios.context import as_malformed
+from conformance.scenarios.side_effects import send_expecting_refusal
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Sequence
+
+    from conformance.contract.operations import Operation
+    from conformance.generation.schemathesis_cases import SchemathesisCase
+    from conformance.http.exchange import Exchange, Request
+    from conformance.scenarios.context import CheckContext
+
+    Allowed = tuple[int | range, ...]
+
+DOCUMENTED: dict[str, tuple[str, ...]] = {
+    "list": ("GET",), "get": ("GET", "DELETE"), "logs": ("GET",), "restore": ("POST",),
+}  # fmt: skip
+METHODS: dict[str, str] = {"restore": "POST", "delete": "DELETE"}
+UNDOCUMENTED = ("PUT", "PATCH", "POST", "DELETE")
+NOT_FOUND: dict[str, str] = {"list": "LIST-9", "get": "GET-4", "logs": "LOG-4", "job": "JBS-3", "delete": "DEL-4"}
+SERVED_OR_NOT: Allowed = (range(200, 300), ANY_4XX)
+LONGEST_TARGET = 3500
+LARGEST_BODY = 60_000
+
+
+@dataclass(frozen=True)
+class CaseRequest:
+    """A request, the clause that it is about, and the statuses that the clause allows; none named: any answer."""
+
+    request: Request
+    clause: str
+    allowed: Allowed = ()
+
+
+@dataclass(frozen=True)
+class SentCases:
+    """What one operation's cases were answered, the smallest request first."""
+
+    answers: tuple[tuple[CaseRequest, Exchange], ...]
+
+    def about(self, clause: str) -> list[tuple[CaseRequest, Exchange]]:
+        """Those that are about a clause; HTTP-3 is about all of them."""
+        return [one for one in self.answers if clause in (one[0].clause, "HTTP-3")]
+
+
+def send_cases(context: CheckContext, operation: Operation) -> SentCases:
+    """The story of one operation: `--examples` cases that cover it, and a third as many that fuzz it, side by side."""
+    rng = context.run.rng(f"schemathesis {operation}")
+    cases = context.run_once("schemathesis", draw_all)[operation]
+    translator = Translator(context, operation, rng)
+    found = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
+    covering = [one for case, one in found if case.phase == "coverage"]
+    chosen = [one for case, one in found if case.phase != "coverage"]
+    chosen += _spread(covering, context.run.examples, rng)
+    cases_by_key = {_key(one.request): one for one in chosen}
+    todo = sorted(cases_by_key.values(), key=lambda one: one.request.ownership != "own")
+    answers = _sent(context, [one.request for one in todo])
+    pairs = [(cases_by_key[_key(answer.request)], answer) for answer in answers]
+    pairs.sort(key=lambda pair: pair[0].request.weight)
+    return SentCases(tuple(pairs))
+
+
+def draw_all(context: CheckContext) -> dict[str, list[SchemathesisCase]]:
+    """The story of all operations: their cases, drawn once."""
+    return schemathesis_cases.draw_cases(
+        context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 3)
+    )
+
+
+def _spread(found: Sequence[CaseRequest], most: int, rng: random.Random) -> list[CaseRequest]:
+    """So many of them, and of each clause one before there are two of any."""
+    shuffled = rng.sample(list(found), len(found))
+    first = {one.clause: one for one in reversed(shuffled)}.values()
+    return [*first, *(one for one in shuffled if one not in first)][: max(most, len(first))]
+
+
+def _sent(context: CheckContext, wanted: Sequence[Request]) -> Sequence[Exchange]:
+    """Restores are watched for effects on the backup that the first of them names; all else goes side by side."""
+    return (
+        send_expecting_refusal(context, wanted)
+        if wanted and wanted[0].operation == "restore"
+        else context.send_all(wanted)
+    )
+
+
+def _key(request: Request) -> tuple[object, ...]:
+    return (request.method, request.target, request.body, request.key, request.hub_id)
+
+
+class Translator:
+    """Makes requests of one operation's cases, with ids of ours where a case has well-formed ones."""
+
+    def __init__(self, context: CheckContext, operation: Operation, rng: random.Random) -> None:
+        self._api = context
+        self._operation = operation
+        self._rng = rng
+        self._known = {one.casefold() for one in requests.real_ids(context)}
+
+    def translate(self, case: SchemathesisCase) -> CaseRequest | None:
+        """The request; None where the contract says that such a one is not sent, or is another's to send."""
+        query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in case.query.items())
+        if len(query) + sum(len(_quoted(one)) for one in case.ids.values()) > LONGEST_TARGET:
+            return None
+        if case.method != METHODS.get(self._operation, "GET"):
+            return self._undocumented(case, query)
+        if any(is_malformed(one, self._known) for one in case.ids.values()):
+            return self._malformed(case)
+        if self._operation == "restore":
+            return self._restore(case)
+        if self._operation in ("job", "delete") or (case.phase == "fuzzing" and not query):
+            return self._missing()
+        return self._read(case, query)
+
+    def _undocumented(self, case: SchemathesisCase, query: str) -> CaseRequest | None:
+        documented = DOCUMENTED.get(self._operation)
+        if documented is None or case.method not in UNDOCUMENTED or case.method in documented:
+            return None
+        places = ("container",) if self._operation == "list" else ("container", "backup")
+        how: dict[str, Any] = {place: self._unknown(place) for place in places}
+        how |= {"instance": self._unknown()} if self._operation == "restore" else {"query": query}
+        how |= {"method": case.method, "documented": False, "refusable": True, "ownership": "missing"}
+        return CaseRequest(self._api.build.for_operation(self._operation, **how), "HTTP-5")
+
+    def _malformed(self, case: SchemathesisCase) -> CaseRequest | None:
+        """Ids that look right become real ones beside the malformed one."""
+        if self._operation == "delete" or not all(one.strip(".") for one in case.ids.values()):
+            return None
+        good = {"container": self._api.fixtures.container_id, "backup": self._backup(), "job": self._unknown()}
+        ids = {place: good[place] if OID.fullmatch(value) else value for place, value in case.ids.items()}
+        return CaseRequest(as_malformed(self._api.build.for_operation(self._operation, **ids)), "GET-6", (ANY_4XX,))
+
+    def _missing(self) -> CaseRequest:
+        place = {"list": "container", "job": "job"}.get(self._operation, "backup")
+        ask = self._api.build
+        if self._operation == "delete":
+            request = ask.delete(self._unknown(), ownership="missing", refusable=True)
+        else:
+            request = ask.for_operation(self._operation, **{place: self._unknown(place), "ownership": "missing"})
+        return CaseRequest(request, NOT_FOUND[self._operation], (404,))
+
+    def _restore(self, case: SchemathesisCase) -> CaseRequest | None:
+        """To an instance that does not exist, whatever the case names: what is wrong beside that is its clause."""
+        raw, clause = self._body(case)
+        if raw is None:
+            return None
+        ask = self._api.build
+        return CaseRequest(ask.restore(self._backup(), self._unknown(), raw=raw, refusable=True), clause, (ANY_4XX,))
+
+    def _body(self, case: SchemathesisCase) -> tuple[bytes | None, str]:
+        body = case.body
+        contents = body.get("contents") if isinstance(body, dict) else None
+        named = contents.get("instance_id") if isinstance(contents, dict) else None
+        if isinstance(body, dict) and isinstance(contents, dict) and isinstance(named, str):
+            body = {**body, "contents": {**contents, "instance_id": self._unknown()}}
+        try:
+            raw = json.dumps(body, ensure_ascii=False).encode() if case.has_body else b""
+        except (TypeError, ValueError):
+            return None, ""
+        if not isinstance(body, dict):
+            return raw[:LARGEST_BODY], "JOB-4"
+        if not isinstance(body.get("action"), str) or not isinstance(named, str):
+            return (raw, "JOB-5") if len(raw) < LARGEST_BODY else (None, "")
+        return (raw, "JOB-8" if body["action"] == "restore" else "JOB-6") if len(raw) < LARGEST_BODY else (None, "")
+
+    def _read(self, case: SchemathesisCase, query: str) -> CaseRequest:
+        """A read of our own, with the case's query; or without a key or a hub where the case leaves them out."""
+        ask, how = self._api.build, self._how(case)
+        plain = not query or case.query == {"include": "integrations"}
+        if plain and "key" in how:
+            return CaseRequest(ask.for_operation(self._operation, **how), "AUTH-1", (401,))
+        if plain and "hub" in how:
+            return CaseRequest(ask.for_operation(self._operation, **how), "AUTH-5", (ANY_4XX,))
+        if plain and self._operation != "logs":
+            include = "integrations" if query else None
+            return CaseRequest(ask.for_operation(self._operation, include=include), "HTTP-3")
+        if self._operation == "logs" or not {*case.query} & {"include", "sort", "page[number]", "page[size]"}:
+            return CaseRequest(ask.for_operation(self._operation, query=query), "HTTP-3")
+        clause = "INC-6" if self._operation == "get" or {*case.query} == {"include"} else "LIST-10"
+        return CaseRequest(ask.for_operation(self._operation, query=query), clause, SERVED_OR_NOT)
+
+    def _how(self, case: SchemathesisCase) -> dict[str, Any]:
+        if case.phase != "coverage" or {"authorization", "x-hub-id"} <= case.headers:
+            return {}
+        return {"hub": None} if "authorization" in case.headers else {"key": "none"}
+
+    def _backup(self) -> str:
+        return self._api.fixtures.dedicated_backup("JOB-5")
+
+    def _unknown(self, place: str = "") -> str:
+        return ids.unknown(self._api.fixtures.container_id if place == "container" else ids.ZERO, self._rng)
+
+
+def _quoted(value: object) -> str:
+    """A value as it stands in a query; lone surrogates cannot be encoded, and become question marks."""
+    return quote(str(value).encode("utf-8", "replace"), safe="")

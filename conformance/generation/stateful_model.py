@@ -1,0 +1,141 @@
+"""What random sequences of requests are checked against: a small model of the target, and what they found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from conformance.judging.expectations import (
+    CannotTellError,
+    NotTestableError,
+    items_of,
+    object_of,
+)
+from conformance.scenarios import restore_scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.follower import Restore
+
+    Judgement = Callable[[], Iterable[Finding] | None]
+
+
+#: those that must be refused whatever they ask for
+KEYS_WITHOUT_ACCESS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "none": ("AUTH-1", (401,)),
+    "other_hub": ("AUTH-6", (401, 403, 404)),
+}
+#: clauses that forbid effects of refused restores, and the one role that is not a refusal's
+CLAUSES_WITHOUT_EFFECT = ("CAP-8", "AUTH-6", "JOB-10")
+RESTORE = "restore"
+#: clauses that are judged on several operations; their effects are those of a restore
+CLAUSES_OF_SEVERAL_OPERATIONS = ("AUTH-1", "AUTH-6", "CAP-5")
+KEYS = ("full", "view", "manage", "unrelated", "other_hub", "none")
+
+
+@dataclass
+class Model:
+    """What must be so: who may ask, which backups exist and how they look, and which logs they have."""
+
+    keys: list[str]
+    #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore
+    roles: dict[str, str] = field(default_factory=dict)
+    #: the roles in which something was asked for: no backup stands for a clause before that
+    used_roles: set[str] = field(default_factory=set)
+    #: the backups that are watched, as get showed them first, and as the list did
+    backups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logs: dict[str, frozenset[str]] = field(default_factory=dict)
+    everything: set[str] = field(default_factory=set)
+    deletable: list[int] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    restores_left: int = 0
+    running: Restore | None = None
+
+    def key(self, number: int) -> str:
+        """One of the keys, the full one first."""
+        return self.keys[number % len(self.keys)]
+
+    def backup(self, number: int) -> str:
+        """One of the backups that are watched."""
+        known = sorted(self.backups)
+        return known[number % len(known)]
+
+    def take_role(self, role: str) -> str:
+        """The backup of a role, which is played from now on."""
+        self.used_roles.add(role)
+        return self.roles[role]
+
+    def forget(self, backup: str) -> None:
+        """Of a backup whose restore was accepted against the rules nothing can be expected."""
+        self.backups.pop(backup, None) if len(self.backups) > 1 else None
+        self.listed.pop(backup, None)
+        self.logs.pop(backup, None)
+
+
+@dataclass
+class SequenceResults:
+    """What came of all walks: for each clause the findings of the shortest walk that broke it, and its steps."""
+
+    findings: dict[tuple[str, str], list[Finding]] = field(default_factory=dict)
+    steps_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    #: the clauses that some step was held against
+    judged: set[str] = field(default_factory=set)
+    stopped: Exception | None = None
+    steps: int = 0
+
+    def record(self, clause: str, found: Finding, steps: Sequence[str]) -> None:
+        """Keeps a finding where no shorter walk shows its clause broken."""
+        effect = found.exchange is None or found.exchange.request.key not in KEYS_WITHOUT_ACCESS
+        operation = "restore" if effect or found.exchange is None else found.exchange.operation
+        if clause == "CAP-5" and found.exchange is not None:
+            operation = found.exchange.operation
+        name = (clause, operation if clause in CLAUSES_OF_SEVERAL_OPERATIONS else "")
+        if name not in self.steps_of or len(steps) < len(self.steps_of[name]):
+            self.steps_of[name], self.findings[name] = list(steps), [found]
+
+    def findings_of(self, clause: str, operation: str) -> tuple[list[Finding], list[str]]:
+        """What broke the clause on this operation, and the steps that led there.
+
+        Raises NotTestableError where no step was held against the clause: that is no pass.
+        """
+        if clause not in self.judged:
+            raise NotTestableError("no step of the walks came to it")
+        name = (clause, operation if clause in CLAUSES_OF_SEVERAL_OPERATIONS else "")
+        return self.findings.get(name, []), self.steps_of.get(name, [])
+
+
+def initial_model(context: CheckContext) -> Model:
+    """The model at the beginning: what is there now, and what the budget allows."""
+    there = [name for name in KEYS if name == "none" or context.key_proofs.states.get(name) == "accepted"]
+    model = Model(keys=there)
+    _assign_roles(context, model)
+    for backup in dict.fromkeys([*model.roles.values(), context.fixtures.backup_id]):
+        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+        model.backups[backup] = object_of(get)
+        if model.backups[backup].get("id", backup) != backup:
+            raise CannotTellError("because GET-2 failed: get shows another backup")
+        model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
+    model.everything = set(context.walk(100).ids)
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
+        model.deletable = [1]
+    try:
+        restore_scenarios.require_budget(context, "walk")
+        model.restores_left = restore_scenarios.COSTS["walk"]
+    except (NotTestableError, CannotTellError):
+        model.restores_left = 0
+    return model
+
+
+def _assign_roles(context: CheckContext, model: Model) -> None:
+    """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
+    wanted = {RESTORE: restore_scenarios.other_backup(context)} | {
+        clause: context.fixtures.dedicated_backup(clause) for clause in CLAUSES_WITHOUT_EFFECT
+    }
+    for clause, backup in wanted.items():
+        if backup not in model.roles.values() and (clause == RESTORE or not context.run.accepted[backup]):
+            model.roles[clause] = backup
