@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
-    from conformance.http.clock import Waiting
+    from conformance.http.clock import Clock
     from conformance.http.exchange import Exchange, Request
     from conformance.http.shared_state import SharedState
 
@@ -34,7 +34,7 @@ def may_have_started(exchange: Exchange) -> bool:
 class Budget:
     """`restore.max_restores` for the whole run, however many threads and workers."""
 
-    def __init__(self, target: Target, shared_state: SharedState, waiting: Waiting) -> None:
+    def __init__(self, target: Target, shared_state: SharedState, waiting: Clock) -> None:
         self._policy = target.restore
         self._patience_s = 2 * target.limits.timeout_s
         self._shared_state = shared_state
@@ -57,7 +57,7 @@ class Budget:
                 if self._shared_state.read("restores_accepted") >= limit or self._waiting.now() > patience:
                     raise NotAllowedError(f"restore.max_restores = {limit} is used up: set it to at least {limit + 1}")
                 self._freed.wait(LOOK_S)
-                self._waiting.proceed()
+                self._waiting.raise_if_stopped()
         return True
 
     def once_more(self, lost: Exchange) -> bool:

@@ -15,8 +15,8 @@ from conformance import __version__
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.budget import Budget, NotAllowedError
-from conformance.http.clock import StoppedError, TargetGoneError, Waiting
-from conformance.http.connection import Wire
+from conformance.http.clock import Clock, StoppedError, TargetGoneError
+from conformance.http.connection import Connections
 from conformance.http.liveness import Liveness, answered
 
 if TYPE_CHECKING:
@@ -51,17 +51,17 @@ class Client:
         profile: str,
         workers: int = 1,
         worker: int = 0,
-        waiting: Waiting | None = None,
+        waiting: Clock | None = None,
     ) -> None:
         self.target = target
         self.shared_state = shared_state
         self.profile = profile
         self.requests = 0
-        self.waiting = waiting or Waiting()
+        self.waiting = waiting or Clock()
         self.liveness = Liveness(lambda request: self._once(request, fresh=True), self.waiting)
         self._on_exchange = on_exchange
         self._renew: Callable[[Exchange], Request | None] = lambda _: None
-        self._wire = Wire(target, f"backups-conformance/{__version__}")
+        self._connections = Connections(target, f"backups-conformance/{__version__}")
         self._budget = Budget(target, shared_state, self.waiting)
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)
@@ -76,7 +76,7 @@ class Client:
         """Stops the threads and closes the connections."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.liveness.close()
-        self._wire.close()
+        self._connections.close()
 
     def stop(self) -> None:
         """Ends what is under way and lets nothing more begin: every `send` raises StoppedError.
@@ -86,7 +86,7 @@ class Client:
         self.waiting.stop()
         with self._counting:
             self._counting.wait_for(lambda: not self._restores_under_way, LAST_WORDS_S)
-        self._wire.cut_off()
+        self._connections.abort()
 
     def use_controls(self, requests: Sequence[Request]) -> None:
         """Requests of different kinds that show, by any answer, that the target is there."""
@@ -140,7 +140,7 @@ class Client:
     # ------------------------------------------------------------ what may be sent
 
     def _check_allowed(self, request: Request) -> None:
-        self.waiting.proceed()
+        self.waiting.raise_if_stopped()
         if self.liveness.gone is not None:
             raise TargetGoneError(self.liveness.gone)
         if self.profile == "read" and request.method not in SAFE_METHODS:
@@ -181,7 +181,7 @@ class Client:
             rate = self.target.limits.requests_per_second
             if rate and (turn := self.shared_state.next_slot(rate)) > 0:
                 self.waiting.wait(turn)
-            self.waiting.proceed()
+            self.waiting.raise_if_stopped()
             with self._place():
                 exchange = self._sent(request, fresh=fresh)
         if exchange.status is None and self.waiting.stopped and request.repeatable:
@@ -194,7 +194,7 @@ class Client:
             self.requests += 1
             self._restores_under_way += waited_for
         try:
-            return self._wire.send(request, fresh=fresh)
+            return self._connections.send(request, fresh=fresh)
         finally:
             with self._counting:
                 self._restores_under_way -= waited_for

@@ -7,15 +7,15 @@ import time
 
 
 class TargetGoneError(RuntimeError):
-    """The target stopped answering: nothing more can be told about it in this run."""
+    """The target stopped answering: nothing more can be determined about it in this run."""
 
 
 class StoppedError(TargetGoneError):
     """The run is being stopped: nothing more is sent."""
 
 
-class Waiting:
-    """Everything that lets time pass asks here, so that a stopped run ends promptly and a test needs no real time."""
+class Clock:
+    """Everything that lets time pass asks here, so that a stopped run ends promptly and tests need no real time."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -38,7 +38,7 @@ class Waiting:
         if self._stopping.wait(seconds):
             raise StoppedError("the run was interrupted")
 
-    def proceed(self) -> None:
-        """Raises StoppedError where the run is stopped."""
+    def raise_if_stopped(self) -> None:
+        """Raises StoppedError where the run is being stopped."""
         if self.stopped:
             raise StoppedError("the run was interrupted")

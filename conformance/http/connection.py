@@ -1,155 +1,168 @@
-"""Sends one request and brings one bounded answer back: no cookies, no redirects, no endless bodies.
+"""Sends one request and reads one bounded response: no cookies, no redirects, no endless bodies.
 
-Everything that the target controls is limited here: bytes after decompression, seconds in all (not per read), and
-the encodings that we accept. What breaks a limit is described, not raised, so that it can be judged.
+Everything that the target controls is limited here: bytes after decompression, seconds for the whole request (not per
+read), and the content encodings that we accept. What breaks a limit is described, not raised, so that it can be judged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import httpcore
 import httpx
 
-from conformance.http.deadlines import Network, in_words
+from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.http.exchange import Exchange, Request, Response
-from conformance.http.transport import Transport
+from conformance.http.failures import describe
+from conformance.http.pools import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.config.target import Target
 
-#: of a body that is over the limit so much is kept, as evidence
+#: so many bytes of a body over the limit are kept, as evidence
 KEPT_OF_TOO_LARGE = 64 * 1024
 #: bodies that outgrow this are read a few at a time, so that many threads together need no more memory than those
 LARGE = 2**20
 LARGE_AT_ONCE = 2
+#: methods whose requests say that they have no body
+_WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
+_FAILURES = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ProxyError,
+    OSError,
+)
 
 
-class Wire:
-    """The one HTTP transport of a worker, safe to use from many threads."""
+class Connections:
+    """The connections of one worker to the target, safe to use from many threads."""
 
     def __init__(self, target: Target, user_agent: str) -> None:
         self._limits = target.limits
-        self._extra = target.headers
-        base = httpx.URL(target.base_url)
-        self._prefix = base.raw_path.rstrip(b"/")
-        self._origin = base.copy_with(raw_path=b"/")
-        self._common = [
-            (b"User-Agent", user_agent.encode()),
-            (b"Accept", b"application/json"),
-            (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
-        ]
+        self._gateway_headers = target.headers
+        url = httpx.URL(target.base_url)
+        self._origin = (url.raw_scheme, url.raw_host, url.port)
+        self._prefix = url.raw_path.rstrip(b"/")
+        self._common = {
+            "host": (b"Host", url.netloc),
+            "user-agent": (b"User-Agent", user_agent.encode()),
+            "accept": (b"Accept", b"application/json"),
+            "accept-encoding": (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
+        }
         self._network = Network()
-        self._kept, self._fresh = self._transport(target, keep=True), self._transport(target, keep=False)
-        #: an answer was lost on a connection that was kept
-        self._breaks = False
+        self._kept = open_pool(target, self._network, keep=True)
+        self._fresh = open_pool(target, self._network, keep=False)
+        #: a response was lost on a connection that was kept
+        self._kept_break = False
         self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Closes the connections."""
         self._kept.close()
         self._fresh.close()
 
-    def cut_off(self) -> None:
-        """Ends the requests that are under way, in all threads, without an answer."""
-        self._network.cut_off()
+    def abort(self) -> None:
+        """Ends the requests in progress, in all threads, without a response."""
+        self._network.abort()
 
     def send(self, request: Request, *, fresh: bool = False) -> Exchange:
-        """One attempt. Never raises for anything the target or the network does (KeyUnavailableError of a header).
+        """One attempt. Never raises for anything the target or the network does.
 
-        `fresh`: over a connection of its own, which no earlier answer can have spoilt and no idle timeout closes just
-        now. What must not be sent twice always goes that way, and where kept connections break so does each POST:
-        one whose answer is lost takes a place in the restore budget.
+        `fresh`: over a connection of its own, which no earlier response can have spoilt and no idle timeout closes
+        just now. What must not be sent twice always goes that way, and where kept connections break so does each POST:
+        one whose response is lost takes a place in the restore budget.
+
+        Raises KeyUnavailableError where the command that prints a header's value fails.
         """
-        alone = fresh or not request.repeatable or (request.method == "POST" and self._breaks)
-        exchange = self._send(request, self._fresh if alone else self._kept)
-        self._breaks |= exchange.response is None and not alone
+        alone = fresh or not request.repeatable or (request.method == "POST" and self._kept_break)
+        exchange = self._exchange(request, self._fresh if alone else self._kept)
+        self._kept_break |= exchange.response is None and not alone
         return exchange
 
-    def _send(self, request: Request, transport: Transport) -> Exchange:
+    def _exchange(self, request: Request, pool: httpcore.ConnectionPool) -> Exchange:
         encoded = self._encode(request)
         started, clock = time.time(), time.monotonic()
+        response: httpcore.Response | None = None
         try:
-            with self._network.within(self._limits.timeout_s):
-                response = transport.handle_request(encoded)
-                try:
-                    return self._answer(request, response, started, clock)
-                finally:
-                    response.close()
-        except httpx.TimeoutException:
+            with self._network.deadline(self._limits.timeout_s):
+                response = pool.handle_request(encoded)
+                return self._received(request, response, started, clock)
+        except httpcore.TimeoutException:
             failure = f"no answer within {self._limits.timeout_s:g} s"
-        except httpx.TransportError as error:
-            failure = in_words(error)
+        except _FAILURES as error:
+            failure = describe(error)
+        finally:
+            if response is not None:
+                with contextlib.suppress(*_FAILURES):
+                    response.close()
         return Exchange(request, None, failure=failure, started=started)
 
-    # ------------------------------------------------------------ there
-
-    def _transport(self, target: Target, *, keep: bool) -> Transport:
-        connections = 2 * self._limits.concurrency + 8
-        return Transport(self._network, self._origin, verify=target.verify_tls, connections=connections, keep=keep)
-
-    def _encode(self, request: Request) -> httpx.Request:
+    def _encode(self, request: Request) -> httpcore.Request:
         given = {name.lower() for name, _ in request.headers}
-        headers = [item for item in self._common if item[0].decode().lower() not in given]
-        headers += [(name.encode(), key.reveal().encode()) for name, key in self._extra.items()]
+        headers = [header for name, header in self._common.items() if name not in given]
+        headers += [(name.encode(), key.reveal().encode()) for name, key in self._gateway_headers.items()]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in request.headers]
         if request.authorization is not None:
             headers.append((b"Authorization", request.authorization.encode()))
         if request.hub_id is not None:
             headers.append((b"X-Hub-Id", request.hub_id.encode()))
-        timeout = self._limits.timeout_s  # the network counts for itself; this is for a place in the pool
-        how = {
-            "timeout": {"pool": timeout, "connect": timeout, "read": timeout, "write": timeout},
-            "target": self._prefix + request.target.encode(),
-        }
-        return httpx.Request(request.method, self._origin, headers=headers, content=request.body, extensions=how)
+        body = b"" if request.body is None and request.method in _WITH_LENGTH else request.body
+        if body is not None and given.isdisjoint({"content-length", "transfer-encoding"}):
+            headers.append((b"Content-Length", str(len(body)).encode()))
+        scheme, host, port = self._origin
+        return httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=scheme, host=host, port=port, target=self._prefix + request.target.encode()),
+            headers=headers,
+            content=body,
+            # for a place in the pool; on the network each operation has what is left of the request's time
+            extensions={"timeout": {"pool": self._limits.timeout_s}},
+        )
 
-    # ------------------------------------------------------------ and back
-
-    def _answer(self, request: Request, response: httpx.Response, started: float, clock: float) -> Exchange:
-        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw)
+    def _received(self, request: Request, response: httpcore.Response, started: float, clock: float) -> Exchange:
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         encoding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
         body = bytearray()
         try:
             problem = self._read(response, encoding, body, clock)
         except EncodingError as error:
             problem = str(error)
-        except httpx.TransportError as error:
-            # Half an answer is no answer: what it would have said nobody knows.
-            late = isinstance(error, httpx.TimeoutException)
-            why = f"not complete within {self._limits.timeout_s:g} s" if late else in_words(error)
-            failure = f"{response.status_code}, but its body was cut off after {len(body)} bytes: {why}"
+        except _FAILURES as error:
+            # Half a response is none: what it would have said nobody knows.
+            late = isinstance(error, httpcore.TimeoutException)
+            reason = f"not complete within {self._limits.timeout_s:g} s" if late else describe(error)
+            failure = f"{response.status}, but its body was cut off after {len(body)} bytes: {reason}"
             return Exchange(request, None, failure=failure, started=started)
         elapsed = time.monotonic() - clock
-        return Exchange(
-            request, Response(response.status_code, headers, bytes(body), elapsed, problem), started=started
-        )
+        return Exchange(request, Response(response.status, headers, bytes(body), elapsed, problem), started=started)
 
-    def _read(self, response: httpx.Response, encoding: str, body: bytearray, clock: float) -> str | None:
-        """Reads the body; gives the problem that made it stop early, None for a whole body."""
+    def _read(self, response: httpcore.Response, encoding: str, body: bytearray, clock: float) -> str | None:
+        """Reads the body into `body`; returns the problem that made it stop early, None for a whole body."""
         limit = int(self._limits.max_body_mb * 2**20)
         with ExitStack() as held:
             large = False
-            for piece in decoded(_pieces(response), encoding):
+            for piece in decoded(_chunks(response), encoding):
                 body += piece
                 if len(body) > limit:
                     del body[KEPT_OF_TOO_LARGE:]
                     return f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
                 if time.monotonic() - clock > self._limits.timeout_s:
-                    raise httpx.ReadTimeout("the time is over")
+                    raise httpcore.ReadTimeout("the request's time is over")
                 if len(body) > LARGE and not large:
                     large = True
-                    if self._large.acquire(timeout=self._network.left()):
+                    if self._large.acquire(timeout=self._network.remaining()):
                         held.callback(self._large.release)
         return None
 
 
-def _pieces(response: httpx.Response) -> Iterator[bytes]:
-    """The body as it comes: httpx's own ways to read it decompress it, without a bound."""
-    assert isinstance(response.stream, httpx.SyncByteStream)  # noqa: S101 - our transport gives no other
-    return iter(response.stream)
+def _chunks(response: httpcore.Response) -> Iterator[bytes]:
+    """The body as it comes, encoded as it was sent."""
+    return iter(response.iter_stream())

@@ -1,14 +1,13 @@
-"""Sockets with one deadline for a whole request, and a way to cut all of them off from another thread.
+"""Sockets with one deadline for a whole request, and a way to abort all of them from another thread.
 
-An HTTP library's timeouts count from one read to the next: a target that sends a byte now and then would never run
-into them. Here every read, write and handshake gets what is left of the request's own time.
+An HTTP library's timeouts count from one read to the next: a target that sends a byte now and then never exceeds
+them. Here every read, write and handshake gets what is left of the request's own time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,11 @@ from weakref import WeakSet
 import httpcore
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Iterator
+
+#: with less time than this a read would only find out that the time is over
+MIN_READ_S = 0.001
 
 
 class Network(httpcore.NetworkBackend):
@@ -25,28 +28,28 @@ class Network(httpcore.NetworkBackend):
 
     def __init__(self) -> None:
         self._plain = httpcore.SyncBackend()
-        self._own = threading.local()
+        self._thread = threading.local()
         self._lock = threading.Lock()
         self._streams: WeakSet[_Stream] = WeakSet()
-        self._cut = False
+        self._aborted = False
 
     @contextlib.contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """All that this thread does on the network in here is over in so many seconds."""
-        self._own.deadline = time.monotonic() + seconds
+    def deadline(self, seconds: float) -> Iterator[None]:
+        """Limits everything that this thread does on the network in this block to `seconds` in all."""
+        self._thread.deadline = time.monotonic() + seconds
         yield
 
-    def left(self) -> float:
-        """Seconds that this thread's request has left; never quite 0, for that would mean not to wait at all."""
-        return max(float(self._own.deadline) - time.monotonic(), 0.0001)
+    def remaining(self) -> float:
+        """Seconds left to this thread's request; never quite 0, which would mean a socket that does not block."""
+        return max(float(self._thread.deadline) - time.monotonic(), 0.0001)
 
-    def cut_off(self) -> None:
-        """Ends whatever is under way, in all threads, and lets nothing new begin."""
+    def abort(self) -> None:
+        """Ends whatever is in progress, in all threads, and lets nothing new begin."""
         with self._lock:
-            self._cut = True
+            self._aborted = True
             streams = list(self._streams)
         for stream in streams:
-            stream.cut_off()
+            stream.abort()
 
     def connect_tcp(
         self,
@@ -56,20 +59,20 @@ class Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """A connection, kept among those that can be cut off."""
+        """A connection, registered among those that can be aborted."""
         del timeout
-        stream = self._plain.connect_tcp(host, port, self.left(), local_address, socket_options)
-        return self.watched(stream)
+        stream = self._plain.connect_tcp(host, port, self.remaining(), local_address, socket_options)
+        return self.register(stream)
 
-    def watched(self, stream: httpcore.NetworkStream) -> _Stream:
-        """The stream as one that keeps to the deadline and can be cut off."""
-        ours = _Stream(self, stream)
+    def register(self, stream: httpcore.NetworkStream) -> _Stream:
+        """The stream as one that keeps to the deadline and can be aborted."""
+        registered = _Stream(self, stream)
         with self._lock:
-            self._streams.add(ours)
-            cut = self._cut
-        if cut:
-            ours.cut_off()
-        return ours
+            self._streams.add(registered)
+            aborted = self._aborted
+        if aborted:
+            registered.abort()
+        return registered
 
 
 class _Stream(httpcore.NetworkStream):
@@ -81,14 +84,14 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         del timeout
-        left = self._network.left()
-        if left < 0.001:
-            raise httpcore.ReadTimeout("the time is over")
-        return self._stream.read(max_bytes, left)
+        remaining = self._network.remaining()
+        if remaining < MIN_READ_S:
+            raise httpcore.ReadTimeout("the request's time is over")
+        return self._stream.read(max_bytes, remaining)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         del timeout
-        self._stream.write(buffer, self._network.left())
+        self._stream.write(buffer, self._network.remaining())
 
     def close(self) -> None:
         self._stream.close()
@@ -97,41 +100,12 @@ class _Stream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         del timeout
-        return self._network.watched(self._stream.start_tls(ssl_context, server_hostname, self._network.left()))
+        return self._network.register(self._stream.start_tls(ssl_context, server_hostname, self._network.remaining()))
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
-    def cut_off(self) -> None:
-        """Wakes whoever reads or writes here. A TLS socket is shut as the plain one below it, without its manners."""
+    def abort(self) -> None:
+        """Wakes the threads that read or write here. A TLS socket is shut down as the plain one below it."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)
-
-
-def in_words(error: Exception) -> str:
-    """A transport error in a few words of our own: an error's text may quote what the target sent."""
-    error = error.__cause__ if isinstance(error.__cause__, Exception) else error  # what httpcore said of it
-    inner = error.args[0] if error.args else None  # the pool raises without a cause, but what it was stands inside
-    cause = error.__cause__ or (inner if isinstance(inner, Exception) else error)
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"the TLS certificate is not accepted: {cause.verify_message}"
-    if isinstance(cause, ssl.SSLError):
-        return f"TLS failed: {(cause.reason or 'unknown reason').lower().replace('_', ' ')}"
-    if isinstance(error, httpcore.ConnectError) and not isinstance(cause, ConnectionRefusedError):
-        return f"no connection: {(getattr(cause, 'strerror', None) or 'unknown reason').lower()}"
-    if isinstance(error, httpcore.RemoteProtocolError):
-        return next((words for start, words in _PROTOCOL.items() if str(error).startswith(start)), "not HTTP/1.1")
-    return _TRANSPORT.get(type(error), "connection reset")
-
-
-_TRANSPORT: dict[type[Exception], str] = {
-    httpcore.ConnectError: "connection refused",
-    httpcore.WriteError: "connection reset while sending",
-    httpcore.LocalProtocolError: "not to be sent as HTTP",
-    httpcore.ProxyError: "the proxy refused",
-}
-_PROTOCOL = {
-    "Server disconnected": "connection closed without an answer",
-    "peer closed connection": "connection closed",
-    "Receive buffer too long": "headers of more than 100 kB",
-}

@@ -16,7 +16,7 @@ from conformance.contract.operations import UNAVAILABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from conformance.http.clock import Waiting
+    from conformance.http.clock import Clock
     from conformance.http.exchange import Exchange, Request
 
 #: a restart of the target takes this long without being taken for its end
@@ -33,7 +33,7 @@ def answered(exchange: Exchange) -> bool:
 class Liveness:
     """Knows the control requests, and what they said last. Safe to ask from many threads."""
 
-    def __init__(self, send: Callable[[Request], Exchange], waiting: Waiting) -> None:
+    def __init__(self, send: Callable[[Request], Exchange], waiting: Clock) -> None:
         self._send = send
         self._waiting = waiting
         self._controls: list[Request] = []

@@ -18,7 +18,7 @@ from conformance.config.target_file import load_target
 from conformance.execution.executor import Run
 from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
-from conformance.http.clock import Waiting
+from conformance.http.clock import Clock
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.scenarios.context import RequestBuilder
@@ -34,7 +34,7 @@ SOON_S = 10.0
 RESTORE = f"/v1/containers/{hostile.CONTAINER}/backups/{hostile.BACKUP}/tasks"
 
 
-class Clock(Waiting):
+class FakeClock(Clock):
     """Time that passes when somebody waits, and only then."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Clock(Waiting):
         return self.time
 
     def wait(self, seconds: float) -> None:
-        self.proceed()
+        self.raise_if_stopped()
         with self._moving:
             self.waits.append(seconds)
             self.time += seconds
@@ -59,7 +59,7 @@ class Setting:
 
     server: hostile.Hostile
     folder: Path
-    clock: Clock = field(default_factory=Clock)
+    clock: FakeClock = field(default_factory=FakeClock)
     observed: list[Exchange] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
 
@@ -420,7 +420,7 @@ def test_no_answer_once_is_nobodys_fault(answer: hostile.Answering, setting: Set
 
 
 def test_no_answer_to_anybody_is_the_end(setting: Setting) -> None:
-    client = setting.client(waiting=Waiting())
+    client = setting.client(waiting=Clock())
     setting.server.answer = hostile.reset
     exchange = client.send(get())
     assert not exchange.unanswered
@@ -432,7 +432,7 @@ def test_no_answer_to_anybody_is_the_end(setting: Setting) -> None:
 
 
 def test_a_target_that_goes_away_is_told_to_all_threads_soon(setting: Setting) -> None:
-    client = setting.client(waiting=Waiting(), limits="timeout_s = 0.5\nconcurrency = 8")
+    client = setting.client(waiting=Clock(), limits="timeout_s = 0.5\nconcurrency = 8")
     client.reach()
     setting.server.answer = lambda _: b""  # connections are taken, and nothing comes
     begun = time.monotonic()
@@ -442,7 +442,7 @@ def test_a_target_that_goes_away_is_told_to_all_threads_soon(setting: Setting) -
 
 
 def test_a_restart_of_the_target_is_sat_out(setting: Setting) -> None:
-    client = setting.client(waiting=Waiting())
+    client = setting.client(waiting=Clock())
     down = time.monotonic() + 1.0
     setting.server.answer = lambda seen: hostile.empty(seen) if time.monotonic() > down else hostile.nothing(seen)
     assert client.send(get()).status == 200
@@ -460,7 +460,7 @@ def test_one_kind_of_control_is_enough(setting: Setting) -> None:
 
 
 def test_a_stopped_run_sends_nothing_more(setting: Setting) -> None:
-    client = setting.client(waiting=Waiting())
+    client = setting.client(waiting=Clock())
     client.stop()
     with pytest.raises(StoppedError):
         client.send(get())
@@ -492,13 +492,13 @@ def stopped_when_asked(client: Client, server: hostile.Hostile, request: Request
 
 def test_what_is_under_way_is_cut_off(setting: Setting) -> None:
     setting.server.answer = lambda _: b""
-    client = setting.client(waiting=Waiting(), limits="timeout_s = 60")
+    client = setting.client(waiting=Clock(), limits="timeout_s = 60")
     assert isinstance(stopped_when_asked(client, setting.server, get()), StoppedError)
     assert setting.observed == []
 
 
 def test_a_restore_under_way_may_still_say_whether_it_was_accepted(setting: Setting) -> None:
-    client = setting.client(waiting=Waiting(), limits="timeout_s = 60")
+    client = setting.client(waiting=Clock(), limits="timeout_s = 60")
 
     def slow(seen: Seen) -> Answer:
         running.await_that(lambda: client.waiting.stopped)
@@ -513,7 +513,7 @@ def test_a_restore_under_way_may_still_say_whether_it_was_accepted(setting: Sett
 
 def test_a_restore_that_says_nothing_is_lost_and_told(setting: Setting) -> None:
     setting.server.answer = lambda _: b""
-    client = setting.client(waiting=Waiting(), limits="timeout_s = 60")
+    client = setting.client(waiting=Clock(), limits="timeout_s = 60")
     exchange = stopped_when_asked(client, setting.server, restore())
     assert isinstance(exchange, Exchange)
     assert exchange.status is None

@@ -1,4 +1,4 @@
-"""The wire against servers on raw sockets: every bound holds, and what breaks one is told as what it is."""
+"""The connections against servers on raw sockets: every bound holds, and what breaks one is told as what it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.hostile import Seen, head, whole
 
 from conformance.config.target_file import load_target
 from conformance.http import connection as wiring
-from conformance.http.connection import KEPT_OF_TOO_LARGE, Wire
+from conformance.http.connection import KEPT_OF_TOO_LARGE, Connections
 from conformance.http.decoding import decoded
 from conformance.http.exchange import Exchange, Request
 
@@ -47,11 +47,11 @@ def ask(tmp_path: Path) -> Callable[..., Exchange]:
     def ask(answer: hostile.Answering | bytes, request: Request | None = None, *, more: str = LIMITS) -> Exchange:
         answering = (lambda _: answer) if isinstance(answer, bytes) else answer
         with hostile.serve(answering) as server:
-            wire = Wire(hostile.target(tmp_path, server.base_url, more=more), "tests")
+            connections = Connections(hostile.target(tmp_path, server.base_url, more=more), "tests")
             begun = time.monotonic()
-            exchange = wire.send(request or get())
+            exchange = connections.send(request or get())
             assert time.monotonic() - begun < SOON_S or more is PATIENT
-            wire.close()
+            connections.close()
             return exchange
 
     return ask
@@ -237,13 +237,13 @@ def test_what_is_no_answer_is_told_in_words(
 
 
 def test_nobody_listens(tmp_path: Path) -> None:
-    wire = Wire(hostile.target(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", more=LIMITS), "tests")
-    assert wire.send(get()).failure == "connection refused"
+    connections = Connections(hostile.target(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", more=LIMITS), "tests")
+    assert connections.send(get()).failure == "connection refused"
 
 
 def test_a_name_that_is_not_known(tmp_path: Path) -> None:
-    wire = Wire(hostile.target(tmp_path, "http://nowhere.invalid", more=LIMITS), "tests")
-    assert str(wire.send(get()).failure).startswith("no connection: ")
+    connections = Connections(hostile.target(tmp_path, "http://nowhere.invalid", more=LIMITS), "tests")
+    assert str(connections.send(get()).failure).startswith("no connection: ")
 
 
 def test_words_about_a_failure_quote_nothing_that_was_sent(ask: Callable[..., Exchange]) -> None:
@@ -257,7 +257,7 @@ def test_words_about_a_failure_quote_nothing_that_was_sent(ask: Callable[..., Ex
 def test_a_request_goes_out_as_it_is_meant(tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as server:
         gateway = '[headers]\nX-Gateway = "a secret of ours"\n'
-        wire = Wire(hostile.target(tmp_path, f"{server.base_url}/api/", more=gateway), "tests/1")
+        connections = Connections(hostile.target(tmp_path, f"{server.base_url}/api/", more=gateway), "tests/1")
         path = "/v1/containers/%2F%00%C3%A9/backups//../x"
         how: dict[str, Any] = {
             "query": "a=%20&&=&b[]=1",
@@ -265,8 +265,8 @@ def test_a_request_goes_out_as_it_is_meant(tmp_path: Path) -> None:
             "authorization": "Bearer k",
             "body": b"\x00\xff",
         }
-        wire.send(Request("restore", "POST", path, headers=(("Accept", "text/x"), ("X-E", "é")), **how))
-        wire.send(get())
+        connections.send(Request("restore", "POST", path, headers=(("Accept", "text/x"), ("X-E", "é")), **how))
+        connections.send(get())
         host = server.base_url.removeprefix("http://")
     first, second = server.seen
     assert first.line == f"POST /api{path}?a=%20&&=&b[]=1"
@@ -291,63 +291,63 @@ def test_a_redirect_is_an_answer_and_followed_by_nobody(tmp_path: Path) -> None:
         return whole(307, b"", location=other.base_url)
 
     with hostile.serve(hostile.empty) as other, hostile.serve(away) as one:
-        exchange = Wire(hostile.target(tmp_path, one.base_url), "tests").send(get(authorization="Bearer k"))
+        exchange = Connections(hostile.target(tmp_path, one.base_url), "tests").send(get(authorization="Bearer k"))
     assert (exchange.status, len(one.seen), other.seen) == (307, 1, [])
 
 
 def test_cookies_are_not_kept(tmp_path: Path) -> None:
     with hostile.serve(lambda _: whole(200, b"{}", set_cookie="session=1; Path=/")) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        connections = Connections(hostile.target(tmp_path, server.base_url), "tests")
         for _ in range(3):
-            wire.send(get())
+            connections.send(get())
     assert all("cookie" not in seen.headers for seen in server.seen)
 
 
 def test_connections_are_kept_but_for_what_must_not_be_sent_twice(tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
+        connections = Connections(hostile.target(tmp_path, server.base_url), "tests")
         for _ in range(3):
-            wire.send(get())
+            connections.send(get())
         assert server.connections == 1
         for _ in range(2):
-            wire.send(Request("restore", "POST", "/v1/x", body=b"{}"))
+            connections.send(Request("restore", "POST", "/v1/x", body=b"{}"))
         assert server.connections == 3
-        wire.send(get(), fresh=True)
+        connections.send(get(), fresh=True)
         assert server.connections == 4
 
 
 def test_no_post_goes_over_connections_that_break(tmp_path: Path) -> None:
     refused = Request("restore", "POST", "/v1/x", body=b"{}", refusable=True)
     with hostile.serve(hostile.empty) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url), "tests")
-        wire.send(refused)
-        wire.send(refused)
+        connections = Connections(hostile.target(tmp_path, server.base_url), "tests")
+        connections.send(refused)
+        connections.send(refused)
         assert server.connections == 1
         server.answer = hostile.nothing
-        assert wire.send(get()).response is None
+        assert connections.send(get()).response is None
         server.answer = hostile.empty
         before = server.connections
-        wire.send(refused)
-        wire.send(refused)
+        connections.send(refused)
+        connections.send(refused)
         assert server.connections == before + 2
-        wire.send(get())
-        wire.send(get())
+        connections.send(get())
+        connections.send(get())
         assert server.connections == before + 3
 
 
 def test_a_body_longer_than_it_says_spoils_no_fresh_request(tmp_path: Path) -> None:
     with hostile.serve(lambda _: whole(200, GOOD, content_length=10)) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url, more=LIMITS), "tests")
-        assert wire.send(get()).response is not None
-        assert wire.send(get(), fresh=True).status == 200
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=LIMITS), "tests")
+        assert connections.send(get()).response is not None
+        assert connections.send(get(), fresh=True).status == 200
 
 
 def test_a_header_whose_command_fails_is_not_the_targets_fault(tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as server:
         more = '[headers]\nX-Gateway = {command = ["false"]}\n'
-        wire = Wire(hostile.target(tmp_path, server.base_url, more=more), "tests")
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=more), "tests")
         with pytest.raises(RuntimeError, match=r"X-Gateway: the command .*false failed with exit code 1"):
-            wire.send(get())
+            connections.send(get())
     assert server.seen == []
 
 
@@ -361,7 +361,7 @@ def test_no_proxy_stands_between_us_and_this_machine(
     with hostile.serve(hostile.empty) as server, hostile.serve(hostile.empty) as proxy:
         monkeypatch.setenv("http_proxy", proxy.base_url)
         base_url = server.base_url.replace("127.0.0.1", host)
-        Wire(hostile.target(tmp_path, base_url, more=LIMITS), "tests").send(get())
+        Connections(hostile.target(tmp_path, base_url, more=LIMITS), "tests").send(get())
     assert proxy.seen == []
 
 
@@ -369,10 +369,10 @@ def test_a_proxy_is_used_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with hostile.serve(hostile.empty) as proxy:
         monkeypatch.setenv("http_proxy", proxy.base_url.replace("//", "//user:pass@"))
         monkeypatch.delenv("no_proxy", raising=False)
-        wire = Wire(hostile.target(tmp_path, "http://backups.example.test/api"), "tests")
-        assert wire.send(get()).status == 200
+        connections = Connections(hostile.target(tmp_path, "http://backups.example.test/api"), "tests")
+        assert connections.send(get()).status == 200
         monkeypatch.setenv("no_proxy", "example.test")
-        direct = Wire(hostile.target(tmp_path, "http://nowhere.example.test", more=LIMITS), "tests")
+        direct = Connections(hostile.target(tmp_path, "http://nowhere.example.test", more=LIMITS), "tests")
         assert direct.send(get()).response is None
     (seen,) = proxy.seen
     assert seen.target == "http://backups.example.test/api/v1/x"
@@ -431,9 +431,9 @@ def tls_target(tmp_path: Path, base_url: str, verify: str) -> Any:
 
 def test_tls_is_verified_by_the_bundle_of_the_target_file(over_tls: str, certificate: Path, tmp_path: Path) -> None:
     bundle = f'"{certificate.with_name("cert.pem")}"'
-    assert Wire(tls_target(tmp_path, over_tls, bundle), "tests").send(get()).status == 200
-    assert Wire(tls_target(tmp_path, over_tls, "false"), "tests").send(get()).status == 200
-    failure = Wire(tls_target(tmp_path, over_tls, "true"), "tests").send(get()).failure
+    assert Connections(tls_target(tmp_path, over_tls, bundle), "tests").send(get()).status == 200
+    assert Connections(tls_target(tmp_path, over_tls, "false"), "tests").send(get()).status == 200
+    failure = Connections(tls_target(tmp_path, over_tls, "true"), "tests").send(get()).failure
     assert str(failure).startswith("the TLS certificate is not accepted: self")
 
 
@@ -449,30 +449,30 @@ def test_what_is_no_tls_is_said_to_be_none(tmp_path: Path) -> None:
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
         target = hostile.target(tmp_path, f"https://127.0.0.1:{listener.getsockname()[1]}", more=LIMITS)
-        failure = str(Wire(target, "tests").send(get()).failure)
+        failure = str(Connections(target, "tests").send(get()).failure)
         thread.join(5)
     assert failure.startswith("TLS failed: ")
 
 
 def test_what_is_under_way_can_be_cut_off(tmp_path: Path) -> None:
     with hostile.serve(dripping(b"", b"")) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests")
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests")
         found: list[Exchange] = []
-        thread = threading.Thread(target=lambda: found.append(wire.send(get())))
+        thread = threading.Thread(target=lambda: found.append(connections.send(get())))
         thread.start()
         while not server.seen:
             thread.join(0.01)
         begun = time.monotonic()
-        wire.cut_off()
+        connections.abort()
         thread.join(SOON_S)
         assert time.monotonic() - begun < SOON_S
         assert [exchange.response for exchange in found] == [None]
-        assert wire.send(get()).response is None
+        assert connections.send(get()).response is None
 
 
 def test_the_transports_own_log_says_nothing(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     with caplog.at_level(logging.DEBUG), hostile.serve(hostile.empty) as server:
-        Wire(hostile.target(tmp_path, server.base_url), "tests").send(get(authorization=f"Bearer {hostile.KEY}"))
+        Connections(hostile.target(tmp_path, server.base_url), "tests").send(get(authorization=f"Bearer {hostile.KEY}"))
     assert [record for record in caplog.records if record.name.startswith(httpcore.__name__)] == []
 
 
@@ -496,8 +496,10 @@ def test_large_bodies_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(wiring, "decoded", counted)
     body = b'"' + b"x" * (4 * hostile.MEGABYTE) + b'"'
     with hostile.serve(lambda _: whole(200, body)) as server:
-        wire = Wire(hostile.target(tmp_path, server.base_url, more="[limits]\nconcurrency = 8\n"), "tests")
-        threads = [threading.Thread(target=wire.send, args=(get(),)) for _ in range(8)]
+        connections = Connections(
+            hostile.target(tmp_path, server.base_url, more="[limits]\nconcurrency = 8\n"), "tests"
+        )
+        threads = [threading.Thread(target=connections.send, args=(get(),)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
