@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
     """One clause in full, several as a list."""
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    checks, faults = registry(), _faults_by_clause()
+    checks = {clause: [str(check) for check in listed] for clause, listed in registry().items()}
+    faults = _faults_by_clause()
     if len(clauses) == 1:
         _show_one(console, clauses[0], sources, checks.get(clauses[0].id, []), faults.get(clauses[0].id, {}))
     elif console.is_terminal:

@@ -11,17 +11,16 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from conformance.config.toml_file import Document, FileProblemsError, Table, did_you_mean, kind, read_document
+from conformance.contract.check_id import CheckId, CheckIdError, CheckKind
 from conformance.judging.outcomes import CheckRecord, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from conformance.contract.catalogue import Catalogue
+    from conformance.contract.catalogue import Catalogue, Clause
 
 WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
-OBSERVED = "observed"  # the last part of the ID of a check that watches every exchange of the run
-GENERATED = ("generated", "stateful", "schemathesis")  # the last part of the ID of a check whose requests are
 
 
 class WaiverError(FileProblemsError):
@@ -36,32 +35,34 @@ class Waiver:
     reason: str
     expires: date
     operation: str | None = None
-    check: str | None = None
+    check: CheckId | None = None
     ticket: str | None = None
 
     def in_force(self, today: date) -> bool:
         """Whether it still excuses anything; its last day is the day it expires."""
         return today <= self.expires
 
-    def covers(self, clause: str, operation: str, check_id: str, today: date) -> bool:
+    def covers(self, check: CheckId, today: date) -> bool:
         """Whether it is in force and names this check."""
-        return self.in_force(today) and self._names(clause, operation, check_id)
-
-    def _names(self, clause: str, operation: str, check_id: str) -> bool:
         return (
-            clause == self.clause
-            and self.operation in (None, operation)
-            and (self.check in (None, check_id) or (self._every_observed() and check_id.endswith(f"/{OBSERVED}")))
+            self.in_force(today)
+            and check.clause == self.clause
+            and self.operation in (None, check.operation)
+            and (self.check is None or self.check.includes(check))
         )
-
-    def _every_observed(self) -> bool:
-        return self.check == f"{self.clause}/{OBSERVED}"
 
     def to_json(self) -> dict[str, Any]:
         """The waiver as results.json has it, without its state."""
-        optional = {"operation": self.operation, "check": self.check, "ticket": self.ticket}
+        check = None if self.check is None else str(self.check)
+        optional = {"operation": self.operation, "check": check, "ticket": self.ticket}
         given = {name: value for name, value in optional.items() if value is not None}
         return {"clause": self.clause, "reason": self.reason, "expires": self.expires.isoformat(), **given}
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> Waiver:
+        """The inverse of `to_json`."""
+        check = CheckId.parse(row["check"]) if row.get("check") else None
+        return cls(**{**row, "expires": date.fromisoformat(row["expires"]), "check": check})
 
 
 def apply(
@@ -81,7 +82,7 @@ def apply(
 def _state(waiver: Waiver, records: list[CheckRecord], today: date) -> str:
     if not waiver.in_force(today):
         return "expired"
-    named = {record.outcome for record in records if waiver.covers(record.clause, record.operation, record.id, today)}
+    named = {record.outcome for record in records if waiver.covers(record.id, today)}
     if named & WAIVABLE:
         return "used"
     # Where a check could not tell, the excuse may still be needed.
@@ -92,7 +93,7 @@ def _waived(record: CheckRecord, waivers: Sequence[Waiver], today: date) -> Chec
     if record.outcome not in WAIVABLE:
         return record
     for waiver in waivers:
-        if waiver.covers(record.clause, record.operation, record.id, today):
+        if waiver.covers(record.id, today):
             reason = f"waived until {waiver.expires.isoformat()}: {waiver.reason}; was: {record.reason}"
             return replace(record, outcome=Outcome.WAIVED, reason=reason)
     return record
@@ -121,13 +122,14 @@ def _read(document: Document, index: int, row: dict[str, Any], catalogue: Catalo
     table = Table(document, ("waiver", index), row)
     clause, reason = table.string("clause", required=True), table.string("reason", required=True)
     expires, operation = _expires(table), table.string("operation")
-    check, ticket = table.string("check"), table.string("ticket")
+    check_text, ticket = table.string("check"), table.string("ticket")
+    check = None
     table.finish()
     if clause is not None and clause not in catalogue.clauses:
         hint = did_you_mean(clause, catalogue.clauses, "`backups-conformance clauses` lists them")
         table.report("clause", f"unknown clause {clause}", hint)
     elif clause is not None:
-        _check_names(table, clause, catalogue[clause].operations, operation, check)
+        check = _named_check(table, catalogue[clause], operation, check_text)
     if clause is None or reason is None or expires is None:
         return None
     return Waiver(clause, " ".join(reason.split()), expires, operation, check, ticket)
@@ -149,18 +151,22 @@ def _expires(table: Table) -> date | None:
     return None
 
 
-def _check_names(
-    table: Table, clause: str, operations: tuple[str, ...], operation: str | None, check: str | None
-) -> None:
-    """That the operation and the check belong to the clause: else the waiver would silently excuse nothing."""
-    if operation is not None and operation not in operations:
-        table.report("operation", f"{clause} does not speak of {operation}", did_you_mean(operation, operations))
-    if check is None:
-        return
-    checks = [f"{clause}/{name}{tail}" for name in operations for tail in ("", f"/{OBSERVED}")]
-    checks += [f"{clause}/{name}/{kind}" for name in operations for kind in GENERATED]
-    checks.append(f"{clause}/{OBSERVED}")
-    if check not in checks:
-        table.report("check", f"{clause} has no check {check}", did_you_mean(check, checks[: 2 * len(operations) : 2]))
-    elif operation is not None and operation not in check.split("/") and check != checks[-1]:
+def _named_check(table: Table, clause: Clause, operation: str | None, text: str | None) -> CheckId | None:
+    """The named check; reports an operation or a check of another clause, by which the waiver would excuse nothing."""
+    if operation is not None and operation not in clause.operations:
+        hint = did_you_mean(operation, clause.operations)
+        table.report("operation", f"{clause.id} does not speak of {operation}", hint)
+    if text is None:
+        return None
+    known = [CheckId(clause.id, name, kind) for name in clause.operations for kind in CheckKind]
+    known.append(CheckId(clause.id, kind=CheckKind.OBSERVED))
+    try:
+        check = CheckId.parse(text)
+    except CheckIdError:
+        check = None
+    if check not in known:
+        simple = [str(CheckId(clause.id, name)) for name in clause.operations]
+        table.report("check", f"{clause.id} has no check {text}", did_you_mean(text, simple))
+    elif operation is not None and check.operation not in (None, operation):
         table.report("check", f"is not one of operation {operation}", "leave operation out, the check says it")
+    return check

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import GRANTS
 from conformance.contract.pointers import value_at
 from conformance.evidence.archive import Archive
@@ -111,9 +112,9 @@ class Run:
         self._scenario_locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._reads: Background[CheckRecord] = Background("reads", READERS)
         self._changes: Background[CheckRecord] = Background("changes")
-        self._changing: dict[str, Future[CheckRecord]] = {}
+        self._changing: dict[CheckId, Future[CheckRecord]] = {}
         self._looked_back = False
-        self._reading: dict[str, Future[CheckRecord]] = {}
+        self._reading: dict[CheckId, Future[CheckRecord]] = {}
         self.client.use_keys(lambda exchange: self.key_proofs.handle_unauthorized(self.build, exchange))
         self._watch_keys()
 
@@ -173,9 +174,8 @@ class Run:
                 self.journal.record(record)
         except CANNOT_GO_ON as reason:
             for clause in {watch.clause for watch in self.watches}:
-                self.journal.record(
-                    CheckRecord(f"{clause}/restore/afterwards", clause, "restore", Outcome.ERROR, str(reason))
-                )
+                lost = CheckId(clause, "restore", CheckKind.FINAL_REVIEW)
+                self.journal.record(CheckRecord(lost, Outcome.ERROR, str(reason)))
 
     def close(self) -> None:
         """Writes the passive records and the run's facts into the journal, and lets go of everything."""
@@ -241,7 +241,7 @@ class Run:
     def execute(self, check: Check) -> CheckRecord:
         """Runs a check and journals what it came to, where its clause is selected."""
         started = time.monotonic()
-        record = CheckRecord(check.id, check.clause, check.operation, Outcome.PASSED)
+        record = CheckRecord(check.id, Outcome.PASSED)
         context = CheckContext(check, self)
         tally = FindingSet()
         try:

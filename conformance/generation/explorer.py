@@ -119,7 +119,7 @@ class Explorer:
         self.found += own
         if asks_for_restore(exchange.request) and exchange.is_success:
             return
-        yield from ((self._api.check.id, *identity(found)) for found in own if found.outcome is not Outcome.ERROR)
+        yield from ((str(self._api.check.id), *identity(found)) for found in own if found.outcome is not Outcome.ERROR)
         yield from ((clause, *identity(found)) for clause, found in self._api.run.judges.findings(exchange))
 
 

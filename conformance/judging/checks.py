@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.contract.check_id import CheckId, CheckKind
+
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
 CheckFunction = Callable[..., "Iterator[Finding]"]
 JudgeFunction = Callable[["Exchange"], "Iterator[Finding]"]
-OBSERVED = "observed"
 
 
 class Stage(IntEnum):
@@ -45,10 +46,6 @@ class Stage(IntEnum):
         return self in (Stage.CHANGES, Stage.GENERATED, Stage.DELETES)
 
 
-#: how a check comes by its requests, where they are not written by hand
-KINDS = ("generated", "stateful", "schemathesis")
-
-
 @dataclass(frozen=True)
 class Check:
     """An active check of one clause on one operation."""
@@ -58,12 +55,12 @@ class Check:
     function: CheckFunction
     stage: Stage
     takes_operation: bool
-    kind: str = ""
+    kind: CheckKind = CheckKind.EXAMPLE
 
     @property
-    def id(self) -> str:
-        """`LIST-5/list`, or `LIST-5/list/generated`: what reports and waivers call it."""
-        return "/".join(filter(None, (self.clause, self.operation, self.kind)))
+    def id(self) -> CheckId:
+        """What reports and waivers call it."""
+        return CheckId(self.clause, self.operation, self.kind)
 
     def run(self, context: CheckContext) -> Iterator[Finding]:
         """What is wrong, found by asking the target."""
@@ -78,9 +75,9 @@ class Judge:
     when: Callable[[Exchange], bool]
     function: JudgeFunction
 
-    def id(self, operation: str) -> str:
-        """The check ID under which its findings on an operation stand."""
-        return f"{self.clause}/{operation}/{OBSERVED}"
+    def id(self, operation: str | None = None) -> CheckId:
+        """The ID of the check that holds its findings on an operation; without one, of all of these checks."""
+        return CheckId(self.clause, operation, CheckKind.OBSERVED)
 
 
 _CHECKS: dict[str, Check] = {}
@@ -88,12 +85,12 @@ _JUDGES: list[Judge] = []
 
 
 def check(
-    clause: str, *operations: Operation, stage: Stage | None = None, kind: str = ""
+    clause: str, *operations: Operation, stage: Stage | None = None, kind: CheckKind = CheckKind.EXAMPLE
 ) -> Callable[[CheckFunction], Any]:
     """Declares the check of a clause, for one or several operations, and makes it a pytest test.
 
     Checks of restore and delete change the target (or must be refused to), so they run in the stage of changes.
-    `kind` (one of KINDS): a check beside the one that is written by hand, whose requests are generated.
+    `kind`: of a check beside the one that is written by hand, how its requests are generated.
     """
 
     def declare(function: CheckFunction) -> Any:
@@ -102,12 +99,12 @@ def check(
         for operation in operations:
             given = _default_stage(operation, kind) if stage is None else stage
             one = Check(clause, operation, function, given, takes_operation, kind)
-            if one.id in _CHECKS:
+            if str(one.id) in _CHECKS:
                 raise ValueError(f"two checks are called {one.id}")
-            _CHECKS[one.id] = one
+            _CHECKS[str(one.id)] = one
             declared.append(one)
 
-        @pytest.mark.parametrize("declared_check", declared, ids=lambda one: one.id)
+        @pytest.mark.parametrize("declared_check", declared, ids=lambda one: str(one.id))
         def test(declared_check: Check, conformance_run: Any) -> None:
             conformance_run.report(declared_check)
 
@@ -119,10 +116,10 @@ def check(
     return declare
 
 
-def _default_stage(operation: Operation, kind: str) -> Stage:
+def _default_stage(operation: Operation, kind: CheckKind) -> Stage:
     if operation not in ("restore", "job", "delete"):
         return Stage.READS
-    return Stage.GENERATED if kind else Stage.CHANGES
+    return Stage.GENERATED if kind.is_generated else Stage.CHANGES
 
 
 def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:
@@ -156,13 +153,12 @@ def all_judges() -> list[Judge]:
     return list(_JUDGES)
 
 
-def registry() -> dict[str, list[str]]:
+def registry() -> dict[str, list[CheckId]]:
     """Clause ID to the IDs of its checks; a passive judge stands as `ERR-2/observed`."""
-    found: dict[str, list[str]] = defaultdict(list)
+    found: dict[str, list[CheckId]] = defaultdict(list)
     for one in all_checks().values():
         found[one.clause].append(one.id)
     for judge in all_judges():
-        name = f"{judge.clause}/{OBSERVED}"
-        if name not in found[judge.clause]:
-            found[judge.clause].append(name)
+        if judge.id() not in found[judge.clause]:
+            found[judge.clause].append(judge.id())
     return dict(found)

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.check_id import CheckId
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -79,9 +81,7 @@ class CheckRecord:
     `requests` is how many exchanges it looked at; `exchanges` is masked, bounded evidence, some of them.
     """
 
-    id: str
-    clause: str
-    operation: str
+    id: CheckId
     outcome: Outcome
     reason: str = ""
     duration_s: float = 0.0
@@ -90,21 +90,34 @@ class CheckRecord:
     timeline: list[dict[str, Any]] = field(default_factory=list)
     requests: int = 0
 
+    @property
+    def clause(self) -> str:
+        """The clause that it judged."""
+        return self.id.clause
+
+    @property
+    def operation(self) -> str:
+        """The operation on which it judged the clause."""
+        return self.id.operation or ""
+
     def to_json(self) -> dict[str, Any]:
         """The record as results.json and the journal have it."""
         members = {name: getattr(self, name) for name in self.__slots__}
-        return {**members, "findings": [asdict(finding) for finding in self.findings]}
+        findings = [asdict(finding) for finding in self.findings]
+        return {**members, "id": str(self.id), "operation": self.operation, "findings": findings}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> CheckRecord:
         """The inverse of `to_json`."""
         findings = [FindingRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in data["findings"]]
-        return cls(**{**data, "outcome": Outcome(data["outcome"]), "findings": findings})
+        members = {name: data[name] for name in cls.__slots__}
+        parsed = {"id": CheckId.parse(data["id"]), "outcome": Outcome(data["outcome"]), "findings": findings}
+        return cls(**{**members, **parsed})
 
 
 def folded(records: Iterable[CheckRecord]) -> list[CheckRecord]:
     """One record for each check: what several workers found out about the same one, together."""
-    found: dict[str, CheckRecord] = {}
+    found: dict[CheckId, CheckRecord] = {}
     for record in records:
         known = found.get(record.id)
         found[record.id] = record if known is None else _together(known, record)

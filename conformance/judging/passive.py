@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
     from conformance.contract.catalogue import Catalogue
+    from conformance.contract.check_id import CheckId
     from conformance.evidence.recorder import Masking
     from conformance.http.exchange import Exchange
     from conformance.judging.checks import Judge
@@ -76,7 +77,7 @@ class PassiveJudges:
         self._catalogue = catalogue
         self._judges = [judge for judge in all_judges() if judge.clause in selected]
         self._lock = threading.Lock()
-        self._tallies: dict[tuple[str, str, str], FindingSet] = {}
+        self._tallies: dict[CheckId, FindingSet] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name: legal everywhere, told beside the outcomes
@@ -95,8 +96,7 @@ class PassiveJudges:
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
             for judge, found in results:
-                name = (judge.clause, exchange.operation, judge.id(exchange.operation))
-                tally = self._tallies.setdefault(name, FindingSet())
+                tally = self._tallies.setdefault(judge.id(exchange.operation), FindingSet())
                 tally.judged += 1
                 for one in found:
                     tally.add(one)
@@ -125,7 +125,8 @@ class PassiveJudges:
 
     def records(self, recorder: Masking, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
         """One record per clause and operation that was judged at all."""
-        return [self._record(name, tally, recorder, look_again) for name, tally in sorted(self._tallies.items())]
+        tallies = sorted(self._tallies.items(), key=lambda entry: str(entry[0]))
+        return [self._record(check_id, tally, recorder, look_again) for check_id, tally in tallies]
 
     def _apply(self, judge: Judge, exchange: Exchange) -> list[Finding]:
         try:
@@ -137,13 +138,12 @@ class PassiveJudges:
 
     def _record(
         self,
-        name: tuple[str, str, str],
+        check_id: CheckId,
         tally: FindingSet,
         recorder: Masking,
         look_again: Callable[[Exchange], None],
     ) -> CheckRecord:
-        clause, operation, check_id = name
-        record = CheckRecord(check_id, clause, operation, Outcome.PASSED)
+        record = CheckRecord(check_id, Outcome.PASSED)
         record.requests = tally.judged
         attach(record, self._catalogue, tally.defects.values(), recorder, look_again)
         return record

@@ -24,11 +24,12 @@ from rich.text import Text
 
 from conformance.config.target_file import load_target, target_from_options
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.evidence.redaction import Redactor
 from conformance.execution import journal
 from conformance.execution.executor import Run
 from conformance.execution.shared_state import SharedState
-from conformance.judging.checks import OBSERVED, Check, Stage, registry
+from conformance.judging.checks import Check, Stage, registry
 from conformance.judging.outcomes import CheckRecord, Outcome, Verdict
 from conformance.plugin import SESSION, SUITE, settings_of
 from conformance.pytest_run import finalize, progress, signals
@@ -266,7 +267,7 @@ class Session:
             archived=True,
         )
         planned = filter(None, map(check_of, self._items))
-        run.journal.entry("planned", [check.id for check in planned if check.clause in self.selected])
+        run.journal.entry("planned", [str(check.id) for check in planned if check.clause in self.selected])
         run.start()
         if self._worker is None:
             self._begin_changes(run)
@@ -340,12 +341,11 @@ class Session:
         """A check that was planned and of which nothing was heard must not look like one that does not apply."""
         entries = list(journal.read(self.state))
         planned = {name for kind, value in entries if kind == "planned" for name in value}
-        lost = planned - {value.id for kind, value in entries if kind == "check"}
+        lost = planned - {str(value.id) for kind, value in entries if kind == "check"}
         book = journal.Journal(self.state, "controller")
         for name in sorted(lost):
-            clause, operation = name.split("/")[:2]
             reason = "could not tell: the check was not executed to its end"
-            book.record(CheckRecord(name, clause, operation, Outcome.ERROR, reason))
+            book.record(CheckRecord(CheckId.parse(name), Outcome.ERROR, reason))
         book.close()
 
     def pytest_unconfigure(self) -> None:
@@ -421,7 +421,8 @@ def check_of(item: pytest.Item) -> Check | None:
 
 def judged_only(selected: Collection[str]) -> bool:
     """Whether one of the clauses has no checks that ask for exchanges, and lives on those of others."""
-    return any(registry()[clause] == [f"{clause}/{OBSERVED}"] for clause in selected if clause in registry())
+    observed = (CheckId(clause, kind=CheckKind.OBSERVED) for clause in selected)
+    return any(registry().get(check.clause) == [check] for check in observed)
 
 
 def in_words(record: CheckRecord) -> str:

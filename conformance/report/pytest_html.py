@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._io import TerminalWriter
 
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.judging.outcomes import Outcome
 from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
@@ -54,7 +55,7 @@ class _Told:
     def _reports(self) -> Iterator[pytest.TestReport]:
         for row in self._results["clauses"]:
             for check in row["checks"]:
-                if not check["id"].endswith("/observed"):
+                if CheckId.kind_of(check["id"]) is not CheckKind.OBSERVED:
                     yield _report(check, "call", _PYTESTS.get(Outcome(check["outcome"]), "passed"))
                     yield _report(check, "teardown", "passed")
 

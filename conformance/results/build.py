@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance import __version__
 from conformance.config import waivers_file
 from conformance.contract import catalogue, validation
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS
 from conformance.execution import journal
 from conformance.http import latency
@@ -89,15 +90,8 @@ def _row(clause: Clause, records: Sequence[CheckRecord], selected: bool, facts: 
         "should": clause.should,
         "outcome": outcome.value,
         "reason": _reason(clause, own, outcome, selected, facts),
-        "checks": [_check(record) for record in sorted(own, key=lambda record: record.id)],
+        "checks": [record.to_json() for record in sorted(own, key=lambda record: str(record.id))],
     }
-
-
-def _check(record: CheckRecord) -> dict[str, Any]:
-    """A record as the report has it: its clause is the row that it stands in."""
-    found = record.to_json()
-    del found["clause"]
-    return found
 
 
 def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, selected: bool, facts: RunFacts) -> str:
@@ -111,7 +105,8 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
         return "no check yet"
     if facts.interruption:
         return "the run ended before it"
-    return WHEN_NOTHING_JUDGED if known == [f"{clause.id}/{checks.OBSERVED}"] else "left out by pytest's own selection"
+    observed_only = known == [CheckId(clause.id, kind=CheckKind.OBSERVED)]
+    return WHEN_NOTHING_JUDGED if observed_only else "left out by pytest's own selection"
 
 
 def _problem(entries: Sequence[tuple[str, Any]]) -> str:

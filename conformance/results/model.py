@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId
 from conformance.judging.outcomes import Outcome, Verdict, verdict, worst
 from conformance.results.text import cut, one_line, visible
 
@@ -30,8 +31,6 @@ LABELS = {
 
 #: why a clause was not tested that nobody asked for
 LEFT_OUT = "left out by --only or --skip"
-#: how the names of checks end whose requests no person wrote
-_GENERATED = frozenset({"generated", "schemathesis", "stateful"})
 
 # Characters of a body, and of any other string: a report stays readable whatever the recorder let through.
 _LONGEST_BODY = 200_000
@@ -121,7 +120,8 @@ def place(check_id: str, outcome: str) -> tuple[int, bool]:
     What broke it comes before what could not be told, and what somebody thought of before what was generated.
     """
     rank = len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
-    return rank, check_id.rpartition("/")[2] in _GENERATED
+    kind = CheckId.kind_of(check_id)
+    return rank, kind is not None and kind.is_generated
 
 
 def requests_of(clause: Row) -> int:

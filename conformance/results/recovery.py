@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
@@ -85,7 +85,7 @@ def recall(state: Path) -> Remembered:
         if told["format"] != FORMAT:
             raise RecoveryError(f"{state.parent}: holds a run of another version: {str(told['format'])[:60]!r}")
         chosen, facts = told["settings"], told["facts"]
-        waived = [Waiver(**{**row, "expires": date.fromisoformat(row["expires"])}) for row in chosen["waivers"]]
+        waived = [Waiver.from_json(row) for row in chosen["waivers"]]
         lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
         settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
         when = datetime.fromisoformat(facts["started"])

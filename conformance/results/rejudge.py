@@ -13,8 +13,9 @@ from rich.text import Text
 
 from conformance import __version__
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.evidence import archive
-from conformance.judging.checks import OBSERVED, all_judges
+from conformance.judging.checks import all_judges
 from conformance.judging.outcomes import Outcome, worst
 from conformance.judging.passive import PassiveJudges
 from conformance.report.terminal import STYLES
@@ -69,7 +70,7 @@ def rejudge(folder: Path) -> Rejudged:
         judges.observe(exchange)
         found.exchanges += 1
     found.left_out = len(records) - found.exchanges
-    now = {record.id: record for record in judges.records(replayed, lambda _: None)}
+    now = {str(record.id): record for record in judges.records(replayed, lambda _: None)}
     _compare(found, _judged_then(results), now)
     return found
 
@@ -112,7 +113,7 @@ def _judged_then(results: Results) -> dict[str, tuple[Outcome, str]]:
         check["id"]: (_unwaived(check), check["reason"])
         for row in results["clauses"]
         for check in row["checks"]
-        if check["id"].endswith(f"/{OBSERVED}")
+        if CheckId.kind_of(check["id"]) is CheckKind.OBSERVED
     }
 
 

@@ -207,7 +207,7 @@ class CheckContext:
         self.client = run.client
         self.fixtures = run.fixtures
         self.key_proofs = run.key_proofs
-        self.rng = run.rng(check.id)
+        self.rng = run.rng(str(check.id))
         self.build = RequestBuilder(self.fixtures, self.key_proofs, self.rng)
         self.exchanges: list[Exchange] = []
         self.watches: list[Snapshot] = []

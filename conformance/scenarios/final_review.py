@@ -6,9 +6,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
-from conformance.judging.expectations import CannotTellError, expect_equivalent, expect_success, object_of, violation
+from conformance.judging.expectations import (
+    CannotTellError,
+    expect_equivalent,
+    expect_success,
+    object_of,
+    violation,
+)
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.follower import of_instance
@@ -43,7 +50,7 @@ def recount(run: Run) -> Iterator[CheckRecord]:
         if clause not in run.selected:
             continue
         operation = OPERATIONS.get(clause[:3], "restore")
-        record = CheckRecord(f"{clause}/{operation}/afterwards", clause, operation, Outcome.PASSED)
+        record = CheckRecord(CheckId(clause, operation, CheckKind.FINAL_REVIEW), Outcome.PASSED)
         attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
         yield record
 

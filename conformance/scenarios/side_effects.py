@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.judging.expectations import (
     CannotTellError,
@@ -134,7 +135,7 @@ def final_review(run: Run) -> list[CheckRecord]:
 
 
 def _record(run: Run, clause: str, found: Iterable[Finding]) -> CheckRecord:
-    record = CheckRecord(f"{clause}/restore/afterwards", clause, "restore", Outcome.PASSED)
+    record = CheckRecord(CheckId(clause, "restore", CheckKind.FINAL_REVIEW), Outcome.PASSED)
     tally = FindingSet()
     for one in found:
         tally.add(one)

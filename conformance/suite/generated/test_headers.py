@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from conformance.contract.check_id import CheckKind
 from conformance.contract.ids import form
 from conformance.generation import requests
 from conformance.generation.explorer import explore
@@ -33,7 +34,7 @@ def could_exist(hub: str, own: str) -> bool:
     return form(hub) == form(own) and form(own) in ("oid", "uuid")
 
 
-@check("AUTH-9", "list", "get", "logs", kind="generated")
+@check("AUTH-9", "list", "get", "logs", kind=CheckKind.GENERATED)
 def test_auth_9_generated_hubs_show_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Our key with hub ids that are unknown, cut, extended, words, odd characters."""
     context.need_served(operation)
@@ -41,7 +42,7 @@ def test_auth_9_generated_hubs_show_nothing(context: CheckContext, operation: Op
     yield from explore(context, requests.with_other_hubs(context, operation), lambda on: shows_nothing(on, own))
 
 
-@check("JOB-7", "restore", kind="generated")
+@check("JOB-7", "restore", kind=CheckKind.GENERATED)
 def test_job_7_generated_content_types_are_refused(context: CheckContext) -> Iterator[Finding]:
     """A good body under other types' names, with parameters and in capitals."""
     kinds = requests.with_other_types(context, context.fixtures.dedicated_backup("JOB-7"))

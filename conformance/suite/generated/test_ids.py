@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.contract.check_id import CheckKind
 from conformance.generation import requests
 from conformance.generation.explorer import explore
 from conformance.judging.checks import check
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 
-@check("GET-6", "list", "get", "logs", "job", "restore", kind="generated")
+@check("GET-6", "list", "get", "logs", "job", "restore", kind=CheckKind.GENERATED)
 def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Ids that are long, cut, padded, in other digits and scripts, with NULs, controls, slashes, punctuation."""
     if operation == "job":
@@ -30,28 +31,28 @@ def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Opera
     yield from explore(context, kinds, lambda on: expect_no_server_error(on, ANY_4XX), send=send)
 
 
-@check("LIST-9", "list", kind="generated")
+@check("LIST-9", "list", kind=CheckKind.GENERATED)
 def test_list_9_generated_containers_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.need_served("list")
     yield from explore(context, requests.of_other_things(context, "list"), lambda on: expect_status(on, 404))
 
 
-@check("GET-4", "get", kind="generated")
+@check("GET-4", "get", kind=CheckKind.GENERATED)
 def test_get_4_generated_backups_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.need_served("get")
     yield from explore(context, requests.of_other_things(context, "get"), lambda on: expect_status(on, 404))
 
 
-@check("LOG-4", "logs", kind="generated")
+@check("LOG-4", "logs", kind=CheckKind.GENERATED)
 def test_log_4_generated_backups_have_no_logs(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.need_served("logs")
     yield from explore(context, requests.of_other_things(context, "logs"), lambda on: expect_status(on, 404))
 
 
-@check("JOB-9", "restore", kind="generated")
+@check("JOB-9", "restore", kind=CheckKind.GENERATED)
 def test_job_9_generated_backups_cannot_be_restored(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     kinds = requests.of_other_things(context, "restore")

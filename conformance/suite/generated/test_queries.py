@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.contract.check_id import CheckKind
 from conformance.generation import queries, requests
 from conformance.generation.explorer import explore
 from conformance.judging.checks import check
@@ -22,7 +23,7 @@ def does_no_harm(exchange: Exchange) -> Iterator[Finding]:
     return expect_no_server_error(exchange, range(200, 300), ANY_4XX)
 
 
-@check("LIST-10", "list", kind="generated")
+@check("LIST-10", "list", kind=CheckKind.GENERATED)
 def test_list_10_generated_pages_and_sorts_do_no_harm(context: CheckContext) -> Iterator[Finding]:
     """Pages of zero, negative, huge, in words and other digits, twice; sorts by what nobody sorts by."""
     context.need_served("list")
@@ -30,14 +31,14 @@ def test_list_10_generated_pages_and_sorts_do_no_harm(context: CheckContext) -> 
     yield from explore(context, kinds, does_no_harm)
 
 
-@check("INC-6", "list", "get", kind="generated")
+@check("INC-6", "list", "get", kind=CheckKind.GENERATED)
 def test_inc_6_generated_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown includes, and the known one garbled, twice, in other scripts."""
     context.need_served(operation)
     yield from explore(context, requests.with_queries(context, operation, queries.includes()), does_no_harm)
 
 
-@check("HTTP-3", "list", "get", "logs", "job", kind="generated")
+@check("HTTP-3", "list", "get", "logs", "job", kind=CheckKind.GENERATED)
 def test_http_3_generated_queries_headers_and_addresses_are_answered(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.check_id import CheckKind
 from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.judging.checks import check
 from conformance.judging.expectations import (
@@ -58,7 +59,7 @@ def ways(context: CheckContext, most: int) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-@check("LIST-5", "list", kind="generated")
+@check("LIST-5", "list", kind=CheckKind.GENERATED)
 def test_list_5_however_it_is_asked_for_the_list_is_the_same(context: CheckContext) -> Iterator[Finding]:
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
     context.need_served("list")
@@ -69,7 +70,7 @@ def test_list_5_however_it_is_asked_for_the_list_is_the_same(context: CheckConte
     yield from paging.judged(context, told, lambda walk, there: expect_same_ids(walk.ids, there, walk.last, "backup"))
 
 
-@check("LIST-7", "list", kind="generated")
+@check("LIST-7", "list", kind=CheckKind.GENERATED)
 def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterator[Finding]:
     """Ascending backwards is descending, on pages of sizes at random, with and without integrations."""
     if len(context.fixtures.backups) < 2:
@@ -90,7 +91,7 @@ def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterat
     yield from held_still(context, relate)
 
 
-@check("GET-3", "get", kind="generated")
+@check("GET-3", "get", kind=CheckKind.GENERATED)
 def test_get_3_however_it_is_asked_for_a_backup_is_the_same(context: CheckContext) -> Iterator[Finding]:
     """One backup by get and in the list, with and without integrations, with an include that nobody knows."""
     if not context.fixtures.backups:
@@ -119,7 +120,7 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
     return found
 
 
-@check("CAP-5", "list", "get", "logs", kind="generated")
+@check("CAP-5", "list", "get", "logs", kind=CheckKind.GENERATED)
 def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The same request with one key after the other, in an order at random: view sees what full sees."""
     context.key_proofs.need("view")

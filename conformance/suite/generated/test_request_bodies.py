@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.contract.check_id import CheckKind
 from conformance.generation import batches, request_bodies, requests
 from conformance.generation.explorer import explore
 from conformance.judging.checks import check
@@ -39,14 +40,14 @@ def all_refused(context: CheckContext, kinds: list[Kind]) -> Iterator[Finding]:
     )
 
 
-@check("HTTP-3", "restore", kind="generated")
+@check("HTTP-3", "restore", kind=CheckKind.GENERATED)
 def test_http_3_generated_members_are_answered(context: CheckContext) -> Iterator[Finding]:
     """Members that try a parser, in a restore to an instance that does not exist: none of them can start one."""
     kinds = requests.with_strange_members(context, context.fixtures.dedicated_backup("HTTP-3"))
     yield from explore(context, kinds, expect_answer, send=lambda batch: send_expecting_refusal(context, batch))
 
 
-@check("JOB-1", "restore", kind="generated")
+@check("JOB-1", "restore", kind=CheckKind.GENERATED)
 def test_job_1_an_unusual_request_is_accepted(context: CheckContext) -> Iterator[Finding]:
     """A valid request in another spelling of JSON: one, since it starts a restore."""
     yield from expect_success(unusual(context).answer)
@@ -59,7 +60,7 @@ def unusual(context: CheckContext) -> Restore:
     return context.run_once("unusual", lambda context: restore_scenarios.unusual(context, raw))
 
 
-@check("RST-8", "restore", kind="generated")
+@check("RST-8", "restore", kind=CheckKind.GENERATED)
 def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext) -> Iterator[Finding]:
     """What the instance held after the first restore of a backup it holds after the second, with others in between."""
     told, expected = probed_main_restore(context)
@@ -77,7 +78,7 @@ def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext
         yield violation(f"the data {known}, as after its first restore", second.digest, last_look(second))
 
 
-@check("JOB-4", "restore", kind="generated")
+@check("JOB-4", "restore", kind=CheckKind.GENERATED)
 def test_job_4_generated_bodies_that_are_no_json_object_are_refused(context: CheckContext) -> Iterator[Finding]:
     """A good body cut, continued, in another language; JSON that is no object."""
     valid = requests.valid_body(context.fixtures.instance_id)
@@ -89,7 +90,7 @@ def test_job_4_generated_bodies_that_are_no_json_object_are_refused(context: Che
     )
 
 
-@check("JOB-5", "restore", kind="generated")
+@check("JOB-5", "restore", kind=CheckKind.GENERATED)
 def test_job_5_generated_members_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Each member left out, null, of each other type; then two of them."""
     backup = context.fixtures.dedicated_backup("JOB-5")
@@ -99,19 +100,19 @@ def test_job_5_generated_members_are_refused(context: CheckContext) -> Iterator[
     yield from all_refused(context, kinds)
 
 
-@check("JOB-6", "restore", kind="generated")
+@check("JOB-6", "restore", kind=CheckKind.GENERATED)
 def test_job_6_generated_actions_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Other words, and this one respelled."""
     yield from all_refused(context, requests.with_other_actions(context, context.fixtures.dedicated_backup("JOB-6")))
 
 
-@check("JOB-8", "restore", kind="generated")
+@check("JOB-8", "restore", kind=CheckKind.GENERATED)
 def test_job_8_generated_instances_are_refused(context: CheckContext) -> Iterator[Finding]:
     """Instances that do not exist, the right one respelled, and the ids of other things."""
     yield from all_refused(context, requests.with_other_instances(context, context.fixtures.dedicated_backup("JOB-8")))
 
 
-@check("JOB-10", "restore", kind="generated")
+@check("JOB-10", "restore", kind=CheckKind.GENERATED)
 def test_job_10_refused_requests_do_nothing_however_often(context: CheckContext) -> Iterator[Finding]:
     """Rejections of every sort, each asked for three times over: the backup and its logs stay as they were."""
     kinds = requests.without_effect(context, context.fixtures.dedicated_backup("JOB-10"))

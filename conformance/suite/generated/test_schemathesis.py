@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.check_id import CheckKind
 from conformance.generation.schemathesis_requests import SentCases, send_cases
 from conformance.judging.checks import Stage, check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
@@ -44,7 +45,7 @@ def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterato
 
 
 def of_the_document(clause: str, *operations: Operation) -> Any:
-    return check(clause, *operations, kind="schemathesis", stage=Stage.GENERATED)(sent_by_schemathesis)
+    return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(sent_by_schemathesis)
 
 
 test_document_is_answered = of_the_document("HTTP-3", "list", "get", "logs", "restore", "job", "delete")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.check_id import CheckKind
 from conformance.generation.stateful_machine import run_sequences
 from conformance.judging.checks import Stage, check
 
@@ -24,7 +25,7 @@ def of_the_walks(context: CheckContext, operation: Operation) -> Iterator[Findin
 
 
 def walks(clause: str, *operations: Operation) -> Any:
-    return check(clause, *operations, kind="stateful", stage=Stage.GENERATED)(of_the_walks)
+    return check(clause, *operations, kind=CheckKind.STATEFUL, stage=Stage.GENERATED)(of_the_walks)
 
 
 test_walks_serve_lists = walks("LIST-1", "list")

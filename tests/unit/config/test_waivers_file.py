@@ -9,6 +9,7 @@ import pytest
 
 from conformance.config.waivers_file import Waiver, WaiverError, apply, load_waivers
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.judging.outcomes import CheckRecord, Outcome
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ LATER, EARLIER = date(2026, 12, 1), date(2026, 5, 31)
 
 
 def record(check_id: str, outcome: Outcome) -> CheckRecord:
-    clause, operation = check_id.split("/")[:2]
-    return CheckRecord(check_id, clause, operation, outcome, reason="wanted 403, got 200")
+    return CheckRecord(CheckId.parse(check_id), outcome, reason="wanted 403, got 200")
 
 
 def load(folder: Path, text: str) -> tuple[Waiver, ...]:
@@ -46,7 +46,7 @@ expires = "2026-12-01"
 """
     first, second = load(tmp_path, text)
     assert first == Waiver("CAP-5", "known since May", LATER)
-    assert second == Waiver("CAP-5", "x", LATER, "list", "CAP-5/list", "BK-12")
+    assert second == Waiver("CAP-5", "x", LATER, "list", CheckId("CAP-5", "list"), "BK-12")
     assert load(tmp_path, "") == ()
 
 
@@ -103,15 +103,14 @@ def test_a_missing_file_and_several_problems(tmp_path: Path) -> None:
         (Waiver("CAP-5", "r", LATER), "CAP-1/list", False),
         (Waiver("CAP-5", "r", LATER, operation="get"), "CAP-5/list", False),
         (Waiver("CAP-5", "r", LATER, operation="list"), "CAP-5/list", True),
-        (Waiver("CAP-5", "r", LATER, check="CAP-5/get"), "CAP-5/list", False),
-        (Waiver("ERR-2", "r", LATER, check="ERR-2/list/observed"), "ERR-2/list/observed", True),
-        (Waiver("ERR-2", "r", LATER, check="ERR-2/observed"), "ERR-2/list/observed", True),
-        (Waiver("ERR-2", "r", LATER, check="ERR-2/observed"), "ERR-2/list", False),
+        (Waiver("CAP-5", "r", LATER, check=CheckId("CAP-5", "get")), "CAP-5/list", False),
+        (Waiver("ERR-2", "r", LATER, check=CheckId("ERR-2", "list", CheckKind.OBSERVED)), "ERR-2/list/observed", True),
+        (Waiver("ERR-2", "r", LATER, check=CheckId("ERR-2", kind=CheckKind.OBSERVED)), "ERR-2/list/observed", True),
+        (Waiver("ERR-2", "r", LATER, check=CheckId("ERR-2", kind=CheckKind.OBSERVED)), "ERR-2/list", False),
     ],
 )
 def test_only_what_it_names_is_covered(waiver: Waiver, check_id: str, covered: bool) -> None:
-    clause, operation = check_id.split("/")[:2]
-    assert waiver.covers(clause, operation, check_id, DAY) is covered
+    assert waiver.covers(CheckId.parse(check_id), DAY) is covered
 
 
 @pytest.mark.parametrize(

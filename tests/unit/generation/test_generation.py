@@ -235,7 +235,7 @@ def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch)
 
     def recording(self: CheckContext, asked: Any) -> list[Exchange]:
         batch = list(asked)
-        if self.check.id == wanted:
+        if str(self.check.id) == wanted:
             sent.extend((one.method, one.target, one.body, one.headers, one.key, one.hub_id) for one in batch)
         return send_all(self, batch)
 

@@ -8,6 +8,7 @@ import pytest
 from support.exchanges import answer
 
 from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging import answer_shapes, passive
 from conformance.judging.expectations import Finding, violation
@@ -249,7 +250,7 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
 def test_folded_records_keep_each_finding_on_its_exchange() -> None:
     def record(wanted: str, exchange: str, outcome: Outcome = Outcome.FAILED) -> CheckRecord:
         finding = FindingRecord(outcome, wanted, "b", None, 0, 1)
-        return CheckRecord("x", "HTTP-1", "get", outcome, findings=[finding], exchanges=[{"path": exchange}])
+        return CheckRecord(CheckId("HTTP-1", "get"), outcome, findings=[finding], exchanges=[{"path": exchange}])
 
     [both] = folded([record("a", "/1"), record("c", "/2"), record("a", "/3")])
     assert [(one.wanted, one.exchange, one.places) for one in both.findings] == [("a", 0, 2), ("c", 1, 1)]

@@ -295,11 +295,15 @@ def test_what_broke_a_clause_is_told_before_what_could_not_be_told() -> None:
     row = next(row for row in reporting.red()["clauses"] if row["outcome"] == "failed")
     check = row["checks"][0]
     unclear = {**check["findings"][0], "outcome": "error"}
-    made = {**check, "id": "X/generated"}
-    row["checks"] = [{**check, "id": "A", "outcome": "error", "findings": [unclear]}, made, {**check, "id": "X/list"}]
-    assert next(owner["id"] for owner, _ in model.findings(row)) == "X/list"
+    made = {**check, "id": "CAP-1/list/generated"}
+    row["checks"] = [
+        {**check, "id": "A", "outcome": "error", "findings": [unclear]},
+        made,
+        {**check, "id": "CAP-1/list"},
+    ]
+    assert next(owner["id"] for owner, _ in model.findings(row)) == "CAP-1/list"
     (entry,) = [one for one in views.entries({"clauses": [row]}, Outcome.FAILED) if one.clause is row]
-    assert [one.id for one in entry.checks] == ["X/list", "X/generated", "A"]
+    assert [one.id for one in entry.checks] == ["CAP-1/list", "CAP-1/list/generated", "A"]
 
 
 def test_strict_warnings_are_failures_everywhere() -> None:
