@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
-INTEGER = re.compile(r"[0-9]{1,18}")
+MAX_INT64 = 2**63 - 1
+INTEGER = re.compile(r"[0-9]{1,19}")
 SORT_KEYS: dict[str, Callable[[Backup], Any]] = {
     "id": lambda backup: backup.id,
     "created": lambda backup: backup.created,
@@ -51,8 +52,8 @@ def parse_page(call: Call) -> tuple[int, int]:
     values = []
     for name, default in (("page[number]", 1), ("page[size]", DEFAULT_PAGE_SIZE)):
         text = call.query.get(name)
-        if text is not None and (not INTEGER.fullmatch(text) or int(text) < 1):
-            raise RefusalError("400.invalid-syntax", f"{name} must be an integer of at least 1")
+        if text is not None and (not INTEGER.fullmatch(text) or not 1 <= int(text) <= MAX_INT64):
+            raise RefusalError("400.invalid-syntax", f"{name} must be a 64-bit integer of at least 1")
         values.append(default if text is None else int(text))
     return values[0], min(values[1], MAX_PAGE_SIZE)
 
