@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.evidence.recorder import Masking
 from conformance.evidence.redaction import Redactor
-from conformance.http.exchange import Exchange, Request, Response
+from conformance.http.exchange import Exchange, Expected, Request, Response, Sender, Throttled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -112,7 +112,7 @@ def restored(record: dict[str, Any]) -> Exchange | None:
     try:
         if record["left_out"]:
             return None
-        given = dict(record["request"])
+        given = _typed(record["request"])
         authorization, labels = _plain(given["authorization"])
         given.update(
             authorization=authorization,
@@ -155,6 +155,19 @@ class Replayed(Masking):
         """The exchange as results.json has it."""
         shown = self._shown[id(exchange)]
         return self._evidence(exchange, shown["url"], shown["headers"], shown["curl"])
+
+
+def _typed(given: dict[str, Any]) -> dict[str, Any]:
+    """The members of a request with its enums; archives of the first release have booleans in their place."""
+    if "expected" not in given:
+        first = {name: given.get(name) for name in ("documented", "refusable", "good_key", "patient")}
+        given = {name: value for name, value in given.items() if name not in (*first, "shaped_error")}
+        refused = Expected.REFUSAL if first["refusable"] else Expected.DOCUMENTED
+        given["expected"] = refused if first["documented"] else Expected.UNDOCUMENTED
+        given["sender"] = Sender.MEMBER if first["good_key"] else Sender.OUTSIDER
+        given["throttled"] = Throttled.RETRY if first["patient"] else Throttled.ACCEPT
+    enums = {"expected": Expected(given["expected"]), "sender": Sender(given["sender"])}
+    return {**given, **enums, "throttled": Throttled(given["throttled"])}
 
 
 def _bytes(kept: Any) -> bytes | None:

@@ -26,14 +26,16 @@ from conformance.execution.thread_pool import Background
 from conformance.http import credentials
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.client import Client, NotAllowedError, TargetGoneError
+from conformance.http.exchange import Purpose, Sender
 from conformance.http.latency import Latencies
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, PassiveJudges, attach
 from conformance.scenarios import final_review, side_effects
-from conformance.scenarios.context import CheckContext, RequestBuilder
+from conformance.scenarios.context import CheckContext
 from conformance.scenarios.fixtures import Fixtures, discover_fixtures
 from conformance.scenarios.key_proofs import KeyProofs
+from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -92,7 +94,7 @@ class Run:
         self.client = Client(target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number)
         self.fixtures = Fixtures(target)
         self.key_proofs = KeyProofs(self.client)
-        self.build = RequestBuilder(self.fixtures, self.key_proofs, self.rng("run"))
+        self.build = RequestBuilder(self.fixtures, self.rng("run"), self.key_proofs.require)
         #: requests for a restore that were sent in this run, and those that the target accepted, by backup
         self.asked: Counter[str] = Counter()
         self.accepted: Counter[str] = Counter()
@@ -271,10 +273,10 @@ class Run:
     def look_again(self, exchange: Exchange) -> None:
         """A failed read is read once more, to tell "seen 2 of 2" from "seen 1 of 2"; the outcome stays."""
         request = exchange.request
-        if exchange.seen or exchange.status is None or request.method != "GET" or not request.good_key:
+        if exchange.seen or exchange.status is None or request.method != "GET" or request.sender is not Sender.MEMBER:
             return
         try:
-            again = self.client.send(request, judged=False)
+            again = self.client.send(request, Purpose.CONTROL)
         except CANNOT_GO_ON:
             return
         exchange.seen = (2 if again.status == exchange.status else 1, 2)

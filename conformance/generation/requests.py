@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from conformance.contract import ids
 from conformance.generation import request_bodies, text
 from conformance.generation.batches import Kind
-from conformance.scenarios.context import as_malformed
+from conformance.http.exchange import Expected
+from conformance.scenarios.request_builder import addressing, as_malformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.generation.request_bodies import SchemaBreak
     from conformance.http.exchange import Request
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
 PLACES: dict[Operation, tuple[str, ...]] = {
     "list": ("container",),
@@ -90,7 +92,7 @@ def _placed(
     context: CheckContext, operation: Operation, good: Mapping[str, str], place: str
 ) -> Callable[[str], Request]:
     ids = {name: good[name] for name in PLACES[operation]}
-    return lambda form: as_malformed(context.build.for_operation(operation, **{**ids, place: form}))
+    return lambda form: as_malformed(context.build.for_operation(operation, **addressing({**ids, place: form})))
 
 
 def of_other_things(context: CheckContext, operation: Operation) -> list[Kind]:
@@ -107,7 +109,8 @@ def of_other_things(context: CheckContext, operation: Operation) -> list[Kind]:
         wrong = [one for one in wrong if one != foreign]  # crossed, not missing
 
     def asked(one: str) -> Request:
-        return context.build.for_operation(operation, **{place: one}, ownership="missing", refusable=True)
+        missing: OperationOptions = {"ownership": "missing", "expected": Expected.REFUSAL}
+        return context.build.for_operation(operation, addressing({place: one}), missing)
 
     unknown = unknown_like(good).filter(lambda one: one not in real)
     others = [Kind("another thing's id", st.sampled_from(wrong).map(asked))] if wrong else []
@@ -145,8 +148,8 @@ def visible(alphabet: str = VISIBLE) -> SearchStrategy[str]:
 def with_headers(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with headers that nobody expects; none of them asks for another answer or another method."""
 
-    def given(*headers: tuple[str, str], documented: bool = False) -> Request:
-        return context.build.for_operation(operation, headers=headers, documented=documented)
+    def given(*headers: tuple[str, str], expected: Expected = Expected.UNDOCUMENTED) -> Request:
+        return context.build.for_operation(operation, headers=headers, expected=expected)
 
     def many(count: int) -> Request:
         return given(*((f"X-H{number}", "x") for number in range(count)))
@@ -159,22 +162,25 @@ def with_headers(context: CheckContext, operation: Operation) -> list[Kind]:
         Kind("an odd header", st.builds(lambda name, value: given((name, value)), name, value)),
         Kind("a long header", st.builds(lambda name, value: given((name, value)), name, long)),
         Kind("a header twice", st.builds(lambda one, two: given(("Accept", one), ("Accept", two)), value, value)),
-        Kind("an unknown header", unheard.map(lambda value: given(("X-Unheard-Of", value), documented=True))),
+        Kind(
+            "an unknown header", unheard.map(lambda value: given(("X-Unheard-Of", value), expected=Expected.DOCUMENTED))
+        ),
         Kind("a content type of no body", types.map(lambda kind: given(("Content-Type", kind)))),
         Kind("many headers", st.integers(20, 60).map(many)),
-        Kind("a header spelled oddly", spelled.map(lambda name: given((name, "application/json"), documented=True))),
+        Kind(
+            "a header spelled oddly",
+            spelled.map(lambda name: given((name, "application/json"), expected=Expected.DOCUMENTED)),
+        ),
     ]
 
 
 def with_odd_paths(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with a raw address that no encoder makes."""
-    plain = context.build.for_operation(
-        operation, **({} if operation != "job" else {"job": context.build.unknown_id()})
-    )
+    plain = context.build.for_operation(operation)  # of a job: an unknown one
     last = plain.resources[PLACES[operation][0]]
 
     def raw(part: str) -> Request:
-        return replace(as_malformed(plain), path=plain.path.replace(last, part), documented=False)
+        return replace(as_malformed(plain), path=plain.path.replace(last, part), expected=Expected.UNDOCUMENTED)
 
     parts = st.sampled_from(ODD_PATHS)
     mixed = st.builds(lambda part, before: f"{last[:12]}{part}" if before else f"{part}{last}", parts, st.booleans())
@@ -184,15 +190,13 @@ def with_odd_paths(context: CheckContext, operation: Operation) -> list[Kind]:
 def with_other_hubs(context: CheckContext, operation: Operation) -> list[Kind]:
     """The operation with a hub id that is none, or none of ours."""
     own = context.fixtures.target.hub_id
-    ids = (
-        {"refusable": True}
-        if operation != "restore"
-        else {"refusable": True, "backup": context.fixtures.dedicated_backup("AUTH-9")}
-    )
+    refused: OperationOptions = {"ownership": "other hub", "expected": Expected.REFUSAL}
+    if operation == "restore":
+        refused["backup"] = context.fixtures.dedicated_backup("AUTH-9")
     known = {one.casefold() for one in (own, context.fixtures.target.keys.other_hub_id) if one}
 
     def asked(hub: str) -> Request:
-        return context.build.for_operation(operation, hub=hub, ownership="other hub", **ids)
+        return context.build.for_operation(operation, refused, hub=hub)
 
     more = st.text(string.ascii_letters + string.digits + ",;/*", min_size=1, max_size=8)
     forms = {
@@ -227,7 +231,7 @@ def with_raw_bodies(context: CheckContext, backup: str, found: Mapping[str, Sear
     """Restores with these bodies, all to be refused."""
 
     def asked(raw: bytes) -> Request:
-        return context.build.restore(backup, raw=raw, refusable=True)
+        return context.build.restore(backup, raw=raw, expected=Expected.REFUSAL)
 
     return [Kind(label, values.map(asked)) for label, values in found.items()]
 
@@ -238,7 +242,7 @@ def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[Sch
     chosen = [one for one in request_bodies.breaks(valid) if wanted(one)]
 
     def asked(body: Any) -> Request:
-        return context.build.restore(backup, raw=written(body), refusable=True)
+        return context.build.restore(backup, raw=written(body), expected=Expected.REFUSAL)
 
     kinds = [Kind(one.label, request_bodies.broken(valid, one).map(asked)) for one in chosen]
     two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
@@ -251,7 +255,7 @@ def with_strange_members(context: CheckContext, backup: str) -> list[Kind]:
     valid = valid_body(context.build.unknown_id())
 
     def asked(extra: bytes) -> Request:
-        return context.build.restore(backup, raw=request_bodies.with_extra(valid, extra), refusable=True)
+        return context.build.restore(backup, raw=request_bodies.with_extra(valid, extra), expected=Expected.REFUSAL)
 
     return [
         Kind(f"a body with {label}", values.map(asked)) for label, values in request_bodies.strange_members().items()
@@ -272,7 +276,7 @@ def with_other_instances(context: CheckContext, backup: str) -> list[Kind]:
     }
 
     def asked(instance: str) -> Request:
-        return context.build.restore(backup, instance, raw=written(valid_body(instance)), refusable=True)
+        return context.build.restore(backup, instance, raw=written(valid_body(instance)), expected=Expected.REFUSAL)
 
     return [
         Kind(f"{label} (instance)", form.filter(lambda one: one.casefold() not in ours).map(asked))
@@ -285,7 +289,7 @@ def with_other_actions(context: CheckContext, backup: str) -> list[Kind]:
     valid = valid_body(context.fixtures.instance_id)
 
     def asked(action: str) -> Request:
-        return context.build.restore(backup, raw=written({**valid, "action": action}), refusable=True)
+        return context.build.restore(backup, raw=written({**valid, "action": action}), expected=Expected.REFUSAL)
 
     found = request_bodies.other_words_by_kind("restore")
     return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
@@ -296,7 +300,7 @@ def with_other_types(context: CheckContext, backup: str) -> list[Kind]:
     good = json.dumps(valid_body(context.fixtures.instance_id)).encode()
 
     def asked(kind: str) -> Request:
-        return context.build.restore(backup, raw=good, content_type=kind, refusable=True)
+        return context.build.restore(backup, raw=good, content_type=kind, expected=Expected.REFUSAL)
 
     plain = st.sampled_from(OTHER_TYPES)
     cased = st.sampled_from([kind.title() for kind in OTHER_TYPES[:6]])
@@ -333,13 +337,11 @@ def with_other_methods(context: CheckContext, operation: Operation, methods: tup
 
     def asked(method: str) -> Callable[[tuple[str, str], str, bytes | None], Request]:
         def make(named: tuple[str, str], query: str, body: bytes | None) -> Request:
-            how: dict[str, Any] = dict(zip(places, named, strict=False))
+            options = addressing(dict(zip(places, named, strict=False)))
+            options |= {"method": method, "expected": Expected.UNDOCUMENTED, "ownership": "missing"}
             if operation == "restore":
-                how["raw"] = body or b""
-                how["instance"] = named[1]
-            made = context.build.for_operation(
-                operation, method=method, **how, documented=False, refusable=True, ownership="missing"
-            )
+                options |= {"raw": body or b"", "instance": named[1]}
+            made = context.build.for_operation(operation, **options)
             return replace(made, body=body if operation != "restore" else made.body, query=query)
 
         return make

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from conformance.contract import ids
 from conformance.contract.ids import OID
 from conformance.generation import requests, schemathesis_cases
 from conformance.generation.text import is_malformed
+from conformance.http.exchange import Expected
 from conformance.judging.expectations import ANY_4XX
-from conformance.scenarios.context import as_malformed
+from conformance.scenarios.request_builder import addressing, as_malformed
 from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from conformance.generation.schemathesis_cases import SchemathesisCase
     from conformance.http.exchange import Exchange, Request
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
     Allowed = tuple[int | range, ...]
 
@@ -130,10 +132,10 @@ class Translator:
         if documented is None or case.method not in UNDOCUMENTED or case.method in documented:
             return None
         places = ("container",) if self._operation == "list" else ("container", "backup")
-        how: dict[str, Any] = {place: self._unknown(place) for place in places}
-        how |= {"instance": self._unknown()} if self._operation == "restore" else {"query": query}
-        how |= {"method": case.method, "documented": False, "refusable": True, "ownership": "missing"}
-        return CaseRequest(self._api.build.for_operation(self._operation, **how), "HTTP-5")
+        options = addressing({place: self._unknown(place) for place in places})
+        options |= {"instance": self._unknown()} if self._operation == "restore" else {"query": query}
+        options |= {"method": case.method, "expected": Expected.UNDOCUMENTED, "ownership": "missing"}
+        return CaseRequest(self._api.build.for_operation(self._operation, **options), "HTTP-5")
 
     def _malformed(self, case: SchemathesisCase) -> CaseRequest | None:
         """Ids that look right become real ones beside the malformed one."""
@@ -141,15 +143,17 @@ class Translator:
             return None
         good = {"container": self._api.fixtures.container_id, "backup": self._backup(), "job": self._unknown()}
         ids = {place: good[place] if OID.fullmatch(value) else value for place, value in case.ids.items()}
-        return CaseRequest(as_malformed(self._api.build.for_operation(self._operation, **ids)), "GET-6", (ANY_4XX,))
+        return CaseRequest(
+            as_malformed(self._api.build.for_operation(self._operation, **addressing(ids))), "GET-6", (ANY_4XX,)
+        )
 
     def _missing(self) -> CaseRequest:
         place = {"list": "container", "job": "job"}.get(self._operation, "backup")
         ask = self._api.build
         if self._operation == "delete":
-            request = ask.delete(self._unknown(), ownership="missing", refusable=True)
+            request = ask.delete(self._unknown(), ownership="missing", expected=Expected.REFUSAL)
         else:
-            request = ask.for_operation(self._operation, **{place: self._unknown(place), "ownership": "missing"})
+            request = ask.for_operation(self._operation, addressing({place: self._unknown(place)}), ownership="missing")
         return CaseRequest(request, NOT_FOUND[self._operation], (404,))
 
     def _restore(self, case: SchemathesisCase) -> CaseRequest | None:
@@ -158,7 +162,9 @@ class Translator:
         if raw is None:
             return None
         ask = self._api.build
-        return CaseRequest(ask.restore(self._backup(), self._unknown(), raw=raw, refusable=True), clause, (ANY_4XX,))
+        return CaseRequest(
+            ask.restore(self._backup(), self._unknown(), raw=raw, expected=Expected.REFUSAL), clause, (ANY_4XX,)
+        )
 
     def _body(self, case: SchemathesisCase) -> tuple[bytes | None, str]:
         body = case.body
@@ -178,12 +184,12 @@ class Translator:
 
     def _read(self, case: SchemathesisCase, query: str) -> CaseRequest:
         """A read of our own, with the case's query; or without a key or a hub where the case leaves them out."""
-        ask, how = self._api.build, self._how(case)
+        ask, bare = self._api.build, self._bare(case)
         plain = not query or case.query == {"include": "integrations"}
-        if plain and "key" in how:
-            return CaseRequest(ask.for_operation(self._operation, **how), "AUTH-1", (401,))
-        if plain and "hub" in how:
-            return CaseRequest(ask.for_operation(self._operation, **how), "AUTH-5", (ANY_4XX,))
+        if plain and "key" in bare:
+            return CaseRequest(ask.for_operation(self._operation, **bare), "AUTH-1", (401,))
+        if plain and "hub" in bare:
+            return CaseRequest(ask.for_operation(self._operation, **bare), "AUTH-5", (ANY_4XX,))
         if plain and self._operation != "logs":
             include = "integrations" if query else None
             return CaseRequest(ask.for_operation(self._operation, include=include), "HTTP-3")
@@ -192,7 +198,8 @@ class Translator:
         clause = "INC-6" if self._operation == "get" or {*case.query} == {"include"} else "LIST-10"
         return CaseRequest(ask.for_operation(self._operation, query=query), clause, SERVED_OR_NOT)
 
-    def _how(self, case: SchemathesisCase) -> dict[str, Any]:
+    def _bare(self, case: SchemathesisCase) -> OperationOptions:
+        """Without a key or a hub, where the case leaves them out."""
         if case.phase != "coverage" or {"authorization", "x-hub-id"} <= case.headers:
             return {}
         return {"hub": None} if "authorization" in case.headers else {"key": "none"}

@@ -26,6 +26,7 @@ from conformance.generation.stateful_model import (
     SequenceResults,
     initial_model,
 )
+from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
     ANY_4XX,
     CannotTellError,
@@ -39,7 +40,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import paging, restore_scenarios
 from conformance.scenarios.follower import Follower, of_instance
 from conformance.scenarios.paging import present
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
     Judgement = Callable[[], Iterable[Finding] | None]
 
@@ -129,14 +131,16 @@ class ApiStateMachine(RuleBasedStateMachine):
         names = [name for name in self.model.keys if lacks(name, "restore")]
         if names:
             backup = self.model.take_role("CAP-8")
-            self._ask(self.context.build.restore(backup, key=names[key % len(names)], refusable=True), "CAP-4", 403)
+            self._ask(
+                self.context.build.restore(backup, key=names[key % len(names)], expected=Expected.REFUSAL), "CAP-4", 403
+            )
 
     @precondition(lambda self: "AUTH-6" in self.model.roles and "other_hub" in self.model.keys)
     @rule()
     def restore_from_another_hub(self) -> None:
         """A valid restore by another hub's key."""
         backup = self.model.take_role("AUTH-6")
-        request = self.context.build.restore(backup, key="other_hub", ownership="other hub", refusable=True)
+        request = self.context.build.restore(backup, key="other_hub", ownership="other hub", expected=Expected.REFUSAL)
         self._ask(request, "AUTH-6", 401, 403, 404)
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
@@ -144,7 +148,9 @@ class ApiStateMachine(RuleBasedStateMachine):
     def restore_incomplete(self, body: Any) -> None:
         """A restore that does not say all that it must."""
         self._ask(
-            self.context.build.restore(self.model.take_role("JOB-10"), body=body, refusable=True), "JOB-5", ANY_4XX
+            self.context.build.restore(self.model.take_role("JOB-10"), body=body, expected=Expected.REFUSAL),
+            "JOB-5",
+            ANY_4XX,
         )
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
@@ -152,7 +158,7 @@ class ApiStateMachine(RuleBasedStateMachine):
     def restore_elsewhere(self, instance: str) -> None:
         """A restore to an instance that does not exist."""
         if instance != self.context.fixtures.instance_id:
-            request = self.context.build.restore(self.model.take_role("JOB-10"), instance, refusable=True)
+            request = self.context.build.restore(self.model.take_role("JOB-10"), instance, expected=Expected.REFUSAL)
             self._ask(request, "JOB-8", ANY_4XX)
 
     # ------------------------------------------------------------ steps: changes
@@ -187,12 +193,12 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     def _asked(self, operation: Operation, key: int, backup: int, *, include: bool) -> Request:
         name = self.model.key(key)
-        how: dict[str, Any] = {"key": name, "ownership": "other hub" if name == "other_hub" else "own"}
+        options: OperationOptions = {"key": name, "ownership": "other hub" if name == "other_hub" else "own"}
         if operation != "list":
-            how["backup"] = self.model.backup(backup)
+            options["backup"] = self.model.backup(backup)
         if include and operation != "logs":
-            how["include"] = "integrations"
-        return self.context.build.for_operation(operation, **how)
+            options["include"] = "integrations"
+        return self.context.build.for_operation(operation, **options)
 
     def _ask(self, request: Request, clause: str, *allowed: int | range) -> None:
         """One request that must be answered so. What is accepted all the same is not looked at any more."""
@@ -289,21 +295,21 @@ class ApiStateMachine(RuleBasedStateMachine):
         if not list(self._lost(size, sort, self.model.everything)):
             return
         for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
-            before = set(self.context.walk(100).ids)
+            before = set(paging.read_list(self.context).ids)
             there = before.union(present(self.context, {}, self.model.everything - before))
             found = list(self._lost(size, sort, there))
-            if not found or before == set(self.context.walk(100).ids):
+            if not found or before == set(paging.read_list(self.context).ids):
                 yield from found
                 return
 
     def _still_listed(self) -> Iterator[Finding]:
         """The backup that is being restored, if it was listed before."""
-        running, listing = self.model.running, self.context.walk(100)
+        running, listing = self.model.running, paging.read_list(self.context)
         if running is not None and running.backup in self.model.everything - set(listing.ids):
             yield violation("the backup still listed", "not listed", listing.last, "/data")
 
     def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Finding]:
-        walk = self.context.walk(max(size, len(there) // 40), sort=sort)
+        walk = paging.read_list(self.context, size=max(size, len(there) // 40), sort=sort)
         known = there & self.model.everything
         gone = self.model.deleted  # a right server may go on to show them, as deleted
         if self.model.running is not None:

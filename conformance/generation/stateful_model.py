@@ -11,7 +11,7 @@ from conformance.judging.expectations import (
     items_of,
     object_of,
 )
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import paging, restore_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -119,7 +119,7 @@ def initial_model(context: CheckContext) -> Model:
         if model.backups[backup].get("id", backup) != backup:
             raise CannotTellError("because GET-2 failed: get shows another backup")
         model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
-    model.everything = set(context.walk(100).ids)
+    model.everything = set(paging.read_list(context).ids)
     offered = context.fixtures.target.fixtures.deletable_backup_ids
     if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
         model.deletable = [1]

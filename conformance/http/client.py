@@ -17,6 +17,7 @@ from conformance.http import credentials
 from conformance.http.budget import Budget, NotAllowedError
 from conformance.http.clock import Clock, StoppedError, TargetGoneError
 from conformance.http.connection import Connections
+from conformance.http.exchange import Purpose, Throttled
 from conformance.http.liveness import Liveness, answered
 
 if TYPE_CHECKING:
@@ -118,22 +119,21 @@ class Client:
             raise refusal
         return answers
 
-    def send(self, request: Request, *, judged: bool = True) -> Exchange:
+    def send(self, request: Request, purpose: Purpose = Purpose.EVIDENCE) -> Exchange:
         """Sends one request and has its exchange judged.
 
         Raises NotAllowedError, TargetGoneError (StoppedError), and KeyUnavailableError of a key that a command gives.
-        `judged` False: for proofs of keys and second looks, which must not count twice.
         """
         self._check_allowed(request)
         reserved = self._budget.reserve(request)
         exchange = self._attempt(request)
         if not answered(exchange) and not self.waiting.stopped:
             exchange = self._look_again(exchange, reserved=reserved)
-        if judged and exchange.status == 401 and (renewed := self._renew(exchange)) is not None:
+        if purpose is Purpose.EVIDENCE and exchange.status == 401 and (renewed := self._renew(exchange)) is not None:
             exchange = self._attempt(renewed)
         if reserved:
             self._budget.settle(exchange)
-        if judged:
+        if purpose is Purpose.EVIDENCE:
             self._on_exchange(exchange)
         return exchange
 
@@ -160,7 +160,7 @@ class Client:
         begun, last, tries, alone = self.waiting.now(), time.monotonic(), 0, 0
         while True:
             exchange = self._once(request, fresh=fresh)
-            if exchange.status != 429 or not request.patient:
+            if exchange.status != 429 or request.throttled is Throttled.ACCEPT:
                 self._served_at = time.monotonic()
                 return exchange
             tries += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -20,14 +21,53 @@ if TYPE_CHECKING:
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
 
 
+class Expected(StrEnum):
+    """What a correct server does with a request, as far as the request alone decides that."""
+
+    #: It gives one of the documented answers. A success may have effects, so a lost answer is never asked for again.
+    DOCUMENTED = "documented"
+    #: It refuses the request with a documented error and does not act on it, so the request may be sent again.
+    REFUSAL = "refusal"
+    #: The contract does not describe the request: the shape of its answer is not judged. It has no effect either.
+    UNDOCUMENTED = "undocumented"
+
+
+class Throttled(StrEnum):
+    """What the client does when a request is answered 429."""
+
+    #: It waits as long as the target asks for, and sends the request again.
+    RETRY = "retry"
+    #: It takes the 429 for the answer.
+    ACCEPT = "accept"
+
+
+class Sender(StrEnum):
+    """Who a correct server takes the sender of a request for."""
+
+    #: A key of the target file, sent with the id of its own hub.
+    MEMBER = "member"
+    #: Anybody else: no key, a bad one, an expired one, another hub's, or another hub id.
+    OUTSIDER = "outsider"
+
+
+class Purpose(StrEnum):
+    """What an exchange is for."""
+
+    #: Evidence: the passive judges judge it, and it is counted and archived.
+    EVIDENCE = "evidence"
+    #: A proof of a key or a second look, which must not count twice.
+    CONTROL = "control"
+
+
+Headers = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request as it is to be sent.
 
     `path` and `query` are percent-encoded already. `key` names the key (or "none", "unknown", …): the
     Authorization value itself is made by the client and kept out of every repr.
-    `documented`: the contract describes such a request, so its answer is held to the contract's shapes.
-    `refusable`: a right server cannot act on it, so it may be sent a second time when no answer comes.
     `denied`: the capability that the key lacks here, where the lack is the only thing wrong.
     `resources`: the ids addressed, by kind (container, backup, job, instance).
     """
@@ -39,17 +79,15 @@ class Request:
     key: str = "full"
     authorization: str | None = field(default=None, repr=False)
     hub_id: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Headers = ()
     body: bytes | None = None
-    documented: bool = True
-    refusable: bool = False
-    good_key: bool = True
+    expected: Expected = Expected.DOCUMENTED
+    throttled: Throttled = Throttled.RETRY
+    sender: Sender = Sender.MEMBER
     denied: str | None = None
     ownership: Ownership = "own"
     resources: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
-    shaped_error: bool = True
-    patient: bool = True
 
     @property
     def target(self) -> str:
@@ -58,8 +96,13 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
-        """May be sent again when its answer was lost: reads, and what a right server refuses."""
-        return self.method in SAFE_METHODS or self.refusable
+        """Whether it may be sent again when its answer was lost: a read, or what a correct server does not act on."""
+        return self.method in SAFE_METHODS or self.expected is not Expected.DOCUMENTED
+
+    @property
+    def is_documented(self) -> bool:
+        """Whether the contract describes such a request, so that its answer is held to the contract's shapes."""
+        return self.expected is not Expected.UNDOCUMENTED
 
     @property
     def weight(self) -> int:
@@ -127,7 +170,7 @@ class Exchange:
     def is_judgeable(self) -> bool:
         """An answer, by the target itself, to a request that the contract describes."""
         itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
-        return itself and self.request.documented
+        return itself and self.request.is_documented
 
     @cached_property
     def is_judgeable_success(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
-from conformance.http.exchange import well_coded
+from conformance.http.exchange import Sender, well_coded
 
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
@@ -58,7 +58,7 @@ def is_expected_success(exchange: Exchange) -> bool:
     """A success where one was due: what it shows must be what was asked for. Elsewhere its status is the defect."""
     return (
         is_judgeable_success(exchange)
-        and exchange.request.good_key
+        and exchange.request.sender is Sender.MEMBER
         and exchange.request.ownership in ("own", "sibling")
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import equivalence, strict_json, validation
 from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import Exchange, same_code, well_coded
+from conformance.http.exchange import Exchange, Throttled, same_code, well_coded
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def inconclusive_reason(exchange: Exchange) -> str | None:
         return exchange.failure or "no answer"
     if exchange.status in UNAVAILABLE:
         return f"{exchange.status}: the target is unavailable"
-    if exchange.status == 429 and exchange.request.patient:
+    if exchange.status == 429 and exchange.request.throttled is Throttled.RETRY:
         return "429 on every try: the target throttles"
     if exchange.key_died:
         return f"the key {exchange.request.key} stopped being accepted during the run"
@@ -250,7 +250,7 @@ def _need(exchange: Exchange, kind: type) -> None:
 
 
 def _redirected(exchange: Exchange) -> str | None:
-    redirect = exchange.status is not None and 300 <= exchange.status < 400 and exchange.request.documented
+    redirect = exchange.status is not None and 300 <= exchange.status < 400 and exchange.request.is_documented
     return f"because HTTP-9 failed ({exchange.status})" if redirect else None
 
 

@@ -14,12 +14,13 @@ from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
 from conformance.http import credentials
 from conformance.http.budget import NotAllowedError
+from conformance.http.exchange import Expected, Purpose, Sender
 from conformance.judging.expectations import CannotTellError, NotTestableError
 
 if TYPE_CHECKING:
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
-    from conformance.scenarios.context import RequestBuilder
+    from conformance.scenarios.request_builder import RequestBuilder
 
 PROVABLE = ("full", "view", "manage", "unrelated", "other_hub")
 UNPROVABLE = "offered: set keys.other_hub_id"
@@ -46,7 +47,7 @@ class KeyProofs:
         others = f", nor any of the other {len(dead) - 1}" if len(dead) > 1 else ""
         return f"no key is accepted: {name} is {state}{others}"
 
-    def need(self, name: str) -> None:
+    def require(self, name: str) -> None:
         """Raises NotTestableError where the target file has no such key, CannotTellError where it is dead."""
         if name == "none":
             return
@@ -78,7 +79,7 @@ class KeyProofs:
         whether that is because the key died.
         """
         request, name = exchange.request, exchange.request.key
-        if name not in PROVABLE or not (request.good_key or name == "other_hub"):
+        if name not in PROVABLE or not (request.sender is Sender.MEMBER or name == "other_hub"):
             return None
         with self._lock:
             if self.states.get(name) == "accepted":
@@ -110,7 +111,7 @@ class KeyProofs:
         answer = ""
         try:
             for request in self._requests(ask, name):
-                exchange = self._client.send(request, judged=False)
+                exchange = self._client.send(request, Purpose.CONTROL)
                 if exchange.status not in (None, 401, 429, 502, 503, 504):
                     return "accepted"
                 answer = answer or _words(exchange)
@@ -126,7 +127,7 @@ class KeyProofs:
         requests = [ask.list(key=name), ask.job(key=name), ask.list(ask.unknown_id(), key=name)]
         if self._client.profile == "full" and self._client.target.restore.allow:
             nothing = ask.unknown_id()
-            requests.append(ask.restore(nothing, nothing, key=name, refusable=True))
+            requests.append(ask.restore(nothing, nothing, key=name, expected=Expected.REFUSAL))
         return requests
 
 

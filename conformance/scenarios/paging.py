@@ -1,104 +1,182 @@
-"""One list, read page by page in many ways: none of them may cost a backup, as long as the list holds still.
+"""Reads one list page by page in many ways. No way may lose a backup, as long as the list holds still.
 
-Live lists move. So what a way seems to get wrong is asked for once more, between two readings that agree.
+Live lists change, so whatever a way seems to lose is read once more between two readings that agree.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Unpack
 
 from conformance.contract.operations import PRESENT_STATES
 from conformance.contract.pointers import value_at
-from conformance.judging.expectations import inconclusive
+from conformance.judging.expectations import CannotTellError, inconclusive, inconclusive_reason, items_of
+from conformance.scenarios.request_builder import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.context import CheckContext, PagedList
+    from conformance.scenarios.context import CheckContext
 
-    Way = dict[str, Any]
-    Told = list[tuple[Way, PagedList]]
-    Judge = Callable[[PagedList, set[str]], Iterable[Finding]]
+    Readings = list[tuple["Way", "PagedList"]]
+    Judge = Callable[["PagedList", set[str]], Iterable[Finding]]
 
-#: a list that moved meanwhile is walked again, so often
+MAX_PAGES = 1000
+MAX_SIDE_BY_SIDE = 64
+#: how many times a list that changed meanwhile is read again
 MAX_TRIES = 5
-#: ways whose defects are looked at twice: more of them show nothing new
+#: how many ways with findings are read again; more of them show nothing new
 MAX_SHOWN = 3
-#: the members of a way that say whose list it is
-PLACE = ("container", "ownership")
+#: Page sizes below 1/40 of the list would cost more requests than they can show.
+MAX_PAGES_OF_A_WAY = 40
 
 
-def all_ways(context: CheckContext) -> Told:
-    """The story of the own list: pages of many sizes, sorted and not, and with integrations as well."""
-    return context.run_once("walks", lambda context: tell(context, _ways(context)))
+class Way(ListOptions, total=False):
+    """One way of reading a list: the options of every page but its number. The list is the own container's, unless
+    `container` and `ownership` say otherwise.
+    """
+
+    container: str
 
 
-def of_sibling(context: CheckContext) -> Told:
-    """The same for the sibling container's list, where there is one: fewer ways, for it shares the code."""
+@dataclass
+class PagedList:
+    """The pages of one list, in order: those up to the first that is empty, refused, or shows nothing new."""
+
+    pages: list[Exchange] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    def take(self, page: Exchange) -> None:
+        """Append the next page, unless the list has ended. Raises CannotTellError where the page cannot be judged."""
+        if self.ended:
+            return
+        if why := inconclusive_reason(page):
+            raise CannotTellError(f"{page.request.line}: {why}")
+        if not page.is_refusal:
+            items_of(page)
+        repeats = bool(page.ids) and set(page.ids) <= set(self.ids)
+        self.ended = page.is_refusal or not page.ids or repeats
+        self.pages.append(page)
+        self.ids += page.ids
+
+    @property
+    def last(self) -> Exchange:
+        """The page that showed the end, or the last one that was read."""
+        return self.pages[-1]
+
+
+def read_pages(context: CheckContext, way: Way) -> PagedList:
+    """Read pages from number 1 to an empty one or a 4xx, several at a time."""
+    paged = PagedList()
+    size = way.get("size")
+    expected = max(len(context.fixtures.backups), 1)
+    batch = min(-(-expected // int(size)) + 1, MAX_SIDE_BY_SIDE) if size else 2
+    number = 1
+    while not paged.ended and number <= MAX_PAGES:
+        numbers = range(number, number + batch)
+        for page in context.send_all(_page(context, way, number) for number in numbers):
+            paged.take(page)
+        number, batch = number + batch, 4
+    return paged
+
+
+def _page(context: CheckContext, way: Way, number: int) -> Request:
+    page: Way = {**way, "page": number}
+    return context.build.list(**page)
+
+
+def read_list(context: CheckContext, **way: Unpack[Way]) -> PagedList:
+    """Read the list in this way, in pages of 100 where nothing else is said."""
+    paged: Way = {"size": 100}
+    return read_pages(context, {**paged, **way})
+
+
+def in_all_ways(context: CheckContext) -> Readings:
+    """The scenario of the own list: pages of many sizes, sorted and not, with integrations and without."""
+    return context.run_once("pages", lambda context: read_in(context, _ways(context)))
+
+
+def of_sibling(context: CheckContext) -> Readings:
+    """The scenario of the sibling container's list, if there is one: fewer ways, since it shares the code."""
     sibling = context.fixtures.target.fixtures.other_container_id
-    place = {"container": sibling, "ownership": "sibling"}
-    ways: list[Way] = [{"size": 100, **place}, {"size": 2, **place}, {"size": 2, "sort": "-id", **place}]
-    return context.run_once("sibling walks", lambda context: tell(context, ways)) if sibling else []
+    if sibling is None:
+        return []
+    place: Way = {"container": sibling, "ownership": "sibling"}
+    ways: list[Way] = [{**place, "size": 100}, {**place, "size": 2}, {**place, "size": 2, "sort": "-id"}]
+    return context.run_once("sibling pages", lambda context: read_in(context, ways))
 
 
-def tell(context: CheckContext, ways: Iterable[Way]) -> Told:
-    """Each way, walked to its end."""
-    return [(way, context.walk(**way)) for way in ways]
+def read_in(context: CheckContext, ways: Iterable[Way]) -> Readings:
+    """Read the list in each way."""
+    return [(way, read_pages(context, way)) for way in ways]
 
 
 def _ways(context: CheckContext) -> list[Way]:
     sizes = _sizes(len(context.fixtures.backups))
+    plain: list[Way] = [{"size": size} for size in (100, None, *sizes)]
     sorts: list[Way] = [{"size": size, "sort": sort} for sort in ("id", "-id") for size in sizes[2:5:2]]
     included: list[Way] = [{"size": size, "include": "integrations"} for size in (100, sizes[2])]
-    return [*({"size": size} for size in (100, None, *sizes)), *sorts, *included]
+    return [*plain, *sorts, *included]
 
 
 def _sizes(count: int) -> list[int]:
-    """Page sizes that make every kind of last page, and no more than some forty pages each."""
-    least = max(1, count // 40)
+    """Page sizes that make every kind of last page, with a bounded number of pages each."""
+    least = max(1, count // MAX_PAGES_OF_A_WAY)
     return sorted({max(size, least) for size in (1, 2, 3, 5, 7, 10, count - 1, count, count + 1) if size > 0})
 
 
-def plain(told: Told) -> Told:
-    """The ways that ask for pages and nothing else."""
-    return [(way, walk) for way, walk in told if not {"sort", "include"} & {*way}]
+def plain(readings: Readings) -> Readings:
+    """The readings whose requests asked for pages and nothing else."""
+    return [(way, pages) for way, pages in readings if not {"sort", "include"} & {*way}]
 
 
-def sorted_by(told: Told, sort: str) -> list[PagedList]:
-    """The walks that were sorted so."""
-    return [walk for way, walk in told if way.get("sort") == sort]
+def sorted_by(readings: Readings, sort: str) -> list[PagedList]:
+    """The readings with this sort."""
+    return [pages for way, pages in readings if way.get("sort") == sort]
 
 
-def judged(context: CheckContext, told: Told, judge: Judge, named: Iterable[str] = ()) -> Iterator[Finding]:
-    """What the judge has against these walks, each held against all that any of them showed, and those named."""
-    there = set().union(*(walk.ids for _, walk in told))
-    there |= {one for way, _ in told[:1] for one in present(context, way, named)}
-    suspects = [way for way, walk in told if any(True for _ in judge(walk, there))]
+def judged(context: CheckContext, readings: Readings, judge: Judge, named: Iterable[str] = ()) -> Iterator[Finding]:
+    """Judge each reading against all backups that any of them showed, and against those in `named`.
+
+    Findings are confirmed by another reading.
+    """
+    known = set().union(*(pages.ids for _, pages in readings))
+    known |= {backup for way, _ in readings[:1] for backup in present(context, place_of(way), named)}
+    suspects = [way for way, pages in readings if any(True for _ in judge(pages, known))]
     for way in suspects[:MAX_SHOWN]:
-        yield from _again(context, way, there, judge)
+        yield from _again(context, way, known, judge)
 
 
-def _again(context: CheckContext, way: Way, there: set[str], judge: Judge) -> Iterator[Finding]:
-    """The same way once more, between two readings of the list that show the same backups."""
-    place = _place(way)
+def _again(context: CheckContext, way: Way, known: set[str], judge: Judge) -> Iterator[Finding]:
+    """Read the same way once more, between two readings of the list that show the same backups."""
+    place = place_of(way)
     for _ in range(MAX_TRIES):
-        before = set(context.walk(100, **place).ids)
-        known = before.union(present(context, way, there - before))
-        walk = context.walk(**way)
-        found = list(judge(walk, known))
-        if not found or before == set(context.walk(100, **place).ids):
-            yield from found
+        before = set(read_list(context, **place).ids)
+        there = before.union(present(context, place, known - before))
+        findings = list(judge(read_pages(context, way), there))
+        if not findings or before == set(read_list(context, **place).ids):
+            yield from findings
             return
     yield inconclusive("the list kept changing while it was read")
 
 
-def present(context: CheckContext, way: Way, backups: Iterable[str]) -> Iterator[str]:
-    """Those of these backups that get shows as saving or live: the list must have them."""
-    for x in context.send_all(context.build.get(backup, **_place(way)) for backup in sorted(set(backups))):
-        if x.status == 200 and value_at(x.data, "/state/current") in PRESENT_STATES:
-            yield x.request.resources["backup"]
+def present(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
+    """Those of these backups that get shows in a state in which the list must show them as well."""
+    container, ownership = place.get("container"), place.get("ownership", "own")
+    gets = [context.build.get(backup, container, ownership=ownership) for backup in sorted(set(backups))]
+    for exchange in context.send_all(gets):
+        if exchange.status == 200 and value_at(exchange.data, "/state/current") in PRESENT_STATES:
+            yield exchange.request.resources["backup"]
 
 
-def _place(way: Way) -> Way:
-    return {name: way[name] for name in PLACE if name in way}
+def place_of(way: Way) -> Way:
+    """Whose list is read in this way."""
+    place: Way = {}
+    if "container" in way:
+        place["container"] = way["container"]
+    if "ownership" in way:
+        place["ownership"] = way["ownership"]
+    return place

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from conformance.contract.operations import GONE_STATES
 from conformance.contract.pointers import value_at
+from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
+from conformance.scenarios import paging
 from conformance.scenarios.follower import BUSY_S, BUSY_STATUSES, POSSIBLY_BUSY_STATUSES, Follower, Restore
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import RestoreOptions
 
 #: accepted restores that each story needs at the least, the most valuable first; one place more is kept for requests
 #: that must be refused, since even those need room in the budget while they are under way
@@ -117,7 +120,7 @@ def _nothing_runs(context: CheckContext) -> None:
         raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
 
 
-def ask_for(context: CheckContext, backup: str, key: str = "full", **how: Any) -> Restore:
+def ask_for(context: CheckContext, backup: str, **options: Unpack[RestoreOptions]) -> Restore:
     """Asks for a restore to the one instance that may be restored to, and remembers how things were before.
 
     Where the instance is said to be busy it is asked for again: the work of a job may end a little after the job, and
@@ -126,13 +129,15 @@ def ask_for(context: CheckContext, backup: str, key: str = "full", **how: Any) -
     context.try_scenario("second instance", second_instance)
     begun = time.monotonic()
     while True:
-        [restore] = request_concurrently(context, [backup], key=key, **how)
+        [restore] = request_concurrently(context, [backup], **options)
         if not (patience := busy_wait_s(context, restore)) or time.monotonic() - begun > patience:
             break
         context.run.wait(context.fixtures.target.restore.poll_s)
     restore.stayed_busy = patience > 0
     said = "accepted" if restore.accepted else "not accepted"
-    context.record_step(f"restore of {backup} to {restore.instance} as {key}", restore.answer, said)
+    context.record_step(
+        f"restore of {backup} to {restore.instance} as {restore.answer.request.key}", restore.answer, said
+    )
     context.run.restores.append(restore)
     return restore
 
@@ -144,17 +149,17 @@ def busy_wait_s(context: CheckContext, restore: Restore) -> float:
         return 0.0
     if answer.status in POSSIBLY_BUSY_STATUSES and not str(answer.code).endswith("permissions"):
         return min(BUSY_S, timeout_s)
-    put_off = answer.status == 429 and not answer.request.patient
+    put_off = answer.status == 429 and answer.request.throttled is Throttled.ACCEPT
     return timeout_s if answer.status in BUSY_STATUSES or put_off else 0.0
 
 
-def request_concurrently(context: CheckContext, backups: list[str], **how: Any) -> list[Restore]:
+def request_concurrently(context: CheckContext, backups: list[str], **options: Unpack[RestoreOptions]) -> list[Restore]:
     """Asks for restores of these backups at once. The time of each counts from its answer: it may have been put off."""
     instance, looks = context.fixtures.instance_id, {}
     for backup in dict.fromkeys(backups):
         before, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
         looks[backup] = before, frozenset(str(log.get("id")) for log in items_of(logs))
-    answers = context.send_all(context.build.restore(backup, instance, **how) for backup in backups)
+    answers = context.send_all(context.build.restore(backup, instance, **options) for backup in backups)
     now = time.monotonic()
     return [
         Restore(answer, backup, instance, looks[backup][1], now, before=looks[backup][0])
@@ -206,7 +211,7 @@ def manage(context: CheckContext) -> Restore:
     if other_backup(context) == context.fixtures.backup_id:
         context.try_scenario("main", main)
     require_budget(context, "manage")
-    context.key_proofs.need("manage")
+    context.key_proofs.require("manage")
     restore = ask_for(context, other_backup(context), key="manage")
     if restore.accepted:
         Follower(context).follow(restore)
@@ -296,7 +301,9 @@ def _at_once(context: CheckContext, count: int) -> list[Restore]:
     last = other_backup(context) if count >= MIN_FOR_MIXED_BACKUPS else context.fixtures.backup_id
     begun = time.monotonic()
     while True:
-        restores = request_concurrently(context, [context.fixtures.backup_id] * (count - 1) + [last], patient=False)
+        restores = request_concurrently(
+            context, [context.fixtures.backup_id] * (count - 1) + [last], throttled=Throttled.ACCEPT
+        )
         patience = min(busy_wait_s(context, one) for one in restores)
         if any(one.accepted for one in restores) or time.monotonic() - begun >= patience:
             return restores
@@ -343,7 +350,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deleted:
 
 def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deleted:
     get = context.get(backup)
-    pages = context.walk(100).pages
+    pages = paging.read_list(context).pages
     shown_in = [page for page in pages if backup in page.ids]
     states = [value_at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
     return Deleted(

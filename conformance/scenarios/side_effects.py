@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import equivalence
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import RESTORE_MAY_CHANGE
+from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
     CannotTellError,
     Finding,
@@ -22,6 +23,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
+from conformance.scenarios import paging
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -97,7 +99,7 @@ def send_deletions_expecting_refusal(
     """Deletes that must be refused, and what they changed: the backup is there and as it was, in get and in list."""
     before = object_of(context.get(backup))
     context.run.kept.append(Kept(context.check.clause, backup, before))
-    listed_before = backup in context.walk(100).ids
+    listed_before = backup in paging.read_list(context).ids
     answers: list[Exchange] = []
     for request in requests:
         answers.append(context.send(request))
@@ -107,7 +109,7 @@ def send_deletions_expecting_refusal(
     if not after.is_success:
         return answers, [violation("the backup still there", f"{after.status}", after)]
     changed = list(expect_equivalent("backup", before, after.data, after))
-    if not changed and listed_before and backup not in context.walk(100).ids:
+    if not changed and listed_before and backup not in paging.read_list(context).ids:
         changed.append(violation("the backup still listed", "not listed", after))
     return answers, changed
 
@@ -201,7 +203,7 @@ def _changes(run: Run, watch: Snapshot, get: Exchange, logs: Exchange, *, elsewh
 
 def _moves_by_itself(run: Run, get: Exchange) -> bool:
     """Does the backup change while nothing is asked of it? Then a change shows nothing."""
-    again = [run.client.send(get.request, judged=False) for _ in range(2)]
+    again = [run.client.send(get.request, Purpose.CONTROL) for _ in range(2)]
     readings = [get, *(reading for reading in again if reading.is_success)]
     return len(readings) > 2 and all(
         equivalence.differences("backup", first.data, second.data) for first, second in pairwise(readings)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from conformance.contract import validation
 from conformance.contract.operations import GRANTS, lacks
 from conformance.contract.pointers import value_at
+from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
     CannotTellError,
     NotTestableError,
@@ -17,7 +18,7 @@ from conformance.judging.expectations import (
     inconclusive_reason,
     violation,
 )
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import paging, restore_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.follower import Restore
+    from conformance.scenarios.request_builder import OperationOptions
 
 
 SAME_DATA = (
@@ -55,7 +57,7 @@ def keys_without(context: CheckContext, operation: Operation) -> list[str]:
     there = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
     if not there:
         for name in names:
-            context.key_proofs.need(name)
+            context.key_proofs.require(name)
         raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
     return there
 
@@ -104,7 +106,7 @@ def deleted_meanwhile(context: CheckContext, exchange: Exchange) -> bool:
         context.fixtures.target.fixtures.not_live_backup_id
     }:
         return False
-    listed = {item.get("id"): item for page in context.walk(100).pages for item in page.items}
+    listed = {item.get("id"): item for page in paging.read_list(context).pages for item in page.items}
     return backup_id_of(exchange) not in listed or is_going(listed[backup_id_of(exchange)])
 
 
@@ -120,15 +122,18 @@ def require_another_container(context: CheckContext) -> None:
         raise NotTestableError("set fixtures.other_container_id")
 
 
-def crossed_requests(context: CheckContext, operation: Operation, **how: Any) -> Iterator[Request]:
+def crossed_requests(
+    context: CheckContext, operation: Operation, **options: Unpack[OperationOptions]
+) -> Iterator[Request]:
     """Requests that name a backup through a container that is not its own."""
     fixtures = context.fixtures.target.fixtures
-    backup, how = context.fixtures.dedicated_backup("crossed"), {"ownership": "crossed", "refusable": True, **how}
+    backup = context.fixtures.dedicated_backup("crossed")
+    refused: OperationOptions = {**options, "ownership": "crossed", "expected": Expected.REFUSAL}
     for container in (fixtures.other_container_id, fixtures.empty_container_id, context.build.unknown_container()):
         if container:
-            yield context.build.for_operation(operation, backup=backup, container=container, **how)
+            yield context.build.for_operation(operation, refused, backup=backup, container=container)
     if foreign := fixtures.foreign_backup_id:
-        yield context.build.for_operation(operation, backup=foreign, **how)
+        yield context.build.for_operation(operation, refused, backup=foreign)
 
 
 UNDOCUMENTED_METHODS: dict[Operation, tuple[str, ...]] = {

@@ -5,8 +5,9 @@ All are judged on resources that exist and with a valid body: what a server look
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import is_judgeable
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import ANY_4XX, expect_status, expect_success, violation
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
 #: beside an unknown key each operation gets other alterations of the full one, so that few bad keys are sent in all
@@ -26,7 +28,7 @@ GARBLED: dict[str, tuple[str, ...]] = {
     "list": ("cut", "empty"), "get": ("bare",), "logs": ("extended",), "restore": ("swapped case",), "job": (),
 }  # fmt: skip
 #: what a query adds, which may be served by other code
-BESIDE: dict[str, tuple[dict[str, Any], ...]] = {
+BESIDE: dict[str, tuple[OperationOptions, ...]] = {
     "list": ({"include": "integrations"}, {"page": 1, "size": 1}), "get": ({"include": "integrations"},),
 }  # fmt: skip
 OTHER_SCHEME: dict[str, str] = {
@@ -34,19 +36,28 @@ OTHER_SCHEME: dict[str, str] = {
 }  # fmt: skip
 
 
-def ask_each(context: CheckContext, operation: Operation, *hows: dict[str, Any]) -> list[Exchange]:
+def ask_each(context: CheckContext, operation: Operation, *all_options: OperationOptions) -> list[Exchange]:
     """The operation on own resources in several ways that must all be refused; restores are watched for effects."""
     if operation == "restore":
         backup = context.fixtures.dedicated_backup(context.check.clause)
-        return send_expecting_refusal(context, [context.build.restore(backup, refusable=True, **how) for how in hows])
+        return send_expecting_refusal(
+            context,
+            [
+                context.build.for_operation(operation, options, backup=backup, expected=Expected.REFUSAL)
+                for options in all_options
+            ],
+        )
     if operation == "job":
-        return context.send_all(context.build.job(context.real_job(), **how) for how in hows)
-    return context.send_all(context.build.for_operation(operation, **how) for how in hows)
+        return context.send_all(
+            context.build.for_operation(operation, options, job=context.real_job()) for options in all_options
+        )
+    return context.send_all(context.build.for_operation(operation, options) for options in all_options)
 
 
-def with_queries(operation: Operation, *hows: dict[str, Any]) -> list[dict[str, Any]]:
+def with_queries(operation: Operation, *all_options: OperationOptions) -> list[OperationOptions]:
     """These ways, plain and with each query that the operation knows."""
-    return [{**how, **more} for more in ({}, *BESIDE.get(operation, ())) for how in hows]
+    plain: OperationOptions = {}
+    return [{**options, **more} for more in (plain, *BESIDE.get(operation, ())) for options in all_options]
 
 
 @check("AUTH-1", *EVERYWHERE)
@@ -61,7 +72,8 @@ def test_auth_2_unknown_and_garbled_keys_are_unauthorized(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:
     """A key that nobody gave out, the full key altered, and a scheme without a key."""
-    for answer in ask_each(context, operation, *({"key": key} for key in ("unknown", *GARBLED[operation]))):
+    keys: list[OperationOptions] = [{"key": key} for key in ("unknown", *GARBLED[operation])]
+    for answer in ask_each(context, operation, *keys):
         yield from expect_status(answer, 401)
 
 
@@ -90,12 +102,12 @@ def test_auth_5_the_hub_id_is_needed(context: CheckContext, operation: Operation
 @check("AUTH-6", *EVERYWHERE)
 def test_auth_6_another_hubs_key_opens_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The other hub's key on our resources, with either hub id; with and without what a query adds."""
-    hows: list[dict[str, Any]] = [{"key": "other_hub", "ownership": "other hub"}]
+    all_options: list[OperationOptions] = [{"key": "other_hub", "ownership": "other hub"}]
     if context.fixtures.target.keys.other_hub_id:
-        hows.append({**hows[0], "hub": context.fixtures.other_hub_id})
+        all_options.append({**all_options[0], "hub": context.fixtures.other_hub_id})
     if operation in ("list", "get", "logs"):
         context.send(context.build.for_operation(operation))  # an answer that a careless cache might show to others
-    for answer in ask_each(context, operation, *with_queries(operation, *hows)):
+    for answer in ask_each(context, operation, *with_queries(operation, *all_options)):
         yield from expect_status(answer, 401, 403, 404)
     yield from observed_effects(context)
 
@@ -119,8 +131,9 @@ def test_auth_9_keys_open_their_own_hub_only(context: CheckContext, operation: O
     """Our keys with another hub's id, and with one that names nothing; plain and with queries."""
     own, other = context.fixtures.target.hub_id, context.fixtures.target.keys.other_hub_id
     bent = [own[:-1], f"{own}0", f"{own},{own}"]
-    plain = [{"hub": hub, "ownership": "other hub"} for hub in bent]
-    hubs = [{"hub": hub, "ownership": "other hub"} for hub in (context.build.unknown_hub(), other) if hub]
+    plain: list[OperationOptions] = [{"hub": hub, "ownership": "other hub"} for hub in bent]
+    unknown = context.build.unknown_hub()
+    hubs: list[OperationOptions] = [{"hub": hub, "ownership": "other hub"} for hub in (unknown, other) if hub]
     for answer in ask_each(context, operation, *plain, *with_queries(operation, *hubs)):
         yield from expect_status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
     yield from observed_effects(context)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import same_code
+from conformance.http.exchange import Expected, same_code
 from conformance.judging.answer_shapes import has_valid_code
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
 
 #: the clause that says how the lack of a capability is answered
@@ -39,18 +40,11 @@ DENIED: dict[Operation, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"
 def denied(context: CheckContext, operation: Operation, keys: list[str]) -> Iterator[Request]:
     """The operation on the own and on the sibling container's resources, with keys that may not."""
     fixtures = context.fixtures.target.fixtures
-    backup = {} if operation == "list" else {"backup": context.fixtures.dedicated_backup(context.check.clause)}
-    how: dict[str, Any] = {"refusable": True}
+    refused: OperationOptions = {"expected": Expected.REFUSAL}
     for key in keys:
-        yield context.build.for_operation(operation, key=key, **backup, **how)
-        if operation in ("list", "get"):
-            yield context.build.for_operation(operation, key=key, include="integrations", **backup, **how)
-        if operation == "list":
-            yield context.build.list(key=key, page=1, size=1, **how)
-        if operation == "list" and (empty := fixtures.empty_container_id):
-            yield context.build.list(empty, key=key, ownership="sibling", **how)
+        yield from _denied_own(context, operation, {**refused, "key": key})
     if sibling := fixtures.other_container_id:
-        theirs: dict[str, Any] = {"container": sibling, "ownership": "sibling"}
+        theirs: OperationOptions = {"container": sibling, "ownership": "sibling"}
         if operation != "list" and not fixtures.foreign_backup_id:
             return
         if operation != "list":
@@ -59,7 +53,20 @@ def denied(context: CheckContext, operation: Operation, keys: list[str]) -> Iter
             # the sibling's own instance is never named: only instance_id may be restored to, even by a broken server
             return
         for key in keys:
-            yield context.build.for_operation(operation, key=key, **theirs, **how)
+            yield context.build.for_operation(operation, theirs, refused, key=key)
+
+
+def _denied_own(context: CheckContext, operation: Operation, refused: OperationOptions) -> Iterator[Request]:
+    """The operation on own resources, plain and with each query that it knows."""
+    if operation != "list":
+        refused = {**refused, "backup": context.fixtures.dedicated_backup(context.check.clause)}
+    yield context.build.for_operation(operation, refused)
+    if operation in ("list", "get"):
+        yield context.build.for_operation(operation, refused, include="integrations")
+    if operation == "list":
+        yield context.build.for_operation("list", refused, page=1, size=1)
+        if empty := context.fixtures.target.fixtures.empty_container_id:
+            yield context.build.for_operation("list", refused, container=empty, ownership="sibling")
 
 
 @check("CAP-1", "list")
@@ -93,7 +100,7 @@ def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
 @check("CAP-5", "list", "get", "logs")
 def test_cap_5_view_alone_reads(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The key that has view alone reads the own and the sibling container."""
-    context.key_proofs.need("view")
+    context.key_proofs.require("view")
     context.need_served(operation)
     fixtures = context.fixtures.target.fixtures
     yield from expect_success(context.send(context.build.for_operation(operation, key="view")))
@@ -104,9 +111,10 @@ def test_cap_5_view_alone_reads(context: CheckContext, operation: Operation) -> 
     if (empty := fixtures.empty_container_id) and operation == "list":
         yield from shown_to_view(context, lambda key: context.build.list(empty, key=key, ownership="sibling"))
     if fixtures.other_container_id and (operation == "list" or fixtures.foreign_backup_id):
-        backup = {} if operation == "list" else {"backup": fixtures.foreign_backup_id}
-        theirs: Any = {"container": fixtures.other_container_id, "ownership": "sibling", **backup}
-        yield from shown_to_view(context, lambda key: context.build.for_operation(operation, key=key, **theirs))
+        theirs: OperationOptions = {"container": fixtures.other_container_id, "ownership": "sibling"}
+        if operation != "list":
+            theirs["backup"] = fixtures.foreign_backup_id
+        yield from shown_to_view(context, lambda key: context.build.for_operation(operation, theirs, key=key))
 
 
 def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Iterator[Finding]:
@@ -144,7 +152,7 @@ def test_cap_7_denials_of_companions_are_judged(context: CheckContext, operation
     """Denials of restore and job, so that there is something to judge."""
     for key in keys_without(context, operation):
         request = (
-            context.build.restore(context.fixtures.dedicated_backup("CAP-7"), key=key, refusable=True)
+            context.build.restore(context.fixtures.dedicated_backup("CAP-7"), key=key, expected=Expected.REFUSAL)
             if operation == "restore"
             else context.build.job(context.real_job(), key=key)
         )
@@ -192,32 +200,37 @@ def test_cap_9_denials_are_no_oracle(context: CheckContext, operation: Operation
 def _oracle(context: CheckContext, operation: Operation, key: str) -> Iterator[Request]:
     """First a request for what exists, then for what does not (and with a bad body), all with a key that may not."""
     unknown = context.build.unknown_id
-    how: dict[str, Any] = {"key": key, "refusable": True}
+    denied: OperationOptions = {"key": key, "expected": Expected.REFUSAL}
     if operation == "job":
-        yield context.build.job(context.real_job(), **how)
-        yield context.build.job(unknown(), ownership="missing", **how)
+        yield context.build.for_operation("job", denied, job=context.real_job())
+        yield context.build.for_operation("job", denied, job=unknown(), ownership="missing")
         return
     if operation == "list":
-        yield context.build.list(**how)
-        yield context.build.list(context.build.unknown_container(), ownership="missing", **how)
+        yield context.build.for_operation("list", denied)
+        container = context.build.unknown_container()
+        yield context.build.for_operation("list", denied, container=container, ownership="missing")
         return
     backup = context.fixtures.dedicated_backup("CAP-9")
-    yield context.build.for_operation(operation, backup=backup, **how)
+    yield context.build.for_operation(operation, denied, backup=backup)
     if operation == "restore":
-        bad: dict[str, Any] = {"ownership": "missing", **how}  # the lack of a capability is not all that is wrong
-        yield context.build.restore(backup, body={"action": "restore"}, **bad)
-        yield context.build.restore(backup, raw=b"{", **bad)
-        yield context.build.restore(backup, unknown(), **bad)
-    yield context.build.for_operation(operation, backup=unknown(), ownership="missing", **how)
+        bad: OperationOptions = {
+            **denied,
+            "backup": backup,
+            "ownership": "missing",
+        }  # the lack of a capability is not all that is wrong
+        yield context.build.for_operation("restore", bad, body={"action": "restore"})
+        yield context.build.for_operation("restore", bad, raw=b"{")
+        yield context.build.for_operation("restore", bad, instance=unknown())
+    yield context.build.for_operation(operation, denied, backup=unknown(), ownership="missing")
     yield context.build.for_operation(
-        operation, backup=backup, container=context.build.unknown_container(), ownership="missing", **how
+        operation, denied, backup=backup, container=context.build.unknown_container(), ownership="missing"
     )
 
 
 @check("CAP-10", "list", "get", "logs", "restore")
 def test_cap_10_other_capabilities_grant_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The key that may do other things to containers."""
-    context.key_proofs.need("unrelated")
+    context.key_proofs.require("unrelated")
     requests = [*denied(context, operation, ["unrelated"])]
     for answer in send_expecting_refusal(context, requests) if operation == "restore" else context.send_all(requests):
         yield from expect_not_success(answer)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
 
 
 @passive("DEL-1", when=serves("delete"))
@@ -38,7 +40,9 @@ def delete_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding
 def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """An offered backup, with keys that may only read, or nothing; it is still there and as it was."""
     backup = context.deletable(-1)
-    requests = [context.build.delete(backup, key=key, refusable=True) for key in keys_without(context, "delete")]
+    requests = [
+        context.build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys_without(context, "delete")
+    ]
     answers, changes = send_deletions_expecting_refusal(context, backup, requests)
     for answer in answers:
         yield from expect_status(answer, 403)
@@ -49,19 +53,20 @@ def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
 def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator[Finding]:
     """Unknown, through another container's path, without a key, with another hub's key; nothing changes."""
     backup = context.deletable(-2)
-    unknown = context.delete(context.build.unknown_id(), ownership="missing", refusable=True)
+    unknown = context.delete(context.build.unknown_id(), ownership="missing", expected=Expected.REFUSAL)
     yield from expect_status(unknown, 404)
-    asked: list[tuple[dict[str, Any], tuple[int, ...], tuple[int, ...]]] = [({"key": "none"}, (401,), ())]
+    asked: list[tuple[OperationOptions, tuple[int, ...], tuple[int, ...]]] = [({"key": "none"}, (401,), ())]
     if sibling := context.fixtures.target.fixtures.other_container_id:
         asked.append(({"container": sibling, "ownership": "crossed"}, (403, 404), (404,)))
     if context.key_proofs.states.get("other_hub") == "accepted":
-        hubs = (
-            [{}, {"hub": context.fixtures.target.keys.other_hub_id}]
-            if context.fixtures.target.keys.other_hub_id
-            else [{}]
-        )
-        asked += [({"key": "other_hub", "ownership": "other hub", **hub}, (401, 403, 404), ()) for hub in hubs]
-    requests = [context.build.delete(backup, refusable=True, **how) for how, _, _ in asked]
+        outside: OperationOptions = {"key": "other_hub", "ownership": "other hub"}
+        asked.append((outside, (401, 403, 404), ()))
+        if other := context.fixtures.target.keys.other_hub_id:
+            asked.append(({**outside, "hub": other}, (401, 403, 404), ()))
+    requests = [
+        context.build.for_operation("delete", options, backup=backup, expected=Expected.REFUSAL)
+        for options, _, _ in asked
+    ]
     answers, changes = send_deletions_expecting_refusal(context, backup, requests)
     for answer, (_, allowed, advise) in zip(answers, asked, strict=False):
         yield from expect_status(answer, *allowed, advise=advise)
@@ -73,8 +78,8 @@ def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[F
     """The same denial for an offered backup and for one that does not exist."""
     backup = context.deletable(-1)  # what a denial did later is DEL-2's as well
     for key in (*keys_without(context, "delete")[:1], "none"):
-        there = context.delete(backup, key=key, refusable=True)
-        missing = context.delete(context.build.unknown_id(), key=key, ownership="missing", refusable=True)
+        there = context.delete(backup, key=key, expected=Expected.REFUSAL)
+        missing = context.delete(context.build.unknown_id(), key=key, ownership="missing", expected=Expected.REFUSAL)
         if inconclusive_reason(there) or there.status not in (401, 403):
             continue
         if (missing.status, missing.code) != (there.status, there.code):
@@ -98,4 +103,4 @@ def test_del_3_a_deleted_backup_is_gone(context: CheckContext) -> Iterator[Findi
     if not told.gone_in_list:
         yield violation(f"not listed, deleting or deleted in list {within}", "listed as before", told.listing, "/data")
     if context.fixtures.target.fixtures.instance_id:
-        yield from expect_status(context.restore(told.backup, refusable=True), ANY_4XX)
+        yield from expect_status(context.restore(told.backup, expected=Expected.REFUSAL), ANY_4XX)

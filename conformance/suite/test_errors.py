@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import strict_json, validation
 from conformance.contract.pointers import value_at
 from conformance.evidence.echoes import echoed_in, is_telling
-from conformance.http.exchange import same_code, well_coded
+from conformance.http.exchange import Expected, same_code, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import NotTestableError, advisory, violation
@@ -97,7 +97,7 @@ def test_err_6_the_wrong_member_is_named(context: CheckContext) -> Iterator[Find
         ({**good, "contents": {"instance_id": 7}}, (instance,)),
     ]
     backup = context.fixtures.dedicated_backup("ERR-6")
-    requests = [context.build.restore(backup, body=body, refusable=True) for body, _ in wrong]
+    requests = [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body, _ in wrong]
     places = {request.body: places for request, (_, places) in zip(requests, wrong, strict=True)}
     told = [answer for answer in send_expecting_refusal(context, requests) if answer.status in (400, 422)]
     for answer in told:

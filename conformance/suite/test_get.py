@@ -20,7 +20,8 @@ from conformance.judging.expectations import (
     expect_success,
     violation,
 )
-from conformance.scenarios.context import as_malformed
+from conformance.scenarios import paging
+from conformance.scenarios.request_builder import addressing, as_malformed
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import (
     backup_id_of,
@@ -82,7 +83,7 @@ def test_get_3_get_and_list_show_the_same(context: CheckContext) -> Iterator[Fin
 
 def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
     gets = context.send_all(context.build.get(backup) for backup in suspects)
-    pages = [*context.walk(100).pages, context.list()]
+    pages = [*paging.read_list(context).pages, context.list()]
     items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
     moving = context.fixtures.restored_ids()
     found = {
@@ -111,8 +112,8 @@ def _compare(exchange: Exchange, item: dict[str, Any] | None, ignore: tuple[str,
 @check("GET-4", "get")
 def test_get_4_an_unknown_backup_is_not_found(context: CheckContext) -> Iterator[Finding]:
     """A well-formed id that names no backup, plain and with integrations."""
-    for how in ({}, {"include": "integrations"}):
-        answer = context.get(context.build.unknown_id(), ownership="missing", **how)
+    for include in (None, "integrations"):
+        answer = context.get(context.build.unknown_id(), ownership="missing", include=include)
         yield from expect_status(answer, 404)
         yield from expect_code(answer, "404.container.backup")
 
@@ -135,7 +136,7 @@ def test_get_6_malformed_ids_are_refused(context: CheckContext, operation: Opera
         good["job"] = context.real_job()
     places = {"list": ("container",), "job": ("job",)}.get(operation, ("backup", "container"))
     requests = [
-        as_malformed(context.build.for_operation(operation, **_ids(operation, good | {place: form})))
+        as_malformed(context.build.for_operation(operation, addressing(_ids(operation, good | {place: form}))))
         for place in places
         for form in malformed(good[place], brief=place != places[0] or operation not in ("list", "get"))
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import strict_json, validation
 from conformance.contract.operations import GRANTS, TRANSIENT_STATES, UNAVAILABLE, lacks
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
+from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_judgeable_success, mismatches, shape_of
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import (
@@ -20,6 +21,7 @@ from conformance.judging.expectations import (
     inconclusive_reason,
     violation,
 )
+from conformance.scenarios.request_builder import addressing
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions, RestoreOptions
 
 LISTS = ("list", "logs")
 ORIGIN = (("Origin", "https://portal.example.test"),)
@@ -134,7 +137,7 @@ def no_input_draws_a_500(exchange: Exchange) -> Iterator[Finding]:
 
 
 def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
-    return () if exchange.request.documented else (501,)
+    return () if exchange.request.is_documented else (501,)
 
 
 @check("HTTP-3", "list", "get", "logs")
@@ -142,8 +145,14 @@ def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, oper
     """Queries and headers that nobody expects are answered, if only by a refusal."""
     odd = [context.build.for_operation(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
     odd += [context.build.for_operation(operation, headers=(header,)) for header in PLAIN_HEADERS]
-    odd += [context.build.for_operation(operation, headers=(header,), documented=False) for header in ODD_HEADERS]
-    odd += [context.build.for_operation(operation, method=method, documented=False) for method in ("HEAD", "OPTIONS")]
+    odd += [
+        context.build.for_operation(operation, headers=(header,), expected=Expected.UNDOCUMENTED)
+        for header in ODD_HEADERS
+    ]
+    odd += [
+        context.build.for_operation(operation, method=method, expected=Expected.UNDOCUMENTED)
+        for method in ("HEAD", "OPTIONS")
+    ]
     odd += [
         context.build.for_operation(operation, hub=hub, ownership="other hub")
         for hub in ODD_HUBS
@@ -159,15 +168,19 @@ def test_http_3_odd_bodies_are_answered(context: CheckContext) -> Iterator[Findi
     backup = context.fixtures.dedicated_backup("HTTP-3")
     instance = context.build.unknown_id()
     odd = [
-        context.build.restore(backup, instance, raw=odd_body(instance, extra), refusable=True) for extra in ODD_MEMBERS
+        context.build.restore(backup, instance, raw=odd_body(instance, extra), expected=Expected.REFUSAL)
+        for extra in ODD_MEMBERS
     ]
-    odd += [context.build.restore(backup, raw=raw, refusable=True) for raw in ODD_BODIES]
+    odd += [context.build.restore(backup, raw=raw, expected=Expected.REFUSAL) for raw in ODD_BODIES]
     odd += [
-        context.build.restore(backup, text, refusable=True)
+        context.build.restore(backup, text, expected=Expected.REFUSAL)
         for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩")
     ]
-    odd += [context.build.restore(backup, instance, hub=hub, ownership="other hub", refusable=True) for hub in ODD_HUBS]
-    odd += [context.build.restore(backup, instance, content_type=kind, refusable=True) for kind in ODD_TYPES]
+    odd += [
+        context.build.restore(backup, instance, hub=hub, ownership="other hub", expected=Expected.REFUSAL)
+        for hub in ODD_HUBS
+    ]
+    odd += [context.build.restore(backup, instance, content_type=kind, expected=Expected.REFUSAL) for kind in ODD_TYPES]
     for answer in send_expecting_refusal(context, odd):
         yield from expect_answer(answer)
 
@@ -230,35 +243,35 @@ def test_http_5_undocumented_methods_are_refused(context: CheckContext, operatio
         ids["backup"] = context.build.unknown_id()
     if operation == "restore":
         ids["instance"] = context.build.unknown_id()
-    how = {"documented": False, "refusable": True, "ownership": "missing"}
+    undocumented: OperationOptions = {"expected": Expected.UNDOCUMENTED, "ownership": "missing"}
     for method in UNDOCUMENTED_METHODS[operation]:
-        answer = context.send(context.build.for_operation(operation, method=method, **ids, **how))
+        answer = context.send(context.build.for_operation(operation, addressing(ids), undocumented, method=method))
         yield from expect_method_refused(answer)
 
 
 @check("HTTP-6", "list", "get", "logs")
 def test_http_6_cross_origin_requests_are_allowed(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """A browser's Origin is answered with Access-Control-Allow-Origin, be it in a success or in a refusal."""
-    missing = (
-        {"container": context.build.unknown_container()}
-        if operation == "list"
-        else {"backup": context.build.unknown_id()}
-    )
-    hows: list[dict[str, Any]] = [{}, {**missing, "ownership": "missing"}, {"key": "none"}]
-    hows += [
-        {"key": key} for key in GRANTS if lacks(key, operation) and context.key_proofs.states.get(key) == "accepted"
-    ][:1]
-    for how in hows:
-        yield from allows_origin(context.send(context.build.for_operation(operation, headers=ORIGIN, **how)))
+    missing: OperationOptions = {"ownership": "missing"}
+    if operation == "list":
+        missing["container"] = context.build.unknown_container()
+    else:
+        missing["backup"] = context.build.unknown_id()
+    all_options: list[OperationOptions] = [{}, missing, {"key": "none"}]
+    states = context.key_proofs.states
+    lacking = [key for key in GRANTS if lacks(key, operation) and states.get(key) == "accepted"]
+    all_options += [{"key": key} for key in lacking[:1]]
+    for options in all_options:
+        yield from allows_origin(context.send(context.build.for_operation(operation, options, headers=ORIGIN)))
 
 
 @check("HTTP-6", "restore")
 def test_http_6_cross_origin_restores_are_allowed(context: CheckContext) -> Iterator[Finding]:
     """So is that of a restore, here in refusals alone."""
     for key in ("full", "none"):
-        backup, instance = context.build.unknown_id(), context.build.unknown_id()
-        how = {"key": key, "ownership": "missing", "refusable": True, "headers": ORIGIN}
-        yield from allows_origin(context.restore(backup, instance, **how))
+        options: RestoreOptions = {"key": key, "headers": ORIGIN}
+        options |= {"ownership": "missing", "expected": Expected.REFUSAL}
+        yield from allows_origin(context.restore(context.build.unknown_id(), context.build.unknown_id(), **options))
 
 
 def allows_origin(answer: Exchange) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from conformance.judging.expectations import (
     expect_success,
     violation,
 )
+from conformance.scenarios import paging
 from conformance.suite.support import deleted_meanwhile
 
 if TYPE_CHECKING:
@@ -125,8 +126,10 @@ def test_inc_2_integrations_are_included_on_list(context: CheckContext) -> Itera
     """The whole list, and the sibling container's, each with integrations."""
     context.need_served("list")
     sibling = context.fixtures.target.fixtures.other_container_id
-    asked = [{}, *([{"container": sibling, "ownership": "sibling"}] if sibling else [])]
-    for answer in context.send_all(context.build.list(include="integrations", **how) for how in asked):
+    requests = [context.build.list(include="integrations")]
+    if sibling:
+        requests.append(context.build.list(sibling, include="integrations", ownership="sibling"))
+    for answer in context.send_all(requests):
         yield from expect_success(answer)
     need_references(context)
 
@@ -143,7 +146,7 @@ def test_inc_3_references_on_every_page_resolve(context: CheckContext) -> Iterat
     need_references(context)
     size = max(2, len(context.fixtures.backups) // 16)
     for sort in (None, "-id"):
-        for page in context.walk(size, sort=sort, include="integrations").pages:
+        for page in paging.read_list(context, size=size, sort=sort, include="integrations").pages:
             yield from expect_status(page, range(200, 300), ANY_4XX)
 
 
@@ -164,8 +167,8 @@ def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterat
     ]
     fixtures = context.fixtures.target.fixtures
     if fixtures.other_container_id and (foreign := fixtures.foreign_backup_id):
-        how = {"container": fixtures.other_container_id, "ownership": "sibling"}
-        asked.append(context.build.get(foreign, include="integrations", **how))
+        place = fixtures.other_container_id
+        asked.append(context.build.get(foreign, place, include="integrations", ownership="sibling"))
     for answer in context.send_all(asked):
         if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)

@@ -29,9 +29,13 @@ if TYPE_CHECKING:
 
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.context import CheckContext, PagedList
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.paging import PagedList
+    from conformance.scenarios.request_builder import OperationOptions
 
 FAR = 100_000
+#: the list as it is, and with each parameter
+PARAMETERS: tuple[OperationOptions, ...] = ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"})
 NONE_THERE = "set fixtures.container_id to a container with backups"
 TOO_FEW = "set fixtures.container_id to a container with at least two backups"
 BAD_PAGES = ("0", "-1", "abc", "", "1.5", "99999999999999999999", "٣", "1%00", "null", "1e3", "%20")
@@ -97,7 +101,7 @@ def ids_are_unique_in_an_answer(exchange: Exchange) -> Iterator[Finding]:
 @check("LIST-3", "list")
 def test_list_3_ids_are_unique_across_pages(context: CheckContext) -> Iterator[Finding]:
     """No backup stands on two pages of a list that holds still."""
-    told = paging.plain(paging.all_ways(context))
+    told = paging.plain(paging.in_all_ways(context))
     yield from paging.judged(context, told, lambda walk, _: expect_unique(walk.ids, walk.last, "backup"))
     if not any(walk.ids for _, walk in told):
         raise NotTestableError(NONE_THERE)
@@ -138,7 +142,7 @@ def test_list_5_pages_give_every_backup_once(context: CheckContext) -> Iterator[
         fixtures.not_live_backup_id,
         *fixtures.deletable_backup_ids,
     }
-    told = paging.all_ways(context)
+    told = paging.in_all_ways(context)
     yield from paging.judged(context, told, every_one, sorted(one for one in named if one))
     theirs = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
     yield from paging.judged(context, paging.of_sibling(context), every_one, theirs)
@@ -155,11 +159,11 @@ def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[
     """Just past the end and far past it; where the end is, following the pages tells."""
     context.need_served("list")
     for _ in range(paging.MAX_TRIES):
-        walk = context.walk(5)
+        walk = paging.read_list(context, size=5)
         past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
         answers = context.send_all(context.build.list(page=page, size=5) for page in (*past, FAR))
         found = [one for answer in answers for one in is_past_the_end(answer)]
-        if not found or set(walk.ids) == set(context.walk(5).ids):
+        if not found or set(walk.ids) == set(paging.read_list(context, size=5).ids):
             yield from found
             return
     yield inconclusive("the list kept changing while it was read")
@@ -182,7 +186,7 @@ def test_list_7_sort_by_id_ascends_and_descends(context: CheckContext) -> Iterat
         whole = context.list(sort=sort)
         yield from expect_success(whole)
         yield from expect_ordered(whole.ids, whole, descending=descending)
-        for walk in paging.sorted_by(paging.all_ways(context), sort):
+        for walk in paging.sorted_by(paging.in_all_ways(context), sort):
             yield from expect_ordered(list(dict.fromkeys(walk.ids)), walk.last, descending=descending)
 
 
@@ -191,8 +195,8 @@ def test_list_8_no_backups_is_an_empty_array(context: CheckContext) -> Iterator[
     """An empty container, plain and with parameters."""
     empty = context.fixtures.fixture("empty_container_id")
     context.need_served("list")
-    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"}):
-        answer = context.list(empty, **how)
+    for options in PARAMETERS:
+        answer = context.send(context.build.for_operation("list", options, container=empty))
         yield from expect_success(answer)
         if is_judgeable_success(answer) and isinstance(answer.value, dict) and answer.data is None:
             yield violation("[]", "null", answer, "/data")
@@ -203,8 +207,12 @@ def test_list_8_no_backups_is_an_empty_array(context: CheckContext) -> Iterator[
 @check("LIST-9", "list")
 def test_list_9_an_unknown_container_is_not_found(context: CheckContext) -> Iterator[Finding]:
     """A well-formed id that names no container, with and without parameters."""
-    for how in ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"}):
-        answer = context.list(context.build.unknown_container(), ownership="missing", **how)
+    for options in PARAMETERS:
+        answer = context.send(
+            context.build.for_operation(
+                "list", options, container=context.build.unknown_container(), ownership="missing"
+            )
+        )
         yield from expect_status(answer, 404)
         yield from expect_code(answer, "404.container")
 

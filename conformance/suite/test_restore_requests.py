@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import ids
 from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
+from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -85,7 +86,7 @@ def refuse_bodies(context: CheckContext, bodies: list[Any]) -> Iterator[Finding]
     backup = context.fixtures.dedicated_backup(context.check.clause)
     sent = [*bodies, *(with_more(body) for body in bodies[::3] if isinstance(body, dict))]
     for answer in send_expecting_refusal(
-        context, [context.build.restore(backup, body=body, refusable=True) for body in sent]
+        context, [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body in sent]
     ):
         yield from expect_status(answer, ANY_4XX)
 
@@ -107,7 +108,7 @@ def test_job_4_bodies_that_are_no_json_object_are_refused(context: CheckContext)
     raw += [good.replace(b'"action"', b"action"), good[:-1] + b",}", b"//\n" + good, b"[" * 5000, b"\x00" + good]
     backup = context.fixtures.dedicated_backup("JOB-4")
     for answer in send_expecting_refusal(
-        context, [context.build.restore(backup, raw=body, refusable=True) for body in raw]
+        context, [context.build.restore(backup, raw=body, expected=Expected.REFUSAL) for body in raw]
     ):
         yield from expect_status(answer, ANY_4XX)
 
@@ -159,7 +160,9 @@ def test_job_7_other_content_types_are_refused(context: CheckContext) -> Iterato
     sent = [(kind, good) for kind in ("text/plain", "application/xml", "application/octet-stream", FORM, "text/html")]
     sent += [(FORM, form), ("application/xml", b"<action>restore</action>")]
     backup = context.fixtures.dedicated_backup("JOB-7")
-    asked = [context.build.restore(backup, raw=body, content_type=kind, refusable=True) for kind, body in sent]
+    asked = [
+        context.build.restore(backup, raw=body, content_type=kind, expected=Expected.REFUSAL) for kind, body in sent
+    ]
     for answer in send_expecting_refusal(context, asked):
         yield from expect_status(answer, ANY_4XX, advise=(415,))
 
@@ -175,7 +178,9 @@ def test_job_8_other_instances_are_refused(context: CheckContext) -> Iterator[Fi
     if foreign := context.fixtures.target.fixtures.foreign_instance_id:
         wrong.append(foreign)
     backup = context.fixtures.dedicated_backup("JOB-8")
-    requests = [context.build.restore(backup, instance, refusable=True) for instance in wrong if instance != own]
+    requests = [
+        context.build.restore(backup, instance, expected=Expected.REFUSAL) for instance in wrong if instance != own
+    ]
     for answer in send_expecting_refusal(context, requests):
         yield from expect_status(answer, ANY_4XX)
 
@@ -183,7 +188,7 @@ def test_job_8_other_instances_are_refused(context: CheckContext) -> Iterator[Fi
 @check("JOB-9", "restore")
 def test_job_9_other_backups_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """An unknown backup; ours through the sibling's path, the sibling's through ours."""
-    unknown = context.build.restore(context.build.unknown_id(), refusable=True, ownership="missing")
+    unknown = context.build.restore(context.build.unknown_id(), expected=Expected.REFUSAL, ownership="missing")
     yield from expect_status(context.send(unknown), 404)
     try:
         paths = [*crossed_requests(context, "restore")]
@@ -209,13 +214,15 @@ def test_job_10_rejected_requests_do_nothing(context: CheckContext) -> Iterator[
 
 def _rejections(context: CheckContext, backup: str, own: str) -> Iterator[Request]:
     good = valid_body(context)
-    yield context.build.restore(backup, raw=json.dumps(good).encode()[:-1], refusable=True)
-    yield context.build.restore(backup, body=[good], refusable=True)
-    yield context.build.restore(backup, body={**good, "action": "backup"}, refusable=True)
-    yield context.build.restore(backup, body={**good, "contents": {"instance_id": [own]}}, refusable=True)
-    yield context.build.restore(backup, body={"contents": good["contents"]}, refusable=True)
-    yield context.build.restore(backup, context.build.unknown_id(), refusable=True)
-    yield context.build.restore(backup, raw=json.dumps(good).encode(), content_type="text/plain", refusable=True)
+    yield context.build.restore(backup, raw=json.dumps(good).encode()[:-1], expected=Expected.REFUSAL)
+    yield context.build.restore(backup, body=[good], expected=Expected.REFUSAL)
+    yield context.build.restore(backup, body={**good, "action": "backup"}, expected=Expected.REFUSAL)
+    yield context.build.restore(backup, body={**good, "contents": {"instance_id": [own]}}, expected=Expected.REFUSAL)
+    yield context.build.restore(backup, body={"contents": good["contents"]}, expected=Expected.REFUSAL)
+    yield context.build.restore(backup, context.build.unknown_id(), expected=Expected.REFUSAL)
+    yield context.build.restore(
+        backup, raw=json.dumps(good).encode(), content_type="text/plain", expected=Expected.REFUSAL
+    )
 
 
 @check("JOB-11", "restore")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
 from conformance.contract.operations import RESTORE_MAY_CHANGE
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import GetOptions, OperationOptions
 
 SORTS = (None, "id", "-id")
 INCLUDES = (None, "integrations")
@@ -37,15 +38,15 @@ def held_still(context: CheckContext, relate: Callable[[], list[Finding]]) -> It
     """What a relation finds wrong on a list that did not change meanwhile."""
     found: list[Finding] = []
     for _ in range(MAX_READINGS):
-        before = set(context.walk(100).ids)
+        before = set(paging.read_list(context).ids)
         found = relate()
-        if not found or before == set(context.walk(100).ids):
+        if not found or before == set(paging.read_list(context).ids):
             yield from found
             return
     yield inconclusive("the list kept changing while it was read, three times over")
 
 
-def ways(context: CheckContext, most: int) -> list[dict[str, Any]]:
+def ways(context: CheckContext, most: int) -> list[paging.Way]:
     """Ways of asking for the list that must not change what is in it."""
     sizes = [1, 2, 3, 7, most, most + 1, *(context.rng.randint(1, most + 1) for _ in range(context.run.examples // 8))]
     least = max(1, most // 40)
@@ -64,7 +65,7 @@ def test_list_5_however_it_is_asked_for_the_list_is_the_same(context: CheckConte
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
     context.need_served("list")
 
-    told = paging.tell(context, ways(context, max(len(context.fixtures.backups), 1)))
+    told = paging.read_in(context, ways(context, max(len(context.fixtures.backups), 1)))
     if not any(walk.ids for _, walk in told):
         raise NotTestableError("set fixtures.container_id to a container with backups")
     yield from paging.judged(context, told, lambda walk, there: expect_same_ids(walk.ids, there, walk.last, "backup"))
@@ -82,7 +83,10 @@ def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterat
     def relate() -> list[Finding]:
         found: list[Finding] = []
         for size in sizes:
-            up, down = context.walk(size, sort="id"), context.walk(size, sort="-id", include="integrations")
+            up, down = (
+                paging.read_list(context, size=size, sort="id"),
+                paging.read_list(context, size=size, sort="-id", include="integrations"),
+            )
             found += expect_ordered(list(dict.fromkeys(up.ids)), up.last)
             if list(dict.fromkeys(up.ids)) != list(dict.fromkeys(down.ids))[::-1] and set(up.ids) == set(down.ids):
                 found.append(violation("the list of sort=id backwards", "another order", down.last, "/data"))
@@ -103,12 +107,12 @@ def test_get_3_however_it_is_asked_for_a_backup_is_the_same(context: CheckContex
 
 def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
     """What the ways of asking for each of these backups do not agree on."""
-    hows: tuple[dict[str, Any], ...] = ({}, {"include": "integrations"}, {"include": "nope"}, {"key": "view"})
-    hows = tuple(how for how in hows if context.key_proofs.states.get(how.get("key", "full")) == "accepted")
-    asked = [context.build.get(backup, **how) for backup in suspects for how in hows]
+    ways: tuple[GetOptions, ...] = ({}, {"include": "integrations"}, {"include": "nope"}, {"key": "view"})
+    ways = tuple(way for way in ways if context.key_proofs.states.get(way.get("key", "full")) == "accepted")
+    asked = [context.build.get(backup, **way) for backup in suspects for way in ways]
     gets = [x for x in context.send_all(asked) if x.is_success and isinstance(x.data, dict)]
     size = context.rng.randint(max(1, len(context.fixtures.backups) // 8), 100)
-    pages = [page for include in INCLUDES for page in context.walk(size, include=include).pages]
+    pages = [page for include in INCLUDES for page in paging.read_list(context, size=size, include=include).pages]
     found = {}
     for backup in suspects:
         shown = [(x, x.data) for x in gets if x.request.resources["backup"] == backup]
@@ -123,16 +127,16 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
 @check("CAP-5", "list", "get", "logs", kind=CheckKind.GENERATED)
 def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The same request with one key after the other, in an order at random: view sees what full sees."""
-    context.key_proofs.need("view")
+    context.key_proofs.require("view")
     context.need_served(operation)
-    backup = {} if operation == "list" else {"backup": context.rng.choice(context.fixtures.stable_ids())}
+    options: OperationOptions = {}
+    if operation != "list":
+        options["backup"] = context.rng.choice(context.fixtures.stable_ids())
     others = [
         name for name in ("manage", "unrelated", "other_hub") if context.key_proofs.states.get(name) == "accepted"
     ]
     keys = [context.rng.choice(["full", "view", "view", "none", *others]) for _ in range(context.run.examples)]
-    answers = context.send_all(
-        context.build.for_operation(operation, key=key, refusable=True, **backup) for key in ["full", *keys]
-    )
+    answers = context.send_all(context.build.for_operation(operation, options, key=key) for key in ["full", *keys])
     yield from agree([x for x in answers if x.request.key == "view"], answers[0], context.send(answers[0].request))
 
 

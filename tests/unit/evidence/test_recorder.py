@@ -19,10 +19,10 @@ from conformance.evidence.redaction import Redactor
 from conformance.execution.shared_state import SharedState
 from conformance.http import credentials
 from conformance.http.client import Client
-from conformance.http.exchange import Exchange, Request, Response
+from conformance.http.exchange import Exchange, Expected, Request, Response
 from conformance.reference import launch
-from conformance.scenarios.context import RequestBuilder
 from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,9 @@ def pasted(line: str, env: dict[str, str]) -> bytes:
 
 def posted(body: bytes, *, typed: bool = True) -> Request:
     headers = (("Content-Type", "application/json"),) if typed else ()
-    return Request("restore", "POST", f"{PATH}/b/tasks", hub_id="h", body=body, headers=headers, refusable=True)
+    return Request(
+        "restore", "POST", f"{PATH}/b/tasks", hub_id="h", body=body, headers=headers, expected=Expected.REFUSAL
+    )
 
 
 ODD_BODIES = (
@@ -250,16 +252,16 @@ def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> N
         file = tmp_path / "target.toml"
         file.write_text(server.target_toml)
         target = load_target(file, {})
-        ask = RequestBuilder(Fixtures(target), None, random.Random(1))
+        ask = RequestBuilder(Fixtures(target), random.Random(1), lambda _: None)
         client = Client(target, SharedState(tmp_path / "state"), lambda _: None, profile="full")
         recorder, env = Recorder(target, known(target)), variables(target)
         asked = [
             *(ask.list(key=key) for key in (*CREDENTIALS, "unknown", "unrelated", "other_hub")),
             *(ask.list(hub=hub) for hub in ("", None, "nope")),
             *(ask.get(f"{target.fixtures.backup_id}{end}") for end in ("\x00", " ", "/", "'", "\n", "%00", "é")),
-            *(ask.restore(raw=raw, refusable=True) for raw in (b"\x00", b"{", b"'$HOME'\n", b"\xff", b"")),
-            ask.restore(content_type=None, refusable=True, body={"action": "restore"}),
-            ask.restore(content_type="text/plain", refusable=True),
+            *(ask.restore(raw=raw, expected=Expected.REFUSAL) for raw in (b"\x00", b"{", b"'$HOME'\n", b"\xff", b"")),
+            ask.restore(content_type=None, expected=Expected.REFUSAL, body={"action": "restore"}),
+            ask.restore(content_type="text/plain", expected=Expected.REFUSAL),
         ]
         for request in asked:
             assert _status(pasted(recorder.curl(request), env)) == client.send(request).status, request.line

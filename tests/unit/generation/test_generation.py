@@ -23,6 +23,7 @@ from conformance.generation import batches, explorer, queries, request_bodies, r
 from conformance.generation.batches import Kind
 from conformance.generation.schemathesis_cases import draw_cases
 from conformance.generation.stateful_machine import run_sequences
+from conformance.http.exchange import Expected
 from conformance.judging.checks import all_checks
 from conformance.judging.expectations import violation
 from conformance.judging.outcomes import Outcome
@@ -313,7 +314,7 @@ def replace_exchange(run: Run, request: Request) -> Exchange:
 
 def kind_of(run: Run, label: str, paths: st.SearchStrategy[str]) -> Kind:
     plain = run.build.get()
-    return Kind(label, paths.map(lambda path: replace(plain, path=f"/{path}", documented=False)))
+    return Kind(label, paths.map(lambda path: replace(plain, path=f"/{path}", expected=Expected.UNDOCUMENTED)))
 
 
 def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -> None:

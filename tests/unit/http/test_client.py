@@ -19,11 +19,11 @@ from conformance.execution.executor import Run
 from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
 from conformance.http.clock import Clock
-from conformance.http.exchange import Exchange, Request, Response
+from conformance.http.exchange import Exchange, Expected, Request, Response, Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios.context import RequestBuilder
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.key_proofs import KeyProofs
+from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -184,7 +184,7 @@ def test_a_pause_is_kept_by_all_threads_and_all_workers(setting: Setting) -> Non
 def test_a_429_that_is_the_answer_is_not_waited_for(setting: Setting) -> None:
     setting.server.answer = lambda _: refusal(429, "429.rate-limiting", retry_after=7)
     client = setting.client()
-    assert client.send(restore(patient=False)).status == 429
+    assert client.send(restore(throttled=Throttled.ACCEPT)).status == 429
     assert setting.clock.waits == []
     assert setting.lines == [f"POST {RESTORE}"]
     assert client.shared_state.read("restores") == 0
@@ -286,7 +286,7 @@ def test_no_more_at_once_than_the_target_file_allows(workers: int, concurrency: 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 def test_the_read_profile_sends_nothing_that_changes_things(method: str, setting: Setting) -> None:
     client = setting.client(profile="read")
-    for request in (Request("get", method, "/v1/x"), Request("restore", method, RESTORE, refusable=True)):
+    for request in (Request("get", method, "/v1/x"), Request("restore", method, RESTORE, expected=Expected.REFUSAL)):
         with pytest.raises(NotAllowedError, match="--profile full"):
             client.send(request)
     assert [client.send(Request("list", safe, "/v1/x")).status for safe in ("GET", "OPTIONS")] == [200, 200]
@@ -295,7 +295,7 @@ def test_the_read_profile_sends_nothing_that_changes_things(method: str, setting
 
 def test_no_restore_without_leave(setting: Setting) -> None:
     with pytest.raises(NotAllowedError, match=r"set restore\.allow = true"):
-        setting.client(allow=False).send(restore(refusable=True))
+        setting.client(allow=False).send(restore(expected=Expected.REFUSAL))
     assert setting.server.seen == []
 
 
@@ -333,7 +333,7 @@ def test_the_budget_holds_for_all_threads_and_workers(setting: Setting) -> None:
 def test_what_was_refused_costs_nothing(answer: hostile.Answering, setting: Setting) -> None:
     setting.server.answer = answer
     client = setting.client()
-    assert len(client.send_all(restore(refusable=True) for _ in range(12))) == 12
+    assert len(client.send_all(restore(expected=Expected.REFUSAL) for _ in range(12))) == 12
     assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 0
 
 
@@ -354,21 +354,21 @@ def test_a_restore_whose_answer_was_lost_is_not_repeated_and_counts(
 def test_a_lost_request_that_must_be_refused_may_be_repeated_and_counts_twice(setting: Setting) -> None:
     setting.server.answer = only("/tasks", hostile.reset)
     client = setting.client()
-    lost = client.send(restore(refusable=True))
+    lost = client.send(restore(expected=Expected.REFUSAL))
     assert (lost.unanswered, lost.seen) == (True, (2, 2))
     assert len(setting.lines) == 2
     assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 2
-    client.send(restore(refusable=True))  # the last place: no room for a second try
+    client.send(restore(expected=Expected.REFUSAL))  # the last place: no room for a second try
     assert len(setting.lines) == 3
     with pytest.raises(NotAllowedError):
-        client.send(restore(refusable=True))
+        client.send(restore(expected=Expected.REFUSAL))
 
 
 def test_what_does_not_exist_cannot_be_restored_whatever_became_of_the_answer(setting: Setting) -> None:
     setting.server.answer = only("/tasks", hostile.reset)
     client = setting.client()
     for _ in range(4):
-        assert client.send(restore(refusable=True, ownership="missing")).unanswered
+        assert client.send(restore(expected=Expected.REFUSAL, ownership="missing")).unanswered
     assert client.shared_state.read("restores") == client.shared_state.read("restores_accepted") == 0
 
 
@@ -650,6 +650,6 @@ def test_without_the_other_hubs_id_its_key_cannot_be_proved(setting: Setting, tm
     client = setting.client()
     client.target = load_target(tmp_path / "t.toml", {})
     proofs, world = KeyProofs(client), Fixtures(client.target)
-    proofs.prove_all(RequestBuilder(world, proofs, random.Random(1)))
+    proofs.prove_all(RequestBuilder(world, random.Random(1), proofs.require))
     with pytest.raises(NotTestableError, match=r"set keys\.other_hub_id"):
-        proofs.need("other_hub")
+        proofs.require("other_hub")

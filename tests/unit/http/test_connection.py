@@ -21,7 +21,7 @@ from conformance.config.target_file import load_target
 from conformance.http import connection as wiring
 from conformance.http.connection import KEPT_OF_TOO_LARGE, Connections
 from conformance.http.decoding import decoded
-from conformance.http.exchange import Exchange, Request
+from conformance.http.exchange import Exchange, Expected, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -317,7 +317,7 @@ def test_connections_are_kept_but_for_what_must_not_be_sent_twice(tmp_path: Path
 
 
 def test_no_post_goes_over_connections_that_break(tmp_path: Path) -> None:
-    refused = Request("restore", "POST", "/v1/x", body=b"{}", refusable=True)
+    refused = Request("restore", "POST", "/v1/x", body=b"{}", expected=Expected.REFUSAL)
     with hostile.serve(hostile.empty) as server:
         connections = Connections(hostile.target(tmp_path, server.base_url), "tests")
         connections.send(refused)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.exchanges import answer
 
-from conformance.http.exchange import Exchange, same_code
+from conformance.http.exchange import Exchange, Expected, Throttled, same_code
 from conformance.judging import expectations
 from conformance.judging.expectations import ANY_4XX, CannotTellError, Finding
 from conformance.judging.outcomes import Outcome
@@ -134,7 +134,7 @@ def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
         (expectations.expect_status(answer(503), 200), [Outcome.ERROR]),
         (expectations.expect_status(answer(None, unanswered=True), 200), [Outcome.ERROR]),
         (expectations.expect_status(answer(307), 200), [Outcome.ERROR]),
-        (expectations.expect_status(answer(307, documented=False), 200), [Outcome.FAILED]),
+        (expectations.expect_status(answer(307, expected=Expected.UNDOCUMENTED), 200), [Outcome.FAILED]),
         (expectations.expect_no_server_error(answer(None), 200), [Outcome.ERROR]),
         (expectations.expect_no_server_error(answer(500), 200, ANY_4XX), [Outcome.FAILED]),
         (expectations.expect_not_success(answer(None)), [Outcome.ERROR]),
@@ -182,7 +182,7 @@ def test_nothing_is_concluded_from_no_answer(exchange: Exchange, words: str) -> 
 
 def test_an_answer_can_be_judged() -> None:
     assert expectations.inconclusive_reason(answer(500)) is None
-    assert expectations.inconclusive_reason(answer(429, patient=False)) is None
+    assert expectations.inconclusive_reason(answer(429, throttled=Throttled.ACCEPT)) is None
 
 
 @pytest.mark.parametrize(

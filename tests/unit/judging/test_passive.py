@@ -9,7 +9,7 @@ from support.exchanges import answer
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
-from conformance.http.exchange import Exchange, Request, Response
+from conformance.http.exchange import Exchange, Expected, Request, Response, Sender
 from conformance.judging import answer_shapes, passive
 from conformance.judging.expectations import Finding, violation
 from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, folded
@@ -30,17 +30,21 @@ UNSET = "0001-01-01T00:00:00Z"
         (
             answer_shapes.is_judgeable,
             [answer(), answer(404), answer(500)],
-            [answer(None), answer(503), answer(502), answer(504), answer(documented=False), answer(unanswered=True)],
+            [*map(answer, (None, 503, 502, 504)), answer(expected=Expected.UNDOCUMENTED), answer(unanswered=True)],
         ),
         (
             answer_shapes.is_judgeable_success,
             [answer(body={}), answer(206, {}), answer(299, [])],
-            [answer(raw=b"{"), answer(404, {}), answer(300, {}), answer(199, {}), answer(documented=False, body={})],
+            [
+                answer(raw=b"{"),
+                *(answer(status, {}) for status in (404, 300, 199)),
+                answer(expected=Expected.UNDOCUMENTED, body={}),
+            ],
         ),
         (
             answer_shapes.is_error,
             [answer(400), answer(404), answer(500), answer(599)],
-            [answer(399), answer(200), answer(503), answer(None), answer(404, documented=False)],
+            [answer(399), answer(200), answer(503), answer(None), answer(404, expected=Expected.UNDOCUMENTED)],
         ),
         (
             answer_shapes.has_envelope,
@@ -61,7 +65,7 @@ UNSET = "0001-01-01T00:00:00Z"
             [answer(body={}), answer(body={}, ownership="sibling")],
             [
                 answer(404, {}),
-                answer(body={}, good_key=False),
+                answer(body={}, sender=Sender.OUTSIDER),
                 *(answer(body={}, ownership=whose) for whose in ("crossed", "other hub", "missing", "malformed")),
             ],
         ),

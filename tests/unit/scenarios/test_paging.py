@@ -1,4 +1,4 @@
-"""What is wrong with a list that holds still is told; a list that moves is walked again, and never accused."""
+"""What a list that holds still loses is a finding; a list that changes is read again, and never accused."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from support.exchanges import answer
+
+from conformance.http.exchange import Exchange, Request
 from conformance.judging.expectations import expect_same_ids
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
@@ -14,44 +17,49 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.context import CheckContext, PagedList
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.paging import PagedList
 
 
 @dataclass
 class Listing:
-    """As much of the verbs as walks need: `shows` says what the nth walk of that page size gives."""
+    """A context whose list is on one page: `shows` gives the ids of the nth reading, by its page size."""
 
-    shows: Callable[[int, int | None], list[str]]
+    shows: Callable[[int, int], list[str]]
     got: dict[str, str] = field(default_factory=dict)
-    walked: int = 0
-
-    def walk(self, size: int | None, **_how: Any) -> Any:
-        self.walked += 1
-        return SimpleNamespace(ids=self.shows(self.walked, size), last=None)
+    readings: int = 0
+    fixtures: Any = field(default_factory=lambda: SimpleNamespace(backups=[]))
 
     @property
     def build(self) -> Any:
-        return SimpleNamespace(get=lambda backup, **_place: backup)
+        return SimpleNamespace(
+            list=lambda **way: Request("list", "GET", "/list", asked=way),
+            get=lambda backup, *_place, **_ownership: Request("get", "GET", "/get", resources={"backup": backup}),
+        )
 
-    def send_all(self, backups: Iterable[str]) -> list[Any]:
-        return [
-            SimpleNamespace(
-                status=200 if one in self.got else 404,
-                data={"state": {"current": self.got.get(one)}},
-                request=SimpleNamespace(resources={"backup": one}),
-            )
-            for one in backups
-        ]
+    def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
+        return [self._page(one) if one.operation == "list" else self._got(one) for one in requests]
+
+    def _page(self, request: Request) -> Exchange:
+        asked = cast("dict[str, int]", request.asked)
+        self.readings += asked["page"] == 1
+        ids = self.shows(self.readings, asked["size"]) if asked["page"] == 1 else []
+        return answer(200, {"data": [{"id": shown} for shown in ids]}, operation="list")
+
+    def _got(self, request: Request) -> Exchange:
+        state = self.got.get(request.resources["backup"])
+        body = {"data": {"state": {"current": state}}}
+        return answer(200 if state else 404, body, resources=request.resources)
 
 
-def every_one(walk: PagedList, there: set[str]) -> Iterable[Finding]:
-    return expect_same_ids(walk.ids, there, None, "backup")
+def every_one(pages: PagedList, known: set[str]) -> Iterable[Finding]:
+    return expect_same_ids(pages.ids, known, None, "backup")
 
 
 def judged(listing: Listing, named: Iterable[str] = ()) -> list[Outcome]:
     context = cast("CheckContext", listing)
-    told = paging.tell(context, [{"size": 100}, {"size": 2}])
-    return [found.outcome for found in paging.judged(context, told, every_one, named)]
+    readings = paging.read_in(context, [{"size": 100}, {"size": 2}])
+    return [found.outcome for found in paging.judged(context, readings, every_one, named)]
 
 
 def test_a_list_that_is_whole_in_every_way_is_right() -> None:
@@ -77,13 +85,13 @@ def test_what_was_named_and_is_shown_by_get_must_be_listed() -> None:
 
 
 def test_a_backup_that_came_meanwhile_is_no_defect() -> None:
-    assert judged(Listing(lambda walked, _size: ["a"] if walked == 1 else ["a", "b"])) == []
+    assert judged(Listing(lambda reading, _size: ["a"] if reading == 1 else ["a", "b"])) == []
 
 
 def test_a_backup_that_went_meanwhile_is_no_defect() -> None:
-    assert judged(Listing(lambda walked, _size: ["a", "b"] if walked == 1 else ["a"])) == []
+    assert judged(Listing(lambda reading, _size: ["a", "b"] if reading == 1 else ["a"])) == []
 
 
 def test_a_list_that_never_holds_still_cannot_be_told() -> None:
-    moving = Listing(lambda walked, _size: [f"{walked}", "a", "a"])
+    moving = Listing(lambda reading, _size: [f"{reading}", "a", "a"])
     assert judged(moving) == [Outcome.ERROR, Outcome.ERROR]
