@@ -68,11 +68,6 @@ class Key:
         key._refresh_s = refresh_s
         return key
 
-    @property
-    def refreshable(self) -> bool:
-        """Whether asking again could give another value."""
-        return self._fetch is not None
-
     def reveal(self) -> str:
         """The value itself, for the request that needs it. Raises KeyUnavailableError."""
         with self._lock:

@@ -30,7 +30,6 @@ WORDS = (
     *("' OR '1'='1", '" --', "; DROP TABLE backups", "$gt", "$(id)", "`id`", "|ls", "<script>", "CON", "aux.txt"),
     *("~", "~root", "latest", "me", "self", "new", "count", "search", "logs", "tasks", "backups", "favicon.ico"),
 )  # fmt: skip
-ENDINGS = (".json", ";v=1", "?x", "#x", "%00", "%20", "~1", ",", "'", ".", "/..", "$", ":restore")
 LONGEST_ID = 3000
 
 

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from conformance.contract.operations import Operation
     from conformance.reference.core import Behaviours, Call
 
-Pick = Callable[["Behaviours"], "Collection[str] | None"]
-
 PREFIX = "shape"
 ERROR, OAUTH = "error-envelope", "oauth-error"
 #: for errors of each operation, the clause whose check draws some

@@ -95,7 +95,6 @@ def test_names_and_variables() -> None:
 
 def test_a_literal_has_nothing_to_refresh() -> None:
     key = Key("full", VALUE)
-    assert not key.refreshable
     assert key.refresh() is False
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.contract.strict_json import NotJSON, Parsed, parse
+from conformance.contract.strict_json import MAX_DUPLICATES, MAX_STEP, NotJSON, Parsed, has_more_values, parse
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -153,3 +153,48 @@ def test_long_numbers_and_duplicates_go_together() -> None:
 def test_lone_surrogate_escapes_are_text() -> None:
     assert parse(b'{"\\ud800": "\\udfff", "\\ud83d\\ude00": 1}').value == {"\ud800": "\udfff", "\U0001f600": 1}
     assert parse(b'{"\\ud800": 1, "\\ud800": 2}').duplicates == ("/\ud800",)
+
+
+# Values, counted before they are built
+
+
+@given(values)
+def test_values_and_names_are_counted_exactly(value: Any) -> None:
+    for text in (json.dumps([value]), json.dumps([value], ensure_ascii=False, indent=1)):
+        body, count = text.encode(), count_values([value])
+        assert not has_more_values(body, count)
+        assert has_more_values(body, count - 1)
+
+
+def count_values(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + sum(1 + count_values(item) for item in value.values())
+    return 1 + sum(map(count_values, value)) if isinstance(value, list) else 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" " * 100, b"<html>[,,,,,,,,]", b'"[,,,,,,,,,,,,]"', json.dumps({"log": "[1, 2], " * 1000}).encode()],
+    ids=["empty", "blanks", "HTML", "a string", "a log"],
+)
+def test_what_only_looks_like_values_is_not_counted(body: bytes) -> None:
+    assert not has_more_values(body, 5)
+
+
+# Time
+
+
+def test_duplicates_are_named_in_linear_time_and_in_bounds() -> None:
+    same = b'"id":1,"id":2,' * 100_000
+    distinct = b"".join(b'"%d":1,' % number for number in range(100_000))
+    duplicates = parse(b"{" + distinct + same + distinct + b'"z":0}').duplicates
+    assert len(duplicates) == MAX_DUPLICATES
+    assert "/id" in duplicates
+
+
+def test_pointers_to_duplicates_stay_short() -> None:
+    long = b"x" * 100_000
+    items = b",".join([b'{"a":1,"a":2}'] * 1000)
+    duplicates = parse(b'{"%s":[%s]}' % (long, items)).duplicates
+    assert max(map(len, duplicates)) < 2 * MAX_STEP
+    assert len(duplicates) == MAX_DUPLICATES
