@@ -483,8 +483,8 @@ def clauses_command(options: argparse.Namespace) -> int:
 
 def compare_command(options: argparse.Namespace) -> int:
     """`compare`: 1 where something broke."""
-    from conformance.report import comparison  # noqa: PLC0415 - loads the tables
-    from conformance.results import reading  # noqa: PLC0415 - loads the tables
+    from conformance.report import compare as rendering  # noqa: PLC0415 - loads the tables
+    from conformance.results import compare, reading  # noqa: PLC0415 - loads the tables
     from conformance.results.files import write_atomically  # noqa: PLC0415
 
     try:
@@ -493,16 +493,16 @@ def compare_command(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     from rich.console import Console  # noqa: PLC0415 - as above
 
-    found = comparison.compare(old, new)
+    comparison = compare.compare(old, new)
     try:
         if options.markdown is not None:
-            write_atomically(options.markdown, comparison.markdown(found))
+            write_atomically(options.markdown, rendering.markdown(comparison))
         if options.html is not None:
-            write_atomically(options.html, comparison.page(found, old, new))
+            write_atomically(options.html, rendering.page(comparison, old, new))
     except OSError as error:
         raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
-    comparison.render(found, Console(soft_wrap=not sys.stdout.isatty()))
-    return found.exit_code
+    rendering.render(comparison, Console(soft_wrap=not sys.stdout.isatty()))
+    return comparison.exit_code
 
 
 def qualify_command(options: argparse.Namespace) -> int:
@@ -562,15 +562,16 @@ def rejudge_command(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415 - loads the tables
 
     from conformance.evidence.archive import ArchiveError  # noqa: PLC0415
+    from conformance.report import rejudge as rendering  # noqa: PLC0415
     from conformance.results import rejudge  # noqa: PLC0415 - loads the suite
     from conformance.results.reading import ResultsError  # noqa: PLC0415
 
     try:
-        found = rejudge.rejudge(options.folder)
+        rejudgement = rejudge.rejudge(options.folder)
     except (ArchiveError, ResultsError) as error:
         raise UsageError(str(error)) from None
-    rejudge.show(found, Console(soft_wrap=not sys.stdout.isatty()))
-    return found.exit_code
+    rendering.render(rejudgement, Console(soft_wrap=not sys.stdout.isatty()))
+    return rejudgement.exit_code
 
 
 def index_command(options: argparse.Namespace) -> int:

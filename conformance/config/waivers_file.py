@@ -1,26 +1,21 @@
-"""Waivers: known deviations as data beside the target, each with a reason and an end.
+"""The waivers file (TOML): known deviations of a target, each with a reason and an expiry date.
 
-A waiver excuses exactly what it names, through the day it expires. One that is no longer needed is reported as stale,
-so that a mended target sheds its excuses.
+A waiver covers exactly the checks that it names, through the day on which it expires.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from conformance.config.toml_file import Document, FileProblemsError, Table, did_you_mean, kind, read_document
 from conformance.contract.check_id import CheckId, CheckIdError, CheckKind
-from conformance.judging.outcomes import CheckRecord, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from conformance.contract.catalogue import Catalogue, Clause
-
-WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
 
 
 class WaiverError(FileProblemsError):
@@ -63,40 +58,6 @@ class Waiver:
         """The inverse of `to_json`."""
         check = CheckId.parse(row["check"]) if row.get("check") else None
         return cls(**{**row, "expires": date.fromisoformat(row["expires"]), "check": check})
-
-
-def apply(
-    waivers: Sequence[Waiver], records: Iterable[CheckRecord], today: date
-) -> tuple[list[CheckRecord], list[dict[str, Any]]]:
-    """The records with all that a waiver names waived, and a row for each waiver with its state.
-
-    `used`: it excused something. `stale`: what it names was tested and needs no excuse. `expired`: it is over.
-    `untested`: nothing that it names was tested, so nobody knows.
-    """
-    records = list(records)
-    states = [_state(waiver, records, today) for waiver in waivers]
-    shown = [_waived(record, waivers, today) for record in records]
-    return shown, [{**waiver.to_json(), "state": state} for waiver, state in zip(waivers, states, strict=True)]
-
-
-def _state(waiver: Waiver, records: list[CheckRecord], today: date) -> str:
-    if not waiver.in_force(today):
-        return "expired"
-    named = {record.outcome for record in records if waiver.covers(record.id, today)}
-    if named & WAIVABLE:
-        return "used"
-    # Where a check could not tell, the excuse may still be needed.
-    return "stale" if named - {Outcome.NOT_TESTED} and Outcome.ERROR not in named else "untested"
-
-
-def _waived(record: CheckRecord, waivers: Sequence[Waiver], today: date) -> CheckRecord:
-    if record.outcome not in WAIVABLE:
-        return record
-    for waiver in waivers:
-        if waiver.covers(record.id, today):
-            reason = f"waived until {waiver.expires.isoformat()}: {waiver.reason}; was: {record.reason}"
-            return replace(record, outcome=Outcome.WAIVED, reason=reason)
-    return record
 
 
 def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:

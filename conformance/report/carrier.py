@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.report.html import marks, page_title, render_summary
+from conformance.report.html import page_title, render_summary
 from conformance.results.files import write_atomically
+from conformance.results.signoff import page_marks
 from conformance.results.text import block
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class HtmlCarrier:
         if path and Path(path).is_file() and not hasattr(session.config, "workerinput"):
             page = Path(path)
             results = self._supply()
-            found = marks(results["run"]["id"], results["verdict"])
+            found = page_marks(results["run"]["id"], results["verdict"])
             write_atomically(page, finished_page(page.read_text(encoding="utf-8"), found))
         return outcome
 

@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome
 from conformance.report import plots, qualified, views
-from conformance.report.stubs import stubs
 from conformance.results import model
 from conformance.results.text import one_line
+from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
     from conformance.results.model import Results
@@ -39,13 +39,6 @@ def style() -> Markup:
 def page_title(results: Results) -> str:
     """The page's heading and the browser tab's words; whoever writes it escapes it."""
     return f"Container backups conformance: {one_line(results['target']['name'], 80)}"
-
-
-def marks(run_id: str, verdict: str) -> str:
-    """What in the page's head says, to programs, which run it tells and how that ended."""
-    names = {"run": run_id, "verdict": verdict}
-    marked = (f'<meta name="backups-conformance-{name}" content="{escape(told)}"/>' for name, told in names.items())
-    return "".join(marked)
 
 
 def render_summary(results: Results) -> str:

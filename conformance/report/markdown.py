@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome
 from conformance.report import qualified
-from conformance.report.stubs import stubs
 from conformance.results.model import (
     LABELS,
     Results,
@@ -23,6 +22,7 @@ from conformance.results.model import (
     with_outcome,
 )
 from conformance.results.text import one_line
+from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.stubs import stubs
 from conformance.results.model import (
     LABELS,
     LEFT_OUT,
@@ -27,6 +26,7 @@ from conformance.results.model import (
     with_outcome,
 )
 from conformance.results.text import one_line
+from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
-from conformance.config import waivers_file
 from conformance.contract import catalogue, validation
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS
@@ -17,6 +16,7 @@ from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import checks
 from conformance.judging.outcomes import CheckRecord, Outcome, folded, worst
+from conformance.results import waivers
 from conformance.results.model import LEFT_OUT, judgement
 from conformance.results.reading import FORMAT
 
@@ -58,7 +58,7 @@ def build(
     """results.json of a run, from the journals in `state`."""
     entries = list(journal.read(state))
     records = folded(value for kind, value in entries if kind == "check")
-    records, waiver_rows = waivers_file.apply(settings.waivers, records, facts.started.date())
+    records, waiver_rows = waivers.apply(settings.waivers, records, facts.started.date())
     rows = [_row(clause, records, clause.id in selected, facts) for clause in catalogue.load()]
     return {
         "format": FORMAT,

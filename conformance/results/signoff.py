@@ -11,6 +11,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
 from conformance.results.files import write_atomically
@@ -105,6 +107,13 @@ def result_of(results: Results) -> str:
         return "FAILED"
     summary = results["summary"]
     return "WARNED" if summary["warned"] or summary["waived"] else "PASSED"
+
+
+def page_marks(run_id: str, verdict: str) -> str:
+    """Return the elements in the head of report.html that name its run and verdict, for programs."""
+    names = {"run": run_id, "verdict": verdict}
+    marks = (f'<meta name="backups-conformance-{name}" content="{escape(value)}"/>' for name, value in names.items())
+    return "".join(marks)
 
 
 def sha256(path: Path) -> str:

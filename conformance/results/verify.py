@@ -18,7 +18,6 @@ import jsonschema_rs
 from conformance.contract import catalogue
 from conformance.contract.schemas import schemas_dir
 from conformance.judging.outcomes import Outcome, worst
-from conformance.report.html import marks
 from conformance.results import sealing, signoff
 from conformance.results.model import judgement
 from conformance.results.text import one_line
@@ -158,7 +157,7 @@ class _Examination:
         """That the page and the JUnit file are of this run and say the same."""
         run, verdict = self.results["run"]["id"], self.results["verdict"]
         page = (self.folder / "report.html").read_text(encoding="utf-8", errors="replace")
-        if page.count(marks(run, verdict)) != 1:
+        if page.count(signoff.page_marks(run, verdict)) != 1:
             self._problem("report.html", "does not carry the run and the verdict of results.json")
         try:
             root = ElementTree.parse(self.folder / "junit.xml").getroot()  # noqa: S314 - its digest is right

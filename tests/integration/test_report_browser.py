@@ -11,8 +11,9 @@ import pytest
 from support import browser, folders, nodejs, reporting
 
 from conformance.judging.outcomes import Outcome
-from conformance.report import comparison, index, write_all
-from conformance.results import signoff
+from conformance.report import compare as rendering
+from conformance.report import index, write_all
+from conformance.results import compare, signoff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,8 +46,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         write_all(results, folder / "runs" / str(number))
         signoff.write(results, folder / "runs" / str(number))
     index.write(folder / "runs")
-    compared = comparison.compare(reporting.green(), hostile)
-    (folder / "compared.html").write_text(comparison.page(compared, reporting.green(), hostile))
+    compared = compare.compare(reporting.green(), hostile)
+    (folder / "compared.html").write_text(rendering.page(compared, reporting.green(), hostile))
     return {**found, "index": folder / "runs" / "index.html", "compared": folder / "compared.html"}
 
 

@@ -134,7 +134,7 @@ def test_a_github_job_is_told(ran: running.Ran) -> None:
 def test_the_exchanges_are_judged_again_as_they_were(ran: running.Ran) -> None:
     done = command("rejudge", ran.folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"^All \d+ checks alike$", done.stdout, re.MULTILINE)
+    assert re.search(r"^All \d+ checks have the same outcome$", done.stdout, re.MULTILINE)
 
 
 def test_a_verdict_that_the_exchanges_do_not_bear_is_shown(ran: running.Ran, tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dic
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    return {record.id: record.outcome.value for record in records_of(states[0])}
+    return {str(record.id): record.outcome.value for record in records_of(states[0])}
 
 
 def test_a_killed_run_is_told_of_with_all_that_was_known(tmp_path: Path) -> None:

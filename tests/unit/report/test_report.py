@@ -16,8 +16,8 @@ from rich.console import Console
 from support import reporting
 
 from conformance.judging.outcomes import Outcome, Verdict, worst
-from conformance.report import badge, ci, html, junit, markdown, stubs, terminal, views, write_all
-from conformance.results import files, model, signoff
+from conformance.report import badge, ci, html, junit, markdown, terminal, views, write_all
+from conformance.results import files, model, signoff, waivers
 
 if TYPE_CHECKING:
     from xml.etree import ElementTree
@@ -310,19 +310,19 @@ def test_strict_warnings_are_failures_everywhere() -> None:
     results = reporting.results({"LIST-6": Outcome.WARNED}, strict=True)
     assert results["verdict"] == "non-conformant"
     assert "WARNED LIST-6" in printed(results)
-    assert 'clause = "LIST-6"' in stubs.stubs(results)
+    assert 'clause = "LIST-6"' in waivers.stubs(results)
     assert len(list(reporting.parse_xml(junit.render(results)).iter("failure"))) == 1
 
 
 def test_stub_names_the_check_only_where_others_pass() -> None:
-    text = stubs.stubs(reporting.results({"CAP-5": Outcome.FAILED, "CAP-4": Outcome.FAILED}))
+    text = waivers.stubs(reporting.results({"CAP-5": Outcome.FAILED, "CAP-4": Outcome.FAILED}))
     assert text.count("[[waiver]]") == 2
     assert 'clause = "CAP-5"\ncheck = "CAP-5/list"\nreason = ""\nexpires = 2026-05-30' in text
     assert "CAP-4/" not in text
 
 
 def test_no_stub_for_what_is_waived_or_not_told() -> None:
-    assert stubs.stubs(reporting.results({"CAP-5": Outcome.WAIVED, "CAP-4": Outcome.ERROR})) == ""
+    assert waivers.stubs(reporting.results({"CAP-5": Outcome.WAIVED, "CAP-4": Outcome.ERROR})) == ""
 
 
 def test_clause_without_telling_checks_is_a_line_of_its_own() -> None:

@@ -11,7 +11,8 @@ from rich.console import Console
 from support import reporting
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.comparison import Comparison, compare, render
+from conformance.report.compare import render
+from conformance.results.compare import Comparison, compare
 from conformance.results.files import write_json
 from conformance.results.reading import ResultsError, load_results
 
@@ -23,16 +24,16 @@ _LISTS = {
     "passed waived": "warnings", "warned failed": "broken", "warned error": "broken", "warned passed": "warnings",
     "warned not_tested": "no_longer_tested", "warned waived": "warnings", "waived failed": "broken",
     "waived error": "broken", "waived passed": "warnings", "waived warned": "warnings",
-    "waived not_tested": "no_longer_tested", "failed passed": "mended", "failed warned": "mended",
+    "waived not_tested": "no_longer_tested", "failed passed": "fixed", "failed warned": "fixed",
     "failed waived": "warnings", "failed error": "no_longer_tested", "failed not_tested": "no_longer_tested",
-    "error passed": "mended", "error warned": "mended", "error waived": "mended", "error failed": "newly_tested",
+    "error passed": "fixed", "error warned": "fixed", "error waived": "fixed", "error failed": "newly_tested",
     "error not_tested": "no_longer_tested", "not_tested passed": "newly_tested", "not_tested failed": "newly_tested",
     "not_tested warned": "newly_tested", "not_tested waived": "newly_tested", "not_tested error": "no_longer_tested",
 }  # fmt: skip
 
 
 def lists(comparison: Comparison) -> dict[str, list[str]]:
-    names = ("broken", "mended", "newly_tested", "no_longer_tested", "warnings")
+    names = ("broken", "fixed", "newly_tested", "no_longer_tested", "warnings")
     return {name: [change.id for change in getattr(comparison, name)] for name in names}
 
 

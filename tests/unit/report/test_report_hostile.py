@@ -13,8 +13,9 @@ import pytest
 from rich.console import Console
 from support import reporting
 
-from conformance.report import badge, ci, comparison, html, index, junit, markdown, terminal, write_all
-from conformance.results import signoff, text
+from conformance.report import badge, ci, html, index, junit, markdown, terminal, write_all
+from conformance.report import compare as rendering
+from conformance.results import compare, signoff, text
 
 CASES = [*reporting.HOSTILE, "".join(reporting.HOSTILE[:-1]), ""]
 INVISIBLE = re.compile(
@@ -150,12 +151,12 @@ def test_index_has_our_tags_alone(results: dict[str, Any], tmp_path: Path) -> No
 
 def test_compared_pages_have_our_tags_alone(results: dict[str, Any]) -> None:
     for old, new in ((reporting.green(), results), (results, reporting.green())):
-        ours = Tags(comparison.page(comparison.compare(reporting.green(), reporting.red()), old, new))
-        page = comparison.page(comparison.compare(old, new), old, new)
+        ours = Tags(rendering.page(compare.compare(reporting.green(), reporting.red()), old, new))
+        page = rendering.page(compare.compare(old, new), old, new)
         assert Tags(page).found <= ours.found
         assert Tags(page).attributes <= ours.attributes
         assert not INVISIBLE.search(page)
-        document = comparison.markdown(comparison.compare(old, new))
+        document = rendering.markdown(compare.compare(old, new))
         assert not INVISIBLE.search(document)
         rows = [line for line in document.splitlines() if re.match(r"\| [A-Z]+-\d+ \| (MUST|SHOULD) ", line)]
         assert rows
@@ -164,7 +165,7 @@ def test_compared_pages_have_our_tags_alone(results: dict[str, Any]) -> None:
 
 def test_comparison_obeys_us_alone(results: dict[str, Any]) -> None:
     stream = io.StringIO()
-    comparison.render(comparison.compare(reporting.green(), results), Console(file=stream, width=80))
+    rendering.render(compare.compare(reporting.green(), results), Console(file=stream, width=80))
     assert not INVISIBLE.search(stream.getvalue())
 
 

@@ -21,8 +21,9 @@ from conformance.http import latency
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import results as qualification
-from conformance.report import comparison, html, index, junit, markdown, plots, qualified, views, write_all
-from conformance.results import model, reading, signoff
+from conformance.report import compare as rendering
+from conformance.report import html, index, junit, markdown, plots, qualified, views, write_all
+from conformance.results import compare, model, reading, signoff
 
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
@@ -49,7 +50,7 @@ def test_a_file_of_an_older_version_is_read_and_shown(file: Path, tmp_path: Path
     signoff.write(results, tmp_path / "again")
     assert index.write(tmp_path) == 1
     newer = reporting.results({"CAP-4": Outcome.FAILED})
-    assert [change.id for change in comparison.compare(results, newer).broken] == ["CAP-4"]
+    assert [change.id for change in compare.compare(results, newer).broken] == ["CAP-4"]
     assert main.main(["compare", str(path), str(path)]) == 0
 
 
@@ -65,15 +66,15 @@ def timed(results: dict[str, Any], clause: str, seconds: float, median: float) -
 
 def test_what_took_much_longer_is_told_and_breaks_nothing() -> None:
     old, new = timed(reporting.green(), "CAP-4", 0.1, 0.01), timed(reporting.green(), "CAP-4", 0.35, 0.1)
-    compared = comparison.compare(old, new)
-    assert [(one.what, one.words) for one in compared.timings] == [
+    compared = compare.compare(old, new)
+    assert [(one.subject, one.words) for one in compared.timings] == [
         ("list, median", "10.0 times as long"),
         ("CAP-4", "3.5 times as long"),
     ]
     assert compared.exit_code == 0
-    assert "10 ms" in comparison.markdown(compared)
-    assert "3.5 times as long" in comparison.page(compared, old, new)
-    back = comparison.compare(new, old)
+    assert "10 ms" in rendering.markdown(compared)
+    assert "3.5 times as long" in rendering.page(compared, old, new)
+    back = compare.compare(new, old)
     assert [one.words for one in back.timings] == ["10.0 times faster", "3.5 times faster"]
 
 

@@ -1,0 +1,80 @@
+"""Renders a comparison of two runs for a terminal, a pull request and a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from conformance.report.html import environment, style
+from conformance.report.markdown import escape, table
+from conformance.report.plots import seconds
+from conformance.report.terminal import STYLES
+from conformance.results.model import LABELS, Results, counted, shown
+from conformance.results.text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from conformance.results.compare import Change, Comparison
+
+
+def render(comparison: Comparison, console: Console) -> None:
+    """Print the comparison: differences between the runs first, what broke last."""
+    for difference in comparison.differences:
+        console.print(Text.assemble(("differs: ", "yellow"), one_line(difference)))
+    sections = [*comparison.sections.items()]
+    for title, changes in [*sections[1:], *sections[:1]] if comparison.broken else sections:
+        console.print()
+        console.print(Text(f"{title}: {len(changes)}", "bold"))
+        for change in changes:
+            console.print(_change_line(change))
+    if comparison.timings:
+        console.print()
+        console.print(Text(f"Changed in time: {len(comparison.timings)}", "bold"))
+    for timing in comparison.timings:
+        times = f"{seconds(timing.old_s)} → {seconds(timing.new_s)}"
+        console.print(Text.assemble(f"  {one_line(timing.subject):<16} {times}  ", (timing.words, "bright_black")))
+    console.print()
+    console.print(Text(comparison.headline, "bold red" if comparison.broken else "bold green"))
+
+
+def markdown(comparison: Comparison) -> str:
+    """Return the comparison as Markdown for a pull request."""
+    parts = [f"# {comparison.headline}"]
+    if comparison.differences:
+        parts.append("\n".join(f"> **Differs:** {escape(words)}\n>" for words in comparison.differences)[:-2])
+    for title, changes in comparison.sections.items():
+        rows = (
+            [change.id, change.level, LABELS[change.old], LABELS[change.new], escape(change.reason)]
+            for change in changes
+        )
+        parts += [f"## {title}", table(["clause", "level", "was", "is", "reason"], rows)]
+    if comparison.timings:
+        times = (
+            [escape(timing.subject), seconds(timing.old_s), seconds(timing.new_s), timing.words]
+            for timing in comparison.timings
+        )
+        parts += ["## Changed in time", table(["what", "was", "is", ""], times)]
+    return "\n\n".join(parts)
+
+
+def page(comparison: Comparison, old: Results, new: Results) -> str:
+    """Return the comparison as one self-contained HTML file without scripts."""
+    return (
+        environment()
+        .get_template("compare.html.jinja2")
+        .render(comparison=comparison, old=shown(old), new=shown(new), style=style(), counted=counted)
+    )
+
+
+def _change_line(change: Change) -> Text:
+    reason = f"  {one_line(change.reason, 200)}" if change.reason else ""
+    return Text.assemble(
+        f"  {change.id:<8} ",
+        (LABELS[change.old], STYLES[change.old]),
+        " → ",
+        (LABELS[change.new], STYLES[change.new]),
+        (reason, "bright_black"),
+        overflow="fold",
+    )

@@ -1,0 +1,42 @@
+"""Renders what `rejudge` found, for a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from conformance import __version__
+from conformance.contract import catalogue
+from conformance.judging.checks import all_judges
+from conformance.report.terminal import STYLES
+from conformance.results.model import LABELS, counted, shown
+from conformance.results.text import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from conformance.results.rejudge import Rejudgement
+
+
+def render(rejudgement: Rejudgement, console: Console) -> None:
+    """Print the checks with another outcome, and how many clauses cannot be judged again."""
+    exchanges = counted(rejudgement.exchanges, "exchange")
+    console.print(Text(f"{exchanges} of a run of suite {one_line(rejudgement.suite, 40)}, judged by {__version__}"))
+    if rejudgement.left_out:
+        console.print(Text(f"{counted(rejudgement.left_out, 'exchange')} left out: too long to have been kept whole"))
+    for difference in rejudgement.differences:
+        console.print()
+        parts: list[Any] = [(difference.check, "bold"), "  "]
+        parts += [(LABELS[difference.old], STYLES[difference.old]), " → "]
+        console.print(Text.assemble(*parts, (LABELS[difference.new], STYLES[difference.new])))
+        if difference.reason:
+            console.print(Text(f"  {one_line(shown(difference.reason), 600)}", "bright_black"))
+    console.print()
+    passive = len({judge.clause for judge in all_judges()})
+    active = len(catalogue.load().clauses) - passive
+    console.print(Text(f"{passive} clauses are judged on exchanges; the other {active} need a live target."))
+    if differing := len(rejudgement.differences):
+        console.print(Text(f"{differing} of {differing + rejudgement.equal} checks differ", "bold red"))
+    else:
+        console.print(Text(f"All {rejudgement.equal} checks have the same outcome", "bold green"))

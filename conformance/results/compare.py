@@ -1,0 +1,170 @@
+"""Compares two runs: which clauses broke, which were fixed, and whether the runs can be compared at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from conformance.judging.outcomes import Outcome
+from conformance.results.model import Results, Row, selection_words, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_RED = (Outcome.FAILED, Outcome.ERROR)
+#: outcomes that say nothing about the target
+_UNDETERMINED = (Outcome.NOT_TESTED, Outcome.ERROR)
+#: a duration that changed by less is noise
+_MIN_FACTOR, _MIN_DIFFERENCE_S = 2.0, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A clause with another outcome in the newer run; `reason` is the newer run's."""
+
+    id: str
+    level: str
+    old: Outcome
+    new: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A duration, in seconds, that changed noticeably; never a failure."""
+
+    subject: str
+    old_s: float
+    new_s: float
+
+    @property
+    def words(self) -> str:
+        """By how much it changed."""
+        slower = self.new_s > self.old_s
+        low, high = sorted((max(self.old_s, 1e-6), max(self.new_s, 1e-6)))
+        return f"{high / low:.1f} times {'as long' if slower else 'faster'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The changes from the older run to the newer; each clause is in at most one list.
+
+    `broken`: passed, warned or waived before, and failed or in error now; or passed before and not tested now.
+    `fixed`: failed or in error before, and passed (or only warned) now.
+    `newly_tested`: undetermined before; `no_longer_tested`: undetermined now, and did not pass before.
+    `warnings`: all other changes among passed, warned and waived.
+    `timings`: durations that doubled or halved.
+    `differences`: why the runs may not be comparable (suite, catalogue, target, profile, selection, waivers).
+    """
+
+    broken: list[Change] = field(default_factory=list)
+    fixed: list[Change] = field(default_factory=list)
+    newly_tested: list[Change] = field(default_factory=list)
+    no_longer_tested: list[Change] = field(default_factory=list)
+    warnings: list[Change] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of `compare`."""
+        return 1 if self.broken else 0
+
+    @property
+    def headline(self) -> str:
+        """The result in words."""
+        return f"{len(self.broken)} broken" if self.broken else "Nothing broke"
+
+    @property
+    def sections(self) -> dict[str, list[Change]]:
+        """The lists that are not empty, by title."""
+        lists = {
+            "Broken": self.broken,
+            "Fixed": self.fixed,
+            "Newly tested": self.newly_tested,
+            "No longer tested": self.no_longer_tested,
+            "Changed in warnings and waivers": self.warnings,
+        }
+        return {title: changes for title, changes in lists.items() if changes}
+
+
+def compare(old: Results, new: Results) -> Comparison:
+    """Compare each clause of the older run with the newer."""
+    comparison = Comparison(timings=_timings(old, new), differences=_differences(old, new))
+    old_rows, new_rows = _rows(old), _rows(new)
+    for clause_id in [*old_rows, *(name for name in new_rows if name not in old_rows)]:
+        row = new_rows.get(clause_id) or old_rows[clause_id]
+        before, after = _outcome(old_rows.get(clause_id)), _outcome(new_rows.get(clause_id))
+        reason = row["reason"] if clause_id in new_rows else "the newer run's catalogue does not have it"
+        change = Change(clause_id, row["level"], before, after, reason)
+        if before is not after:
+            _list_for(change, comparison).append(change)
+    return comparison
+
+
+def _list_for(change: Change, comparison: Comparison) -> list[Change]:
+    before, after = change.old, change.new
+    newly_red = before not in (*_UNDETERMINED, *_RED) and after in _RED
+    if newly_red or (before is Outcome.PASSED and after in _UNDETERMINED):
+        return comparison.broken
+    if before in _UNDETERMINED and after not in _UNDETERMINED:
+        is_fixed = before is Outcome.ERROR and after is not Outcome.FAILED
+        return comparison.fixed if is_fixed else comparison.newly_tested
+    if after in _UNDETERMINED:
+        return comparison.no_longer_tested
+    if before is Outcome.FAILED and after is not Outcome.WAIVED:
+        return comparison.fixed
+    return comparison.warnings
+
+
+def _rows(results: Results) -> dict[str, Row]:
+    return {row["id"]: row for row in shown(results["clauses"])}
+
+
+def _outcome(row: Row | None) -> Outcome:
+    return Outcome(row["outcome"]) if row else Outcome.NOT_TESTED
+
+
+def _differences(old: Results, new: Results) -> list[str]:
+    pairs = {
+        "suite version": (old["suite"]["version"], new["suite"]["version"]),
+        "catalogue": (old["suite"]["catalogue_sha256"][:12], new["suite"]["catalogue_sha256"][:12]),
+        "schemas": (old["suite"]["schemas_sha256"][:12], new["suite"]["schemas_sha256"][:12]),
+        "target": (old["target"]["name"], new["target"]["name"]),
+        "base URL": (old["target"]["base_url"], new["target"]["base_url"]),
+        "profile": (old["run"]["profile"], new["run"]["profile"]),
+        "selection": (selection_words(old["run"]), selection_words(new["run"])),
+        "waivers": (_waived(old["waivers"]), _waived(new["waivers"])),
+    }
+    changed = [f"{name}: {before} → {after}" for name, (before, after) in pairs.items() if before != after]
+    runs = (("older", old), ("newer", new))
+    return changed + [f"the {name} run was interrupted" for name, results in runs if results["run"]["interrupted"]]
+
+
+def _waived(waivers: Iterable[Row]) -> str:
+    names = {waiver.get("check") or waiver["clause"] for waiver in waivers if waiver["state"] != "expired"}
+    return ", ".join(sorted(names)) or "none"
+
+
+def _timings(old: Results, new: Results) -> list[Timing]:
+    """The durations that both runs have and that changed: the run, responses by operation, checks by clause."""
+    before, after = _durations(old), _durations(new)
+    timings = [Timing(subject, before[subject], after[subject]) for subject in before if subject in after]
+    return [timing for timing in timings if _is_noticeable(timing.old_s, timing.new_s)]
+
+
+def _durations(results: Results) -> dict[str, float]:
+    durations = {"the run": float(results["run"].get("duration_s", 0))}
+    for row in results.get("latency", []):
+        durations[f"{row['operation']}, median"] = row["p50_s"]
+        durations[f"{row['operation']}, 95 %"] = row["p95_s"]
+    for clause in results["clauses"]:
+        checks = clause.get("checks", [])
+        if checks:
+            durations[clause["id"]] = sum(check["duration_s"] for check in checks)
+    return durations
+
+
+def _is_noticeable(old_s: float, new_s: float) -> bool:
+    low, high = sorted((old_s, new_s))
+    return high - low >= _MIN_DIFFERENCE_S and high >= _MIN_FACTOR * low
