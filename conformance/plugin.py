@@ -1,88 +1,77 @@
-"""The pytest plugin's front: options, and nothing else unless the suite itself is run.
+"""The entry point for pytest: `pytest --pyargs conformance.suite --target FILE`.
 
-It is installed as an entry point, so that `pytest --pyargs conformance.suite --target FILE` works; in every other
-pytest run it costs the import of this module.
+A pytest run that does not name the suite costs the import of this module and gets neither options nor hooks from it.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from conformance.config.settings import Settings
+    from collections.abc import Generator, Iterable
 
 SUITE = "conformance.suite"
-SESSION = "conformance-session"
-#: option, and how argparse takes it; the destinations are prefixed so that they meet no other plugin's
-OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("--target", {"metavar": "FILE", "help": "target file (TOML); without it the embedded reference server is tested"}),
-    ("--base-url", {"metavar": "URL", "help": "the target's base URL, with --hub and --container, without a file"}),
-    ("--hub", {"metavar": "ID", "help": "the target's hub id"}),
-    ("--container", {"metavar": "ID", "help": "the container to test with"}),
-    ("--report-dir", {"metavar": "DIR", "help": "where the reports go"}),
-    ("--profile", {"choices": ("read", "full"), "help": "read sends nothing that changes the target"}),
-    ("--only", {"metavar": "ID[,ID]", "action": "append", "help": "clauses by ID or prefix"}),
-    ("--skip", {"metavar": "ID[,ID]", "action": "append", "help": "clauses to leave out"}),
-    ("--seed", {"metavar": "N", "type": int, "help": "reproduce a run"}),
-    ("--examples", {"metavar": "N", "type": int, "help": "generated cases per property"}),
-    ("--waivers", {"metavar": "FILE", "help": "known deviations (TOML)"}),
-    ("--subject", {"metavar": "NAME@sha256:HEX", "action": "append", "help": "what is being released, by its digest"}),
-    ("--sign", {"metavar": "KEY", "help": "sign the record with this ed25519 key (PEM)"}),
-    (
-        "--conformance-strict",
-        {"action": "store_true", "default": None, "help": "`run --strict`: a warning counts as a failure"},
-    ),
-)
+RUN = "conformance-run"
+_ARGUMENTS = pytest.StashKey[list[str]]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of `backups-conformance run`, for those who live in pytest."""
-    group = parser.getgroup("conformance", "container-backups conformance suite")
-    for name, how in OPTIONS:
-        group.addoption(name, dest=_destination(name), **how)
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Register our options, if the suite is named, beside those of plugins and conftest files; theirs come first."""
+    result = yield
+    if names_suite(args, early_config.invocation_params.dir):
+        from conformance._compat import option_names  # noqa: PLC0415 - only the suite's own runs need these
+        from conformance.cli.options import IN_PYTEST  # noqa: PLC0415
+
+        early_config.stash[_ARGUMENTS] = list(args)
+        taken, group = option_names(parser), parser.getgroup("conformance", "container-backups conformance suite")
+        for option in IN_PYTEST:
+            if (name := option.pytest_name) and name not in taken:
+                group.addoption(name, **option.for_pytest())
+    return result
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Where the suite itself is run, the session takes over."""
-    if config.pluginmanager.hasplugin(SESSION) or not runs_the_suite(config):
+    """Let the controller of a run, or a worker of one, take part where the suite is run."""
+    if config.pluginmanager.hasplugin(RUN):
         return
-    from conformance.pytest_run import session  # noqa: PLC0415 - heavy, and only the suite's own runs need it
+    given = getattr(config, "workerinput", {})
+    if "conformance" in given:
+        from conformance.pytest_run.worker import Worker  # noqa: PLC0415 - loads the suite
 
-    config.pluginmanager.register(session.from_pytest(config), SESSION)
-
-
-def runs_the_suite(config: pytest.Config) -> bool:
-    """Does this run name our suite, as a package or as a path?"""
-    if hasattr(config, "workerinput"):
-        return "conformance" in config.workerinput
-    suite = Path(__file__).parent / "suite"
-    named = [argument.partition("::")[0] for argument in config.args]
-    return any(
-        name.startswith(SUITE) or suite in (Path(name).resolve(), *Path(name).resolve().parents) for name in named
-    )
+        config.pluginmanager.register(Worker(given["conformance"], given["workerid"]), RUN)
+    elif _ARGUMENTS in config.stash and names_suite(list(config.args), config.invocation_params.dir):
+        _start_run(config)
 
 
-def _destination(name: str) -> str:
-    return f"conformance_{name.strip('-').replace('conformance-', '').replace('-', '_')}"
+def _start_run(config: pytest.Config) -> None:
+    from conformance.cli.errors import UsageError  # noqa: PLC0415 - only the suite's own runs need these
+    from conformance.cli.options import settings_of_pytest  # noqa: PLC0415
+    from conformance.pytest_run import controller, embedded, setup  # noqa: PLC0415
 
-
-def settings_of(config: pytest.Config) -> Settings:
-    """The options as the command line has them. Raises pytest.UsageError with each problem in a line."""
-    from conformance.cli import main  # noqa: PLC0415 - only for the suite's own runs
-
-    arguments = ["run"]
-    for name, _ in OPTIONS:
-        value = config.getoption(_destination(name))
-        for one in value if isinstance(value, list) else [value]:
-            if one is True:
-                arguments.append(name.replace("conformance-", ""))
-            elif one is not None:
-                arguments += [name, str(one)]
     try:
-        return main.read_settings(main.parse(arguments))
-    except main.UsageError as error:
+        arguments = config.stash[_ARGUMENTS]
+        settings = settings_of_pytest(list(map(str, config.invocation_params.args)), arguments)
+    except UsageError as error:
         raise pytest.UsageError(*error.lines) from None
+    if not controller.runs_tests(config):
+        return
+    with ExitStack() as stack:
+        target, file = stack.enter_context(embedded.target_of(settings))
+        config.add_cleanup(stack.pop_all().close)
+    config.pluginmanager.register(controller.Controller(setup.prepare(settings, target, file)), RUN)
+
+
+def names_suite(arguments: Iterable[str], folder: Path) -> bool:
+    """Whether arguments name the suite, as a package or as a path; without any path the folder counts."""
+    suite = Path(__file__).parent / "suite"
+    names = [argument.partition("::")[0] for argument in arguments if not argument.startswith("-")]
+    paths = [Path(folder, name).resolve() for name in names or [""]]
+    return any(name.startswith(SUITE) for name in names) or any(suite in (path, *path.parents) for path in paths)

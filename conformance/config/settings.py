@@ -30,6 +30,8 @@ class Settings:
     waivers: tuple[Waiver, ...] = ()
     plan: bool = False
     strict: bool = False
+    #: a partial verdict ends with exit code 3
+    require_conformant: bool = False
     #: what is being released, by name and digest
     subjects: tuple[dict[str, str], ...] = ()
     #: the private key that signs the record

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rich.console import Console
 from rich.table import Table
 
 from conformance.contract import catalogue
@@ -22,15 +21,14 @@ from conformance.execution.executor import Run
 from conformance.http.client import NotAllowedError
 from conformance.judging.checks import Check, all_checks, all_judges
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.judging.outcomes import Verdict
-from conformance.pytest_run.session import embedded
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.context import CheckContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from conformance.config.settings import Settings
+    from rich.console import Console
+
     from conformance.config.target import Target
     from conformance.http.exchange import Request
 
@@ -49,16 +47,6 @@ class Plan:
     restores: int = 0
     deletes: int = 0
     problem: str | None = None
-
-
-def show(settings: Settings) -> int:
-    """Makes the plan and prints it; the exit code is 3 where the target cannot be reached."""
-    with ExitStack() as stack:
-        target = settings.target or embedded(stack)[0]
-        profile = settings.profile or target.default_profile
-        plan = make(target, profile, catalogue.load().select(settings.only, settings.skip))
-    _print(plan, target, profile, Console())
-    return Verdict.INCONCLUSIVE.exit_code if plan.problem else 0
 
 
 def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
@@ -125,8 +113,8 @@ class _Planned(CheckContext):
         if self._profile == "read" and changing:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
 
-    def story(self, name: str, tell: Callable[[CheckContext], Any]) -> Any:
-        """As in a run, a story is told once; some take a while to think of their requests."""
+    def run_once(self, name: str, tell: Callable[[CheckContext], Any]) -> Any:
+        """Start each scenario once, as a run does; some take a while to generate their requests."""
         which = (name, self.check.operation in CHANGING)
         if which not in self._stopped:
             try:
@@ -155,7 +143,8 @@ def _consider(plan: Plan, context: _Planned) -> None:
         plan.lacking[clause].add(str(reason))
 
 
-def _print(plan: Plan, target: Target, profile: str, console: Console) -> None:
+def show(plan: Plan, target: Target, profile: str, console: Console) -> None:
+    """Print the plan."""
     if plan.problem:
         console.print(f"Nothing can be planned: {plan.problem}", markup=False, highlight=False)
         return

@@ -1,8 +1,9 @@
-"""The end of a run's folder: the last files, the sign-off record over all of them, and what points at the folder."""
+"""The end of a run: the last files, the sign-off record over all of them, what points at the folder, the exit code."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import sys
@@ -12,20 +13,25 @@ from rich.console import Console
 
 from conformance.evidence import archive
 from conformance.judging.outcomes import Verdict
-from conformance.report import index, write_all
+from conformance.report import ci, index, write_all
 from conformance.report.terminal import show
 from conformance.results import sealing, signoff
-from conformance.results.files import write_json
+from conformance.results.files import write_atomically, write_json
 from conformance.results.recovery import STATE, recover
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conformance.config.settings import Settings
+    from conformance.pytest_run.setup import RunSetup
     from conformance.results.model import Results
 
 
+WRONG_USAGE = 2
+
+
 def clear(folder: Path) -> None:
-    """Take an earlier run's reports away, so that nobody takes them for those of a run that did not end."""
+    """Remove the reports of an earlier run, so that nobody mistakes them for those of a run that did not end."""
     for name in (*signoff.REQUIRED, *signoff.OPTIONAL, signoff.FILE, signoff.ENVELOPE):
         (folder / name).unlink(missing_ok=True)
     for name in signoff.present(folder):
@@ -34,9 +40,9 @@ def clear(folder: Path) -> None:
 
 
 def complete(folder: Path, results: Results, shown_target: dict[str, Any], key_file: Path | None = None) -> None:
-    """Write what is still missing, sign it off, and let go of the run's state: from here on the folder is whole.
+    """Write what is still missing, sign it off and remove the run's state: from here on the folder is complete.
 
-    Raises sealing.SealError where the key cannot be used; the record is written all the same, unsigned.
+    Raises sealing.SealError where the key cannot be used; the record is then written without a signature.
     """
     archive.merge(folder / STATE, folder / archive.FILE)
     write_json(folder / "target.json", shown_target)
@@ -50,7 +56,7 @@ def complete(folder: Path, results: Results, shown_target: dict[str, Any], key_f
 
 
 def of_a_killed_run(folder: Path) -> int:
-    """All reports of what a killed run had written down, shown as a run shows them; gives the exit code of `run`.
+    """Write all reports of a killed run from what it had recorded, show the verdict, and return the exit code of `run`.
 
     Raises recovery.RecoveryError.
     """
@@ -61,11 +67,49 @@ def of_a_killed_run(folder: Path) -> int:
     write_page(results, folder)
     complete(folder, results, known.shown_target)
     show(results, Console(soft_wrap=True) if not sys.stdout.isatty() else Console(), folder)
-    return Verdict(results["verdict"]).exit_code
+    return exit_code(results, known.settings)
+
+
+def exit_code(results: Results, settings: Settings) -> int:
+    """Return the exit code of `run`: that of the verdict, unless options ask for more than the verdict says.
+
+    `--require conformant` takes no partial verdict, and `--strict` no waiver that is no longer needed.
+    """
+    code = Verdict(results["verdict"]).exit_code
+    if code == 0 and settings.require_conformant and results["verdict"] != Verdict.CONFORMANT:
+        return Verdict.INCONCLUSIVE.exit_code
+    if code == 0 and settings.strict and any(row["state"] == "stale" for row in results["waivers"]):
+        return WRONG_USAGE
+    return code
+
+
+def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.ExitStack) -> list[str]:
+    """Complete the folder, and let whatever looks for the newest report find it.
+
+    `page` is where pytest-html wrote report.html; closing `state` releases the state folder. Returns what went wrong
+    without changing the verdict.
+    """
+    if page.is_file():
+        write_atomically(setup.folder / "report.html", page.read_text(encoding="utf-8"))
+    else:  # pytest ended before its session had started
+        from conformance.report.pytest_html import write_page  # noqa: PLC0415 - runs pytest once more
+
+        write_page(results, setup.folder)
+    state.close()
+    problems = []
+    try:
+        complete(setup.folder, results, setup.remembered.shown_target, setup.settings.sign)
+    except sealing.SealError as problem:
+        problems.append(f"not signed: {problem}")
+    if setup.settings.report_dir is None:
+        point_latest(setup.folder)
+        list_with_others(setup.folder)
+    missing = ci.append_summary((setup.folder / "summary.md").read_text(encoding="utf-8"), os.environ)
+    return [*problems, missing] if missing else problems
 
 
 def point_latest(folder: Path) -> None:
-    """`latest` beside the folder points at it; where links are not to be had, it is left out."""
+    """Point `latest` beside the folder at it; where the file system has no links, leave it out."""
     link = folder.parent / "latest"
     fresh = folder.parent / f".latest-{secrets.token_hex(4)}"
     with contextlib.suppress(OSError):
@@ -74,6 +118,6 @@ def point_latest(folder: Path) -> None:
 
 
 def list_with_others(folder: Path) -> None:
-    """The page that lists this folder's run with those beside it; a report is one without it."""
+    """Write the page that lists this run with those beside it; a report is complete without it."""
     with contextlib.suppress(OSError):
         index.write(folder.parent)

@@ -1,71 +1,118 @@
-"""What the terminal shows while a run goes on: a bar. Without a terminal there is nothing: a log would keep it all."""
+"""What a run shows while it lasts: a bar on a terminal; elsewhere a line at the start and one for each chapter."""
 
 from __future__ import annotations
 
-import io
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest._io import TerminalWriter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from conformance import _compat
+from conformance.contract import catalogue
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from conformance.pytest_run.setup import RunSetup
 
 
 class Progress:
-    """Takes the place of pytest's own reporter, which speaks of tests where our readers think in clauses."""
+    """Replaces pytest's terminal reporter, which shows tests where our readers think in clauses."""
 
-    def __init__(self, config: pytest.Config, target: str) -> None:
+    def __init__(self, config: pytest.Config, setup: RunSetup) -> None:
         self._config = config
-        self._console = Console(file=sys.stderr)
+        self._setup = setup
+        self._lines = None if sys.stdout.isatty() else ChapterLines(setup)
+        console = Console(file=sys.stderr)
         self._bar = Bar(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=self._console,
+            console=console,
             transient=True,
-            disable=not self._console.is_terminal,
+            disable=not console.is_terminal,
         )
-        self._target = target
         self._task: TaskID | None = None
-        self._red = 0
+        self._failed = 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
-        """Silences pytest's reporter; it stays registered, since other plugins ask for it."""
-        reporter = self._config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            reporter._tw = TerminalWriter(io.StringIO())  # noqa: SLF001 - pytest has no option that silences all of it
+        """Silence pytest's reporter."""
+        _compat.silence_terminal(self._config)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Now it is known how many checks there are."""
-        self._begin(len(session.items))
+        """Begin: the number of checks is known."""
+        self._begin([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: Sequence[str]) -> None:
-        """The controller of several workers collects nothing itself."""
+        """Begin with what a worker has collected; the controller of workers collects nothing."""
         del node
-        self._begin(len(ids))
+        self._begin(ids)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One check more."""
+        """Count one more check."""
         if self._task is None or (report.when != "call" and report.outcome == "passed") or report.when == "teardown":
             return
-        self._red += report.outcome == "failed"
-        red = f", {self._red} failed or unclear" if self._red else ""
-        self._bar.update(self._task, advance=1, description=f"checking {self._target}{red}")
+        self._failed += report.outcome == "failed"
+        failed = f", {self._failed} failed or inconclusive" if self._failed else ""
+        self._bar.update(self._task, advance=1, description=f"testing {self._setup.target.name}{failed}")
+        if self._lines is not None:
+            self._lines.count(report.nodeid, report.outcome)
 
     def pytest_sessionfinish(self) -> None:
-        """The bar goes, the results take its place."""
+        """Remove the bar, where the results will be."""
         self._bar.stop()
 
-    def _begin(self, total: int) -> None:
-        if self._task is None and total:
-            self._bar.start()
-            self._task = self._bar.add_task(f"checking {self._target}", total=total)
+    def _begin(self, nodes: Iterable[str]) -> None:
+        nodes = list(nodes)
+        if self._task is not None or not nodes:
+            return
+        self._bar.start()
+        self._task = self._bar.add_task(f"testing {self._setup.target.name}", total=len(nodes))
+        if self._lines is not None:
+            self._lines.begin(nodes)
+
+
+class ChapterLines:
+    """The lines of a run whose output nobody watches: written at once, so that a run that is killed leaves them."""
+
+    def __init__(self, setup: RunSetup) -> None:
+        self._setup = setup
+        self._left: Counter[str] = Counter()
+        self._counted: dict[str, Counter[str]] = {}
+
+    def begin(self, nodes: Iterable[str]) -> None:
+        """Write what is being run, and count the checks of each chapter."""
+        self._left.update(map(_chapter, nodes))
+        setup, folder = self._setup, self._setup.folder
+        shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+        target = f"{setup.target.name} ({setup.target.base_url})"
+        self._write(f"Testing {target}, profile {setup.profile}, seed {setup.seed}; report: {shown}")
+
+    def count(self, node: str, outcome: str) -> None:
+        """Count one check of a chapter; after the last one write the chapter's line."""
+        chapter = _chapter(node)
+        self._counted.setdefault(chapter, Counter())[outcome] += 1
+        self._left[chapter] -= 1
+        if self._left[chapter] == 0:
+            counted = self._counted[chapter]
+            words = {"passed": "passed", "failed": "failed or inconclusive", "skipped": "not tested"}
+            parts = ", ".join(f"{counted[name]} {word}" for name, word in words.items() if counted[name])
+            self._write(f"  {chapter:<5} {catalogue.load().chapters.get(chapter, '')}: {parts}")
+
+    def _write(self, line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+def _chapter(node: str) -> str:
+    """Return the chapter of a test, by the check ID in its parameters; empty for a foreign test."""
+    return node.rpartition("[")[2].partition("-")[0] if "[" in node else ""

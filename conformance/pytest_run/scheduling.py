@@ -1,36 +1,61 @@
-"""Who of several workers executes what: reads go to whoever is free, all changes to one worker and nothing else there.
+"""Which of several workers executes what: any free one takes a read, and one alone takes everything that changes.
 
-xdist's own groups would do the same, but they need an option on the command line that nobody has to know of, and
-they change the ids of tests in a way that not every pytest takes.
+xdist's own groups would do the same, but they need an option on the command line that nobody would think of, and they
+change the IDs of tests in a way that not every pytest accepts.
 """
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import TYPE_CHECKING, Any
 
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
-
+from conformance import _compat
 from conformance.judging.checks import Stage, all_checks
 
 if TYPE_CHECKING:
     import pytest
 
 CHANGES = "changes"
+#: how a worker on this machine is started: without the current folder, the environment's options for Python or its
+#: warnings; xdist then gives it the controller's path
+ISOLATED = shlex.join([sys.executable, "-I", "-W", "ignore"])
 
 
-class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # as above
-    """Gives each read by itself to the next free worker, and what changes the target to one of them, in its order."""
+def prepare(config: pytest.Config) -> None:
+    """Set xdist's options for a run: isolated workers, and none in the place of a lost one.
 
-    def __init__(self, config: pytest.Config, log: Any = None) -> None:
-        super().__init__(config, log)
-        # The largest unit first, so that changes go on beside reads; a single worker keeps to the order of stages.
-        config.option.loadscopereorder = self.numnodes > 1
+    What a lost worker had begun nobody can take over.
+    """
+    config.option.maxworkerrestart = "0"
+    config.option.tx = [f"{spec}//python={ISOLATED}" if _is_plain(spec) else spec for spec in config.option.tx]
 
-    def _split_scope(self, nodeid: str) -> str:
-        check = all_checks().get(nodeid.rpartition("[")[2].removesuffix("]"))
-        return nodeid if check is None or check.stage is Stage.READS else CHANGES
 
-    def _reschedule(self, node: Any) -> None:
-        """Gives a worker more, unless it has the changes: a read behind those would wait for them, and they for it."""
-        if not (CHANGES in self.assigned_work[node] and self.workqueue):
-            super()._reschedule(node)
+def _is_plain(spec: str) -> bool:
+    """Whether a specification such as `4*popen` leaves the interpreter open."""
+    parts = spec.rpartition("*")[2].split("//")
+    return "popen" in parts and not any(part.startswith("python=") for part in parts)
+
+
+def scheduler(config: pytest.Config, log: Any) -> Any:
+    """Return the scheduler of a run with workers."""
+    base = _compat.scope_scheduling()
+
+    class Scheduling(base):  # type: ignore[misc,valid-type] # xdist has no types
+        """Gives each read by itself to the next free worker, and all changes to one of them, in their order."""
+
+        def __init__(self) -> None:
+            super().__init__(config, log)
+            # The largest unit first, so that changes go on beside reads; a single worker keeps the order of stages.
+            config.option.loadscopereorder = self.numnodes > 1
+
+        def _split_scope(self, nodeid: str) -> str:
+            check = all_checks().get(nodeid.rpartition("[")[2].removesuffix("]"))
+            return nodeid if check is None or check.stage is Stage.READS else CHANGES
+
+        def _reschedule(self, node: Any) -> None:
+            """Give a worker more, unless it has the changes: a read behind those would wait for them."""
+            if not (CHANGES in self.assigned_work[node] and self.workqueue):
+                super()._reschedule(node)
+
+    return Scheduling()

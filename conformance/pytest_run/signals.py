@@ -1,4 +1,4 @@
-"""How a run ends before its end: a signal, or the loss of a worker, ends all its processes, each with what it knows."""
+"""Interruptions: a signal, or the loss of a worker, ends all processes of a run, and each keeps what it knows."""
 
 from __future__ import annotations
 
@@ -14,56 +14,62 @@ if TYPE_CHECKING:
 
     Handler = Callable[[int, object], None] | signal.Handlers
 
-LOOK_S = 0.1
-ENDING = (signal.SIGINT, signal.SIGTERM)
+POLL_S = 0.1
+#: SIGHUP too: a terminal that closes must not cost the reports
+ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Watcher:
-    """Looks beside the checks of a worker whether the run is over, and calls `end` when it is."""
+    """Watches beside the checks of a worker whether another process has ended the run, and calls `end` then."""
 
-    def __init__(self, ledger: SharedState, end: Callable[[], None]) -> None:
-        self._ledger = ledger
+    def __init__(self, shared_state: SharedState, end: Callable[[], None]) -> None:
+        self._shared_state = shared_state
         self._end = end
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Looks no longer."""
+        """Stop watching."""
         self._over.set()
 
     def _watch(self) -> None:
-        while not self._over.wait(LOOK_S):
-            if self._ledger.stopped:
+        while not self._over.wait(POLL_S):
+            if self._shared_state.stopped:
                 self._end()
                 return
 
 
-def interruptible(tell: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
-    """SIGTERM ends a run as Ctrl-C does: with its reports. `tell` gets the reason.
+def interruptible(interrupt: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
+    """End the run with its reports on SIGTERM and SIGHUP as on Ctrl-C; `interrupt` gets the reason.
 
-    Only the first signal counts: the end is soon, and a second one, of somebody impatient, would cost the reports.
+    Only the first signal counts: the end is near, and a second one, of somebody impatient, would cost the reports.
     """
 
     def stop(number: int, _: object) -> None:
         for ending in ENDING:
             signal.signal(ending, signal.SIG_IGN)
-        tell(f"interrupted ({signal.Signals(number).name})")
+        interrupt(f"interrupted ({signal.Signals(number).name})")
         raise KeyboardInterrupt
 
     return _handled(stop)
 
 
+def words_of(interrupt: BaseException) -> str:
+    """Return why pytest was interrupted: by a signal, or by itself, such as for `-x`."""
+    return f"stopped early: {interrupt}" if str(interrupt) else "interrupted (SIGINT)"
+
+
 def undisturbed() -> contextlib.AbstractContextManager[None]:
-    """What is over soon and must not be cut short, such as the writing of reports."""
+    """Ignore the signals for something short that must not be cut off, such as writing the reports."""
     return _handled(signal.SIG_IGN)
 
 
 @contextlib.contextmanager
 def _handled(handler: Handler) -> Iterator[None]:
-    """Both signals handled like this; what the environment has had ignored stays so."""
+    """Handle the signals in one way for a while; a signal that the environment ignores stays ignored."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only there signals can be caught
+        yield  # only the main thread can handle signals
         return
     before = {number: held for number in ENDING if (held := signal.getsignal(number)) is not signal.SIG_IGN}
     for number in before:

@@ -34,20 +34,20 @@ def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line.removeprefix("backups-conformance: error: ") for line in lines]
 
 
-def handed_to_session(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException = 0) -> list[Any]:
-    """Stands in for the session; the list gets what it was given."""
+def handed_to_run(monkeypatch: pytest.MonkeyPatch, outcome: int | BaseException = 0) -> list[Any]:
+    """Replace the run; the list gets what it is called with."""
     given: list[Any] = []
 
-    def main(*arguments: Any) -> int:
+    def run(*arguments: Any) -> int:
         given.extend(arguments)
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    session = types.ModuleType("conformance.pytest_run.session")
-    session.main = main  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "conformance.pytest_run.session", session)
-    monkeypatch.setattr("conformance.pytest_run.session", session, raising=False)
+    module = types.ModuleType("conformance.pytest_run.main")
+    module.run = run  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "conformance.pytest_run.main", module)
+    monkeypatch.setattr("conformance.pytest_run.main", module, raising=False)
     return given
 
 
@@ -98,16 +98,16 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
         ],
     ),
     "report folder in a file": (["run", "--report-dir", "a-file/x/y"], ["--report-dir: "]),
-    "bad seed": (["run", "--seed", "-1"], ["argument --seed: wanted a whole number from 0"]),
-    "no examples": (["run", "--examples", "0"], ["argument --examples: wanted a whole number from 1"]),
+    "bad seed": (["run", "--seed", "-1"], ["argument --seed: expected a whole number from 0"]),
+    "no examples": (["run", "--examples", "0"], ["argument --examples: expected a whole number from 1"]),
     "bad profile": (["run", "--profile", "write"], ["argument --profile: invalid choice: 'write'"]),
     "unknown option": (["run", "--tagret", "x"], ["unknown option --tagret; did you mean --target?"]),
     "abbreviated option": (["run", "--exam", "3"], ["unknown option --exam; did you mean --examples?"]),
     "surplus word": (["run", "good.toml"], ["unexpected argument 'good.toml'"]),
     "unknown command": (["rnu"], ["unknown command 'rnu'; did you mean run?"]),
     "no command": ([], ["the following arguments are required: COMMAND"]),
-    "bad port": (["serve", "--port", "70000"], ["argument --port: wanted a whole number from 0 to 65535"]),
-    "bad seconds": (["serve", "--restore-seconds", "nan"], ["argument --restore-seconds: wanted seconds"]),
+    "bad port": (["serve", "--port", "70000"], ["argument --port: expected a whole number from 0 to 65535"]),
+    "bad seconds": (["serve", "--restore-seconds", "nan"], ["argument --restore-seconds: expected seconds"]),
     "serve with pytest": (["serve", "--", "-x"], ["serve takes nothing after --"]),
     "unknown clause": (["clauses", "CAP-55"], ["clauses: unknown clause 'CAP-55'; did you mean CAP-5?"]),
     "one file to compare": (["compare", "a.json"], ["the following arguments are required: NEW"]),
@@ -118,7 +118,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
 def test_wrong_usage_is_2_and_a_line_for_each_problem(
     case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = handed_to_session(monkeypatch)
+    given = handed_to_run(monkeypatch)
     arguments, wanted = BAD[case]
     assert main.main(arguments) == 2
     told = errors(capsys)
@@ -134,19 +134,19 @@ def test_waivers_with_an_unknown_clause(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_the_least_run_uses_the_embedded_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = handed_to_session(monkeypatch)
+    given = handed_to_run(monkeypatch)
     assert main.main(["run"]) == 0
     assert given == [Settings(), []]
     assert given[0].examples == 25
     assert not Path("reports").exists()
 
 
-def test_every_option_reaches_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = handed_to_session(monkeypatch, 1)
+def test_every_option_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = handed_to_run(monkeypatch, 1)
     Path("w.toml").write_text("[[waiver]]\nclause = 'CAP-5'\nreason = 'x'\nexpires = 2030-01-01\n")
     line = (
         "run --target good.toml --report-dir out --profile read --only cap,LIST-5 --only JOB --skip CAP-1"
-        " --seed 7 --examples 3 --waivers w.toml --plan --strict -- -n 4 --target x"
+        " --seed 7 --examples 3 --waivers w.toml --strict --require conformant -- -n 4 --target x"
     )
     assert main.main(line.split()) == 1
     settings, pytest_args = given
@@ -155,25 +155,25 @@ def test_every_option_reaches_the_session(monkeypatch: pytest.MonkeyPatch) -> No
     assert (settings.target_file, settings.report_dir) == (Path("good.toml"), Path("out"))
     assert (settings.only, settings.skip) == (("CAP", "LIST-5", "JOB"), ("CAP-1",))
     assert (settings.profile, settings.seed, settings.examples) == ("read", 7, 3)
-    assert (settings.plan, settings.strict) == (True, True)
+    assert (settings.strict, settings.require_conformant) == (True, True)
     assert [waiver.clause for waiver in settings.waivers] == ["CAP-5"]
 
 
 def test_a_quick_run_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = handed_to_session(monkeypatch)
+    given = handed_to_run(monkeypatch)
     monkeypatch.setenv("BACKUPS_KEY_FULL", "a-key-of-mine")
     assert main.main(["run", "--base-url", "http://localhost:1", "--hub", "h", "--container", "c"]) == 0
     assert given[0].target.keys.full.reveal() == "a-key-of-mine"
 
 
 def test_an_interruption_is_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    handed_to_session(monkeypatch, KeyboardInterrupt())
+    handed_to_run(monkeypatch, KeyboardInterrupt())
     assert main.main(["run"]) == 3
     assert errors(capsys) == ["interrupted"]
 
 
 def test_a_bug_of_ours_is_never_a_verdict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    handed_to_session(monkeypatch, ZeroDivisionError("oops"))
+    handed_to_run(monkeypatch, ZeroDivisionError("oops"))
     assert main.main(["run"]) == 3
     assert "ZeroDivisionError: oops" in capsys.readouterr().err
 

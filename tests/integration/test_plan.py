@@ -66,5 +66,5 @@ def test_a_target_that_is_away_cannot_be_planned(target: Target) -> None:
     made = plan.make(gone, "full", ALL)
     assert made.problem == "the target could not be reached: connection refused"
     stream = io.StringIO()
-    plan._print(made, gone, "full", Console(file=stream, width=60))
+    plan.show(made, gone, "full", Console(file=stream, width=60))
     assert stream.getvalue().startswith("Nothing can be planned: the target could not be reached:")

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from conformance import plugin
-from conformance.cli import main
+from conformance.cli import main, options
+from conformance.cli.errors import ExitCode
 from conformance.config.target_file import load_target
 from conformance.config.waivers_file import load_waivers
 from conformance.contract import catalogue
@@ -100,12 +101,12 @@ def test_the_pytest_command_has_options_that_the_plugin_has() -> None:
     (line,) = [line for block in blocks(README, "sh") for line in block.splitlines() if line.startswith("pytest ")]
     words = shlex.split(line)
     assert words[1:3] == ["--pyargs", plugin.SUITE]
-    assert {word for word in words[3:] if word.startswith("--")} <= {name for name, _ in plugin.OPTIONS}
+    assert {word for word in words[3:] if word.startswith("--")} <= {option.pytest_name for option in options.IN_PYTEST}
 
 
 def test_pytest_has_the_options_of_run_under_the_same_names() -> None:
     ours = {option for action in actions("run") for option in action.option_strings}
-    theirs = {name for name, _ in plugin.OPTIONS}
+    theirs = {option.pytest_name for option in options.IN_PYTEST}
     assert ours - theirs == {"--strict", "--plan"}
     assert theirs - ours == {"--conformance-strict"}
 
@@ -127,7 +128,7 @@ def test_the_command_table_is_that_of_help() -> None:
 
 def test_exit_codes_are_those_of_verdicts_and_usage() -> None:
     told = {int(code): words for code, words in rows(section("Exit codes"))}
-    assert told.keys() == {verdict.exit_code for verdict in Verdict} | {main.USAGE}
+    assert told.keys() == {verdict.exit_code for verdict in Verdict} | {ExitCode.USAGE}
     for verdict in Verdict:
         assert re.split("[:;]", told[verdict.exit_code])[0] == verdict.value
 

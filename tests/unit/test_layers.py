@@ -28,6 +28,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("http",),
     ("config",),
     ("contract",),
+    ("_compat",),
 )
 LEVEL = {package: level for level, line in enumerate(ORDER) for package in line}
 #: who may start the embedded server, or list its faults; it imports nothing of ours

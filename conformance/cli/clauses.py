@@ -1,26 +1,52 @@
-"""The catalogue for reading: a table on a terminal, tab-separated lines in a pipe, one clause in full."""
+"""`clauses`: the catalogue, as a table on a terminal, tab-separated lines in a pipe, or one clause in full."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from conformance.judging.checks import registry
-from conformance.reference.faults import all_faults
-from conformance.report.terminal import behind_margin
+from conformance.cli.arguments import selector_problems, selectors
+from conformance.cli.errors import UsageError
+from conformance.contract import catalogue
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
 
+    from rich.console import Console
+    from rich.table import Table
+
+    from conformance.cli.arguments import Commands
     from conformance.contract.catalogue import Clause
 
 
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "clauses",
+        help="show the clauses of the contract",
+        description="Shows the clauses: level, text, source, and the checks and faults that belong to each.",
+    )
+    parser.set_defaults(command=execute)
+    parser.add_argument("ids", nargs="*", metavar="ID", help="a clause (CAP-4) or a chapter (CAP); default: all")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Show the clauses that were asked for, with what belongs to each."""
+    if problems := selector_problems("clauses", options.ids):
+        raise UsageError(*problems)
+    known = catalogue.load()
+    chosen = known.select(selectors(options.ids))
+    show([clause for clause in known if clause.id in chosen], known.sources)
+    return 0
+
+
 def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
-    """One clause in full, several as a list."""
+    """Show one clause in full, several as a list."""
+    from rich.console import Console  # noqa: PLC0415 - slow to load, as are the suite and the faults
+
+    from conformance.judging.checks import registry  # noqa: PLC0415
+
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     checks = {clause: [str(check) for check in listed] for clause, listed in registry().items()}
     faults = _faults_by_clause()
@@ -33,17 +59,23 @@ def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
 
 
 def _faults_by_clause() -> dict[str, dict[str, str]]:
-    """For each clause the faults that break it, by name, each with its sentence."""
-    found: dict[str, dict[str, str]] = {}
+    """Return for each clause the faults that break it, by name, each with its sentence."""
+    from conformance.reference.faults import all_faults  # noqa: PLC0415 - loads the server's faults
+
+    by_clause: dict[str, dict[str, str]] = {}
     for name, fault in sorted(all_faults().items()):
         for clause in fault.breaks:
-            found.setdefault(clause, {})[name] = fault.sentence
-    return found
+            by_clause.setdefault(clause, {})[name] = fault.sentence
+    return by_clause
 
 
 def _show_one(
     console: Console, clause: Clause, sources: Mapping[str, str], checks: Sequence[str], faults: Mapping[str, str]
 ) -> None:
+    from rich.text import Text  # noqa: PLC0415 - slow to load
+
+    from conformance.report.terminal import behind_margin  # noqa: PLC0415
+
     console.print(Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold"))
     console.print(Text(clause.text))
     named = ", ".join(sources.get(letter, letter) for letter in clause.source.split())
@@ -61,6 +93,9 @@ def _show_one(
 def _table(
     clauses: Sequence[Clause], checks: Mapping[str, Sequence[str]], faults: Mapping[str, Mapping[str, str]]
 ) -> Table:
+    from rich.table import Table  # noqa: PLC0415 - slow to load
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(show_lines=True)
     for title in ("clause", "level", "operations", "text", "from", "checks", "faults"):
         table.add_column(title, no_wrap=title in ("clause", "level"), ratio=3 if title == "text" else None)

@@ -1,0 +1,95 @@
+"""The private names of other libraries that this project uses, in one place.
+
+Each function or class here uses a name that its library does not promise to keep. Where the name is missing, the
+function does without it and says so in its docstring, or it raises `IncompatibleError`, which names the library, its
+version and the versions that are known to work. The upper bounds in pyproject.toml exist because of this module.
+
+Every import is inside a function, so that importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class IncompatibleError(RuntimeError):
+    """A library has changed in a way that this version of the suite cannot work with."""
+
+
+def incompatible(distribution: str, name: str) -> IncompatibleError:
+    """Build the error for a private name that `distribution` no longer has."""
+    try:
+        version = metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        version = "of unknown version"
+    known = next((line for line in _requirements() if line.startswith(distribution)), distribution)
+    return IncompatibleError(
+        f"{distribution} {version} has no {name}; this version of the suite works with {known}: pip install '{known}'"
+    )
+
+
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires("backups-conformance") or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+# ---------------------------------------------------------------- pytest
+
+
+def silence_terminal(config: pytest.Config) -> None:
+    """Send the output of pytest's terminal reporter nowhere; pytest has no option that silences all of it.
+
+    The reporter stays registered, because other plugins ask for it. Without the private names its output stays.
+    """
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None or not hasattr(reporter, "_tw"):
+        return
+    with contextlib.suppress(ImportError):
+        from _pytest._io import TerminalWriter  # noqa: PLC0415 - private, so imported where it is used
+
+        reporter._tw = TerminalWriter(io.StringIO())  # noqa: SLF001 - the purpose of this module
+
+
+def option_names(parser: pytest.Parser) -> set[str]:
+    """Return the names of all options that are registered, such as `--seed`.
+
+    Without the private names the result is empty; a clash with another plugin's option is then an error of pytest's.
+    """
+    groups = [*getattr(parser, "_groups", ()), *filter(None, [getattr(parser, "_anonymous", None)])]
+    return {name for group in groups for option in getattr(group, "options", ()) for name in option.names()}
+
+
+def check_selection(config: pytest.Config) -> None:
+    """Raise pytest.UsageError for a `-k` or `-m` expression that pytest would refuse once it has collected tests.
+
+    Without pytest's plugin `mark` the expression is only looked at when tests are collected.
+    """
+    mark: Any = config.pluginmanager.getplugin("mark")
+    if mark is not None and hasattr(mark, "pytest_collection_modifyitems"):
+        mark.pytest_collection_modifyitems(items=[], config=config)
+
+
+# ---------------------------------------------------------------- pytest-xdist
+
+
+def scope_scheduling() -> type[Any]:
+    """Return xdist's LoadScopeScheduling, with the members that our scheduling overrides or reads.
+
+    Raises IncompatibleError where one of them is missing: changes of the target would be spread over workers.
+    """
+    try:
+        from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # noqa: PLC0415 - no types
+    except ImportError:
+        raise incompatible("pytest-xdist", "xdist.scheduler.LoadScopeScheduling") from None
+    for name in ("_split_scope", "_reschedule"):
+        if not hasattr(LoadScopeScheduling, name):
+            raise incompatible("pytest-xdist", f"LoadScopeScheduling.{name}")
+    return LoadScopeScheduling  # type: ignore[no-any-return]

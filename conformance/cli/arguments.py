@@ -1,0 +1,104 @@
+"""Parsing of arguments: a parser with errors in one line, and the types that options share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import tempfile
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from conformance.cli.errors import UsageError
+from conformance.contract import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with errors in one line, exit code 2 and no abbreviations."""
+
+    def __init__(self, **options: object) -> None:
+        defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(**{**defaults, **options})  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message instead of printing the usage text with it."""
+        raise UsageError(message)
+
+    def long_options(self) -> list[str]:
+        """Return the names of all long options, such as `--seed`."""
+        return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help())))
+
+
+class Commands(Protocol):
+    """What `add_subparsers` returns; argparse has no public name for it."""
+
+    def add_parser(self, name: str, **options: object) -> Parser:
+        """Add the parser of one command."""
+
+
+class Once(argparse.Action):
+    """Stores a value; a second value is an error, because one of the two would be ignored."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: str | None = None
+    ) -> None:
+        """Store the value. Raises UsageError for a second one."""
+        del parser
+        given = namespace.__dict__.setdefault("_given_once", set())
+        if self.dest in given:
+            raise UsageError(f"{option} is given twice; give it once")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers between two bounds, both included."""
+
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or len(text) > 20 or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least} to {most}, got {text!r}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """Parse a duration of at most an hour, in seconds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"expected seconds from 0 to 3600, got {text!r}")
+    return value
+
+
+def selectors(values: Iterable[str]) -> tuple[str, ...]:
+    """Split the values of a repeatable option at commas: clause IDs and chapters, in capitals."""
+    return tuple(part.strip().upper() for value in values for part in value.split(","))
+
+
+def selector_problems(option: str, values: Iterable[str]) -> list[str]:
+    """Return a line for each selector that names no clause and no chapter."""
+    problems = []
+    for selector in selectors(values):
+        try:
+            catalogue.load().matching([selector])
+        except catalogue.UnknownClauseError as error:
+            problems.append(f"{option}: {error}")
+    return problems
+
+
+def folder_problem(folder: Path) -> str | None:
+    """Return why reports cannot be written to a folder, or None; the test leaves nothing behind."""
+    nearest = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(parent))
+    if not nearest.is_dir():
+        return f"{nearest} is not a folder"
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            return None
+    except OSError as error:
+        return f"{nearest} cannot be written to: {error.strerror}"

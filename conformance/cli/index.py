@@ -1,0 +1,39 @@
+"""`index`: a page that lists the runs of a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from conformance.cli.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "index",
+        help="list the runs of a folder on a page",
+        description="Writes index.html into a folder of report folders: the runs of each target, and their verdicts.",
+    )
+    parser.set_defaults(command=execute)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of report folders, such as reports")
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Write the page, and print how many runs it lists."""
+    from conformance.report import index  # noqa: PLC0415 - loads the templates
+
+    if not options.folder.is_dir():
+        raise UsageError(f"{options.folder}: is not a folder")
+    try:
+        count = index.write(options.folder)
+    except OSError as error:
+        raise UsageError(f"{error.filename or options.folder}: {error.strerror}") from None
+    sys.stdout.write(f"{options.folder / 'index.html'}: {count} {'run' if count == 1 else 'runs'}\n")
+    return 0

@@ -1,0 +1,215 @@
+"""The options of a run, in one table for the command line and for pytest, and the settings that they result in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from conformance.cli.arguments import Once, Parser, folder_problem, number, selector_problems, selectors
+from conformance.cli.errors import UsageError
+from conformance.config.settings import DEFAULT_EXAMPLES, Settings
+from conformance.config.target_file import load_target, target_from_options
+from conformance.config.toml_file import FileProblemsError, Problem
+from conformance.config.waivers_file import Waiver, load_waivers
+from conformance.contract import catalogue
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from conformance.config.target import Target
+
+Kind = Literal["value", "list", "flag"]
+MAX_SEED = 2**63 - 1
+MAX_EXAMPLES = 100_000
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a run. `pytest_name` is its name in pytest; None where pytest does not have it."""
+
+    name: str
+    help: str
+    metavar: str | None = None
+    kind: Kind = "value"
+    convert: Callable[[str], object] | None = None
+    choices: tuple[str, ...] | None = None
+    default: object = None
+    pytest_name: str | None = field(default="same")
+
+    def __post_init__(self) -> None:
+        if self.pytest_name == "same":
+            object.__setattr__(self, "pytest_name", self.name)
+
+    @property
+    def dest(self) -> str:
+        """The attribute that argparse stores the value in."""
+        return self.name.strip("-").replace("-", "_")
+
+    def for_argparse(self, *, twice: bool = False) -> Mapping[str, Any]:
+        """Return the keyword arguments of `add_argument`; `twice` allows a second value, which then counts."""
+        told: dict[str, Any] = {"dest": self.dest, "help": self.help}
+        if self.kind == "flag":
+            return {**told, "action": "store_true"}
+        told |= {"metavar": self.metavar, "choices": self.choices, "type": self.convert or str}
+        if self.kind == "list":
+            return {**told, "action": "append", "default": []}
+        return {**told, "action": "store" if twice else Once, "default": self.default}
+
+    def for_pytest(self) -> Mapping[str, Any]:
+        """Return the keyword arguments of pytest's `addoption`: for its help; the values are parsed here.
+
+        The destination has a prefix, so that it meets no other plugin's.
+        """
+        told: dict[str, Any] = {"dest": f"conformance_{self.dest}", "help": self.help.replace("%(default)s", "25")}
+        if self.kind == "flag":
+            return {**told, "action": "store_true", "default": None}
+        return {**told, "metavar": self.metavar, "choices": self.choices, "action": "append", "default": None}
+
+
+TARGET = (
+    Option("--target", "the target file (TOML)", "FILE", convert=Path),
+    Option("--base-url", "test a server without a file; needs --hub and --container", "URL"),
+    Option("--hub", "the ID of the hub, with --base-url", "ID"),
+    Option("--container", "the ID of a container that has backups, with --base-url", "ID"),
+)
+SELECTION = (
+    Option(
+        "--profile",
+        "read: send nothing that changes the target (default: full where the target allows restores, else read)",
+        choices=("read", "full"),
+    ),
+    Option("--only", "test only these clauses or chapters", "ID[,ID]", kind="list"),
+    Option("--skip", "test all but these clauses or chapters", "ID[,ID]", kind="list"),
+    Option("--seed", "reproduce the run that had this seed", "N", convert=number(0, MAX_SEED)),
+    Option(
+        "--examples",
+        "generated cases per property (default: %(default)s)",
+        "N",
+        convert=number(1, MAX_EXAMPLES),
+        default=DEFAULT_EXAMPLES,
+    ),
+    Option("--plan", "show what would be tested and stop; nothing changes the target", kind="flag", pytest_name=None),
+)
+REPORTING = (
+    Option("--waivers", "known deviations (TOML)", "FILE", convert=Path),
+    Option("--strict", "count a warning as a failure", kind="flag", pytest_name="--conformance-strict"),
+    Option(
+        "--require",
+        "exit with 3 for a partial verdict, for gates that need every clause tested",
+        choices=("conformant",),
+    ),
+    Option("--report-dir", "default: reports/<target name>/<UTC time>, also as …/latest", "DIR", convert=Path),
+    Option("--subject", "what is being released; the sign-off record names it", "NAME@sha256:HEX", kind="list"),
+    Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
+)
+#: the groups of `run --help`, with their options
+GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
+    ("target", TARGET),
+    ("selection", SELECTION),
+    ("verdict and reports", REPORTING),
+)
+OPTIONS = tuple(option for _, group in GROUPS for option in group)
+IN_PYTEST = tuple(option for option in OPTIONS if option.pytest_name is not None)
+
+
+def settings_of_pytest(given: Sequence[str], with_defaults: Sequence[str]) -> Settings:
+    """Return the settings that pytest's arguments ask for. Raises UsageError.
+
+    `given` are the arguments of the command line; `with_defaults` has those of `addopts` before them, which
+    arguments of the command line override.
+    """
+    _pytest_parser(twice=False).parse_known_args(list(given))
+    return read_settings(_pytest_parser(twice=True).parse_known_args(list(with_defaults))[0])
+
+
+def _pytest_parser(*, twice: bool) -> Parser:
+    parser = Parser(add_help=False)
+    for option in IN_PYTEST:
+        assert option.pytest_name is not None  # noqa: S101 - by the definition of IN_PYTEST
+        parser.add_argument(option.pytest_name, **option.for_argparse(twice=twice))
+    parser.set_defaults(plan=False)
+    return parser
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of a run. Raises UsageError with every problem of every file and option."""
+    problems: list[str] = []
+    target, waivers = _target(options, problems), _waivers(options.waivers, problems)
+    only, skip = selectors(options.only), selectors(options.skip)
+    problems += [*selector_problems("--only", options.only), *selector_problems("--skip", options.skip)]
+    if not problems and not catalogue.load().select(only, skip):
+        problems.append("--only and --skip leave no clause to test")
+    if fault := folder_problem(options.report_dir or Path("reports")):
+        problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
+    subjects = _subjects(options.subject, problems)
+    _check_signing_key(options.sign, problems)
+    if problems:
+        raise UsageError(*problems)
+    return Settings(
+        target=target,
+        target_file=options.target,
+        report_dir=options.report_dir,
+        profile=options.profile,
+        only=only,
+        skip=skip,
+        seed=options.seed,
+        examples=options.examples,
+        waivers_file=options.waivers,
+        waivers=waivers,
+        plan=options.plan,
+        strict=options.strict,
+        require_conformant=options.require == "conformant",
+        subjects=subjects,
+        sign=options.sign,
+    )
+
+
+def _target(options: argparse.Namespace, problems: list[str]) -> Target | None:
+    """Return the target of the file or of the options; None, with neither, is the embedded server."""
+    quick = any(value is not None for value in (options.base_url, options.hub, options.container))
+    try:
+        if options.target is not None and quick:
+            raise FileProblemsError([Problem("--target", "cannot go with --base-url, --hub or --container")])
+        if options.target is not None:
+            return load_target(options.target, os.environ)
+        return target_from_options(options.base_url, options.hub, options.container, os.environ) if quick else None
+    except FileProblemsError as error:
+        problems += map(str, error.problems)
+        return None
+
+
+def _waivers(path: Path | None, problems: list[str]) -> tuple[Waiver, ...]:
+    try:
+        return () if path is None else load_waivers(path, catalogue.load())
+    except FileProblemsError as error:
+        problems += map(str, error.problems)
+        return ()
+
+
+def _subjects(values: Iterable[str], problems: list[str]) -> tuple[dict[str, str], ...]:
+    if not values:
+        return ()
+    from conformance.results import signoff  # noqa: PLC0415 - few runs name one
+
+    subjects = []
+    for value in values:
+        try:
+            subjects.append(signoff.parse_subject(value))
+        except signoff.SubjectError as error:
+            problems.append(f"--subject: {error}")
+    return tuple(subjects)
+
+
+def _check_signing_key(path: Path | None, problems: list[str]) -> None:
+    """Find out before the run whether the key can sign, not after it."""
+    if path is None:
+        return
+    from conformance.results import sealing  # noqa: PLC0415 - an extra
+
+    try:
+        sealing.load_private(path)
+    except sealing.SealError as error:
+        problems.append(f"--sign: {error}")

@@ -1,0 +1,80 @@
+"""`qualify`: the suite against every fault and variant of the reference server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.cli.arguments import Once, folder_problem, number, selector_problems, selectors
+from conformance.cli.errors import UsageError
+from conformance.cli.options import MAX_EXAMPLES, MAX_SEED
+from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.contract import catalogue
+
+if TYPE_CHECKING:
+    import argparse
+
+    from conformance.cli.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "qualify",
+        help="measure what the suite catches",
+        description="Runs the suite against every fault and every legal variant of the reference server, "
+        "including those generated from the schemas.",
+        epilog="exit codes: 0 qualified; 1 a MUST fault missed or caught only by other clauses, a false positive, "
+        "or a trial that crashed; 2 wrong usage; 3 interrupted",
+    )
+    parser.set_defaults(command=execute)
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="ID[,ID]", help="only faults of these clauses or chapters"
+    )
+    parser.add_argument(
+        "--faults", action="append", default=[], metavar="GLOB", help="only faults and variants with matching names"
+    )
+    parser.add_argument(
+        "--fail-fast", action="store_true", help="end each run at its first failed MUST, to measure how soon that is"
+    )
+    values = (
+        ("--jobs", number(1, 1024), "N", None, "concurrent runs (default: one per core)"),
+        ("--report-dir", Path, "DIR", None, "default: reports/qualification"),
+        ("--sample", number(1, 1_000_000), "K", None, "only this many trials, spread over the clauses"),
+        (
+            "--examples",
+            number(1, MAX_EXAMPLES),
+            "N",
+            DEFAULT_EXAMPLES,
+            "generated cases per property in each run (default: %(default)s)",
+        ),
+        ("--seed", number(0, MAX_SEED), "S", 1, "seed of the sample and of the runs (default: %(default)s)"),
+    )
+    for name, convert, metavar, default, words in values:
+        parser.add_argument(name, action=Once, type=convert, metavar=metavar, default=default, help=words)
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Qualify the suite, and return 1 where it is not qualified."""
+    problems = selector_problems("--only", options.only)
+    if fault := folder_problem(options.report_dir or Path("reports")):
+        problems.append(f"--report-dir: {fault}")
+    if problems:
+        raise UsageError(*problems)
+    from conformance.qualification import command  # noqa: PLC0415 - loads the suite and the server
+
+    only = catalogue.load().matching(selectors(options.only))
+    asked = command.Options(
+        only=tuple(sorted(only, key=catalogue.sort_key)),
+        patterns=tuple(options.faults),
+        sample=options.sample,
+        seed=options.seed,
+        jobs=options.jobs,
+        examples=options.examples,
+        fail_fast=options.fail_fast,
+        report_dir=options.report_dir,
+    )
+    try:
+        return command.qualify(asked)
+    except command.NothingChosenError as error:
+        raise UsageError(str(error)) from None

@@ -1,0 +1,45 @@
+"""`verify`: whether a report folder still is what its sign-off record says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.cli.arguments import Once
+from conformance.cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from conformance.cli.arguments import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "verify",
+        help="verify the integrity of a report folder",
+        description="Verifies a report folder against its sign-off record, and says what that cannot prove.",
+        epilog="exit codes: 0 intact, 1 not, 2 the key cannot be used",
+    )
+    parser.set_defaults(command=execute)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the report folder")
+    parser.add_argument(
+        "--key", action=Once, type=Path, metavar="PUB", help="the public key (PEM) of whoever should have signed it"
+    )
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Print what was verified, and return 1 where the folder is not intact."""
+    from conformance.results import sealing, verify  # noqa: PLC0415 - only this command needs them
+
+    try:
+        key = None if options.key is None else sealing.load_public(options.key.read_bytes(), str(options.key))
+    except OSError as error:
+        raise UsageError(f"{options.key}: cannot be read: {error.strerror}") from None
+    except sealing.SealError as error:
+        raise UsageError(str(error)) from None
+    verified = verify.verify(options.folder, key)
+    sys.stdout.write("".join(f"{line}\n" for line in verify.in_words(verified)))
+    return verified.exit_code

@@ -1,0 +1,242 @@
+"""The pytest plugin of a run: it owns the report folder and the results, whoever executes the checks.
+
+It executes nothing itself. Without workers it registers a `CheckExecution` beside itself; with workers it tells each
+of them what to do (`setup.worker_input`), and the records come back through the journal in the state folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from filelock import FileLock
+from rich.console import Console
+from rich.text import Text
+
+from conformance import _compat
+from conformance.evidence.redaction import Redactor
+from conformance.execution import journal
+from conformance.execution.shared_state import SharedState
+from conformance.judging.checks import all_checks
+from conformance.judging.outcomes import CheckRecord, Outcome
+from conformance.pytest_run import executing, finalize, progress, scheduling, signals
+from conformance.pytest_run.executing import Account, CheckExecution, crash_text
+from conformance.pytest_run.setup import WORKER_ACCOUNT, WORKER_INPUT, for_this_process, worker_input
+from conformance.report import ci, write_all
+from conformance.report.carrier import HtmlCarrier
+from conformance.report.html import css_path
+from conformance.report.terminal import show
+from conformance.results import build
+from conformance.results.recovery import LOCK, remember
+
+if TYPE_CHECKING:
+    from conformance.pytest_run.setup import RunSetup
+
+NAME = "conformance-run"
+#: how long the workers of an interrupted run get to write down what they know
+LAST_WORDS_S = 7.0
+#: pytest's options that show something and run no test
+SHOWING = (
+    *("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
+    *("setupplan", "setuponly", "cacheshow"),
+)
+
+
+def runs_tests(config: pytest.Config) -> bool:
+    """Whether pytest is asked to run tests, not only to show something, such as with `--collect-only`."""
+    return not any(getattr(config.option, name, None) for name in SHOWING)
+
+
+class Controller:
+    """One run of the suite. Nothing is written before pytest has accepted all arguments and collected the tests."""
+
+    def __init__(self, setup: RunSetup, *, quiet: bool = False) -> None:
+        self.__name__ = NAME
+        self.setup = setup
+        #: the results, once the run has ended; None where nothing was run
+        self.results: dict[str, Any] | None = None
+        #: whether pytest ran tests, or only showed something
+        self.ran = False
+        self._quiet = quiet
+        self._execution = CheckExecution(for_this_process(setup))
+        self._has_workers = False
+        self._begun = False
+        self._wrong_usage = False
+        self._accounts: list[Account] = []
+        self._open = contextlib.ExitStack()
+
+    # ------------------------------------------------------------ set-up
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Register whatever takes part in the run."""
+        self.ran = runs_tests(config)
+        if not self.ran:
+            config.pluginmanager.register(self._execution, executing.NAME)
+            return
+        _compat.check_selection(config)
+        self._has_workers = getattr(config.option, "dist", "no") != "no"
+        self._open.enter_context(signals.interruptible(self._execution.interrupt))
+        self._carry_page(config)
+        if self._has_workers:
+            scheduling.prepare(config)
+        else:
+            config.pluginmanager.register(self._execution, executing.NAME)
+        if self._quiet:
+            config.pluginmanager.register(progress.Progress(config, self.setup), "conformance-progress")
+
+    def _carry_page(self, config: pytest.Config) -> None:
+        """Let pytest-html write its page to a folder of its own: the report folder may never come to be."""
+        self._page = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="conformance-"))) / "report.html"
+        config.option.htmlpath = str(self._page)
+        config.option.self_contained_html = True
+        config.option.css = [str(css_path())]
+        config.pluginmanager.register(HtmlCarrier(self._final_results))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Begin before xdist starts the workers: it collects nothing in this process."""
+        if self._has_workers:
+            self._begin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self) -> None:
+        """Begin: all arguments were accepted."""
+        if self.ran:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Make the report folder this run's; from here on the run can be reported, however it ends."""
+        if self._begun:
+            return
+        self._begun = True
+        finalize.clear(self.setup.folder)
+        self.setup.state.mkdir(parents=True)
+        self._open.enter_context(FileLock(self.setup.state / LOCK).acquire())
+        remember(self.setup.state, self.setup.remembered)
+
+    # ------------------------------------------------------------ workers
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker what it has to know."""
+        workers = len(node.config.getoption("tx") or [1])
+        node.workerinput[WORKER_INPUT] = worker_input(self.setup, workers)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+        """Schedule as the run needs it; the mode that was asked for would spread the changes over the workers."""
+        return scheduling.scheduler(config, log)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        """Take over what the worker knows; a worker that was lost took its knowledge along, and ends the run."""
+        if account := getattr(node, "workeroutput", {}).get(WORKER_ACCOUNT):
+            self._accounts.append(account)
+        if error:
+            self._execution.interrupt("a worker process of the run was lost")
+            SharedState(self.setup.state).stop()
+
+    # ------------------------------------------------------------ the end
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note that the run was cut short, by a signal or by pytest itself; its reports are written all the same."""
+        self._execution.interrupt(signals.words_of(excinfo.value))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note an error outside of any test: in a hook, in xdist, or in the suite itself."""
+        crash = self._masked(crash_text(excinfo.value))
+        self._execution.interrupt(crash)
+        self._accounts.append(Account(left_out={}, crash=crash, traceback=self._masked(str(excrepr))))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Make the results of all records, and from them every report and the exit code."""
+        self._wrong_usage = session.exitstatus == pytest.ExitCode.USAGE_ERROR
+        if self._wrong_usage or not self.ran:
+            return
+        if session.shouldfail or session.shouldstop:
+            self._execution.interrupt(f"stopped early: {session.shouldfail or session.shouldstop}")
+        with signals.undisturbed():
+            self._execution.end()  # pytest closes its fixtures only after this, if it was interrupted
+            if not self._has_workers:
+                self._accounts.append(self._execution.account(session.config))
+            results = self._conclude()
+        session.exitstatus = finalize.exit_code(results, self.setup.settings)
+
+    def _conclude(self) -> dict[str, Any]:
+        self._begin()
+        if self._execution.interruption or self._crashes():
+            SharedState(self.setup.state).stop()
+            journal.await_ends(self.setup.state, LAST_WORDS_S)
+        else:
+            self._account_for_missing_records()
+        results = self._final_results()
+        write_all(results, self.setup.folder)
+        return results
+
+    def _crashes(self) -> list[Account]:
+        return [account for account in self._accounts if account["crash"]]
+
+    def _account_for_missing_records(self) -> None:
+        """Record why a selected check has no record: somebody left it out, or the suite has lost it."""
+        left_out = {check: reason for account in self._accounts for check, reason in account["left_out"].items()}
+        recorded = {str(value.id) for kind, value in journal.read(self.setup.state) if kind == "check"}
+        book = journal.Journal(self.setup.state, "controller")
+        for check_id, check in all_checks().items():
+            if check.clause in self.setup.selected and check_id not in recorded:
+                reason = left_out.get(check_id)
+                outcome = Outcome.NOT_TESTED if reason else Outcome.ERROR
+                text = reason or "an error of the suite: the check has no record"
+                book.record(CheckRecord(check.id, outcome, text))
+        book.close()
+
+    def _final_results(self) -> dict[str, Any]:
+        if self.results is None and not self._wrong_usage:
+            crashes = self._crashes()
+            interruption = crashes[0]["crash"] if crashes else self._execution.interruption
+            setup = self.setup
+            facts = replace(setup.facts, interruption=interruption, finished=datetime.now(UTC))
+            self.results = build.build(setup.settings, setup.target, setup.selected, setup.state, facts)
+        return self.results or {}
+
+    def pytest_unconfigure(self) -> None:
+        """Sign the folder off, now that all its files are there, and show the verdict."""
+        try:
+            if self.results is None and self._crashes():  # pytest failed before its session had started
+                with signals.undisturbed():
+                    self._conclude()
+            if self.results is not None:
+                self._finish(self.results)
+        finally:
+            self._open.close()
+
+    def _finish(self, results: dict[str, Any]) -> None:
+        console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
+        with signals.undisturbed():
+            problems = finalize.sign_off(self.setup, results, self._page, self._open)
+        for account in self._crashes():
+            sys.stderr.write(f"{account['traceback']}\n")
+        with ci.no_commands(sys.stdout, os.environ):
+            show(results, console, _shown(self.setup.folder))
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            sys.stdout.write("".join(f"{line}\n" for line in ci.commands(results)))
+        for problem in problems:
+            console.print(Text(problem, "bold red"))
+
+    def _masked(self, text: str) -> str:
+        redactor = Redactor()
+        self.setup.target.watch_secrets(redactor.add)
+        return str(redactor.value(text))
+
+
+def _shown(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder

@@ -1,0 +1,140 @@
+"""Which tests of a pytest session are checks of the run, in which order they run, and why a check has no test.
+
+A check without a record never looks like one that does not apply: either somebody left it out, and the reason names
+them, or it is an error of the suite.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
+from conformance.judging.checks import Check, Stage, all_checks, registry
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    import pytest
+
+    from conformance.pytest_run.setup import ProcessSetup
+
+#: plugins that belong to pytest or to us; every other plugin, and every conftest.py, is somebody else's
+OURS = ("_pytest", "conformance", "xdist", "pytest_html", "pytest_metadata")
+#: the hooks by which somebody else can leave a test out, in the order in which pytest calls them
+COLLECTING = ("pytest_ignore_collect", "pytest_collect_file", "pytest_collect_directory", "pytest_pycollect_makeitem")
+REMOVING = ("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_itemcollected", "pytest_sessionstart")
+RUNNING = ("pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
+NAMED = 3
+
+
+def check_of(item: pytest.Item) -> Check | None:
+    """Return the check that a test executes; None for a test that is not part of the suite."""
+    check = item.callspec.params.get("declared_check") if hasattr(item, "callspec") else None
+    return check if isinstance(check, Check) else None
+
+
+def stage_of(item: pytest.Item) -> Stage:
+    """Return the stage of the check that a test executes."""
+    check = check_of(item)
+    return check.stage if check else Stage.READS
+
+
+def checks_of(items: Iterable[pytest.Item]) -> list[Check]:
+    """Return the checks that these tests execute, in their order."""
+    return [check for item in items if (check := check_of(item))]
+
+
+class Selection:
+    """The checks of one process: those that the selected clauses need, and why some of them have no test."""
+
+    def __init__(self, setup: ProcessSetup) -> None:
+        self._setup = setup
+        self._collected: set[str] = set()
+        self._deselected: set[str] = set()
+        self._skipped: dict[str, str] = {}
+
+    def keeps(self, check: Check) -> bool:
+        """Whether the run executes a check: for its clause, or for its exchanges alone."""
+        return check.clause in self._setup.selected or self._is_traffic(check)
+
+    def _is_traffic(self, check: Check) -> bool:
+        """Whether `--only` names a clause that has no checks of its own and judges the exchanges of others."""
+        if not self._setup.only or not _only_observed(self._setup.selected):
+            return False
+        skipped = catalogue.load().matching(self._setup.skip)
+        return check.stage is Stage.READS and not check.kind and check.clause not in skipped
+
+    def collected(self, items: Iterable[pytest.Item]) -> None:
+        """Note the tests that pytest found."""
+        self._collected |= {str(check.id) for check in checks_of(items)}
+
+    def deselected(self, items: Iterable[pytest.Item]) -> None:
+        """Note tests that somebody deselected, in the way that pytest has for it."""
+        self._deselected |= {str(check.id) for check in checks_of(items)}
+
+    def skipped(self, check_id: str, reason: str) -> None:
+        """Note a test that was skipped or failed before it could ask for its record."""
+        self._skipped[check_id] = reason
+
+    def left_out(self, config: pytest.Config, items: Iterable[pytest.Item]) -> dict[str, str]:
+        """Return the checks that somebody left out, with a reason that names them, by check ID.
+
+        `items` are the tests that pytest ran. A check that is missing without anybody to name is not in the result.
+        """
+        executed = {str(check.id) for check in checks_of(items)}
+        reasons = {}
+        for check_id, check in all_checks().items():
+            if check.clause not in self._setup.selected:
+                continue
+            if check_id in executed:
+                reason = self._skipped.get(check_id) or _by_others(config, RUNNING, "not run")
+            else:
+                reason = self._why_missing(config, check_id)
+            if reason:
+                reasons[check_id] = reason
+        return reasons
+
+    def _why_missing(self, config: pytest.Config, check_id: str) -> str:
+        if check_id in self._deselected and (options := _deselecting_options(config)):
+            return f"deselected by pytest's {options}"
+        if check_id in self._collected:
+            return _by_others(config, REMOVING, "removed from the run")
+        if options := _restricting_options(config):
+            return f"left out by pytest's {options}"
+        return _by_others(config, COLLECTING, "not collected")
+
+
+def _only_observed(selected: Collection[str]) -> bool:
+    """Whether one of the clauses has passive judges only."""
+    observed = (CheckId(clause, kind=CheckKind.OBSERVED) for clause in selected)
+    return any(registry().get(check.clause) == [check] for check in observed)
+
+
+def _deselecting_options(config: pytest.Config) -> str:
+    """Return the options that deselect tests, as the command line has them."""
+    given = [("-k", config.option.keyword), ("-m", config.option.markexpr)]
+    given += [("--deselect", prefix) for prefix in config.option.deselect or ()]
+    return ", ".join(f"{name} {value!r}" for name, value in given if value)
+
+
+def _restricting_options(config: pytest.Config) -> str:
+    """Return what of the command line keeps pytest from collecting the whole suite."""
+    named = [argument for argument in config.args if "::" in argument or argument.endswith(".py")]
+    ignored = [*(config.option.ignore or ()), *(config.option.ignore_glob or ())]
+    given = [("arguments", " ".join(named)), ("--ignore", " ".join(map(str, ignored)))]
+    return ", ".join(f"{name} {value!r}" for name, value in given if value)
+
+
+def _by_others(config: pytest.Config, hooks: Iterable[str], what: str) -> str:
+    """Return who else takes part in these hooks, in words; empty where nobody does."""
+    names: dict[str, None] = {}
+    for hook in hooks:
+        caller = getattr(config.hook, hook, None)
+        for implementation in caller.get_hookimpls() if caller else ():
+            plugin = implementation.plugin
+            module = getattr(plugin, "__module__", None) or getattr(plugin, "__name__", "")
+            if str(module).partition(".")[0] not in OURS:
+                names[f"{implementation.plugin_name} ({hook})"] = None
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{what} by {', '.join(list(names)[:NAMED])}{more}" if names else ""

@@ -1,0 +1,187 @@
+"""What is decided before a run starts, and what its processes know of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from conformance.config.target_file import load_target, target_from_options
+from conformance.contract import catalogue
+from conformance.evidence.redaction import Redactor
+from conformance.results import build
+from conformance.results.recovery import STATE, Remembered
+from conformance.results.signoff import sha256
+
+if TYPE_CHECKING:
+    from conformance.config.settings import Settings
+    from conformance.config.target import Target
+
+#: the key of `workerinput` under which a worker finds what it has to know
+WORKER_INPUT = "conformance"
+#: and that of `workeroutput` under which it says what only it knows
+WORKER_ACCOUNT = "conformance"
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """A run before it starts: everything is decided, nothing is written.
+
+    `settings` has the seed and the profile that the run uses; `folder` is the report folder.
+    """
+
+    settings: Settings
+    target: Target
+    target_file: Path | None
+    selected: frozenset[str]
+    folder: Path
+    facts: build.RunFacts
+
+    @property
+    def seed(self) -> int:
+        """The seed of the run, given or drawn."""
+        return self.facts.seed
+
+    @property
+    def profile(self) -> str:
+        """The profile of the run, given or the target's default."""
+        return self.facts.profile
+
+    @property
+    def state(self) -> Path:
+        """The folder that the processes of the run share while it lasts."""
+        return self.folder / STATE
+
+    @property
+    def remembered(self) -> Remembered:
+        """What `report` needs, should the run be killed; the target is without its keys."""
+        redactor = Redactor()
+        self.target.watch_secrets(redactor.add)
+        shown = redactor.value(self.target.without_keys())
+        return Remembered(self.settings, self.target, shown, self.selected, self.facts)
+
+
+def prepare(settings: Settings, target: Target, target_file: Path | None) -> RunSetup:
+    """Decide what the settings leave open: seed, profile, folder, and how to repeat the run."""
+    seed = secrets.randbelow(2**31) if settings.seed is None else settings.seed
+    decided = replace(settings, seed=seed, profile=settings.profile or target.default_profile)
+    started = datetime.now(UTC)
+    folder = settings.report_dir or Path("reports") / target.name / started.strftime("%Y%m%dT%H%M%S.%fZ")
+    facts = build.RunFacts(
+        id=secrets.token_hex(8),
+        started=started,
+        seed=seed,
+        profile=decided.profile or "",
+        command=command_line(decided),
+        subjects=settings.subjects,
+        waivers_sha256=sha256(settings.waivers_file) if settings.waivers_file else None,
+    )
+    selected = frozenset(catalogue.load().select(settings.only, settings.skip))
+    return RunSetup(decided, target, target_file, selected, folder.absolute(), facts)
+
+
+def command_line(settings: Settings) -> str:
+    """Return the command that repeats a run with these settings; keys are not part of it."""
+    parts = ["backups-conformance", "run"]
+    if settings.target_file:
+        parts += ["--target", str(settings.target_file)]
+    elif settings.target:
+        target = settings.target
+        parts += ["--base-url", target.base_url, "--hub", target.hub_id, "--container", target.fixtures.container_id]
+    for name, values in (("--only", settings.only), ("--skip", settings.skip)):
+        parts += [name, ",".join(values)] if values else []
+    parts += ["--waivers", str(settings.waivers_file)] if settings.waivers_file else []
+    parts += ["--strict"] if settings.strict else []
+    parts += ["--profile", str(settings.profile), "--seed", str(settings.seed), "--examples", str(settings.examples)]
+    return shlex.join(parts)
+
+
+class WorkerInput(TypedDict):
+    """What the controller tells a worker, as plain data. No key is part of it: a worker reads those itself."""
+
+    target_file: str | None
+    base_url: str
+    hub: str
+    container: str
+    seed: int
+    examples: int
+    profile: str
+    selected: list[str]
+    only: list[str]
+    skip: list[str]
+    state: str
+    workers: int
+
+
+@dataclass(frozen=True)
+class ProcessSetup:
+    """What a process that executes checks has to know: `worker` is its name, `workers` the number of them."""
+
+    target: Target
+    seed: int
+    profile: str
+    examples: int
+    selected: frozenset[str]
+    only: tuple[str, ...]
+    skip: tuple[str, ...]
+    state: Path
+    worker: str = "main"
+    workers: int = 1
+
+
+def for_this_process(setup: RunSetup) -> ProcessSetup:
+    """Return the set-up of a run without workers, for the process that does everything."""
+    settings = setup.settings
+    return ProcessSetup(
+        target=setup.target,
+        seed=setup.seed,
+        profile=setup.profile,
+        examples=settings.examples,
+        selected=setup.selected,
+        only=settings.only,
+        skip=settings.skip,
+        state=setup.state,
+    )
+
+
+def worker_input(setup: RunSetup, workers: int) -> WorkerInput:
+    """Return what each of several workers is told."""
+    target, settings = setup.target, setup.settings
+    return WorkerInput(
+        target_file=str(setup.target_file.absolute()) if setup.target_file else None,
+        base_url=target.base_url,
+        hub=target.hub_id,
+        container=target.fixtures.container_id,
+        seed=setup.seed,
+        examples=settings.examples,
+        profile=setup.profile,
+        selected=sorted(setup.selected),
+        only=list(settings.only),
+        skip=list(settings.skip),
+        state=str(setup.state),
+        workers=workers,
+    )
+
+
+def of_worker(given: WorkerInput, worker: str) -> ProcessSetup:
+    """Return the set-up of a worker: the controller decided everything, only the target is read again, for its keys."""
+    if given["target_file"]:
+        target = load_target(Path(given["target_file"]), os.environ)
+    else:
+        target = target_from_options(given["base_url"], given["hub"], given["container"], os.environ)
+    return ProcessSetup(
+        target=target,
+        seed=given["seed"],
+        profile=given["profile"],
+        examples=given["examples"],
+        selected=frozenset(given["selected"]),
+        only=tuple(given["only"]),
+        skip=tuple(given["skip"]),
+        state=Path(given["state"]),
+        worker=worker,
+        workers=given["workers"],
+    )
