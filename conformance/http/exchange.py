@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from conformance.contract import strict_json
+from conformance.contract.error_codes import is_code_of
 from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -175,7 +175,8 @@ class Exchange:
     @cached_property
     def is_judgeable_success(self) -> bool:
         """A success that carries JSON: its content can be judged."""
-        return self.is_judgeable and self.is_success and isinstance(self.parsed, strict_json.Parsed)
+        whole = self.is_success and self.status != 206
+        return self.is_judgeable and whole and isinstance(self.parsed, strict_json.Parsed)
 
     @cached_property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
@@ -230,19 +231,8 @@ class Exchange:
 
 
 def well_coded(exchange: Exchange) -> bool:
-    """Is the error's code `<status>.<words>`, of the same status?"""
-    code = exchange.error.get("code")
-    return isinstance(code, str) and bool(re.fullmatch(rf"{exchange.status}(\.[A-Za-z0-9]+([-_][A-Za-z0-9]+)*)+", code))
-
-
-def same_code(first: str, second: str) -> bool:
-    """Are two error codes the same? The status counts, the words' separators (dot, dash, underscore) do not."""
-    return _words_of(first) == _words_of(second)
-
-
-def _words_of(code: str) -> tuple[str, ...]:
-    status, _, words = code.partition(".")
-    return (status, *re.split(r"[._-]", words))
+    """Whether the error's code is `<status>.<words>`, of the same status."""
+    return is_code_of(exchange.error.get("code"), exchange.status)
 
 
 def encoded(segment: str) -> str:

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
 from conformance.http.exchange import Sender, well_coded
+from conformance.judging.unusual_requests import asks_for_its_refusal, unusual_part
 
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
@@ -21,6 +22,7 @@ ANSWER_SHAPE: dict[Operation, str] = {
     "delete": "deletion-answer",
 }
 
+_foreign_refusals: WeakKeyDictionary[Exchange, bool] = WeakKeyDictionary()
 _violations: WeakKeyDictionary[Exchange, list[validation.Mismatch]] = WeakKeyDictionary()
 
 
@@ -34,9 +36,37 @@ def is_judgeable_success(exchange: Exchange) -> bool:
     return exchange.is_judgeable_success
 
 
+def is_body_judged(exchange: Exchange) -> bool:
+    """Whether the body of an answer is the target's own, and the contract says something about it.
+
+    Bodies of throttling and of unavailability are whoever sent them's, that of a 5xx is a consequence of HTTP-3's
+    failure, and a refusal that the request's own header asks for has the form that HTTP gives it.
+    """
+    status = exchange.status or 0
+    return (
+        is_judgeable(exchange)
+        and status not in (206, 304, 429)
+        and status < 500
+        and not asks_for_its_refusal(exchange.request, status)
+    )
+
+
+def is_foreign_refusal(exchange: Exchange) -> bool:
+    """A 4xx without an error envelope to an unusual request: an intermediary may have sent it. HTTP-1 warns of it."""
+    if exchange not in _foreign_refusals:
+        own = exchange.oauth or not unusual_part(exchange.request) or _is_envelope(exchange)
+        _foreign_refusals[exchange] = exchange.is_refusal and is_body_judged(exchange) and not own
+    return _foreign_refusals[exchange]
+
+
+def _is_envelope(exchange: Exchange) -> bool:
+    found = validation.mismatches("error-envelope", exchange.value)
+    return all(mismatch.null_optional for mismatch in found)
+
+
 def is_error(exchange: Exchange) -> bool:
-    """A 4xx or 5xx of the target itself."""
-    return is_judgeable(exchange) and exchange.status is not None and exchange.status >= 400
+    """A 4xx of the target itself, whose body is judged."""
+    return exchange.is_refusal and is_body_judged(exchange) and not is_foreign_refusal(exchange)
 
 
 def has_envelope(exchange: Exchange) -> bool:
@@ -80,7 +110,9 @@ def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
     if exchange not in _violations:
         shape = shape_of(exchange)
         known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
-        _violations[exchange] = validation.mismatches(str(shape), exchange.value) if known else []
+        found = validation.mismatches(str(shape), exchange.value) if known else []
+        empty = includes_nothing(exchange)
+        _violations[exchange] = [one for one in found if not (empty and one.pointer.startswith("/includes"))]
     return _violations[exchange]
 
 
@@ -106,6 +138,14 @@ def integrations(exchange: Exchange) -> dict[str, dict[str, Any]]:
     includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
     included = includes.get("integrations") if isinstance(includes, dict) else None
     return {key: one for key, one in included.items() if isinstance(one, dict)} if isinstance(included, dict) else {}
+
+
+def includes_nothing(exchange: Exchange) -> bool:
+    """Whether `includes` is one of the forms of nothing: absent, null, {}, [], or with such `integrations` alone."""
+    includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
+    return includes in (None, {}, []) or (
+        isinstance(includes, dict) and all(included in (None, {}, []) for included in includes.values())
+    )
 
 
 def asks_integrations(exchange: Exchange) -> bool:

@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence, strict_json, validation
+from conformance.contract.error_codes import same_code
 from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import Exchange, Throttled, same_code, well_coded
+from conformance.http.exchange import Exchange, Throttled, well_coded
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.contract.error_codes import same_code
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import Expected, same_code
+from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import has_valid_code
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (

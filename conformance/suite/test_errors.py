@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import strict_json, validation
+from conformance.contract.error_codes import is_published, statuses_with_published_codes
 from conformance.contract.pointers import value_at
 from conformance.evidence.echoes import echoed_in, is_telling
-from conformance.http.exchange import Expected, same_code, well_coded
+from conformance.http.exchange import Expected, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import NotTestableError, advisory, violation
@@ -22,21 +23,16 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 OPTIONAL = ("/error/detail", "/error/source", "/error/extra")
-PUBLISHED = (
-    *("400.invalid-syntax", "401.auth-invalid", "401.auth-expired", "403.permissions", "403.wrong-hub"),
-    *("403.mismatch", "403.not-ready", "403.invalid-state", "404.hub", "404.uri", "404.container"),
-    *("404.container.backup", "404.instance", "404.job", "409.duplicate-found", "415.invalid-content-type"),
-    *("422.missing-argument", "422.invalid-argument", "422.invalid-input", "429.rate-limiting"),
-    *("500.unknown", "503.not-ready"),
-)
-PUBLISHED_STATUSES = frozenset(code.partition(".")[0] for code in PUBLISHED)
 
 
 def about_title(mismatch: Mismatch) -> bool:
-    return mismatch.pointer == "/error/title" or (mismatch.pointer, mismatch.wanted) == (
-        "/error",
-        "the member title",
-    )
+    return mismatch.pointer == "/error/title" or (mismatch.pointer, mismatch.wanted) == ("/error", "the member title")
+
+
+def about_member(mismatch: Mismatch) -> bool:
+    """Whether the mismatch is at a member of the error, whose clause is ERR-2, ERR-3 or ERR-4."""
+    missing = mismatch.pointer == "/error" and mismatch.keyword == "required"
+    return missing or mismatch.pointer.startswith("/error/")
 
 
 @passive("ERR-1", when=is_error)
@@ -46,8 +42,7 @@ def errors_have_the_envelope(exchange: Exchange) -> Iterator[Finding]:
             yield violation("an error envelope", "an empty body", exchange)
         return
     for mismatch in mismatches(exchange):
-        empty_title = mismatch.pointer == "/error/title" and mismatch.keyword != "type"
-        if not mismatch.null_optional and not mismatch.pointer.startswith(OPTIONAL) and not empty_title:
+        if not mismatch.null_optional and not about_member(mismatch):
             yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
 
 
@@ -55,15 +50,15 @@ def errors_have_the_envelope(exchange: Exchange) -> Iterator[Finding]:
 def error_status_is_the_http_status(exchange: Exchange) -> Iterator[Finding]:
     got = exchange.error.get("status")
     if isinstance(got, bool) or got != exchange.status:
-        yield violation(f"{exchange.status}, the HTTP status", validation.render(got), exchange, "/error/status")
+        shown = validation.render(got) if "status" in exchange.error else "nothing"
+        yield violation(f"{exchange.status}, the HTTP status", shown, exchange, "/error/status")
 
 
 @passive("ERR-3", when=has_envelope)
 def error_code_starts_with_the_status(exchange: Exchange) -> Iterator[Finding]:
     if not well_coded(exchange):
-        yield violation(
-            f"{exchange.status}.<words>", validation.render(exchange.error.get("code")), exchange, "/error/code"
-        )
+        shown = validation.render(exchange.error["code"]) if "code" in exchange.error else "nothing"
+        yield violation(f"{exchange.status}.<words>", shown, exchange, "/error/code")
 
 
 @passive("ERR-4", when=has_envelope)
@@ -76,9 +71,9 @@ def error_title_says_something(exchange: Exchange) -> Iterator[Finding]:
         yield violation("a title that says something", "white space", exchange, "/error/title")
 
 
-@passive("ERR-5", when=lambda exchange: has_valid_code(exchange) and str(exchange.status) in PUBLISHED_STATUSES)
+@passive("ERR-5", when=lambda exchange: has_valid_code(exchange) and exchange.status in statuses_with_published_codes())
 def error_code_is_published(exchange: Exchange) -> Iterator[Finding]:
-    if not any(same_code(str(exchange.code), known) for known in PUBLISHED):
+    if not is_published(str(exchange.code)):
         yield violation(f"a published {exchange.status} code", str(exchange.code), exchange, "/error/code")
 
 

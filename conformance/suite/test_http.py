@@ -11,16 +11,26 @@ from conformance.contract.operations import GRANTS, TRANSIENT_STATES, UNAVAILABL
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
 from conformance.http.exchange import Expected
-from conformance.judging.answer_shapes import ANSWER_SHAPE, is_judgeable, is_judgeable_success, mismatches, shape_of
+from conformance.judging.answer_shapes import (
+    ANSWER_SHAPE,
+    is_body_judged,
+    is_foreign_refusal,
+    is_judgeable,
+    is_judgeable_success,
+    mismatches,
+    shape_of,
+)
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import (
     NotTestableError,
+    advisory,
     expect_answer,
     expect_stable,
     inconclusive,
     inconclusive_reason,
     violation,
 )
+from conformance.judging.unusual_requests import sender_of, unusual_part
 from conformance.scenarios.request_builder import addressing
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
@@ -29,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.contract.operations import Operation
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Response
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions, RestoreOptions
@@ -87,24 +97,37 @@ ODD_TYPES = ("", ";", "application/json; charset=nope", "application/json; chars
 def has_body(exchange: Exchange) -> bool:
     """Something that must be JSON: any body, and any success of a documented request but a redirect."""
     redirect = exchange.status is not None and 300 <= exchange.status < 400
+    carries = bool(exchange.response and (exchange.response.body or exchange.response.problem))
     return (
-        is_judgeable(exchange)
-        and not redirect
-        and (exchange.is_success or bool(exchange.response and (exchange.response.body or exchange.response.problem)))
+        is_body_judged(exchange) and not redirect and (exchange.is_success or carries or is_foreign_refusal(exchange))
     )
 
 
 @passive("HTTP-1", when=has_body)
 def bodies_are_strict_json(exchange: Exchange) -> Iterator[Finding]:
-    content_type = (exchange.response.header("content-type") if exchange.response else None) or "no Content-Type"
+    if exchange.response is None:
+        return
+    if is_foreign_refusal(exchange):
+        yield foreign_refusal(exchange, exchange.response)
+        return
+    content_type = exchange.response.header("content-type") or "no Content-Type"
     media_type, _, parameters = content_type.partition(";")
-    if media_type.strip().lower() != "application/json":
-        yield violation("Content-Type application/json", content_type, exchange)
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
-    if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
-        yield violation("JSON in UTF-8", f"charset {charset[1]}", exchange)
     if isinstance(exchange.parsed, strict_json.NotJSON):
-        yield violation("one JSON document in UTF-8", str(exchange.parsed), exchange)
+        yield violation("one JSON document in UTF-8", f"{exchange.parsed} ({content_type})", exchange)
+    elif media_type.strip().lower() != "application/json":
+        yield violation("Content-Type application/json", content_type, exchange)
+    elif charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
+        yield violation("JSON in UTF-8", f"charset {charset[1]}", exchange)
+
+
+def foreign_refusal(exchange: Exchange, response: Response) -> Finding:
+    """The warning for a refusal that need not be the application's: what was unusual, and who seems to have sent it."""
+    wanted = f"an error envelope for a request whose {unusual_part(exchange.request)} is unusual"
+    content_type = response.header("content-type") or "no Content-Type"
+    got = f"{exchange.status} with {content_type}" if response.body else f"{exchange.status} with an empty body"
+    sender = sender_of(response)
+    return advisory(wanted, f"{got}, sent by {sender}" if sender else got, exchange)
 
 
 @passive("HTTP-2", when=is_judgeable_success)

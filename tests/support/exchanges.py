@@ -10,6 +10,16 @@ from conformance.http.exchange import Exchange, Request, Response
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
 
+BACKUP = "/v1/containers/c1/backups/b1"
+ADDRESS: dict[Operation, tuple[str, str]] = {
+    "list": ("GET", "/v1/containers/c1/backups"),
+    "get": ("GET", BACKUP),
+    "logs": ("GET", f"{BACKUP}/logs"),
+    "restore": ("POST", f"{BACKUP}/tasks"),
+    "job": ("GET", "/v1/jobs/j1"),
+    "delete": ("DELETE", BACKUP),
+}
+
 
 def answer(
     status: int | None = 200,
@@ -21,7 +31,9 @@ def answer(
     **request: Any,
 ) -> Exchange:
     """An answer of this status with this body in JSON; None: no answer came."""
-    asked = Request(operation, "GET", "/v1/x", **request)
+    method, path = ADDRESS[operation]
+    asked = Request(operation, method, path, **request)
     content = json.dumps(body).encode() if raw is None else raw
-    response = None if status is None else Response(status, (), content, 0.01)
+    headers = (("content-type", "application/json"),) if raw is None else ()
+    response = None if status is None else Response(status, headers, content, 0.01)
     return Exchange(asked, response, failure=None if response else "connection reset", unanswered=unanswered)

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from support.exchanges import answer
 
-from conformance.http.exchange import Exchange, Expected, Throttled, same_code
+from conformance.contract.error_codes import same_code
+from conformance.http.exchange import Exchange, Expected, Throttled
 from conformance.judging import expectations
 from conformance.judging.expectations import ANY_4XX, CannotTellError, Finding
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from conformance.http.exchange import Exchange
 
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
 Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]"]

@@ -34,17 +34,21 @@ UNSET = "0001-01-01T00:00:00Z"
         ),
         (
             answer_shapes.is_judgeable_success,
-            [answer(body={}), answer(206, {}), answer(299, [])],
+            [answer(body={}), answer(299, [])],
             [
-                answer(raw=b"{"),
-                *(answer(status, {}) for status in (404, 300, 199)),
-                answer(expected=Expected.UNDOCUMENTED, body={}),
+                *(answer(status, {}) for status in (199, 206, 300, 404)),
+                *(answer(raw=b"{"), answer(expected=Expected.UNDOCUMENTED, body={})),
             ],
         ),
         (
             answer_shapes.is_error,
-            [answer(400), answer(404), answer(500), answer(599)],
-            [answer(399), answer(200), answer(503), answer(None), answer(404, expected=Expected.UNDOCUMENTED)],
+            [answer(400), answer(404), answer(499), answer(404, ERROR, query="page[size]=x")],
+            [
+                *(answer(status) for status in (None, 200, 399, 429, 500, 501, 503, 520, 599)),
+                *(answer(404, expected=Expected.UNDOCUMENTED), answer(416, headers=(("Range", "bytes=9-"),))),
+                *(answer(404, raw=b"<html>", query=query) for query in ("page[size]=x", "x=%00", "sort=a&sort=b")),
+                answer(403, {"message": "no"}, ownership="malformed"),
+            ],
         ),
         (
             answer_shapes.has_envelope,
