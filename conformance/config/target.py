@@ -72,6 +72,7 @@ class Limits:
     timeout_s: float = 10
     max_body_mb: float = 16
     bad_auth_max: int = 20
+    max_values: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,6 +243,7 @@ class _Reader:
             timeout_s=table.number("timeout_s", default.timeout_s, 0.01, DAY_S),
             max_body_mb=table.number("max_body_mb", default.max_body_mb, 0.01, 1024),
             bad_auth_max=table.integer("bad_auth_max", default.bad_auth_max, 0, 1_000_000),
+            max_values=table.integer("max_values", default.max_values, 1000, 100_000_000),
         )
         table.finish()
         return limits

@@ -26,7 +26,7 @@ def echoed_in(authorization: str | None, response: Response) -> str | None:
     if sent is None or not is_telling(authorization):
         return None
     finder = _finder(sent)
-    if finder.found(response.body):
+    if finder.found(response.content()):
         return "the body"
     return next((f"the header {name}" for name, value in response.headers if finder.found(value)), None)
 

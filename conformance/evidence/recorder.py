@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import shlex
@@ -70,9 +69,9 @@ class Masking(ABC):
         return {
             "status": response.status,
             "headers": {name: value[:HEADER_KEPT] for name, value in self._redactor.headers(response.headers).items()},
-            "body": self._text(response.body),
+            "body": self._text(response.content()),
             "body_bytes": len(response.body),
-            "body_sha256": hashlib.sha256(response.body).hexdigest(),
+            "body_sha256": response.sha256,
             "body_cut": len(response.body) > BODY_KEPT or response.problem is not None,
             "problem": self._redactor.text(response.problem) if response.problem else None,
             "elapsed_s": round(response.elapsed_s, 4),
@@ -155,7 +154,7 @@ class Recorder(Masking):
     # ------------------------------------------------------------ parts
 
     def _kept_response(self, response: Response) -> dict[str, Any]:
-        body, secrets_shown = self._masked_in_place(response.body)
+        body, secrets_shown = self._masked_in_place(response.content())
         return {
             "status": response.status,
             "headers": [(self.text(name), self.text(value)) for name, value in response.headers],

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.config.machine import MachineError
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
@@ -55,7 +56,7 @@ READERS = 4
 #: what a stopped run still waits for its changes; what they ask for is refused by then
 STOPPED_PATIENCE_S = 5.0
 #: reasons for which something cannot be asked at all, none of them a finding
-CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError)
+CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError, MachineError)
 
 
 class Run:
@@ -91,7 +92,9 @@ class Run:
         self.selected = frozenset(selected)
         self.judges = PassiveJudges(self.catalogue, selected)
         number = int("".join(filter(str.isdigit, worker)) or 0)
-        self.client = Client(target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number)
+        self.client = Client(
+            target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number, folder=state
+        )
         self.fixtures = Fixtures(target)
         self.key_proofs = KeyProofs(self.client)
         self.build = RequestBuilder(self.fixtures, self.rng("run"), self.key_proofs.require)

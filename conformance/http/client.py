@@ -22,6 +22,7 @@ from conformance.http.liveness import Liveness, answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange, Request
@@ -53,6 +54,7 @@ class Client:
         workers: int = 1,
         worker: int = 0,
         waiting: Clock | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.target = target
         self.shared_state = shared_state
@@ -62,7 +64,7 @@ class Client:
         self.liveness = Liveness(lambda request: self._once(request, fresh=True), self.waiting)
         self._on_exchange = on_exchange
         self._renew: Callable[[Exchange], Request | None] = lambda _: None
-        self._connections = Connections(target, f"backups-conformance/{__version__}")
+        self._connections = Connections(target, f"backups-conformance/{__version__}", folder)
         self._budget = Budget(target, shared_state, self.waiting)
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)

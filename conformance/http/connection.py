@@ -7,30 +7,28 @@ read), and the content encodings that we accept. What breaks a limit is describe
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import httpcore
 import httpx
 
+from conformance.config.machine import MachineError, exhausted
+from conformance.contract.strict_json import has_more_values
+from conformance.http.bodies import BodyStore, BodyWriter
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
-from conformance.http.exchange import Exchange, Request, Response
+from conformance.http.exchange import Exchange, Headers, Request, Response
 from conformance.http.failures import describe
 from conformance.http.pools import open_pool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
     from conformance.config.target import Target
 
 #: so many bytes of a body over the limit are kept, as evidence
 KEPT_OF_TOO_LARGE = 64 * 1024
-#: bodies that outgrow this are read a few at a time, so that many threads together need no more memory than those
-LARGE = 2**20
-LARGE_AT_ONCE = 2
 #: methods whose requests say that they have no body
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 _FAILURES = (
@@ -45,8 +43,10 @@ _FAILURES = (
 class Connections:
     """The connections of one worker to the target, safe to use from many threads."""
 
-    def __init__(self, target: Target, user_agent: str) -> None:
+    def __init__(self, target: Target, user_agent: str, folder: Path | None = None) -> None:
+        """`folder`: where long bodies are kept; None for the system's place for temporary files."""
         self._limits = target.limits
+        self._max_bytes = int(target.limits.max_body_mb * 2**20)
         self._gateway_headers = target.headers
         url = httpx.URL(target.base_url)
         self._origin = (url.raw_scheme, url.raw_host, url.port)
@@ -62,12 +62,13 @@ class Connections:
         self._fresh = open_pool(target, self._network, keep=False)
         #: a response was lost on a connection that was kept
         self._kept_break = False
-        self._large = threading.BoundedSemaphore(LARGE_AT_ONCE)
+        self._bodies = BodyStore(folder)
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Closes the connections, and removes the long bodies."""
         self._kept.close()
         self._fresh.close()
+        self._bodies.close()
 
     def abort(self) -> None:
         """Ends the requests in progress, in all threads, without a response."""
@@ -80,7 +81,8 @@ class Connections:
         just now. What must not be sent twice always goes that way, and where kept connections break so does each POST:
         one whose response is lost takes a place in the restore budget.
 
-        Raises KeyUnavailableError where the command that prints a header's value fails.
+        Raises KeyUnavailableError where the command that prints a header's value fails, and MachineError where a
+        resource of this machine is used up.
         """
         alone = fresh or not request.repeatable or (request.method == "POST" and self._kept_break)
         exchange = self._exchange(request, self._fresh if alone else self._kept)
@@ -98,6 +100,8 @@ class Connections:
         except httpcore.TimeoutException:
             failure = f"no answer within {self._limits.timeout_s:g} s"
         except _FAILURES as error:
+            if shortage := exhausted(error):
+                raise MachineError(shortage) from None
             failure = describe(error)
         finally:
             if response is not None:
@@ -129,40 +133,45 @@ class Connections:
 
     def _received(self, request: Request, response: httpcore.Response, started: float, clock: float) -> Exchange:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
-        encoding = next((value for name, value in headers if name.lower() == "content-encoding"), "")
-        body = bytearray()
+        writer = BodyWriter(self._bodies)
+        problem: str | None = None
         try:
-            problem = self._read(response, encoding, body, clock)
+            self._read(response, headers, writer, clock)
         except EncodingError as error:
             problem = str(error)
         except _FAILURES as error:
+            writer.discard()
             # Half a response is none: what it would have said nobody knows.
             late = isinstance(error, httpcore.TimeoutException)
             reason = f"not complete within {self._limits.timeout_s:g} s" if late else describe(error)
-            failure = f"{response.status}, but its body was cut off after {len(body)} bytes: {reason}"
+            failure = f"{response.status}, but its body was cut off after {writer.length} bytes: {reason}"
             return Exchange(request, None, failure=failure, started=started)
         elapsed = time.monotonic() - clock
-        return Exchange(request, Response(response.status, headers, bytes(body), elapsed, problem), started=started)
+        too_large = self._limit_exceeded(writer)
+        if too_large is None:
+            received = Response(response.status, headers, writer.finish(), elapsed, problem)
+        else:
+            head = writer.head(KEPT_OF_TOO_LARGE)
+            writer.discard()
+            received = Response(response.status, headers, head, elapsed, too_large, too_large=True)
+        return Exchange(request, received, started=started)
 
-    def _read(self, response: httpcore.Response, encoding: str, body: bytearray, clock: float) -> str | None:
-        """Reads the body into `body`; returns the problem that made it stop early, None for a whole body."""
-        limit = int(self._limits.max_body_mb * 2**20)
-        with ExitStack() as held:
-            large = False
-            for piece in decoded(_chunks(response), encoding):
-                body += piece
-                if len(body) > limit:
-                    del body[KEPT_OF_TOO_LARGE:]
-                    return f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
-                if time.monotonic() - clock > self._limits.timeout_s:
-                    raise httpcore.ReadTimeout("the request's time is over")
-                if len(body) > LARGE and not large:
-                    large = True
-                    if self._large.acquire(timeout=self._network.remaining()):
-                        held.callback(self._large.release)
+    def _read(self, response: httpcore.Response, headers: Headers, writer: BodyWriter, clock: float) -> None:
+        """Reads the body, or as much of it as shows that it is too long."""
+        encodings = ",".join(value for name, value in headers if name.lower() == "content-encoding")
+        limit = self._max_bytes
+        for piece in decoded(response.iter_stream(), encodings):
+            writer.write(piece)
+            if writer.length > limit:
+                return
+            if time.monotonic() - clock > self._limits.timeout_s:
+                raise httpcore.ReadTimeout("the request's time is over")
+
+    def _limit_exceeded(self, writer: BodyWriter) -> str | None:
+        """The limit that a body exceeds, in words; its values are counted before any of them is built."""
+        if writer.length > self._max_bytes:
+            return f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
+        most = self._limits.max_values
+        if writer.length > most and has_more_values(writer.content(), most):
+            return f"more than {most} JSON values (limits.max_values)"
         return None
-
-
-def _chunks(response: httpcore.Response) -> Iterator[bytes]:
-    """The body as it comes, encoded as it was sent."""
-    return iter(response.iter_stream())

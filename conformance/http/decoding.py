@@ -11,26 +11,28 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING = "gzip, deflate"
 #: most bytes that one step of decompression gives
 PIECE = 2**18
+MAX_ENCODINGS = 3
+_WINDOWS = {"gzip": zlib.MAX_WBITS | 16, "x-gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 class EncodingError(ValueError):
     """The body is not in the encoding that its header names."""
 
 
-def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The body as it was before it was encoded. Raises EncodingError.
+def decoded(chunks: Iterable[bytes], encodings: str) -> Iterator[bytes]:
+    """The body as it was before it was encoded; `encodings` are those of all Content-Encoding lines, comma-separated.
 
-    Yields at least once for every chunk that came, if only nothing, so that whoever reads can look at the clock.
+    Yields at least once for every chunk that comes, if only nothing, so that the reader can look at the clock.
+    Raises EncodingError.
     """
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        yield from chunks
-    elif name in ("gzip", "x-gzip"):
-        yield from _inflated(chunks, name, zlib.MAX_WBITS | 16)
-    elif name == "deflate":
-        yield from _inflated(chunks, name, zlib.MAX_WBITS)
-    else:
-        raise EncodingError(f"content-encoding {name!r}, which was not offered ({ACCEPT_ENCODING})")
+    names = [name for name in (part.strip().lower() for part in encodings.split(",")) if name not in ("", "identity")]
+    if len(names) > MAX_ENCODINGS:
+        raise EncodingError(f"a body that was encoded more than {MAX_ENCODINGS} times")
+    for name in reversed(names):  # they are listed in the order in which they were applied
+        if name not in _WINDOWS:
+            raise EncodingError(f"content-encoding {name[:40]!r}, which was not offered ({ACCEPT_ENCODING})")
+        chunks = _inflated(chunks, name, _WINDOWS[name])
+    yield from chunks
 
 
 def _inflated(chunks: Iterable[bytes], name: str, window: int) -> Iterator[bytes]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import weakref
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote
 
 from conformance.contract import strict_json
 from conformance.contract.error_codes import is_code_of
 from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
+from conformance.http.bodies import StoredBody
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from conformance.contract.operations import Operation
+
+T = TypeVar("T")
 
 #: whose the addressed resource is, seen from the target file
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
@@ -118,17 +123,32 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, decoded and bounded. `body` is at most `limits.max_body_mb` long, `problem` says what broke it.
+    """A response, decoded and bounded.
 
+    `body` is at most `limits.max_body_mb` long; a long one is kept in a file. `problem` says why it cannot be used;
+    `too_large`: because it exceeds a limit of ours, which is no fault of the target. Then `body` is only its beginning.
     What a target may have put a key into stays out of the repr, which ends up in tracebacks.
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
+    body: bytes | StoredBody = field(repr=False)
     elapsed_s: float
     problem: str | None = None
     too_large: bool = False
+
+    def content(self) -> bytes:
+        """The whole body. Raises MachineError where its file cannot be read."""
+        return self.body if isinstance(self.body, bytes) else self.body.content()
+
+    def head(self, size: int) -> bytes:
+        """The first bytes of the body; of a long one at most as many as are kept in memory (bodies.HEAD)."""
+        return self.body[:size] if isinstance(self.body, bytes) else self.body.head[:size]
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the body, in hexadecimal."""
+        return hashlib.sha256(self.body).hexdigest() if isinstance(self.body, bytes) else self.body.sha256
 
     def header(self, name: str) -> str | None:
         """The first header of that name, in any case."""
@@ -148,6 +168,7 @@ class Exchange:
     #: no answer (or 502-504) twice in a row, while a control request before, between and after was answered
     unanswered: bool = False
     key_died: bool = False
+    _derived: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def operation(self) -> Operation:
@@ -166,68 +187,133 @@ class Exchange:
     def is_refusal(self) -> bool:
         return self.status is not None and 400 <= self.status < 500
 
-    @cached_property
+    @property
+    def limit_reached(self) -> str | None:
+        """The limit of ours that the response exceeds, and what to do; None where it exceeds none."""
+        problem = self.response.problem if self.response is not None and self.response.too_large else None
+        return None if problem is None else f"{problem}: raise it in the target file"
+
+    @property
     def is_judgeable(self) -> bool:
         """An answer, by the target itself, to a request that the contract describes."""
         itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
         return itself and self.request.is_documented
 
-    @cached_property
+    @property
     def is_judgeable_success(self) -> bool:
         """A success that carries JSON: its content can be judged."""
         whole = self.is_success and self.status != 206
         return self.is_judgeable and whole and isinstance(self.parsed, strict_json.Parsed)
 
-    @cached_property
+    @property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
-        """The body as strict JSON, or why it is none."""
-        if self.response is None:
-            return strict_json.NotJSON("no answer", 0)
-        if self.response.problem:
-            return strict_json.NotJSON(self.response.problem, len(self.response.body))
-        try:
-            return strict_json.parse(self.response.body)
-        except strict_json.NotJSON as problem:
-            return problem
+        """The body as strict JSON, or why it is none.
 
-    @cached_property
+        The value of a long body is not kept, since it takes many times the body's memory: only the last one that was
+        asked for is.
+        """
+        response = self.response
+        if response is None:
+            return strict_json.NotJSON("no answer", 0)
+        if isinstance(response.body, StoredBody):
+            return _LARGE.parsed(self, response)
+        if "parsed" not in self._derived:
+            self._derived["parsed"] = _parse(response)
+        return self._derived["parsed"]  # type: ignore[no-any-return]
+
+    @property
     def value(self) -> Any:
         """The body's JSON value; None where the body is not JSON."""
-        return self.parsed.value if isinstance(self.parsed, strict_json.Parsed) else None
+        parsed = self.parsed
+        return parsed.value if isinstance(parsed, strict_json.Parsed) else None
 
-    @cached_property
+    @property
     def data(self) -> Any:
         """The envelope's `data`; None where there is no such thing."""
-        return self.value.get("data") if isinstance(self.value, dict) else None
+        value = self.value
+        return value.get("data") if isinstance(value, dict) else None
 
-    @cached_property
+    @property
     def items(self) -> list[dict[str, Any]]:
         """The objects of a list answer (anything else in the list is left to the shape's clause)."""
-        return [item for item in self.data if isinstance(item, dict)] if isinstance(self.data, list) else []
+        return self._derive("items", _items)
 
-    @cached_property
+    @property
     def ids(self) -> list[str]:
         """The ids of a list answer, in its order."""
-        return [item["id"] for item in self.items if isinstance(item.get("id"), str)]
+        return self._derive("ids", _ids)
 
-    @cached_property
+    def _derive(self, name: str, derive: Callable[[Any], list[T]]) -> list[T]:
+        """A list made of the envelope's data; kept where the data are kept."""
+        if self.response is not None and isinstance(self.response.body, StoredBody):
+            return derive(self.data)
+        if name not in self._derived:
+            self._derived[name] = derive(self.data)
+        return self._derived[name]  # type: ignore[no-any-return]
+
+    @property
     def error(self) -> dict[str, Any]:
         """The envelope's `error`; empty where there is no such object."""
-        error = self.value.get("error") if isinstance(self.value, dict) else None
+        value = self.value
+        error = value.get("error") if isinstance(value, dict) else None
         return error if isinstance(error, dict) else {}
 
     @property
     def code(self) -> str | None:
         """The error code, with the vendor's old `_` and its new `-` treated alike; OAuth's word for an OAuth 401."""
-        if isinstance(self.value, dict) and isinstance(self.value.get("error"), str):
-            return str(self.value["error"])
-        code = self.error.get("code")
+        value = self.value
+        error = value.get("error") if isinstance(value, dict) else None
+        if isinstance(error, str):
+            return error
+        code = error.get("code") if isinstance(error, dict) else None
         return code.replace("_", "-") if isinstance(code, str) else None
 
     @property
     def oauth(self) -> bool:
         """A 401 in the OAuth shape: a string `error`, whatever stands beside it."""
-        return self.status == 401 and isinstance(self.value, dict) and isinstance(self.value.get("error"), str)
+        value = self.value if self.status == 401 else None
+        return isinstance(value, dict) and isinstance(value.get("error"), str)
+
+
+def _parse(response: Response) -> strict_json.Parsed | strict_json.NotJSON:
+    if response.problem:
+        return strict_json.NotJSON(response.problem, len(response.body))
+    try:
+        return strict_json.parse(response.content())
+    except strict_json.NotJSON as problem:
+        return problem
+
+
+def _items(data: Any) -> list[dict[str, Any]]:
+    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
+
+
+def _ids(data: Any) -> list[str]:
+    return [item["id"] for item in _items(data) if isinstance(item.get("id"), str)]
+
+
+class _LargeValues:
+    """The value of one long body at a time: all judges of an exchange ask for it, one after the other."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: tuple[weakref.ref[Exchange], strict_json.Parsed | strict_json.NotJSON] | None = None
+
+    def parsed(self, exchange: Exchange, response: Response) -> strict_json.Parsed | strict_json.NotJSON:
+        """The exchange's body, parsed now unless it was the last one."""
+        with self._lock:
+            if self._last is None or self._last[0]() is not exchange:
+                self._last = None  # the old value goes before the new one comes
+                self._last = weakref.ref(exchange, self._forget), _parse(response)
+            return self._last[1]
+
+    def _forget(self, exchange: weakref.ref[Exchange]) -> None:
+        last = self._last
+        if last is not None and last[0] is exchange:
+            self._last = None
+
+
+_LARGE = _LargeValues()
 
 
 def well_coded(exchange: Exchange) -> bool:

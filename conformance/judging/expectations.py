@@ -242,6 +242,8 @@ def _need(exchange: Exchange, kind: type) -> None:
         raise CannotTellError(
             f"because {SHAPE_CLAUSE[exchange.operation]} failed on {exchange.request.line}: {_answer(exchange)}"
         )
+    if exchange.limit_reached:
+        raise CannotTellError(f"{exchange.request.line}: {exchange.limit_reached}")
     if isinstance(exchange.parsed, strict_json.NotJSON):
         raise CannotTellError(f"because HTTP-1 failed on {exchange.request.line}: {exchange.parsed}")
     if not isinstance(exchange.data, kind):

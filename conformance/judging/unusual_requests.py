@@ -99,7 +99,7 @@ _TITLE = re.compile(rb"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
 
 def sender_of(response: Response) -> str:
     """Name what sent a response, as far as its page or its Server header says so; empty where neither does."""
-    title = _TITLE.search(response.body[:4096])
+    title = _TITLE.search(response.head(4096))
     names = [title[1].decode("ascii", "replace") if title else "", response.header("server") or ""]
     return ", ".join(name[:80] for name in names if name.isprintable() and name)
 

@@ -113,7 +113,9 @@ def bodies_are_strict_json(exchange: Exchange) -> Iterator[Finding]:
     content_type = exchange.response.header("content-type") or "no Content-Type"
     media_type, _, parameters = content_type.partition(";")
     charset = re.search(r"charset\s*=\s*\"?([^\s;\"]+)", parameters, re.IGNORECASE)
-    if isinstance(exchange.parsed, strict_json.NotJSON):
+    if exchange.limit_reached:
+        yield inconclusive(exchange.limit_reached, exchange)
+    elif isinstance(exchange.parsed, strict_json.NotJSON):
         yield violation("one JSON document in UTF-8", f"{exchange.parsed} ({content_type})", exchange)
     elif media_type.strip().lower() != "application/json":
         yield violation("Content-Type application/json", content_type, exchange)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import hashlib
 import json
 import logging
 import socket
 import subprocess
+import tempfile
 import threading
 import time
+import tracemalloc
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpcore
@@ -17,15 +22,14 @@ import pytest
 from support import hostile
 from support.hostile import Seen, head, whole
 
+from conformance.config.machine import MachineError
 from conformance.config.target_file import load_target
-from conformance.http import connection as wiring
+from conformance.http.bodies import BodyStore, StoredBody
 from conformance.http.connection import KEPT_OF_TOO_LARGE, Connections
-from conformance.http.decoding import decoded
 from conformance.http.exchange import Exchange, Expected, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 TIMEOUT_S = 0.5
 #: what is over within half a second may take so long on a busy machine
@@ -41,20 +45,23 @@ def get(path: str = "/v1/x", **how: Any) -> Request:
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[..., Exchange]:
+def ask(tmp_path: Path) -> Iterator[Callable[..., Exchange]]:
     """Sends one request to a server that answers like this."""
+    used: list[Connections] = []
 
     def ask(answer: hostile.Answering | bytes, request: Request | None = None, *, more: str = LIMITS) -> Exchange:
         answering = (lambda _: answer) if isinstance(answer, bytes) else answer
         with hostile.serve(answering) as server:
             connections = Connections(hostile.target(tmp_path, server.base_url, more=more), "tests")
+            used.append(connections)
             begun = time.monotonic()
             exchange = connections.send(request or get())
             assert time.monotonic() - begun < SOON_S or more is PATIENT
-            connections.close()
             return exchange
 
-    return ask
+    yield ask
+    for connections in used:
+        connections.close()
 
 
 # ---------------------------------------------------------------- whole answers
@@ -68,6 +75,9 @@ def ask(tmp_path: Path) -> Callable[..., Exchange]:
         ("x-gzip", gzip.compress(GOOD)),
         ("GZip", gzip.compress(GOOD[:40]) + gzip.compress(GOOD[40:])),
         ("deflate", zlib.compress(GOOD)),
+        ("deflate, gzip", gzip.compress(zlib.compress(GOOD))),
+        ("gzip, identity,, gzip", gzip.compress(gzip.compress(GOOD))),
+        ("gzip\r\nContent-Encoding: gzip", gzip.compress(gzip.compress(GOOD))),
     ],
 )
 def test_encodings_that_are_offered_are_read(ask: Callable[..., Exchange], encoding: str, encoded: bytes) -> None:
@@ -97,7 +107,7 @@ def test_a_large_gzip_body_is_read_whole(ask: Callable[..., Exchange]) -> None:
     text = json.dumps(list(range(200_000))).encode()
     exchange = ask(whole(200, gzip.compress(text), content_encoding="gzip"), more=PATIENT)
     assert exchange.response is not None
-    assert exchange.response.body == text
+    assert exchange.response.content() == text
 
 
 # ---------------------------------------------------------------- bodies that are none
@@ -111,7 +121,8 @@ def test_a_large_gzip_body_is_read_whole(ask: Callable[..., Exchange]) -> None:
         (gzip.compress(GOOD)[:-12], "gzip", "a gzip body that ends too early"),
         (gzip.compress(GOOD) + b"more", "gzip", "a body that is not gzip, as its content-encoding says"),
         (GOOD, "br", "content-encoding 'br', which was not offered (gzip, deflate)"),
-        (gzip.compress(gzip.compress(GOOD)), "gzip, gzip", "content-encoding 'gzip, gzip', which was not offered"),
+        (GOOD, "gzip, br", "content-encoding 'br', which was not offered (gzip, deflate)"),
+        (GOOD, "gzip, gzip, gzip, gzip", "a body that was encoded more than 3 times"),
     ],
 )
 def test_encodings_that_lie_are_the_answers_problem(
@@ -476,32 +487,87 @@ def test_the_transports_own_log_says_nothing(caplog: pytest.LogCaptureFixture, t
     assert [record for record in caplog.records if record.name.startswith(httpcore.__name__)] == []
 
 
-def test_large_bodies_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    under_way, most, lock = 0, 0, threading.Lock()
-    read = decoded
+# ---------------------------------------------------------------- long bodies
 
-    def counted(chunks: Any, encoding: str) -> Iterator[bytes]:
-        nonlocal under_way, most
-        size = 0
-        for piece in read(chunks, encoding):
-            before, size = size, size + len(piece)
-            yield piece
-            if before <= 2 * wiring.LARGE < size:  # it went on after it had become large
-                with lock:
-                    under_way += 1
-                    most = max(most, under_way)
-        with lock:
-            under_way -= size > 2 * wiring.LARGE
+LONG = json.dumps({"data": ["x" * 1000] * 2000}).encode()
+MANY_VALUES = b'{"data": [' + b"[]," * 1_500 + b"[]]}"
 
-    monkeypatch.setattr(wiring, "decoded", counted)
-    body = b'"' + b"x" * (4 * hostile.MEGABYTE) + b'"'
+
+def test_a_long_body_is_kept_in_a_file_as_long_as_its_exchange_lives(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    with hostile.serve(lambda _: whole(200, LONG)) as server:
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests", files)
+        exchange = connections.send(get())
+        assert exchange.response is not None
+        assert isinstance(exchange.response.body, StoredBody)
+        assert exchange.response.content() == LONG
+        assert exchange.response.head(100) == LONG[:100]
+        assert len(exchange.response.body) == len(LONG)
+        assert exchange.response.sha256 == hashlib.sha256(LONG).hexdigest()
+        assert exchange.data == ["x" * 1000] * 2000
+        assert [path.stat().st_size for path in files.rglob("*") if path.is_file()] == [len(LONG)]
+        del exchange
+        assert [path for path in files.rglob("*") if path.is_file()] == []
+        connections.send(get())
+        connections.close()
+        assert list(files.iterdir()) == []
+
+
+def test_a_long_body_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
+    with hostile.serve(lambda _: head(200, content_length=10**6) + b" " * (10**6 - 1)) as server:
+        more = PATIENT.replace("timeout_s = 20", "timeout_s = 1")
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=more), "tests", tmp_path)
+        assert connections.send(get()).response is None
+        assert list(tmp_path.glob("backups-bodies-*/*")) == []
+
+
+def test_the_memory_for_many_long_bodies_is_that_for_one(tmp_path: Path) -> None:
+    body = b'"' + b"x" * hostile.MEGABYTE + b'"'
     with hostile.serve(lambda _: whole(200, body)) as server:
-        connections = Connections(
-            hostile.target(tmp_path, server.base_url, more="[limits]\nconcurrency = 8\n"), "tests"
-        )
-        threads = [threading.Thread(target=connections.send, args=(get(),)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert 1 <= most <= wiring.LARGE_AT_ONCE
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests", tmp_path)
+        tracemalloc.start()
+        exchanges = [connections.send(get()) for _ in range(20)]
+        kept, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert all(exchange.status == 200 for exchange in exchanges)
+        assert kept < 3 * hostile.MEGABYTE
+        assert peak < 5 * hostile.MEGABYTE
+        connections.close()
+
+
+def test_a_full_disk_is_not_the_targets_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "x"))
+
+    with hostile.serve(lambda _: whole(200, LONG)) as server:
+        connections = Connections(hostile.target(tmp_path, server.base_url, more=PATIENT), "tests", tmp_path)
+        monkeypatch.setattr(BodyStore, "new_file", lambda _: Path("/dev/full"))
+        with pytest.raises(MachineError, match="this machine: no space left on the disk"):
+            connections.send(get())
+        monkeypatch.undo()
+        monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+        with pytest.raises(MachineError, match="this machine: no space left on the disk"):
+            connections.send(get())
+
+
+def test_too_many_open_files_are_not_the_targets_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    connections = Connections(hostile.target(tmp_path, "http://127.0.0.1:9", more=LIMITS), "tests")
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(MachineError, match=r"this machine: too many open files \(ulimit -n\)"):
+        connections.send(get())
+
+
+def test_more_values_than_the_limit_are_our_limit(ask: Callable[..., Exchange]) -> None:
+    limits = "[limits]\ntimeout_s = 20\nmax_values = 1000\n"
+    exchange = ask(whole(200, MANY_VALUES), more=limits)
+    assert exchange.response is not None
+    assert exchange.response.problem == "more than 1000 JSON values (limits.max_values)"
+    assert exchange.limit_reached == "more than 1000 JSON values (limits.max_values): raise it in the target file"
+    assert exchange.value is None
+    within = ask(whole(200, MANY_VALUES), more=limits.replace("1000", "1504"))
+    assert within.limit_reached is None
+    assert len(within.data) == 1501

@@ -97,7 +97,7 @@ def exchange(name: str, body: Any) -> Exchange:
 
 def good_body(name: str) -> Any:
     """The answer's body, its lists cut to a few items: the others are of the same shape."""
-    body = json.loads(answers()[name][1].body)
+    body = json.loads(answers()[name][1].content())
     if isinstance(body["data"], list):
         richest = sorted(body["data"], key=lambda item: len(json.dumps(item)), reverse=True)[:MAX_ITEMS]
         body["data"] = richest

@@ -1,0 +1,131 @@
+"""Bodies of responses: short ones in memory, long ones in files, so that no number of them fills the memory."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import tempfile
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.config.machine import MachineError, exhausted
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+#: longer bodies are kept in files
+IN_MEMORY = 256 * 1024
+#: the beginning of such a body is kept in memory as well: evidence is made of it
+HEAD = 64 * 1024
+
+
+class StoredBody:
+    """A long body in a file, which is deleted once nothing refers to the body any more."""
+
+    def __init__(self, path: Path, head: bytes, length: int, sha256: str) -> None:
+        self._path = path
+        self.head = head
+        self.length = length
+        self.sha256 = sha256
+        weakref.finalize(self, path.unlink, missing_ok=True)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def content(self) -> bytes:
+        """All of it. Raises MachineError where the file cannot be read."""
+        try:
+            return self._path.read_bytes()
+        except OSError as error:
+            raise MachineError(exhausted(error) or f"this machine: a temporary file is gone: {self._path}") from None
+
+
+class BodyStore:
+    """Makes bodies, in a folder of its own that is removed when the store is closed."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder`: where the store's folder is made; None for the system's place for temporary files."""
+        self._parent = folder
+        self._lock = threading.Lock()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._numbers = itertools.count(1)
+
+    def close(self) -> None:
+        """Removes the files of all bodies."""
+        with self._lock:
+            if self._folder is not None:
+                self._folder.cleanup()
+
+    def new_file(self) -> Path:
+        """The path of a file that does not exist yet. Raises MachineError."""
+        with self._lock:
+            try:
+                if self._folder is None:
+                    self._folder = tempfile.TemporaryDirectory(
+                        prefix="backups-bodies-", dir=self._parent, ignore_cleanup_errors=True
+                    )
+            except OSError as error:
+                raise MachineError(exhausted(error) or f"this machine: {error}") from None
+            return Path(self._folder.name) / str(next(self._numbers))
+
+
+class BodyWriter:
+    """Takes a body piece by piece. The memory that it needs does not depend on the body's length."""
+
+    def __init__(self, store: BodyStore) -> None:
+        self._store = store
+        self._memory = bytearray()
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+        self._digest = hashlib.sha256()
+        self.length = 0
+
+    def write(self, piece: bytes) -> None:
+        """Adds a piece. Raises MachineError where a long body cannot be written to its file."""
+        self.length += len(piece)
+        self._digest.update(piece)
+        if self._file is None:
+            self._memory += piece
+            if len(self._memory) <= IN_MEMORY:
+                return
+            piece = bytes(self._memory)
+            del self._memory[HEAD:]
+        try:
+            if self._file is None:
+                self._path = self._store.new_file()
+                self._file = self._path.open("wb")
+            self._file.write(piece)
+        except OSError as error:
+            raise MachineError(exhausted(error) or f"this machine: {error}") from None
+
+    def head(self, size: int) -> bytes:
+        """The first bytes of what was written so far, at most HEAD of them."""
+        return bytes(self._memory[:size])
+
+    def content(self) -> bytes:
+        """All that was written. Raises MachineError."""
+        if self._file is None or self._path is None:
+            return bytes(self._memory)
+        try:
+            self._file.flush()
+            return self._path.read_bytes()
+        except OSError as error:
+            raise MachineError(exhausted(error) or f"this machine: {error}") from None
+
+    def finish(self) -> bytes | StoredBody:
+        """The body. Raises MachineError where its last bytes cannot be written."""
+        if self._file is None or self._path is None:
+            return bytes(self._memory)
+        try:
+            self._file.close()
+        except OSError as error:
+            raise MachineError(exhausted(error) or f"this machine: {error}") from None
+        return StoredBody(self._path, bytes(self._memory), self.length, self._digest.hexdigest())
+
+    def discard(self) -> None:
+        """Forgets what was written."""
+        if self._file is not None and self._path is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
