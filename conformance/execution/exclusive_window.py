@@ -1,4 +1,4 @@
-"""Lets one check go ahead of all others for a moment: what lasts only a moment could not be looked at otherwise."""
+"""Gives one check exclusive access to the target for a short time, so that short-lived states can be observed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ExclusiveWindow:
-    """Open to every thread, but while one holds it. It never stays shut for longer than was asked for."""
+    """Open to every thread unless one holds it, and never held for longer than that thread asked for."""
 
     def __init__(self) -> None:
         self._open = threading.Event()
@@ -22,7 +22,7 @@ class ExclusiveWindow:
 
     @contextlib.contextmanager
     def held(self, seconds: float) -> Iterator[None]:
-        """Others wait at the gate meanwhile, for at most so many seconds. One thread at a time may hold it."""
+        """Make all other threads wait, for at most so many seconds. One thread at a time may hold the window."""
         self._holder, self._until = threading.get_ident(), time.monotonic() + seconds
         self._open.clear()
         try:
@@ -30,7 +30,7 @@ class ExclusiveWindow:
         finally:
             self._open.set()
 
-    def go_through(self) -> None:
-        """Waits while somebody else holds the gate."""
+    def wait_for_turn(self) -> None:
+        """Wait while another thread holds the window."""
         if threading.get_ident() != self._holder and not self._open.is_set():
             self._open.wait(max(0.0, self._until - time.monotonic()))

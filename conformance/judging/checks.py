@@ -1,19 +1,19 @@
-"""How a check is declared and found by its ID.
+"""How checks are declared, and the registry of those that were.
 
-An active check asks for exchanges and yields what is wrong; one per clause and operation. A passive judge looks at
-every exchange of the run, whoever asked for it. Both live in `conformance.suite`, in the module of their chapter.
+An active check sends requests and yields findings; there is one per clause, operation and kind. A passive judge looks
+at every exchange of the run, whichever check sent it. A final review is an active check that looks again, at the end
+of the run, at what the run did.
+
+Importing a module declares its checks: `conformance.suite.registry` imports all of them.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
@@ -23,27 +23,43 @@ if TYPE_CHECKING:
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.context import CheckContext
 
+F = TypeVar("F", bound=Callable[..., "Iterator[Finding]"])
 CheckFunction = Callable[..., "Iterator[Finding]"]
 JudgeFunction = Callable[["Exchange"], "Iterator[Finding]"]
 
 
 class Stage(IntEnum):
-    """When a check runs. What changes the target runs in one place, in this order."""
+    """When a check runs. What changes the target runs on one thread of one worker, in this order."""
 
     READS = 0
     CHANGES = 1
-    #: generated requests that could change something: behind the scenarios, whose budget they must not use up
+    #: Generated requests that could change something. They run behind the scenarios, whose budget they must not use.
     GENERATED = 2
-    AFTERWARDS = 3
-    DELETES = 4
-    BAD_KEYS = 5
+    DELETES = 3
+    #: The target may lock the sender out after bad keys, so they come last, and the final review before them.
+    BAD_KEYS = 4
+    #: The final review, which the executor runs before the bad keys and at the end.
+    FINAL_REVIEW = 5
 
     @property
     def changes(self) -> bool:
-        """What changes the target goes on beside the reads."""
+        """Whether checks of this stage change the target; they run beside the reads."""
         return self in (Stage.CHANGES, Stage.GENERATED, Stage.DELETES)
+
+
+class Context(Protocol):
+    """The context that a check runs in, as far as the registry knows it: `scenarios.context.CheckContext`."""
+
+    @property
+    def check(self) -> Check:
+        """The check."""
+        ...
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """What it has sent so far, with the answers."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -62,8 +78,8 @@ class Check:
         """What reports and waivers call it."""
         return CheckId(self.clause, self.operation, self.kind)
 
-    def run(self, context: CheckContext) -> Iterator[Finding]:
-        """What is wrong, found by asking the target."""
+    def run(self, context: Context) -> Iterator[Finding]:
+        """Run the check, and yield its findings."""
         return self.function(context, self.operation) if self.takes_operation else self.function(context)
 
 
@@ -81,13 +97,17 @@ class Judge:
 
 
 _CHECKS: dict[str, Check] = {}
+_REVIEWS: dict[str, Check] = {}
 _JUDGES: list[Judge] = []
 
 
 def check(
     clause: str, *operations: Operation, stage: Stage | None = None, kind: CheckKind = CheckKind.EXAMPLE
 ) -> Callable[[CheckFunction], Any]:
-    """Declares the check of a clause, for one or several operations, and makes it a pytest test.
+    """Declare the check of a clause, for one or several operations, and make a pytest test of it.
+
+    The test itself checks nothing: the executor runs all checks on threads of its own, in the order of their stages,
+    and the test waits for the record of its check, and passes, fails or is skipped by its outcome.
 
     Checks of restore and delete change the target (or must be refused to), so they run in the stage of changes.
     `kind`: of a check beside the one that is written by hand, how its requests are generated.
@@ -98,11 +118,7 @@ def check(
         declared = []
         for operation in operations:
             given = _default_stage(operation, kind) if stage is None else stage
-            one = Check(clause, operation, function, given, takes_operation, kind)
-            if str(one.id) in _CHECKS:
-                raise ValueError(f"two checks are called {one.id}")
-            _CHECKS[str(one.id)] = one
-            declared.append(one)
+            declared.append(_register(_CHECKS, Check(clause, operation, function, given, takes_operation, kind)))
 
         @pytest.mark.parametrize("declared_check", declared, ids=lambda one: str(one.id))
         def test(declared_check: Check, conformance_run: Any) -> None:
@@ -122,8 +138,26 @@ def _default_stage(operation: Operation, kind: CheckKind) -> Stage:
     return Stage.GENERATED if kind.is_generated else Stage.CHANGES
 
 
+def _register(checks: dict[str, Check], check: Check) -> Check:
+    if str(check.id) in checks:
+        raise ValueError(f"two checks have the ID {check.id}")
+    checks[str(check.id)] = check
+    return check
+
+
+def final_review(clause: str, operation: Operation) -> Callable[[F], F]:
+    """Declare a final review of a clause. It is no pytest test, since it runs whatever pytest selects."""
+
+    def declare(function: F) -> F:
+        review = Check(clause, operation, function, Stage.FINAL_REVIEW, False, CheckKind.FINAL_REVIEW)  # noqa: FBT003
+        _register(_REVIEWS, review)
+        return function
+
+    return declare
+
+
 def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:
-    """Declares a judge of every exchange for which `when` holds."""
+    """Declare a judge of every exchange for which `when` holds."""
 
     def declare(function: JudgeFunction) -> JudgeFunction:
         _JUDGES.append(Judge(clause, when, function))
@@ -132,33 +166,27 @@ def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFun
     return declare
 
 
-@cache
-def _load() -> None:
-    import conformance.suite  # noqa: PLC0415 - the suite imports this module
-
-    for module in pkgutil.walk_packages(conformance.suite.__path__, "conformance.suite."):
-        if module.name.rpartition(".")[2].startswith("test_"):
-            importlib.import_module(module.name)
-
-
-def all_checks() -> dict[str, Check]:
-    """Every active check of the suite, by ID."""
-    _load()
+def declared_checks() -> dict[str, Check]:
+    """Every active check that was declared so far, by ID; without the final reviews."""
     return dict(_CHECKS)
 
 
-def all_judges() -> list[Judge]:
-    """Every passive judge of the suite."""
-    _load()
+def declared_reviews() -> dict[str, Check]:
+    """Every final review that was declared so far, by ID."""
+    return dict(_REVIEWS)
+
+
+def declared_judges() -> list[Judge]:
+    """Every passive judge that was declared so far."""
     return list(_JUDGES)
 
 
-def registry() -> dict[str, list[CheckId]]:
-    """Clause ID to the IDs of its checks; a passive judge stands as `ERR-2/observed`."""
+def check_ids() -> dict[str, list[CheckId]]:
+    """Clause ID to the IDs of its checks that were declared so far; a passive judge is `ERR-2/observed`."""
     found: dict[str, list[CheckId]] = defaultdict(list)
-    for one in all_checks().values():
+    for one in (*_CHECKS.values(), *_REVIEWS.values()):
         found[one.clause].append(one.id)
-    for judge in all_judges():
+    for judge in _JUDGES:
         if judge.id() not in found[judge.clause]:
             found[judge.clause].append(judge.id())
     return dict(found)

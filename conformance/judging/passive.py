@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.schemas import unknown_members
 from conformance.judging.answer_shapes import shape_of
-from conformance.judging.checks import all_judges
 from conformance.judging.expectations import CannotTellError, Finding
 from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from conformance.contract.catalogue import Catalogue
     from conformance.contract.check_id import CheckId
@@ -73,9 +72,9 @@ def identity(found: Finding) -> tuple[str, ...]:
 class PassiveJudges:
     """Judges exchanges as they come, from any thread."""
 
-    def __init__(self, catalogue: Catalogue, selected: Collection[str]) -> None:
+    def __init__(self, catalogue: Catalogue, judges: Iterable[Judge]) -> None:
         self._catalogue = catalogue
-        self._judges = [judge for judge in all_judges() if judge.clause in selected]
+        self._judges = list(judges)
         self._lock = threading.Lock()
         self._tallies: dict[CheckId, FindingSet] = {}
         self._noted: Counter[str] = Counter()

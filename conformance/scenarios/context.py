@@ -2,49 +2,95 @@
 
 from __future__ import annotations
 
+import random
 import time
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
-from conformance.contract.pointers import value_at
 from conformance.http.client import NotAllowedError
-from conformance.http.exchange import Exchange, Expected, Request
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive_reason
-from conformance.scenarios import probe, restore_scenarios
+from conformance.scenarios import probe
 from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
-    from conformance.execution.executor import Run
+    from conformance.http.client import Client
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
-    from conformance.scenarios.follower import Restore
-    from conformance.scenarios.request_builder import (
-        GetOptions,
-        ListOptions,
-        OperationOptions,
-        RequestOptions,
-        RestoreOptions,
-    )
-    from conformance.scenarios.side_effects import Snapshot
+    from conformance.judging.passive import PassiveJudges
+    from conformance.scenarios.fixtures import Fixtures
+    from conformance.scenarios.key_proofs import KeyProofs
+    from conformance.scenarios.request_builder import GetOptions, ListOptions, RequestOptions, RestoreOptions
+    from conformance.scenarios.run_state import RunState, Snapshot
 
 T = TypeVar("T")
 
 
-class CheckContext:
-    """The verbs, sent at once, for one check; `exchanges` is its evidence."""
+class ExclusiveWindow(Protocol):
+    """Gives one check exclusive access to the target for a short time; `conformance.execution` implements it."""
 
-    def __init__(self, check: Check, run: Run) -> None:
+    def held(self, seconds: float) -> AbstractContextManager[None]:
+        """Make all other checks wait, for at most so many seconds."""
+        ...
+
+    def wait_for_turn(self) -> None:
+        """Wait while another thread has exclusive access."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all checks of a worker share. `started` is a monotonic time in seconds."""
+
+    client: Client
+    fixtures: Fixtures
+    key_proofs: KeyProofs
+    state: RunState
+    judges: PassiveJudges
+    window: ExclusiveWindow
+    seed: int
+    examples: int
+    started: float
+
+    @property
+    def profile(self) -> str:
+        """What may be sent: `read` or `full`."""
+        return self.client.profile
+
+    def rng(self, name: str) -> random.Random:
+        """Return a generator for this name: any selection of checks sends the same requests."""
+        return random.Random(f"{self.seed}:{name}")  # noqa: S311 - reproducible on purpose
+
+    def builder(self, rng: random.Random) -> RequestBuilder:
+        """Return a builder whose requests require keys that were proved."""
+        return RequestBuilder(self.fixtures, rng, self.key_proofs.require)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two looks. Raises StoppedError when the run is being stopped."""
+        self.client.waiting.wait(seconds)
+
+
+class CheckContext:
+    """Sends the requests of one check. `exchanges` and `timeline` are its evidence.
+
+    The methods that are named after operations build a request and send it; `build` only builds it, so that a check
+    can send several side by side.
+    """
+
+    def __init__(self, check: Check, run: RunContext) -> None:
         self.check = check
         self.run = run
         self.client = run.client
         self.fixtures = run.fixtures
         self.key_proofs = run.key_proofs
         self.rng = run.rng(str(check.id))
-        self.build = RequestBuilder(self.fixtures, self.rng, self.key_proofs.require)
+        self.build = run.builder(self.rng)
         self.exchanges: list[Exchange] = []
-        self.watches: list[Snapshot] = []
+        self.snapshots: list[Snapshot] = []
         self.timeline: list[dict[str, Any]] = []
 
     @property
@@ -53,26 +99,28 @@ class CheckContext:
         return self.run.profile
 
     def digest_of(self, instance: str) -> str:
-        """What the target file's probe says of an instance's data."""
+        """Return what the target file's probe prints for an instance."""
         return probe.digest_of(self.fixtures.target, instance)
 
+    # ------------------------------------------------------------ sending
+
     def send(self, request: Request) -> Exchange:
-        """One exchange."""
-        self.run.exclusive_window.go_through()
+        """Send one request."""
+        self.run.window.wait_for_turn()
         exchange = self.client.send(request)
         self.exchanges.append(exchange)
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
-        """Several exchanges, side by side."""
-        self.run.exclusive_window.go_through()
+        """Send requests side by side; the exchanges come in the requests' order."""
+        self.run.window.wait_for_turn()
         exchanges = self.client.send_all(requests)
         self.exchanges += exchanges
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
-        """Those that may still be sent, side by side. Raises NotAllowedError where none may."""
-        self.run.exclusive_window.go_through()
+        """Send those that may still be sent, side by side. Raises NotAllowedError where none may."""
+        self.run.window.wait_for_turn()
         exchanges = self.client.send_allowed(requests)
         self.exchanges += exchanges
         return exchanges
@@ -103,87 +151,52 @@ class CheckContext:
         """Send `RequestBuilder.delete`."""
         return self.send(self.build.delete(backup, **options))
 
-    # ------------------------------------------------------------ stories
+    # ------------------------------------------------------------ scenarios
 
-    def run_once(self, name: str, tell: Callable[[CheckContext], T]) -> T:
-        """A scenario that several checks judge: told by the first of them, its exchanges are evidence for each."""
-        told, exchanges, timeline = self.run.run_once(name, lambda: self._run_scenario(tell))
+    def run_once(self, name: str, scenario: Callable[[CheckContext], T]) -> T:
+        """Return the result of a scenario that several checks judge: the first of them runs it.
+
+        Its exchanges are evidence for each of them.
+        """
+        result, exchanges, timeline = self.run.state.run_once(name, lambda: self._run_scenario(scenario))
         self.exchanges += exchanges
         self.timeline += timeline
-        return told
+        return result
 
-    def try_scenario(self, name: str, tell: Callable[[CheckContext], T]) -> T | None:
-        """The same where it is only one of several; None where it cannot be told."""
+    def try_scenario(self, name: str, scenario: Callable[[CheckContext], T]) -> T | None:
+        """Return the same where it is only one of several scenarios; None where it cannot run."""
         try:
-            return self.run_once(name, tell)
+            return self.run_once(name, scenario)
         except (NotTestableError, CannotTellError, NotAllowedError):
             return None
 
     def _run_scenario(
-        self, tell: Callable[[CheckContext], T]
+        self, scenario: Callable[[CheckContext], T]
     ) -> tuple[T, builtins.list[Exchange], builtins.list[dict[str, Any]]]:
-        teller = CheckContext(self.check, self.run)
-        return tell(teller), teller.exchanges, teller.timeline
+        own = CheckContext(self.check, self.run)
+        return scenario(own), own.exchanges, own.timeline
 
-    def record_step(self, what: str, exchange: Exchange | None, concluded: str) -> None:
-        """A step of the story, for the timeline of the report."""
+    def record_step(self, action: str, exchange: Exchange | None, conclusion: str) -> None:
+        """Append a step to the timeline that the report shows."""
         answer = "" if exchange is None else f"{exchange.status or exchange.failure}"
         t_s = round(time.monotonic() - self.run.started, 3)
-        self.timeline.append({"t_s": t_s, "what": what, "answer": answer, "concluded": concluded})
+        self.timeline.append({"t_s": t_s, "what": action, "answer": answer, "concluded": conclusion})
 
-    def real_job(self) -> str:
-        """A job that exists and that the full key can read. Raises NotTestableError where there is none."""
-        self.need_jobs()
-        restore = self.run_once("main", restore_scenarios.main).followed
-        if restore.job_id is None or not restore.readable:
-            raise NotTestableError("does not apply: the target shows no jobs")
-        return restore.job_id
+    # ------------------------------------------------------------ requirements
 
-    def need_jobs(self) -> None:
-        """Raises NotTestableError where the target has no jobs endpoint, or no key of ours may use it."""
+    def require_jobs(self) -> None:
+        """Raise NotTestableError where the target has no jobs endpoint, or no key may use it."""
         if not self.fixtures.target.jobs.follow:
             raise NotTestableError("set jobs.follow = true")
         if self.key_proofs.jobs is False:
             raise NotTestableError("give keys.full the capability apionly-jobs-view")
 
-    def deletable(self, index: int) -> str:
-        """A backup that the target file offers to delete, and that is there. Raises NotTestableError otherwise."""
-        offered = self.fixtures.target.fixtures.deletable_backup_ids
-        if not offered:
-            raise NotTestableError("set fixtures.deletable_backup_ids")
-        if not self.run_once("deletion served", _serves_deletion):
-            raise NotTestableError("does not apply: the target has no delete")
-        backup = offered[index % len(offered)]
-        look = self.get(backup)
-        if look.status == 404:
-            raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
-        if (state := value_at(look.data, "/state/current")) != "live":
-            raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
-        return backup
-
-    def need_served(self, operation: Operation) -> None:
-        """Raises CannotTellError where even the plain request of the full key is not served: one cause, one failure."""
-        plain = self.run.run_once(f"plain {operation}", lambda: self.client.send(self.build.for_operation(operation)))
+    def require_served(self, operation: Operation) -> None:
+        """Raise CannotTellError where even the plain request of the full key fails: one cause, one failure."""
+        plain = self.run.state.run_once(
+            f"plain {operation}", lambda: self.client.send(self.build.for_operation(operation))
+        )
         if why := inconclusive_reason(plain):
             raise CannotTellError(f"{why} on {plain.request.line}")
         if not plain.is_success:
             raise CannotTellError(f"because {SHAPE_CLAUSE[operation]} failed on {plain.request.line}: {plain.status}")
-
-    def restored_by_manage(self) -> Restore:
-        """The restore that the key with manage alone asked for."""
-        return self.run_once("manage", restore_scenarios.manage)
-
-
-def _serves_deletion(context: CheckContext) -> bool:
-    """Whether DELETE is served at all: it is optional, and then answered as any method that is not documented."""
-    unknown = context.build.unknown_id()
-    undocumented: OperationOptions = {"backup": unknown, "ownership": "missing", "expected": Expected.UNDOCUMENTED}
-    deletion = context.send(context.build.for_operation("delete", undocumented))
-    if deletion.status in (405, 501) or deletion.code == "404.uri":
-        return False
-    other, get = (
-        context.send(context.build.for_operation("get", undocumented, method="PUT")),
-        context.get(unknown, ownership="missing"),
-    )
-    as_others, as_served = ((x.status, x.code) == (deletion.status, deletion.code) for x in (other, get))
-    return as_served or not as_others

@@ -1,68 +1,121 @@
-"""The last look at restores: their logs, jobs and backups, and what was deleted, when everything else is over."""
+"""The final review: another look at what the run restored, deleted or was refused, after all other checks.
+
+Each review is a registered check of one clause. The looks that several of them share are scenarios of the review.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
+from conformance.judging.checks import final_review
 from conformance.judging.expectations import (
     CannotTellError,
+    NotTestableError,
+    expect_answer,
     expect_equivalent,
     expect_success,
+    inconclusive,
+    items_of,
     object_of,
     violation,
 )
-from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.judging.passive import FindingSet, attach
-from conformance.scenarios.follower import of_instance
-from conformance.scenarios.job_lifecycle import moves_forward
-from conformance.scenarios.side_effects import astray, no_foreign_restores
+from conformance.judging.job_lifecycle import moves_forward
+from conformance.scenarios.restore import of_instance
+from conformance.scenarios.run_state import CANNOT_GO_ON
+from conformance.scenarios.side_effects import (
+    changes_since,
+    new_logs_elsewhere,
+    no_foreign_restores,
+    restores_elsewhere,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from conformance.contract.operations import Operation
-    from conformance.execution.executor import Run
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.follower import Restore
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.restore import Restore
+    from conformance.scenarios.run_state import Snapshot
 
-    Judged = tuple[str, list[Finding]]
+T = TypeVar("T")
 
-#: restores that must each have left a log too many, before it is put down to them
-ENOUGH_TO_TELL = 3
-OPERATIONS: dict[str, Operation] = {"JBS": "job", "DEL": "delete"}
-
-
-def recount(run: Run) -> Iterator[CheckRecord]:
-    """What every restore left in the end; a record for each clause that something was held against."""
-    ended = [one for one in run.restores if one.accepted and one.ended]
-    tallies: dict[str, FindingSet] = defaultdict(FindingSet)
-    for clause, findings in (*_logs(run, ended), *_jobs(run, ended), *_backups(run, ended), *_deletions(run)):
-        tallies[clause].judged += 1
-        for found in findings:
-            tallies[clause].add(found)
-    for clause, tally in tallies.items():
-        if clause not in run.selected:
-            continue
-        operation = OPERATIONS.get(clause[:3], "restore")
-        record = CheckRecord(CheckId(clause, operation, CheckKind.FINAL_REVIEW), Outcome.PASSED)
-        attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
-        yield record
+#: How many restores must each have left one log too many before the surplus is put down to them.
+MIN_SURPLUS = 3
 
 
-# ---------------------------------------------------------------- logs
+class NothingToReviewError(NotTestableError):
+    """The run did nothing that this review would look at again: it leaves no record."""
+
+
+def reviewed_once(context: CheckContext, name: str, scenario: Callable[[CheckContext], T]) -> T:
+    """Run a scenario once per review: a run is reviewed before the bad keys and after everything."""
+    return context.run_once(f"{name} of review {context.run.state.reviews}", scenario)
+
+
+# ---------------------------------------------------------------- effects of refused requests
 
 
 @dataclass(frozen=True)
-class Left:
-    """What the restores of one backup left: the logs that are new since the first of them."""
+class Look:
+    """A backup that was looked at again, or the reason why that failed."""
 
-    restores: list[Restore]
+    snapshot: Snapshot
+    get: Exchange | None = None
+    logs: Exchange | None = None
+    lost: str = ""
+
+
+def _look_at_snapshots(context: CheckContext) -> list[Look]:
+    return [_look_at(context, snapshot) for snapshot in context.run.state.take_snapshots()]
+
+
+def _look_at(context: CheckContext, snapshot: Snapshot) -> Look:
+    try:
+        get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+    except CANNOT_GO_ON as reason:
+        return Look(snapshot, lost=str(reason))
+    return Look(snapshot, get, logs)
+
+
+def _foreign_logs_count(context: CheckContext) -> bool:
+    """Whether new logs of instances that nobody named come from our requests: nobody else restores meanwhile."""
+    looks = reviewed_once(context, "snapshots", _look_at_snapshots)
+    elsewhere = sum(len(new_logs_elsewhere(look.snapshot, look.logs)) for look in looks if look.logs is not None)
+    return not elsewhere or no_foreign_restores(context, elsewhere)
+
+
+@final_review("AUTH-5", "restore")
+@final_review("AUTH-6", "restore")
+@final_review("AUTH-9", "restore")
+@final_review("CAP-8", "restore")
+@final_review("JOB-10", "restore")
+def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
+    """Refused restores have no effect on the backup and its logs, seen now or right after them."""
+    looks = reviewed_once(context, "snapshots", _look_at_snapshots)
+    own = [look for look in looks if look.snapshot.clause == context.check.clause]
+    if not own:
+        raise NothingToReviewError("no refused restore to look at again")
+    foreign = reviewed_once(context, "foreign logs", _foreign_logs_count)
+    for look in own:
+        if look.get is None or look.logs is None:
+            yield from look.snapshot.effects or [inconclusive(look.lost)]
+        else:
+            later = changes_since(context, look.snapshot, look.get, look.logs, foreign=foreign)
+            yield from look.snapshot.effects or list(later)
+
+
+# ---------------------------------------------------------------- logs of restores
+
+
+@dataclass(frozen=True)
+class LogsLeft:
+    """The logs of one backup that are new since the first restore of it, and the restores that ended."""
+
+    restores: Sequence[Restore]
     exchange: Exchange
 
     @property
@@ -76,50 +129,81 @@ class Left:
         return [log for log in self.exchange.items if log.get("id") not in self.restores[0].logs_before]
 
     @property
-    def astray(self) -> list[dict[str, Any]]:
-        """Those that name an instance to which we restored nothing."""
-        return astray(self.new, {one.instance for one in self.restores})
+    def own(self) -> list[dict[str, Any]]:
+        """Those of the instance that was restored to."""
+        return of_instance(self.new, self.restores[0].instance)
+
+    @property
+    def elsewhere(self) -> list[dict[str, Any]]:
+        """Those of restores to instances to which this run restored nothing."""
+        return restores_elsewhere(self.new, {restore.instance for restore in self.restores})
 
 
-def _logs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
-    """As many new logs as accepted restores, for every backup that was restored, and none of them gone again.
+def _ended(context: CheckContext) -> list[Restore]:
+    ended = [restore for restore in context.run.state.restores if restore.accepted and restore.ended]
+    if not ended:
+        raise NothingToReviewError("no restore to look at again")
+    return ended
 
-    What is too many is RST-2's; where restores at once were refused, they are what had an effect: RST-6's.
-    """
-    found = [*_left(run, ended)]
+
+def _logs_left(context: CheckContext) -> list[LogsLeft]:
+    ended = _ended(context)
+    return [
+        LogsLeft([restore for restore in ended if restore.backup == backup], context.logs(backup))
+        for backup in dict.fromkeys(restore.backup for restore in ended)
+    ]
+
+
+def _all_accepted(context: CheckContext, backup: str) -> bool:
+    return all(restore.accepted for restore in context.run.state.restores if restore.backup == backup)
+
+
+@final_review("RST-2", "restore")
+def review_logs_of_restores(context: CheckContext) -> Iterator[Finding]:
+    """Each backup has as many new logs as accepted restores, and none of them is gone again."""
+    found = reviewed_once(context, "logs", _logs_left)
     for left in found:
-        all_accepted = all(one.accepted for one in run.restores if one.backup == left.backup)
-        yield "RST-2" if all_accepted else "RST-6", list(_differences(run, left))
-    if found:
-        yield "RST-2", list(_in_step(run, found))
+        if _all_accepted(context, left.backup):
+            yield from _differences(context, left)
+    yield from _surplus(context, [left for left in found if left.exchange.is_judgeable_success])
 
 
-def _left(run: Run, ended: list[Restore]) -> Iterator[Left]:
-    for backup in dict.fromkeys(one.backup for one in ended):
-        exchange = run.client.send(run.build.logs(backup))
-        if exchange.is_judgeable_success and isinstance(exchange.data, list):
-            yield Left([one for one in ended if one.backup == backup], exchange)
+@final_review("RST-6", "restore")
+def review_logs_of_concurrent_restores(context: CheckContext) -> Iterator[Finding]:
+    """The same for a backup some of whose concurrent restores were refused: a log too many is their effect."""
+    found = [
+        left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)
+    ]
+    if not found:
+        raise NothingToReviewError("no concurrent restore was refused")
+    for left in found:
+        yield from _differences(context, left)
 
 
-def _differences(run: Run, left: Left) -> Iterator[Finding]:
-    accepted = max(len(left.restores), run.accepted[left.backup])
-    own = of_instance(left.new, left.restores[0].instance)
-    if len(own) > accepted:
-        wanted = f"{accepted} new logs for {accepted} accepted restores"
-        yield violation(wanted, f"{len(own)} in the end", left.exchange, "/data")
+def _differences(context: CheckContext, left: LogsLeft) -> Iterator[Finding]:
+    try:
+        items_of(left.exchange)
+    except CannotTellError as reason:
+        yield inconclusive(str(reason), left.exchange)
+        return
+    explained = context.run.state.logs_explained(left.backup)
+    if len(left.own) > explained:
+        wanted = f"{explained} new logs for {explained} accepted restores"
+        yield violation(wanted, f"{len(left.own)} in the end", left.exchange, "/data")
     there = {log.get("id") for log in left.exchange.items}
     gone = {log.get("id") for restore in left.restores for log in restore.own_logs} - there
     if gone:
         yield violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
 
 
-def _in_step(run: Run, found: list[Left]) -> Iterator[Finding]:
-    """A log of another instance beside each of ours: others restore as well, but not in step with us, and go on."""
-    well = [left for left in found if all(one.went_well for one in left.restores)]
-    count = sum(len(left.astray) for left in well)
-    if count < ENOUGH_TO_TELL or any(len(left.astray) != run.accepted[left.backup] for left in well):
-        return
-    if no_foreign_restores(run, count):
+def _surplus(context: CheckContext, found: Sequence[LogsLeft]) -> Iterator[Finding]:
+    """A log of another instance beside each of ours. Other clients restore as well, but neither in step with us, nor
+    only as long as we do.
+    """
+    well = [left for left in found if all(restore.went_well for restore in left.restores)]
+    count = sum(len(left.elsewhere) for left in well)
+    in_step = all(len(left.elsewhere) == context.run.state.logs_explained(left.backup) for left in well)
+    if count >= MIN_SURPLUS and in_step and no_foreign_restores(context, count):
         got = "one more each time, of another instance"
         yield violation("one log for each accepted restore", got, well[0].exchange, "/data")
 
@@ -127,49 +211,80 @@ def _in_step(run: Run, found: list[Left]) -> Iterator[Finding]:
 # ---------------------------------------------------------------- jobs
 
 
-def _jobs(run: Run, ended: list[Restore]) -> Iterator[Judged]:
-    """Jobs that were seen moved forward only, are still there, and in the state in which they ended."""
-    restores = [one for one in ended if one.readable]
-    for restore, job in zip(restores, run.client.send_all(run.build.job(one.job_id) for one in restores), strict=True):
-        yield "JBS-1", list(expect_success(job))
-        yield "RST-5", list(moves_forward([one for one in (*restore.jobs, job) if one.is_success]))
+def _last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
+    readable = [restore for restore in _ended(context) if restore.readable]
+    if not readable:
+        raise NothingToReviewError("no job to look at again")
+    jobs = context.send_all(context.build.job(restore.job_id) for restore in readable)
+    return list(zip(readable, jobs, strict=True))
+
+
+@final_review("JBS-1", "job")
+def review_that_jobs_stay(context: CheckContext) -> Iterator[Finding]:
+    """A job that was seen once can be read to the end of the run."""
+    for _, job in reviewed_once(context, "jobs", _last_jobs):
+        yield from expect_success(job)
+
+
+@final_review("RST-5", "restore")
+def review_how_jobs_moved(context: CheckContext) -> Iterator[Finding]:
+    """All states that were seen of a job, up to the last one, only move forward."""
+    for restore, job in reviewed_once(context, "jobs", _last_jobs):
+        yield from moves_forward([seen for seen in (*restore.jobs, job) if seen.is_success])
 
 
 # ---------------------------------------------------------------- backups
 
 
-def _backups(run: Run, ended: list[Restore]) -> Iterator[Judged]:
-    """Backups whose restores went well are as they were before the first of them. They may have been deleted since."""
-    first = {one.backup: one for one in reversed(ended) if one.went_well and one.before is not None}
-    looks = run.client.send_all(run.build.get(backup) for backup in first)
-    for restore, get in zip(first.values(), looks, strict=True):
+@final_review("RST-3", "restore")
+def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
+    """A backup whose restores went well is as it was before the first of them. It may have been deleted since."""
+    first = {restore.backup: restore for restore in reversed(_ended(context)) if restore.went_well and restore.before}
+    if not first:
+        raise NothingToReviewError("no restored backup to look at again")
+    gets = context.send_all(context.build.get(backup) for backup in first)
+    for restore, get in zip(first.values(), gets, strict=True):
+        if get.status == 404:
+            continue  # deleted since
         try:
             before, now = object_of(restore.before) if restore.before else {}, object_of(get)
-        except CannotTellError:
+        except CannotTellError as reason:
+            yield inconclusive(str(reason), get)
             continue
-        ignored = (
-            (*RESTORE_OR_DELETE_MAY_CHANGE, "/state/current")
-            if value_at(now, "/state/current") in GONE_STATES
-            else RESTORE_OR_DELETE_MAY_CHANGE
-        )
+        deleted = value_at(now, "/state/current") in GONE_STATES
+        ignored = (*RESTORE_OR_DELETE_MAY_CHANGE, *(["/state/current"] if deleted else []))
         if {before.get("id"), now.get("id")} == {restore.backup}:
-            yield "RST-3", list(expect_equivalent("backup", before, now, get, ignored))
+            yield from expect_equivalent("backup", before, now, get, ignored)
 
 
 # ---------------------------------------------------------------- deletions
 
 
-def _deletions(run: Run) -> Iterator[Judged]:
-    """What was deleted has not come back, and what was not to be deleted is still there."""
-    for get in run.client.send_all(run.build.get(backup) for backup in sorted(run.gone)):
-        there = get.is_success and value_at(get.data, "/state/current") not in GONE_STATES
-        yield "DEL-3", [violation("404, deleting or deleted for good", "a backup as before", get)] if there else []
-    kept = [one for one in run.kept if one.backup not in run.deleted]
-    for one, get in zip(kept, run.client.send_all(run.build.get(one.backup) for one in kept), strict=True):
+@final_review("DEL-3", "delete")
+def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
+    """A deleted backup has not come back."""
+    for get in context.send_all(_requests(context, context.run.state.gone_backups)):
+        yield from expect_answer(get)
+        if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
+            yield violation("404, deleting or deleted for good", "a backup as before", get)
+
+
+@final_review("DEL-2", "delete")
+@final_review("DEL-4", "delete")
+def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
+    """A backup whose deletion was refused is still there, and as it was."""
+    kept = [one for one in context.run.state.kept_backups if one.clause == context.check.clause]
+    gets = context.send_all(_requests(context, [one.backup for one in kept]))
+    for one, get in zip(kept, gets, strict=True):
         if get.status == 404:
-            yield one.clause, [violation("the backup still there", "404", get)]
+            yield violation("the backup still there", "404", get)
         elif get.is_success:
-            yield (
-                one.clause,
-                list(expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)),
-            )
+            yield from expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
+        else:
+            yield inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
+
+
+def _requests(context: CheckContext, backups: Sequence[str]) -> list[Request]:
+    if not backups:
+        raise NothingToReviewError("no deletion to look at again")
+    return [context.build.get(backup) for backup in backups]

@@ -1,15 +1,12 @@
-"""A refusal is asserted twice: the answer, and the unchanged world, right after it and at the end of the run."""
+"""A refusal is judged twice: by its answer, and by the unchanged target right after it and at the end of the run."""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence
-from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
@@ -21,68 +18,47 @@ from conformance.judging.expectations import (
     object_of,
     violation,
 )
-from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios import paging
+from conformance.scenarios.restore import log_ids
+from conformance.scenarios.run_state import KeptBackup, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from conformance.execution.executor import Run
     from conformance.http.exchange import Exchange, Request
     from conformance.scenarios.context import CheckContext
 
-#: so many requests that must be refused are sent one by one before the others go side by side
+#: How many requests that must be refused are sent one by one before the others go side by side.
 ONE_BY_ONE = 2
+#: How long to watch for logs of other clients' restores, in seconds and relative to their pace in the run so far,
+#: and on how many backups.
+MIN_WATCH_S = 3.0
+MAX_WATCH_S = 15.0
+WATCH_FACTOR = 3
+MAX_WATCHED_BACKUPS = 64
+#: How many changed members of a backup are reported.
+MAX_CHANGES = 3
 
-#: how long to wait for logs that others' restores leave, for how many of them, and on how many backups
-MIN_QUIET_S = 3.0
-MAX_QUIET_S = 15.0
-QUIET_FACTOR = 3
-MAX_LOOKED_AT = 64
-
-#: clauses whose own text forbids an effect; CAP-8 does for any other denied restore, JOB-10 for what is refused else
-OWN_EFFECT = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "RST-6", "DEL-2", "DEL-4"})
-
-
-@dataclass
-class Snapshot:
-    """What a backup looked like before requests that must have no effect on it."""
-
-    clause: str
-    backup: str
-    instances: frozenset[str]
-    before: dict[str, Any]
-    logs: frozenset[str]
-    asked_before: int
-    accepted_before: int
-    effects: list[Finding] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A backup as it was before deletes that must be refused, and the clause that says so."""
-
-    clause: str
-    backup: str
-    before: dict[str, Any]
+#: Clauses whose own text forbids an effect of a refused restore. For restores that other checks send, CAP-8 does
+#: where the key lacks the capability, and JOB-10 where anything else is wrong.
+FORBID_EFFECTS = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"})
 
 
 def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
-    """Sends requests that must be refused; what they changed is told by `effects`, now and at the end of the run."""
-    watch = _watch(context, requests)
-    answers = _until_accepted(context, requests)
-    if watch is not None:
-        looks = context.send_all([context.build.get(watch.backup), context.build.logs(watch.backup)])
-        watch.effects += _changes(context.run, watch, *looks)
+    """Send requests that must be refused. Their effects are `observed_effects`, now and in the final review."""
+    snapshot = _take_snapshot(context, requests)
+    answers = _send_until_accepted(context, requests)
+    if snapshot is not None:
+        get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+        snapshot.effects += changes_since(context, snapshot, get, logs)
     return answers
 
 
-def _until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
-    """Sends side by side, but stops soon after one was accepted: the clause is broken then, and each more costs budget.
+def _send_until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
+    """Send side by side, but stop soon after one was accepted: its clause is broken then, and each more costs budget.
 
-    The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it. What the
-    budget has no room for beside one that was accepted is left out.
+    The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it. Requests for
+    which an accepted one left no room in the budget are left out.
     """
     answers: list[Exchange] = []
     sent, step = 0, 1
@@ -96,9 +72,9 @@ def _until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[
 def send_deletions_expecting_refusal(
     context: CheckContext, backup: str, requests: Sequence[Request]
 ) -> tuple[list[Exchange], list[Finding]]:
-    """Deletes that must be refused, and what they changed: the backup is there and as it was, in get and in list."""
+    """Send deletions that must be refused; return the answers, and what changed about the backup in get and list."""
     before = object_of(context.get(backup))
-    context.run.kept.append(Kept(context.check.clause, backup, before))
+    context.run.state.add_kept_backup(KeptBackup(context.check.clause, backup, before))
     listed_before = backup in paging.read_list(context).ids
     answers: list[Exchange] = []
     for request in requests:
@@ -108,125 +84,104 @@ def send_deletions_expecting_refusal(
     after = context.get(backup)
     if not after.is_success:
         return answers, [violation("the backup still there", f"{after.status}", after)]
-    changed = list(expect_equivalent("backup", before, after.data, after))
-    if not changed and listed_before and backup not in paging.read_list(context).ids:
-        changed.append(violation("the backup still listed", "not listed", after))
-    return answers, changed
+    changes = list(expect_equivalent("backup", before, after.data, after))
+    if not changes and listed_before and backup not in paging.read_list(context).ids:
+        changes.append(violation("the backup still listed", "not listed", after))
+    return answers, changes
 
 
 def observed_effects(context: CheckContext) -> Iterator[Finding]:
-    """What the refused requests of this very check changed at once, where the check's clause forbids it."""
-    for watch in context.watches:
-        if watch.clause == context.check.clause:
-            yield from watch.effects
+    """What the refused requests of this check changed at once, where the check's clause forbids effects."""
+    for snapshot in context.snapshots:
+        if snapshot.clause == context.check.clause:
+            yield from snapshot.effects
 
 
-def final_review(run: Run) -> list[CheckRecord]:
-    """The second look at everything watched since the last one: a record for each clause that forbids effects."""
-    found: dict[str, list[Finding]] = defaultdict(list)
-    # where the profile or a limit kept the requests back there is nothing to have had an effect
-    watches = [watch for watch in run.watches if run.asked[watch.backup] > watch.asked_before]
-    looks = [run.client.send_all([run.build.get(watch.backup), run.build.logs(watch.backup)]) for watch in watches]
-    elsewhere = [len(_elsewhere(watch, logs)) for watch, (_, logs) in zip(watches, looks, strict=True)]
-    quiet = not any(elsewhere) or no_foreign_restores(run, sum(elsewhere))
-    for watch, (get, logs) in zip(watches, looks, strict=True):
-        later = list(_changes(run, watch, get, logs, elsewhere=quiet))
-        found[watch.clause] += watch.effects or later
-    run.watches.clear()
-    return [_record(run, clause, items) for clause, items in found.items() if clause in run.selected]
-
-
-def _record(run: Run, clause: str, found: Iterable[Finding]) -> CheckRecord:
-    record = CheckRecord(CheckId(clause, "restore", CheckKind.FINAL_REVIEW), Outcome.PASSED)
-    tally = FindingSet()
-    for one in found:
-        tally.add(one)
-    attach(record, run.catalogue, tally.defects.values(), run.recorder, run.look_again)
-    return record
-
-
-def _watch(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
-    """Looks at the backup that the requests name; None where they name none that exists."""
+def _take_snapshot(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
+    """Look at the backup that the requests name; None where they name none that exists."""
     backup = requests[0].resources.get("backup", "")
     if requests[0].ownership in ("missing", "malformed"):
         return None
-    of_others = "CAP-8" if requests[0].denied is not None else "JOB-10"
-    clause = context.check.clause if context.check.clause in OWN_EFFECT else of_others
     instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
-    before, listed_logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+    before, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
     if isinstance(before.data, dict) and before.data.get("id") != backup:
         return None  # GET-2's defect: what changes on another backup says nothing of this one
-    logs = frozenset(log["id"] for log in items_of(listed_logs) if isinstance(log.get("id"), str))
-    watch = Snapshot(
-        clause=clause,
+    state, entries, own_instance = context.run.state, items_of(logs), context.fixtures.instance_id
+    state.record_logs(backup, entries)
+    snapshot = Snapshot(
+        clause=_clause_of_effects(context, requests[0]),
         backup=backup,
-        instances=frozenset(instances | {context.fixtures.instance_id}),
+        instances=frozenset(instances | {own_instance}),
         before=object_of(before),
-        logs=logs,
-        asked_before=context.run.asked[backup],
-        accepted_before=_logged(context.run, backup, logs),
+        logs=log_ids(entries),
+        requested_before=state.requested(backup),
+        logged_before=state.restores_logged(backup, entries, own_instance),
     )
-    context.watches.append(watch)
-    context.run.watches.append(watch)
-    return watch
+    context.snapshots.append(snapshot)
+    state.add_snapshot(snapshot)
+    return snapshot
 
 
-def _logged(run: Run, backup: str, logs: frozenset[str]) -> int:
-    """How many of the restores that were accepted so far have their log: one may still be running, its log to come."""
-    first = next((watch for watch in run.watches if watch.backup == backup), None)
-    came = run.accepted[backup] if first is None else first.accepted_before + len(logs - first.logs)
-    return min(came, run.accepted[backup])
+def _clause_of_effects(context: CheckContext, request: Request) -> str:
+    if context.check.clause in FORBID_EFFECTS:
+        return context.check.clause
+    return "CAP-8" if request.denied is not None else "JOB-10"
 
 
-def _changes(run: Run, watch: Snapshot, get: Exchange, logs: Exchange, *, elsewhere: bool = False) -> Iterator[Finding]:
-    """What is different now. A restore that was accepted meanwhile may leave its log and move a few members.
+def changes_since(
+    context: CheckContext, snapshot: Snapshot, get: Exchange, logs: Exchange, *, foreign: bool = False
+) -> Iterator[Finding]:
+    """What is different now. A restore that was accepted meanwhile may leave its log and change a few members.
 
-    `elsewhere`: logs of restores to instances that nobody asked for count as well.
+    `foreign`: logs of restores to instances that nobody named count as well.
     """
     try:
         backup, entries = object_of(get), items_of(logs)
-    except CannotTellError:
+    except CannotTellError as reason:
+        yield inconclusive(str(reason), get)
         return
-    explained = run.accepted[watch.backup] - watch.accepted_before
-    moving = RESTORE_MAY_CHANGE if explained else ()
-    changed = equivalence.differences("backup", watch.before, backup, ignore=moving)[:3]
-    if changed and _moves_by_itself(run, get):
+    explained = context.run.state.logs_explained(snapshot.backup, snapshot.logged_before)
+    ignored = RESTORE_MAY_CHANGE if explained else ()
+    changed = equivalence.differences("backup", snapshot.before, backup, ignore=ignored)[:MAX_CHANGES]
+    if changed and _changes_by_itself(context, get):
         yield inconclusive("because HTTP-4 failed: the backup changes with each reading", get)
         return
     for pointer in changed:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
-    new = [log for log in entries if log.get("id") not in watch.logs and log.get("instance_id") in watch.instances]
-    new += _elsewhere(watch, logs) if elsewhere else []
+    fresh = [log for log in entries if log.get("id") not in snapshot.logs]
+    new = [log for log in fresh if log.get("instance_id") in snapshot.instances]
+    new += restores_elsewhere(fresh, snapshot.instances) if foreign else []
     if len(new) > explained:
         yield violation("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
 
 
-def _moves_by_itself(run: Run, get: Exchange) -> bool:
-    """Does the backup change while nothing is asked of it? Then a change shows nothing."""
-    again = [run.client.send(get.request, Purpose.CONTROL) for _ in range(2)]
+def _changes_by_itself(context: CheckContext, get: Exchange) -> bool:
+    """Whether the backup changes with each reading: then a change shows nothing."""
+    again = [context.client.send(get.request, Purpose.CONTROL) for _ in range(2)]
     readings = [get, *(reading for reading in again if reading.is_success)]
     return len(readings) > 2 and all(
         equivalence.differences("backup", first.data, second.data) for first, second in pairwise(readings)
     )
 
 
-def _elsewhere(watch: Snapshot, logs: Exchange) -> list[dict[str, Any]]:
-    """New logs of restores to other instances: the request may have gone astray, or somebody else restores."""
-    return astray([log for log in logs.items if log.get("id") not in watch.logs], watch.instances)
+def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[dict[str, Any]]:
+    """New logs of restores to other instances: the request may have gone astray, or another client restores."""
+    return restores_elsewhere([log for log in logs.items if log.get("id") not in snapshot.logs], snapshot.instances)
 
 
-def astray(logs: Iterable[dict[str, Any]], instances: Collection[str]) -> list[dict[str, Any]]:
-    """Those of them that tell of restores to other instances."""
+def restores_elsewhere(logs: Iterable[dict[str, Any]], instances: Collection[str]) -> list[dict[str, Any]]:
+    """Those of the logs that tell of restores to other instances."""
     return [log for log in logs if log.get("type") != "backup" and log.get("instance_id") not in instances]
 
 
-def no_foreign_restores(run: Run, count: int) -> bool:
-    """While nothing is asked for, do no more logs come? So many came in the run: as fast they would come now.
+def no_foreign_restores(context: CheckContext, count: int) -> bool:
+    """Whether no more logs come while nothing is requested. `count` came in the run: they would come as fast now.
 
-    Others' restores are of any backup, so all are looked at.
+    Other clients may restore any backup, so all are watched.
     """
-    asks = [run.build.logs(str(backup["id"])) for backup in run.fixtures.backups[:MAX_LOOKED_AT]]
-    looks = run.client.send_all(asks)
-    run.wait(max(MIN_QUIET_S, min(MAX_QUIET_S, QUIET_FACTOR * (time.monotonic() - run.started) / count)))
-    again = run.client.send_all(asks)
-    return all(set(later.ids) <= set(look.ids) for look, later in zip(looks, again, strict=True))
+    requests = [context.build.logs(str(backup["id"])) for backup in context.fixtures.backups[:MAX_WATCHED_BACKUPS]]
+    before = context.send_all(requests)
+    pace_s = (time.monotonic() - context.run.started) / count
+    context.run.wait(max(MIN_WATCH_S, min(MAX_WATCH_S, WATCH_FACTOR * pace_s)))
+    after = context.send_all(requests)
+    return all(set(later.ids) <= set(earlier.ids) for earlier, later in zip(before, after, strict=True))

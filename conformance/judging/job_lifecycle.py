@@ -1,4 +1,4 @@
-"""RST-5: how a job may move on from one look at it to the next, and the order of its times."""
+"""RST-5: how the state of a job may change from one reading to the next, and the order of its times."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 
 def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
-    """No state after a later one, no other state after a terminal one, times in their order."""
+    """Expect no earlier state after a later one, no change of a terminal state, and times in their order."""
     for earlier, later in pairwise(jobs):
         before, after = value_at(earlier.data, "/state/current"), value_at(later.data, "/state/current")
         back = JOB_PROGRESS.get(after, 0) < JOB_PROGRESS.get(before, 0)
         if back or (before in TERMINAL_STATES and after != before):
-            yield violation(f"nothing before {before} any more", f"{after}", later, "/data/state/current")
+            yield violation(f"no state before {before} after it", f"{after}", later, "/data/state/current")
     for job in jobs:
         yield from times_in_order(job)
 
 
 def times_in_order(job: Exchange) -> Iterator[Finding]:
+    """Expect queued, started and completed in this order, as far as they are set."""
     names = ("queued", "started", "completed")
     texts = {name: value_at(job.data, f"/events/{name}") for name in names}
     times = {name: parse_time(text) for name, text in texts.items() if isinstance(text, str)}

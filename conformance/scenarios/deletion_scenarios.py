@@ -1,0 +1,101 @@
+"""The deletion of a backup that the target file offers up, and what the checks of delete need to know before."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.contract.operations import GONE_STATES
+from conformance.contract.pointers import value_at
+from conformance.http.exchange import Expected
+from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.scenarios import paging
+
+if TYPE_CHECKING:
+    from conformance.http.exchange import Exchange
+    from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.request_builder import OperationOptions
+
+#: How many of the offered backups the checks of delete use up, or might.
+DELETIONS_OF_CHECKS = 3
+
+
+@dataclass
+class Deletion:
+    """A deletion of an offered backup, and where the backup was last seen until it was gone or the time was over."""
+
+    backup: str
+    answer: Exchange
+    get: Exchange
+    listing: Exchange
+    gone_in_get: bool = False
+    gone_in_list: bool = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether get and list both show that the backup is deleted."""
+        return self.gone_in_get and self.gone_in_list
+
+
+def deletable_backup(context: CheckContext, index: int) -> str:
+    """Return a live backup that the target file offers to delete. Raises NotTestableError where there is none."""
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    if not offered:
+        raise NotTestableError("set fixtures.deletable_backup_ids")
+    if not context.run_once("deletion served", _serves_deletion):
+        raise NotTestableError("does not apply: the target has no delete")
+    backup = offered[index % len(offered)]
+    get = context.get(backup)
+    if get.status == 404:
+        raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
+    if (state := value_at(get.data, "/state/current")) != "live":
+        raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
+    return backup
+
+
+def _serves_deletion(context: CheckContext) -> bool:
+    """Whether DELETE is served at all: it is optional, and otherwise answered as any undocumented method is."""
+    unknown = context.build.unknown_id()
+    undocumented: OperationOptions = {"backup": unknown, "ownership": "missing", "expected": Expected.UNDOCUMENTED}
+    deletion = context.send(context.build.for_operation("delete", undocumented))
+    if deletion.status in (405, 501) or deletion.code == "404.uri":
+        return False
+    put = context.send(context.build.for_operation("get", undocumented, method="PUT"))
+    get = context.get(unknown, ownership="missing")
+    as_put, as_get = ((other.status, other.code) == (deletion.status, deletion.code) for other in (put, get))
+    return as_get or not as_put
+
+
+def deleted(context: CheckContext, index: int = 0) -> Deletion:
+    """Delete an offered backup, and look for it until it is gone from get and list."""
+    backup = deletable_backup(context, index)
+    context.run.state.add_deletion(backup)
+    answer = context.delete(backup)
+    context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
+    if not answer.is_success:
+        raise CannotTellError(f"because DEL-1 failed on {answer.request.line}: {answer.status}")
+    deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
+    while True:
+        deletion = _look_for(context, backup, answer)
+        if deletion.gone:
+            context.run.state.add_gone(backup)
+        if deletion.gone or time.monotonic() > deadline:
+            context.record_step("looked for it", deletion.get, "gone" if deletion.gone else "still there")
+            return deletion
+        context.run.wait(context.fixtures.target.restore.poll_s)
+
+
+def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:
+    get = context.get(backup)
+    pages = paging.read_list(context).pages
+    shown_in = [page for page in pages if backup in page.ids]
+    states = [value_at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
+    return Deletion(
+        backup,
+        answer,
+        get,
+        shown_in[0] if shown_in else pages[0],
+        gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
+        gone_in_list=all(state in GONE_STATES for state in states),
+    )

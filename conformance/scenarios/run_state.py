@@ -1,0 +1,214 @@
+"""What a run has done to the target so far, and what must be looked at again at its end."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from conformance.config.secrets import KeyUnavailableError
+from conformance.http.budget import NotAllowedError, asks_for_restore
+from conformance.http.clock import TargetGoneError
+from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.scenarios.restore import log_ids, of_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.restore import Restore
+
+T = TypeVar("T")
+
+#: Reasons for which a check cannot go on. None of them says anything about its clause.
+CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError)
+
+
+@dataclass
+class Snapshot:
+    """A backup and its logs before requests that must have no effect on it, for the clause that says so."""
+
+    clause: str
+    backup: str
+    #: The instances that the requests name.
+    instances: frozenset[str]
+    before: dict[str, Any]
+    #: The ids of the logs.
+    logs: frozenset[str]
+    #: How many restores of the backup were requested before, and how many of those accepted had left their log.
+    requested_before: int
+    logged_before: int
+    #: What had changed right after the requests.
+    effects: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class KeptBackup:
+    """A backup before deletions that must be refused, and the clause that says so."""
+
+    clause: str
+    backup: str
+    before: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _FirstLogs:
+    """The first reading of a backup's logs, and how many restores of it had been accepted by then."""
+
+    ids: frozenset[str]
+    accepted: int
+
+
+class RunState:
+    """The restores, deletions, snapshots and scenarios of one worker's run. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requested: Counter[str] = Counter()
+        self._accepted: Counter[str] = Counter()
+        self._restores: list[Restore] = []
+        self._first_logs: dict[str, _FirstLogs] = {}
+        self._snapshots: list[Snapshot] = []
+        self._kept: list[KeptBackup] = []
+        self._deleted: set[str] = set()
+        self._gone: set[str] = set()
+        self._scenarios: dict[str, _Scenario] = {}
+        self._reviews = 0
+
+    # ------------------------------------------------------------ restores
+
+    def observe(self, exchange: Exchange) -> None:
+        """Count a request for a restore. One whose answer was lost counts as accepted."""
+        if not asks_for_restore(exchange.request):
+            return
+        backup = exchange.request.resources["backup"]
+        with self._lock:
+            self._requested[backup] += 1
+            self._accepted[backup] += exchange.is_success or exchange.status is None
+
+    def add_restores(self, restores: Iterable[Restore]) -> None:
+        """Keep restores that a scenario requested."""
+        with self._lock:
+            self._restores += restores
+
+    @property
+    def restores(self) -> Sequence[Restore]:
+        """The restores that scenarios requested so far, in their order."""
+        with self._lock:
+            return tuple(self._restores)
+
+    def requested(self, backup: str) -> int:
+        """Return how many restores of a backup were requested, whatever the answer."""
+        with self._lock:
+            return self._requested[backup]
+
+    def accepted(self, backup: str) -> int:
+        """Return how many restores of a backup were accepted, or may have been."""
+        with self._lock:
+            return self._accepted[backup]
+
+    # ------------------------------------------------------------ logs that restores explain
+
+    def record_logs(self, backup: str, logs: Iterable[dict[str, Any]]) -> None:
+        """Remember the first reading of a backup's logs, which later ones are counted from."""
+        ids = log_ids(logs)
+        with self._lock:
+            self._first_logs.setdefault(backup, _FirstLogs(ids, self._accepted[backup]))
+
+    def restores_logged(self, backup: str, logs: Iterable[dict[str, Any]], instance: str) -> int:
+        """Return how many of the accepted restores to the instance have left their log in this reading.
+
+        The log of a restore that still runs is yet to come. Where the backup was never read before, all of them have.
+        """
+        own = log_ids(of_instance(logs, instance))
+        with self._lock:
+            accepted, first = self._accepted[backup], self._first_logs.get(backup)
+            return accepted if first is None else min(accepted, first.accepted + len(own - first.ids))
+
+    def logs_explained(self, backup: str, logged_before: int = 0) -> int:
+        """Return how many new logs of a backup the restores of this run explain.
+
+        `logged_before` is how many of them had left their log when counting began.
+        """
+        return self.accepted(backup) - logged_before
+
+    # ------------------------------------------------------------ what must be looked at again
+
+    def begin_review(self) -> None:
+        """Note that another final review begins: its looks are new ones."""
+        with self._lock:
+            self._reviews += 1
+
+    @property
+    def reviews(self) -> int:
+        """How many final reviews have begun."""
+        with self._lock:
+            return self._reviews
+
+    def add_snapshot(self, snapshot: Snapshot) -> None:
+        """Have the final review look at a backup again."""
+        with self._lock:
+            self._snapshots.append(snapshot)
+
+    def take_snapshots(self) -> list[Snapshot]:
+        """Return the snapshots that were added since the last call and whose requests were really sent."""
+        with self._lock:
+            taken, self._snapshots = self._snapshots, []
+            return [one for one in taken if self._requested[one.backup] > one.requested_before]
+
+    def add_kept_backup(self, kept: KeptBackup) -> None:
+        """Have the final review look for a backup that must not have been deleted."""
+        with self._lock:
+            self._kept.append(kept)
+
+    @property
+    def kept_backups(self) -> list[KeptBackup]:
+        """The backups that must not have been deleted, but for those that a scenario deleted since."""
+        with self._lock:
+            return [one for one in self._kept if one.backup not in self._deleted]
+
+    def add_deletion(self, backup: str) -> None:
+        """Note that a scenario is about to delete a backup."""
+        with self._lock:
+            self._deleted.add(backup)
+
+    def add_gone(self, backup: str) -> None:
+        """Note that a deleted backup was seen to be gone."""
+        with self._lock:
+            self._gone.add(backup)
+
+    @property
+    def gone_backups(self) -> list[str]:
+        """The deleted backups that were seen to be gone."""
+        with self._lock:
+            return sorted(self._gone)
+
+    # ------------------------------------------------------------ scenarios
+
+    def run_once(self, name: str, scenario: Callable[[], T]) -> T:
+        """Run the scenario of this name on the first call; later calls, and those at the same time, share its result.
+
+        If it raised, every call raises the same.
+        """
+        with self._lock:
+            known = self._scenarios.get(name)
+            ours = self._scenarios.setdefault(name, _Scenario())
+        if known is None:
+            try:
+                ours.result.set_result(scenario())
+            except BaseException as reason:  # whoever shares it must not wait for ever
+                ours.result.set_exception(reason)
+        elif known.thread == threading.get_ident() and not known.result.done():
+            raise RuntimeError(f"the scenario {name} needs its own result")
+        return cast("T", ours.result.result())
+
+
+class _Scenario:
+    """The result of a scenario, and the thread that runs it."""
+
+    def __init__(self) -> None:
+        self.result: Future[Any] = Future()
+        self.thread = threading.get_ident()
