@@ -45,10 +45,10 @@ def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
     """Show one clause in full, several as a list."""
     from rich.console import Console  # noqa: PLC0415 - slow to load, as are the suite and the faults
 
-    from conformance.judging.checks import registry  # noqa: PLC0415
+    from conformance.suite.registry import check_ids  # noqa: PLC0415
 
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    checks = {clause: [str(check) for check in listed] for clause, listed in registry().items()}
+    checks = {clause: [str(check) for check in listed] for clause, listed in check_ids().items()}
     faults = _faults_by_clause()
     if len(clauses) == 1:
         _show_one(console, clauses[0], sources, checks.get(clauses[0].id, []), faults.get(clauses[0].id, {}))

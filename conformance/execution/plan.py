@@ -17,12 +17,12 @@ from rich.table import Table
 
 from conformance.contract import catalogue
 from conformance.contract.operations import SAFE_METHODS
-from conformance.execution.executor import Run
+from conformance.execution.run import Run
 from conformance.http.client import NotAllowedError
-from conformance.judging.checks import Check, all_checks, all_judges
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.context import CheckContext
+from conformance.suite.registry import all_checks, all_judges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.http.exchange import Request
+    from conformance.judging.checks import Check
 
 
 CHANGING = {"restore", "delete"}
@@ -56,7 +57,7 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
             run.start()
-            plan.problem = run.client.liveness.gone or run.key_proofs.problem or None
+            plan.problem = run.client.liveness.gone or run.context.key_proofs.problem or None
             stopped: dict[tuple[str, bool], Exception] = {}
             for check in all_checks().values() if plan.problem is None else ():
                 if check.clause in selected:
@@ -85,7 +86,7 @@ class _Planned(CheckContext):
     """An api that sends nothing: it stops a check at the first request that its profile would let it send."""
 
     def __init__(self, check: Check, run: Run, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
-        super().__init__(check, run)
+        super().__init__(check, run.context)
         self._profile = profile
         self._stopped = stopped
 

@@ -40,9 +40,10 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import paging, restore_scenarios
-from conformance.scenarios.follower import Follower, of_instance
+from conformance.scenarios import deletion_scenarios, paging, restore_scenarios
+from conformance.scenarios.follower import Follower
 from conformance.scenarios.paging import present
+from conformance.scenarios.restore import of_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -318,7 +319,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         yield from expect_same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Finding]:
-        restore = restore_scenarios.ask_for(self.context, self.model.take_role(RESTORE))
+        restore = restore_scenarios.request_restore(self.context, self.model.take_role(RESTORE))
         self.model.restores_left -= 1
         self.model.running = restore if restore.accepted else None
         return expect_success(restore.answer)
@@ -366,7 +367,7 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
 
 def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
     """An offered backup is deleted: it is gone from get and list."""
-    told = restore_scenarios.deleted(context, model.deletable.pop())
+    told = deletion_scenarios.deleted(context, model.deletable.pop())
     model.deleted.add(told.backup)
     if not told.gone_in_get:
         yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)

@@ -11,14 +11,14 @@ from conformance.judging.expectations import (
     items_of,
     object_of,
 )
-from conformance.scenarios import paging, restore_scenarios
+from conformance.scenarios import deletion_scenarios, paging, restore_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
+    from conformance.scenarios.restore import Restore
 
     Judgement = Callable[[], Iterable[Finding] | None]
 
@@ -121,7 +121,7 @@ def initial_model(context: CheckContext) -> Model:
         model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
     model.everything = set(paging.read_list(context).ids)
     offered = context.fixtures.target.fixtures.deletable_backup_ids
-    if len(offered) > restore_scenarios.DELETES_OF_CHECKS and offered[1] in model.everything:
+    if len(offered) > deletion_scenarios.DELETIONS_OF_CHECKS and offered[1] in model.everything:
         model.deletable = [1]
     try:
         restore_scenarios.require_budget(context, "walk")
@@ -137,5 +137,5 @@ def _assign_roles(context: CheckContext, model: Model) -> None:
         clause: context.fixtures.dedicated_backup(clause) for clause in CLAUSES_WITHOUT_EFFECT
     }
     for clause, backup in wanted.items():
-        if backup not in model.roles.values() and (clause == RESTORE or not context.run.accepted[backup]):
+        if backup not in model.roles.values() and (clause == RESTORE or not context.run.state.accepted(backup)):
             model.roles[clause] = backup

@@ -149,7 +149,7 @@ def final_review(clause: str, operation: Operation) -> Callable[[F], F]:
     """Declare a final review of a clause. It is no pytest test, since it runs whatever pytest selects."""
 
     def declare(function: F) -> F:
-        review = Check(clause, operation, function, Stage.FINAL_REVIEW, False, CheckKind.FINAL_REVIEW)  # noqa: FBT003
+        review = Check(clause, operation, function, Stage.FINAL_REVIEW, False, CheckKind.FINAL_REVIEW)
         _register(_REVIEWS, review)
         return function
 

@@ -24,7 +24,6 @@ from conformance import _compat
 from conformance.evidence.redaction import Redactor
 from conformance.execution import journal
 from conformance.execution.shared_state import SharedState
-from conformance.judging.checks import all_checks
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.pytest_run import executing, finalize, progress, scheduling, signals
 from conformance.pytest_run.executing import Account, CheckExecution, crash_text
@@ -35,6 +34,7 @@ from conformance.report.html import css_path
 from conformance.report.terminal import show
 from conformance.results import build
 from conformance.results.recovery import LOCK, remember
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     from conformance.pytest_run.setup import RunSetup

@@ -16,7 +16,7 @@ import pytest
 
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
-from conformance.execution.executor import Run
+from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.pytest_run.selection import Selection, check_of, checks_of, stage_of
@@ -118,20 +118,20 @@ class CheckExecution:
             archived=True,
         )
         planned = [str(check.id) for check in checks_of(self._items) if check.clause in setup.selected]
-        run.journal.entry("planned", planned)
+        run.observer.journal.entry("planned", planned)
         run.start()
         if self._on_start is not None:
             self._on_start(run)
         if setup.worker == "main":
             self._begin_changes(run)
-            run.begin_reads(check for check in checks_of(self._items) if check.stage is Stage.READS)
+            run.executor.begin_reads(check for check in checks_of(self._items) if check.stage is Stage.READS)
         return run
 
     def _begin_changes(self, run: Run) -> None:
         """Start the checks that change the target, on their own thread; their tests wait for them."""
         if not self._changes_begun:
             self._changes_begun = True
-            run.begin_changes(check for check in checks_of(self._items) if check.stage.changes)
+            run.executor.begin_changes(check for check in checks_of(self._items) if check.stage.changes)
 
     def report(self, check: Check) -> None:
         """Pass, fail or skip the test of a check by its record, which is awaited."""
@@ -143,8 +143,8 @@ class CheckExecution:
         else:
             run.shared_state.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
-            run.before_bad_keys(sum(1 for item in self._items if stage_of(item) is Stage.READS))
-        record = run.result(check)
+            run.executor.before_bad_keys(sum(1 for item in self._items if stage_of(item) is Stage.READS))
+        record = run.executor.result(check)
         if check.clause not in self.setup.selected:
             return
         if record.outcome is Outcome.FAILED:
@@ -191,7 +191,7 @@ class CheckExecution:
                 if self.interruption:
                     run.stop()
                 else:
-                    run.final_review()
+                    run.executor.final_review()
             except BaseException:
                 run.stop()
                 raise

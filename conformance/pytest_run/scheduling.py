@@ -11,7 +11,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from conformance import _compat
-from conformance.judging.checks import Stage, all_checks
+from conformance.judging.checks import Stage
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     import pytest

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
-from conformance.judging.checks import Check, Stage, all_checks, registry
+from conformance.judging.checks import Check, Stage
+from conformance.suite.registry import all_checks, check_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -108,7 +109,7 @@ class Selection:
 def _only_observed(selected: Collection[str]) -> bool:
     """Whether one of the clauses has passive judges only."""
     observed = (CheckId(clause, kind=CheckKind.OBSERVED) for clause in selected)
-    return any(registry().get(check.clause) == [check] for check in observed)
+    return any(check_ids().get(check.clause) == [check] for check in observed)
 
 
 def _deselecting_options(config: pytest.Config) -> str:

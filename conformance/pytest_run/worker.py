@@ -12,7 +12,7 @@ from conformance.pytest_run.executing import NAME, CheckExecution
 from conformance.pytest_run.setup import WORKER_ACCOUNT, WorkerInput, of_worker
 
 if TYPE_CHECKING:
-    from conformance.execution.executor import Run
+    from conformance.execution.run import Run
 
 
 class Worker:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from conformance.config.settings import Settings
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
-from conformance.execution.executor import Run
-from conformance.judging.checks import Stage, all_checks
+from conformance.execution.run import Run
+from conformance.judging.checks import Stage
 from conformance.judging.outcomes import Outcome
 from conformance.reference import launch
 from conformance.reference.registry import Fault, Variant, find
 from conformance.results import build
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -165,14 +166,14 @@ def qualify_one(name: str | None, *, selected: Collection[str] | None = None, se
 def _execute(run: Run, checks: Collection[Check]) -> None:
     """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
     ordered = sorted(checks, key=lambda check: check.stage)
-    run.begin_changes(check for check in ordered if check.stage.changes)
-    run.begin_reads(check for check in ordered if check.stage is Stage.READS)
+    run.executor.begin_changes(check for check in ordered if check.stage.changes)
+    run.executor.begin_reads(check for check in ordered if check.stage is Stage.READS)
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
-            run.before_bad_keys()
-        run.result(check)
-    run.finish_changes()
-    run.final_review()
+            run.executor.before_bad_keys()
+        run.executor.result(check)
+    run.executor.finish_changes()
+    run.executor.final_review()
 
 
 def _judged(row: dict[str, Any]) -> Judged:

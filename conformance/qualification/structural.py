@@ -29,9 +29,9 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.contract.operations import SHAPE_CLAUSE
 from conformance.judging.answer_shapes import ANSWER_SHAPE
-from conformance.judging.checks import all_checks, all_judges
 from conformance.qualification.places import ABSENT, EACH, Break, Place, breaks, example, places, turn
 from conformance.reference.registry import Change, Fault, Variant
+from conformance.suite.registry import all_checks, all_judges
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.config.settings import DEFAULT_EXAMPLES
 from conformance.config.target import RestorePolicy
 from conformance.config.target_file import load_target
-from conformance.execution.executor import Run
+from conformance.execution.run import Run
 from conformance.judging.outcomes import Outcome
 from conformance.qualification.assessing import Row, assess, broke_down
 from conformance.qualification.measure import RESTORE_SECONDS, Result, judge
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange
-    from conformance.judging.checks import Check
     from conformance.judging.outcomes import CheckRecord
     from conformance.qualification.trials import Trial
 
@@ -52,12 +51,11 @@ class WatchedRun(Run):
         super().__init__(*args, **how)
         self._patience.start()
 
-    def execute(self, check: Check) -> CheckRecord:
-        """Executes a check; a failed one is a MUST broken."""
-        record = super().execute(check)
+    def _record(self, record: CheckRecord) -> None:
+        """A failed check is a MUST broken."""
+        super()._record(record)
         if record.outcome is Outcome.FAILED:
             self._seen()
-        return record
 
     def close(self) -> None:
         """Ends the run, and what was begun to end it early."""
@@ -68,7 +66,7 @@ class WatchedRun(Run):
 
     def _observe(self, exchange: Exchange) -> None:
         super()._observe(exchange)
-        if self.judges.broken:
+        if self.observer.judges.broken:
             self._seen()
 
     def _seen(self) -> None:

@@ -14,11 +14,11 @@ from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS
 from conformance.execution import journal
 from conformance.http import latency
-from conformance.judging import checks
 from conformance.judging.outcomes import CheckRecord, Outcome, folded, worst
 from conformance.results import waivers
 from conformance.results.model import LEFT_OUT, judgement
 from conformance.results.reading import FORMAT
+from conformance.suite.registry import check_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -100,7 +100,7 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
     if own:
         deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
         return "" if outcome is Outcome.PASSED or not deciding else deciding[0]
-    known = checks.registry().get(clause.id)
+    known = check_ids().get(clause.id)
     if known is None:
         return "no check yet"
     if facts.interruption:

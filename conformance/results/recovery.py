@@ -24,6 +24,7 @@ from conformance.http.latency import Latencies
 from conformance.judging.passive import PassiveJudges
 from conformance.results import build
 from conformance.results.files import write_json
+from conformance.suite.registry import judges_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -127,7 +128,11 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
         worker = file.stem.removeprefix("exchanges-")
         if _ended(state, worker):
             continue
-        judges, latencies, replayed = PassiveJudges(catalogue.load(), selected), Latencies(), archive.Replayed()
+        judges, latencies, replayed = (
+            PassiveJudges(catalogue.load(), judges_of(selected)),
+            Latencies(),
+            archive.Replayed(),
+        )
         requests = 0
         for exchange in replayed.exchanges(archive.read_state(file)):
             judges.observe(exchange)

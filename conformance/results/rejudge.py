@@ -15,6 +15,7 @@ from conformance.evidence import archive
 from conformance.judging.outcomes import Outcome, worst
 from conformance.judging.passive import PassiveJudges
 from conformance.results.reading import load_results
+from conformance.suite.registry import judges_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ def rejudge(folder: Path) -> Rejudgement:
     """Judge a report folder's exchanges again. Raises ResultsError and ArchiveError."""
     results = load_results(folder)
     rejudgement = Rejudgement(str(results["suite"]["version"]))
-    judges, replayed = PassiveJudges(catalogue.load(), _selected(results)), archive.Replayed()
+    judges, replayed = PassiveJudges(catalogue.load(), judges_of(_selected(results))), archive.Replayed()
     archived = list(archive.read(folder / archive.FILE))
     for exchange in replayed.exchanges(archived):
         judges.observe(exchange)

@@ -171,9 +171,7 @@ def review_logs_of_restores(context: CheckContext) -> Iterator[Finding]:
 @final_review("RST-6", "restore")
 def review_logs_of_concurrent_restores(context: CheckContext) -> Iterator[Finding]:
     """The same for a backup some of whose concurrent restores were refused: a log too many is their effect."""
-    found = [
-        left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)
-    ]
+    found = [left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)]
     if not found:
         raise NothingToReviewError("no concurrent restore was refused")
     for left in found:

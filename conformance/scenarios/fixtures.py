@@ -12,10 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.config.target import Target
-    from conformance.http.client import Client
     from conformance.http.exchange import Exchange
 
-MAX_PAGES = 400
 #: the first so many free backups may be restored in this run: the main one (where none is named) and one beside it
 RESTORED = 2
 #: the clauses up to here forbid effects in their own words: their bystanders are no one else's
@@ -132,17 +130,3 @@ class Fixtures:
         self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
         #: the plain list shows all there is: its default page is no smaller
         self.plain_list_is_whole = set(first.ids) >= {backup["id"] for backup in self.backups}
-
-
-def discover_fixtures(world: Fixtures, client: Client, ask: Any) -> None:
-    """The first look: the list as it is, and its pages until an empty one (the default page may be small)."""
-    first = client.send(ask.list())
-    pages: list[Exchange] = []
-    seen: set[str] = set(first.ids)
-    for number in range(1, MAX_PAGES):
-        page = client.send(ask.list(page=number, size=100))
-        if not page.ids or (number > 1 and set(page.ids) <= seen):
-            break
-        seen |= set(page.ids)
-        pages.append(page)
-    world.discover(first, pages)

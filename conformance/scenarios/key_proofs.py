@@ -60,7 +60,7 @@ class KeyProofs:
         if state.startswith("refused"):
             raise CannotTellError(f"the key {name} is not accepted anywhere ({state})")
 
-    def prove_all(self, ask: RequestBuilder) -> None:
+    def prove_all(self, build: RequestBuilder) -> None:
         """Proves every key of the target file, at the start of a run."""
         for name in KEY_NAMES:
             if self._client.target.keys.get(name) is None:
@@ -70,9 +70,9 @@ class KeyProofs:
             elif name == "other_hub" and self._client.target.keys.other_hub_id is None:
                 self.states[name] = UNPROVABLE
             else:
-                self.states[name] = self._prove(ask, name)
+                self.states[name] = self._prove(build, name)
 
-    def handle_unauthorized(self, ask: RequestBuilder, exchange: Exchange) -> Request | None:
+    def handle_unauthorized(self, build: RequestBuilder, exchange: Exchange) -> Request | None:
         """A key that was accepted drew a 401: is it dead now? Fetched once more where a command gives it.
 
         Gives the request with the key's new value, where it has one; None: the answer stands, and the exchange says
@@ -86,9 +86,9 @@ class KeyProofs:
                 renewed = self._renewed(request)
                 if renewed is not None:
                     return renewed
-                state = self._prove(ask, name)
+                state = self._prove(build, name)
                 if state != "accepted" and (renewed := self._fetched(request)) is not None:
-                    state = self._prove(ask, name)
+                    state = self._prove(build, name)
                 self.states[name] = state if state == "accepted" else f"{state} (it was accepted before)"
                 if state == "accepted":
                     return renewed
@@ -107,10 +107,10 @@ class KeyProofs:
         except KeyUnavailableError:
             return None
 
-    def _prove(self, ask: RequestBuilder, name: str) -> str:
+    def _prove(self, build: RequestBuilder, name: str) -> str:
         answer = ""
         try:
-            for request in self._requests(ask, name):
+            for request in self._requests(build, name):
                 exchange = self._client.send(request, Purpose.CONTROL)
                 if exchange.status not in (None, 401, 429, 502, 503, 504):
                     return "accepted"
@@ -119,15 +119,15 @@ class KeyProofs:
             answer = answer or str(reason)
         return f"refused: {answer}"
 
-    def _requests(self, ask: RequestBuilder, name: str) -> list[Request]:
+    def _requests(self, build: RequestBuilder, name: str) -> list[Request]:
         if name == "other_hub":
             hub = self._client.target.keys.other_hub_id
-            unknown = ask.unknown_id()
-            return [ask.list(unknown, key=name, hub=hub), ask.job(key=name, hub=hub), ask.list(key=name, hub=hub)]
-        requests = [ask.list(key=name), ask.job(key=name), ask.list(ask.unknown_id(), key=name)]
+            unknown = build.unknown_id()
+            return [build.list(unknown, key=name, hub=hub), build.job(key=name, hub=hub), build.list(key=name, hub=hub)]
+        requests = [build.list(key=name), build.job(key=name), build.list(build.unknown_id(), key=name)]
         if self._client.profile == "full" and self._client.target.restore.allow:
-            nothing = ask.unknown_id()
-            requests.append(ask.restore(nothing, nothing, key=name, expected=Expected.REFUSAL))
+            nothing = build.unknown_id()
+            requests.append(build.restore(nothing, nothing, key=name, expected=Expected.REFUSAL))
         return requests
 
 

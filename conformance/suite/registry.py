@@ -11,6 +11,8 @@ import conformance.suite
 from conformance.judging import checks
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conformance.contract.check_id import CheckId
     from conformance.judging.checks import Check, Judge
 
@@ -43,6 +45,11 @@ def all_judges() -> list[Judge]:
     """Every passive judge."""
     load()
     return checks.declared_judges()
+
+
+def judges_of(clauses: Collection[str]) -> list[Judge]:
+    """The passive judges of these clauses."""
+    return [judge for judge in all_judges() if judge.clause in clauses]
 
 
 def check_ids() -> dict[str, list[CheckId]]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
     from conformance.scenarios.request_builder import OperationOptions
+    from conformance.scenarios.restore import Restore
 
 
 SAME_DATA = (

@@ -11,6 +11,7 @@ from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import is_judgeable
 from conformance.judging.checks import Stage, check, passive
 from conformance.judging.expectations import ANY_4XX, expect_status, expect_success, violation
+from conformance.scenarios import restore_scenarios
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def ask_each(context: CheckContext, operation: Operation, *all_options: Operatio
         )
     if operation == "job":
         return context.send_all(
-            context.build.for_operation(operation, options, job=context.real_job()) for options in all_options
+            context.build.for_operation(operation, options, job=restore_scenarios.real_job(context))
+            for options in all_options
         )
     return context.send_all(context.build.for_operation(operation, options) for options in all_options)
 
@@ -121,7 +123,7 @@ def unauthorized_says_how(exchange: Exchange) -> Iterator[Finding]:
 @check("AUTH-8", "list", "get", "logs")
 def test_auth_8_the_schemes_case_does_not_matter(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """`bearer` and `BEARER`."""
-    context.need_served(operation)
+    context.require_served(operation)
     for key in ("lower scheme", "upper scheme"):
         yield from expect_success(context.send(context.build.for_operation(operation, key=key)))
 

@@ -20,7 +20,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.follower import last_look
+from conformance.scenarios.restore import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 from conformance.suite.support import expect_accepted, keys_without
 
@@ -102,7 +102,7 @@ def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
 def test_cap_5_view_alone_reads(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The key that has view alone reads the own and the sibling container."""
     context.key_proofs.require("view")
-    context.need_served(operation)
+    context.require_served(operation)
     fixtures = context.fixtures.target.fixtures
     yield from expect_success(context.send(context.build.for_operation(operation, key="view")))
     if operation != "logs":
@@ -128,7 +128,7 @@ def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Itera
 @check("CAP-6", "restore")
 def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]:
     """The key that has manage alone starts a restore."""
-    restore = context.restored_by_manage()
+    restore = restore_scenarios.restored_by_manage(context)
     yield from expect_accepted(restore)
     if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
         yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
@@ -155,7 +155,7 @@ def test_cap_7_denials_of_companions_are_judged(context: CheckContext, operation
         request = (
             context.build.restore(context.fixtures.dedicated_backup("CAP-7"), key=key, expected=Expected.REFUSAL)
             if operation == "restore"
-            else context.build.job(context.real_job(), key=key)
+            else context.build.job(restore_scenarios.real_job(context), key=key)
         )
         answer = send_expecting_refusal(context, [request])[0] if operation == "restore" else context.send(request)
         yield from expect_answer(answer)
@@ -203,7 +203,7 @@ def _oracle(context: CheckContext, operation: Operation, key: str) -> Iterator[R
     unknown = context.build.unknown_id
     denied: OperationOptions = {"key": key, "expected": Expected.REFUSAL}
     if operation == "job":
-        yield context.build.for_operation("job", denied, job=context.real_job())
+        yield context.build.for_operation("job", denied, job=restore_scenarios.real_job(context))
         yield context.build.for_operation("job", denied, job=unknown(), ownership="missing")
         return
     if operation == "list":

@@ -15,7 +15,7 @@ from conformance.judging.expectations import (
     inconclusive_reason,
     violation,
 )
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.side_effects import send_deletions_expecting_refusal
 from conformance.suite.support import keys_without
 
@@ -39,7 +39,7 @@ def delete_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding
 @check("DEL-2", "delete", stage=Stage.DELETES)
 def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """An offered backup, with keys that may only read, or nothing; it is still there and as it was."""
-    backup = context.deletable(-1)
+    backup = deletion_scenarios.deletable_backup(context, -1)
     requests = [
         context.build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys_without(context, "delete")
     ]
@@ -52,7 +52,7 @@ def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
 @check("DEL-4", "delete", stage=Stage.DELETES)
 def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator[Finding]:
     """Unknown, through another container's path, without a key, with another hub's key; nothing changes."""
-    backup = context.deletable(-2)
+    backup = deletion_scenarios.deletable_backup(context, -2)
     unknown = context.delete(context.build.unknown_id(), ownership="missing", expected=Expected.REFUSAL)
     yield from expect_status(unknown, 404)
     asked: list[tuple[OperationOptions, tuple[int, ...], tuple[int, ...]]] = [({"key": "none"}, (401,), ())]
@@ -76,7 +76,7 @@ def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator
 @check("CAP-9", "delete", stage=Stage.DELETES)
 def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[Finding]:
     """The same denial for an offered backup and for one that does not exist."""
-    backup = context.deletable(-1)  # what a denial did later is DEL-2's as well
+    backup = deletion_scenarios.deletable_backup(context, -1)  # what a denial did later is DEL-2's as well
     for key in (*keys_without(context, "delete")[:1], "none"):
         there = context.delete(backup, key=key, expected=Expected.REFUSAL)
         missing = context.delete(context.build.unknown_id(), key=key, ownership="missing", expected=Expected.REFUSAL)
@@ -90,13 +90,13 @@ def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[F
 @check("DEL-1", "delete", stage=Stage.DELETES)
 def test_del_1_an_offered_backup_is_deleted(context: CheckContext) -> Iterator[Finding]:
     """The first backup that the target file offers."""
-    yield from expect_success(context.run_once("deleted", restore_scenarios.deleted).answer)
+    yield from expect_success(context.run_once("deleted", deletion_scenarios.deleted).answer)
 
 
 @check("DEL-3", "delete", stage=Stage.DELETES)
 def test_del_3_a_deleted_backup_is_gone(context: CheckContext) -> Iterator[Finding]:
     """In get and in list, within `restore.timeout_s`; a restore of it is refused."""
-    told = context.run_once("deleted", restore_scenarios.deleted)
+    told = context.run_once("deleted", deletion_scenarios.deleted)
     within = f"within {context.fixtures.target.restore.timeout_s:g} s"
     if not told.gone_in_get:
         yield violation(f"404, deleting or deleted in get {within}", "a backup as before", told.get)

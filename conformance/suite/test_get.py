@@ -20,7 +20,7 @@ from conformance.judging.expectations import (
     expect_success,
     violation,
 )
-from conformance.scenarios import paging
+from conformance.scenarios import paging, restore_scenarios
 from conformance.scenarios.request_builder import addressing, as_malformed
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import (
@@ -76,8 +76,8 @@ def test_get_3_get_and_list_show_the_same(context: CheckContext) -> Iterator[Fin
     """A sample of the list against get; what differs is read again, twice, since live backups move."""
     if not context.fixtures.backups:
         raise NotTestableError("set fixtures.container_id to a container with backups")
-    context.need_served("list")
-    context.need_served("get")
+    context.require_served("list")
+    context.require_served("get")
     yield from lasting_differences(context, SAMPLE, _differences)
 
 
@@ -133,7 +133,7 @@ def test_get_6_malformed_ids_are_refused(context: CheckContext, operation: Opera
     """Too short, not hex, very long, padded, with encoded slash, NUL, control characters, unicode; in every place."""
     good = {"container": context.fixtures.container_id, "backup": context.fixtures.dedicated_backup("GET-6")}
     if operation == "job":
-        good["job"] = context.real_job()
+        good["job"] = restore_scenarios.real_job(context)
     places = {"list": ("container",), "job": ("job",)}.get(operation, ("backup", "container"))
     requests = [
         as_malformed(context.build.for_operation(operation, addressing(_ids(operation, good | {place: form}))))

@@ -59,7 +59,7 @@ def nothing_is_included_unasked(exchange: Exchange) -> Iterator[Finding]:
 @check("INC-1", "list", "get")
 def test_inc_1_nothing_is_included_unasked(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Right after a request that did ask for integrations (it must not be answered with that), and for other things."""
-    context.need_served(operation)
+    context.require_served(operation)
     context.send(context.build.for_operation(operation, include="integrations"))
     yield from expect_success(context.send(context.build.for_operation(operation)))
     for word in UNKNOWN_WORDS:
@@ -124,7 +124,7 @@ def included_on_list_are_valid(exchange: Exchange) -> Iterator[Finding]:
 @check("INC-2", "list")
 def test_inc_2_integrations_are_included_on_list(context: CheckContext) -> Iterator[Finding]:
     """The whole list, and the sibling container's, each with integrations."""
-    context.need_served("list")
+    context.require_served("list")
     sibling = context.fixtures.target.fixtures.other_container_id
     requests = [context.build.list(include="integrations")]
     if sibling:
@@ -142,7 +142,7 @@ def references_on_list_resolve(exchange: Exchange) -> Iterator[Finding]:
 @check("INC-3", "list")
 def test_inc_3_references_on_every_page_resolve(context: CheckContext) -> Iterator[Finding]:
     """Page by page, in two orders: each answer must hold what its own backups refer to."""
-    context.need_served("list")
+    context.require_served("list")
     need_references(context)
     size = max(2, len(context.fixtures.backups) // 16)
     for sort in (None, "-id"):
@@ -159,7 +159,7 @@ def included_on_get_are_valid_and_resolve(exchange: Exchange) -> Iterator[Findin
 @check("INC-4", "get")
 def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterator[Finding]:
     """Backups of every integration that the list refers to, by id or by identifier, in every state; a sibling's."""
-    context.need_served("get")
+    context.require_served("get")
     kinds = {(reference_of(one), value_at(one, "/state/current")): str(one["id"]) for one in context.fixtures.lasting()}
     asked = [
         context.build.get(one, include="integrations")
@@ -198,7 +198,7 @@ def shapes_of(integration: dict[str, Any]) -> str:
 def test_inc_6_unknown_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown, empty, garbled and repeated include values are ignored or refused."""
     queries = [f"include={value}" for value in UNKNOWN_INCLUDES] + ["include=integrations&include=nope"]
-    context.need_served(operation)
+    context.require_served(operation)
     for answer in context.send_all(context.build.for_operation(operation, query=query) for query in queries):
         yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)
 

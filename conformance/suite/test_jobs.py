@@ -41,11 +41,11 @@ def jobs_are_jobs(exchange: Exchange) -> Iterator[Finding]:
 @check("JBS-1", "job")
 def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> Iterator[Finding]:
     """The job of every accepted restore: where jobs exist it is there, and stays."""
-    context.need_jobs()
+    context.require_jobs()
     restore = context.run_once("main", restore_scenarios.main).restore
     if not restore.readable and context.key_proofs.jobs is None:
         raise NotTestableError("does not apply: the target shows no jobs")
-    for one in context.run.restores:
+    for one in context.run.state.restores:
         if one.accepted and one.job_id:
             yield from expect_success(context.job(one.job_id))
 
@@ -53,7 +53,7 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
 @check("JBS-2", "job")
 def test_jbs_2_jobs_need_their_capability(context: CheckContext) -> Iterator[Finding]:
     """A job that exists, asked for with keys that have other capabilities."""
-    job = context.real_job()
+    job = restore_scenarios.real_job(context)
     for answer in context.send_all(context.build.job(job, key=key) for key in keys_without(context, "job")):
         yield from expect_status(answer, 403)
 
@@ -62,7 +62,7 @@ def test_jbs_2_jobs_need_their_capability(context: CheckContext) -> Iterator[Fin
 def test_jbs_3_an_unknown_job_is_not_found(context: CheckContext) -> Iterator[Finding]:
     """A well-formed id that names no job, once it is known that there are jobs."""
     if context.key_proofs.jobs is not True:
-        context.real_job()
+        restore_scenarios.real_job(context)
     answer = context.job(ownership="missing")
     yield from expect_status(answer, 404)
     yield from expect_code(answer, "404.job")

@@ -125,7 +125,7 @@ def test_list_4_page_size_bounds_the_page(context: CheckContext) -> Iterator[Fin
     """Small pages, first and later ones."""
     if len(context.fixtures.backups) < 2:
         raise NotTestableError(TOO_FEW)
-    context.need_served("list")
+    context.require_served("list")
     asked = [(page, size) for page in (1, 2, None) for size in (1, 2, 3, 5)]
     for answer in context.send_all(context.build.list(page=page, size=size) for page, size in asked):
         second = answer.request.asked.get("page[number]") == "2"
@@ -157,7 +157,7 @@ def every_one(walk: PagedList, there: set[str]) -> Iterator[Finding]:
 @check("LIST-6", "list")
 def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[Finding]:
     """Just past the end and far past it; where the end is, following the pages tells."""
-    context.need_served("list")
+    context.require_served("list")
     for _ in range(paging.MAX_TRIES):
         walk = paging.read_list(context, size=5)
         past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
@@ -181,7 +181,7 @@ def test_list_7_sort_by_id_ascends_and_descends(context: CheckContext) -> Iterat
     """Within a page and from page to page."""
     if len(context.fixtures.backups) < 2:
         raise NotTestableError(TOO_FEW)
-    context.need_served("list")
+    context.require_served("list")
     for sort, descending in (("id", False), ("-id", True)):
         whole = context.list(sort=sort)
         yield from expect_success(whole)
@@ -194,7 +194,7 @@ def test_list_7_sort_by_id_ascends_and_descends(context: CheckContext) -> Iterat
 def test_list_8_no_backups_is_an_empty_array(context: CheckContext) -> Iterator[Finding]:
     """An empty container, plain and with parameters."""
     empty = context.fixtures.fixture("empty_container_id")
-    context.need_served("list")
+    context.require_served("list")
     for options in PARAMETERS:
         answer = context.send(context.build.for_operation("list", options, container=empty))
         yield from expect_success(answer)

@@ -72,9 +72,9 @@ def accepted_job_has_an_id(exchange: Exchange) -> Iterator[Finding]:
 def test_job_3_every_job_has_its_own_id(context: CheckContext) -> Iterator[Finding]:
     """All restores that were accepted in this run, those asked for at once among them."""
     context.run_once("main", restore_scenarios.main)
-    restore_scenarios.tell_all(context)
-    ids = [restore.job_id for restore in context.run.restores if restore.accepted and restore.job_id]
-    yield from expect_unique(ids, context.run.restores[-1].answer, "job")
+    restore_scenarios.try_all(context)
+    ids = [restore.job_id for restore in context.run.state.restores if restore.accepted and restore.job_id]
+    yield from expect_unique(ids, context.run.state.restores[-1].answer, "job")
 
 
 def valid_body(context: CheckContext, **other: Any) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from conformance.judging.expectations import (
     object_of,
     violation,
 )
+from conformance.judging.job_lifecycle import moves_forward
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.follower import last_look, message_of
-from conformance.scenarios.job_lifecycle import moves_forward
+from conformance.scenarios.restore import last_look, message_of
 from conformance.suite.support import probed_main_restore
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
+    from conformance.scenarios.restore import Restore
 
 BUSY = (403, 409, 422, 423, 429)
 #: restores enough for it to be no chance that each of them has one more log than its own
@@ -48,8 +48,8 @@ def told_restores(context: CheckContext) -> list[Restore]:
 @check("RST-1", "restore")
 def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Finding]:
     """Every accepted restore, the failing one included, within `restore.timeout_s`."""
-    restore_scenarios.tell_all(context)
-    followed = [restore for restore in context.run.restores if restore.accepted and restore.after is not None]
+    restore_scenarios.try_all(context)
+    followed = [restore for restore in context.run.state.restores if restore.accepted and restore.after is not None]
     if not followed:
         told_restores(context)  # tells why there is none
     for restore in followed:
@@ -70,7 +70,9 @@ def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Findi
     for restore in judged:
         yield from left_one_log(context, restore)
     ended = [
-        restore for restore in context.run.restores if restore.accepted and restore.ended and restore.logs_exchange
+        restore
+        for restore in context.run.state.restores
+        if restore.accepted and restore.ended and restore.logs_exchange
     ]
     if len(ended) >= NO_CHANCE and all(len(one.logs) > len(one.own_logs) > 0 for one in ended):
         yield violation("no log but its own", "one more with each restore", ended[0].logs_exchange, "/data")
@@ -154,9 +156,9 @@ def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Findi
 @check("RST-5", "restore")
 def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding]:
     """The states and times of every job that was followed, sampled while it ran and looked at again."""
-    context.real_job()
-    restore_scenarios.tell_all(context)
-    for restore in context.run.restores:
+    restore_scenarios.real_job(context)
+    restore_scenarios.try_all(context)
+    for restore in context.run.state.restores:
         if restore.accepted and restore.readable:
             seen = [*restore.jobs, context.job(restore.job_id)]
             yield from moves_forward([job for job in seen if job.is_success])
@@ -258,7 +260,7 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
     second = context.fixtures.fixture("second_instance_id")
     told = context.run_once("main", restore_scenarios.main)
     before = context.run_once("second instance", restore_scenarios.second_instance)
-    restore_scenarios.tell_all(context)
+    restore_scenarios.try_all(context)
     for digest in (told.digests.second_after, context.digest_of(second)):
         if digest is not None and digest != before:
             yield violation(f"the data {before} as before", digest, last_look(told.restore))

@@ -37,7 +37,7 @@ def could_exist(hub: str, own: str) -> bool:
 @check("AUTH-9", "list", "get", "logs", kind=CheckKind.GENERATED)
 def test_auth_9_generated_hubs_show_nothing(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Our key with hub ids that are unknown, cut, extended, words, odd characters."""
-    context.need_served(operation)
+    context.require_served(operation)
     own = context.fixtures.target.hub_id
     yield from explore(context, requests.with_other_hubs(context, operation), lambda on: shows_nothing(on, own))
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Ids that are long, cut, padded, in other digits and scripts, with NULs, controls, slashes, punctuation."""
     if operation == "job":
-        context.need_jobs()
+        context.require_jobs()
     elif operation != "restore":
-        context.need_served(operation)
+        context.require_served(operation)
     kinds = requests.with_malformed_ids(context, operation)
     send = (lambda batch: send_expecting_refusal(context, batch)) if operation == "restore" else None
     yield from explore(context, kinds, lambda on: expect_no_server_error(on, ANY_4XX), send=send)
@@ -34,21 +34,21 @@ def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Opera
 @check("LIST-9", "list", kind=CheckKind.GENERATED)
 def test_list_9_generated_containers_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
-    context.need_served("list")
+    context.require_served("list")
     yield from explore(context, requests.of_other_things(context, "list"), lambda on: expect_status(on, 404))
 
 
 @check("GET-4", "get", kind=CheckKind.GENERATED)
 def test_get_4_generated_backups_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
-    context.need_served("get")
+    context.require_served("get")
     yield from explore(context, requests.of_other_things(context, "get"), lambda on: expect_status(on, 404))
 
 
 @check("LOG-4", "logs", kind=CheckKind.GENERATED)
 def test_log_4_generated_backups_have_no_logs(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
-    context.need_served("logs")
+    context.require_served("logs")
     yield from explore(context, requests.of_other_things(context, "logs"), lambda on: expect_status(on, 404))
 
 

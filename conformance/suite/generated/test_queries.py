@@ -26,7 +26,7 @@ def does_no_harm(exchange: Exchange) -> Iterator[Finding]:
 @check("LIST-10", "list", kind=CheckKind.GENERATED)
 def test_list_10_generated_pages_and_sorts_do_no_harm(context: CheckContext) -> Iterator[Finding]:
     """Pages of zero, negative, huge, in words and other digits, twice; sorts by what nobody sorts by."""
-    context.need_served("list")
+    context.require_served("list")
     kinds = requests.with_queries(context, "list", queries.pages(), queries.sorts())
     yield from explore(context, kinds, does_no_harm)
 
@@ -34,7 +34,7 @@ def test_list_10_generated_pages_and_sorts_do_no_harm(context: CheckContext) -> 
 @check("INC-6", "list", "get", kind=CheckKind.GENERATED)
 def test_inc_6_generated_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown includes, and the known one garbled, twice, in other scripts."""
-    context.need_served(operation)
+    context.require_served(operation)
     yield from explore(context, requests.with_queries(context, operation, queries.includes()), does_no_harm)
 
 
@@ -44,9 +44,9 @@ def test_http_3_generated_queries_headers_and_addresses_are_answered(
 ) -> Iterator[Finding]:
     """Parameters and headers that nobody expects, bytes and encodings that are none."""
     if operation == "job":
-        context.need_jobs()
+        context.require_jobs()
     else:
-        context.need_served(operation)
+        context.require_served(operation)
     kinds = requests.with_queries(context, operation, queries.strange())
     kinds += [*requests.with_headers(context, operation), *requests.with_odd_paths(context, operation)]
     yield from explore(context, kinds, expect_answer)

@@ -63,7 +63,7 @@ def ways(context: CheckContext, most: int) -> list[paging.Way]:
 @check("LIST-5", "list", kind=CheckKind.GENERATED)
 def test_list_5_however_it_is_asked_for_the_list_is_the_same(context: CheckContext) -> Iterator[Finding]:
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
-    context.need_served("list")
+    context.require_served("list")
 
     told = paging.read_in(context, ways(context, max(len(context.fixtures.backups), 1)))
     if not any(walk.ids for _, walk in told):
@@ -76,7 +76,7 @@ def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterat
     """Ascending backwards is descending, on pages of sizes at random, with and without integrations."""
     if len(context.fixtures.backups) < 2:
         raise NotTestableError("set fixtures.container_id to a container with at least two backups")
-    context.need_served("list")
+    context.require_served("list")
     count = len(context.fixtures.backups)
     sizes = [context.rng.randint(max(1, count // 10), count + 1) for _ in range(max(1, context.run.examples // 12))]
 
@@ -100,8 +100,8 @@ def test_get_3_however_it_is_asked_for_a_backup_is_the_same(context: CheckContex
     """One backup by get and in the list, with and without integrations, with an include that nobody knows."""
     if not context.fixtures.backups:
         raise NotTestableError("set fixtures.container_id to a container with backups")
-    context.need_served("list")
-    context.need_served("get")
+    context.require_served("list")
+    context.require_served("get")
     yield from lasting_differences(context, max(2, context.run.examples // 3), disagreements)
 
 
@@ -128,7 +128,7 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
 def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """The same request with one key after the other, in an order at random: view sees what full sees."""
     context.key_proofs.require("view")
-    context.need_served(operation)
+    context.require_served(operation)
     options: OperationOptions = {}
     if operation != "list":
         options["backup"] = context.rng.choice(context.fixtures.stable_ids())

@@ -20,7 +20,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.follower import last_look
+from conformance.scenarios.restore import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 from conformance.suite.support import probed_main_restore
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.follower import Restore
+    from conformance.scenarios.restore import Restore
 
 
 def all_refused(context: CheckContext, kinds: list[Kind]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from conformance.contract.check_id import CheckKind
 from conformance.generation.schemathesis_requests import SentCases, send_cases
 from conformance.judging.checks import Stage, check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
+from conformance.scenarios import deletion_scenarios
 from conformance.suite.support import expect_method_refused
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ HARMLESS = ("GET-6", "LIST-10", "INC-6")
 def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """What came of the operation's cases, by the clause that each is about."""
     if operation == "job":
-        context.need_jobs()
+        context.require_jobs()
     elif operation == "delete":
-        context.deletable(0)
+        deletion_scenarios.deletable_backup(context, 0)
     elif operation != "restore":
-        context.need_served(operation)
+        context.require_served(operation)
     sent: SentCases = context.run_once(f"schemathesis {operation}", lambda context: send_cases(context, operation))
     cases = sent.about(context.check.clause)
     if not cases:

@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.contract.validation import mismatches
-from conformance.execution.executor import Run
+from conformance.execution.run import Run
 from conformance.generation import batches, explorer, queries, request_bodies, requests, schemathesis_requests, text
 from conformance.generation.batches import Kind
 from conformance.generation.schemathesis_cases import draw_cases
 from conformance.generation.stateful_machine import run_sequences
 from conformance.http.exchange import Expected
-from conformance.judging.checks import all_checks
 from conformance.judging.expectations import violation
 from conformance.judging.outcomes import Outcome
 from conformance.reference import launch
 from conformance.scenarios.context import CheckContext
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ def run(reference: Target, tmp_path: Path) -> Iterator[Run]:
 
 
 def api_of(run: Run, name: str = "GET-6/get/generated") -> CheckContext:
-    return CheckContext(all_checks()[name], run)
+    return CheckContext(all_checks()[name], run.context)
 
 
 def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
@@ -139,7 +139,10 @@ def test_requests_are_short_and_printable(run: Run, operation: Operation) -> Non
 def test_malformed_ids_stand_whole_in_the_address(run: Run) -> None:
     for request in cases(requests.with_malformed_ids(api_of(run), "get")):
         _, _, _, container, _, backup = unquote(request.path.replace("%2F", "\ue000")).split("/")
-        assert (container, backup) != (run.fixtures.container_id, run.fixtures.dedicated_backup("GET-6"))
+        assert (container, backup) != (
+            run.context.fixtures.container_id,
+            run.context.fixtures.dedicated_backup("GET-6"),
+        )
         assert container.strip(".")
         assert backup.strip(".")
 
@@ -188,7 +191,7 @@ def test_strange_members_stand_in_valid_requests_of_unknown_instances(run: Run) 
     for request in cases(requests.with_strange_members(api_of(run, "HTTP-3/restore/generated"), GOOD), 60):
         assert request.body is not None
         assert len(request.body) <= 65536
-        assert run.fixtures.instance_id.encode() not in request.body
+        assert run.context.fixtures.instance_id.encode() not in request.body
 
 
 def test_a_respelled_request_says_the_same() -> None:
@@ -243,7 +246,7 @@ def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch)
     with monkeypatch.context() as patched:
         patched.setattr(CheckContext, "send_all", recording)
         for name in (*first, wanted):
-            run.execute(all_checks()[name])
+            run.executor.execute(all_checks()[name])
     return sent
 
 
@@ -283,7 +286,7 @@ def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, oper
         if case.request.method == "DELETE" or case.clause == "HTTP-5":
             assert case.request.ownership == "missing"
         if operation == "restore" and case.clause not in ("GET-6", "HTTP-5"):
-            assert run.fixtures.instance_id.encode() not in (case.request.body or b"")
+            assert run.context.fixtures.instance_id.encode() not in (case.request.body or b"")
 
 
 # ---------------------------------------------------------------- shrinking and merging
@@ -326,7 +329,7 @@ def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -
     assert found[0].exchange is not None
     assert len(found[0].exchange.request.path) < 1100
     assert len(sent) == len(set(sent))
-    assert len(sent) <= run.examples + explorer.MAX_SENDS
+    assert len(sent) <= run.context.examples + explorer.MAX_SENDS
 
 
 def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: Run) -> None:
@@ -347,7 +350,7 @@ def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: R
 def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
     with closing(run_on(target, state, seed=seed)) as running:
         running.start()
-        results = run_sequences(CheckContext(all_checks()["CAP-1/list/stateful"], running))
+        results = run_sequences(CheckContext(all_checks()["CAP-1/list/stateful"], running.context))
         return results, int(running.shared_state.read("restores_accepted"))
 
 
@@ -386,8 +389,8 @@ def generated_alone(target: Target, state: Path, clause: str, seed: int) -> set[
     checks: list[Check] = [one for one in all_checks().values() if one.kind and one.clause in wanted]
     with closing(run_on(target, state, seed=seed)) as running:
         running.start()
-        own = {one.clause for one in map(running.execute, checks) if one.outcome is Outcome.FAILED}
-        judged = running.judges.records(running.recorder, lambda _exchange: None)
+        own = {one.clause for one in map(running.executor.execute, checks) if one.outcome is Outcome.FAILED}
+        judged = running.observer.judges.records(running.recorder, lambda _exchange: None)
         return own | {one.clause for one in judged if one.outcome is Outcome.FAILED}
 
 

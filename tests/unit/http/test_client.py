@@ -15,7 +15,7 @@ from support import hostile, running
 from support.hostile import Answer, Seen, answer_json, refusal
 
 from conformance.config.target_file import load_target
-from conformance.execution.executor import Run
+from conformance.execution.run import Run
 from conformance.execution.shared_state import SharedState
 from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
 from conformance.http.clock import Clock
@@ -579,15 +579,20 @@ ALL = {"the-first-full-key", "the-view-key", "the-key-of-another-hub"}
 def test_keys_are_proved_at_the_start(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set(ALL)))
     wanted = {"full": "accepted", "view": "accepted", "other_hub": "accepted"}
-    assert run.key_proofs.states == {**wanted, "manage": "missing", "unrelated": "missing", "expired": "missing"}
-    assert run.key_proofs.problem == ""
+    assert run.context.key_proofs.states == {
+        **wanted,
+        "manage": "missing",
+        "unrelated": "missing",
+        "expired": "missing",
+    }
+    assert run.context.key_proofs.problem == ""
 
 
 def test_a_dead_key_is_named_and_used_for_nothing(opened: Callable[[Door], Run]) -> None:
     door = Door(ALL - {"the-view-key"})
     run = opened(door)
     asked = door.seen["the-view-key"]
-    assert run.key_proofs.problem == ""
+    assert run.context.key_proofs.problem == ""
     with pytest.raises(CannotTellError, match=r"the key view is not accepted anywhere \(refused: 401 on GET /v1/"):
         run.build.list(key="view")
     with pytest.raises(NotTestableError, match=r"set keys\.manage"):
@@ -599,14 +604,17 @@ def test_a_dead_key_is_named_and_used_for_nothing(opened: Callable[[Door], Run])
 def test_where_all_keys_are_dead_that_is_the_problem(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set()))
     where = f"/v1/containers/{hostile.CONTAINER}/backups as full"
-    assert run.key_proofs.problem == f"no key is accepted: full is refused: 401 on GET {where}, nor any of the other 2"
+    assert (
+        run.context.key_proofs.problem
+        == f"no key is accepted: full is refused: 401 on GET {where}, nor any of the other 2"
+    )
 
 
 def test_a_command_that_fails_is_a_dead_key(opened: Callable[[Door], Run], tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()  # nothing that could be printed
     run = opened(Door(set(ALL)))
-    assert run.key_proofs.states["full"].startswith("refused: key full: the command ")
-    assert run.key_proofs.states["view"] == "accepted"
+    assert run.context.key_proofs.states["full"].startswith("refused: key full: the command ")
+    assert run.context.key_proofs.states["view"] == "accepted"
 
 
 def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable[[Door], Run], tmp_path: Path) -> None:
@@ -616,8 +624,8 @@ def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable
     door.good = {"the-second-full-key"}
     (tmp_path / "key").write_text("the-second-full-key\n")
     assert [exchange.status for exchange in run.client.send_all(batch)] == [200] * 6
-    assert run.key_proofs.states["full"] == "accepted"
-    assert run.redactor.text("the-first-full-key the-second-full-key") == "[key full] [key full]"
+    assert run.context.key_proofs.states["full"] == "accepted"
+    assert run.recorder.text("the-first-full-key the-second-full-key") == "[key full] [key full]"
     before = door.seen["the-first-full-key"]
     assert run.client.send(run.build.list()).status == 200
     assert door.seen["the-first-full-key"] == before
@@ -630,7 +638,7 @@ def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], 
     door.good = set()
     exchange = run.client.send(run.build.list(key=name))
     assert (exchange.status, exchange.key_died) == (401, True)
-    assert run.key_proofs.states[name].endswith("(it was accepted before)")
+    assert run.context.key_proofs.states[name].endswith("(it was accepted before)")
     with pytest.raises(CannotTellError, match=f"the key {name} is not accepted anywhere"):
         run.build.list(key=name)
 
@@ -641,7 +649,7 @@ def test_a_401_of_a_living_key_stands(opened: Callable[[Door], Run]) -> None:
     door.closed = "/backups/"
     exchange = run.client.send(run.build.get())
     assert (exchange.status, exchange.key_died) == (401, False)
-    assert run.key_proofs.states["full"] == "accepted"
+    assert run.context.key_proofs.states["full"] == "accepted"
 
 
 def test_without_the_other_hubs_id_its_key_cannot_be_proved(setting: Setting, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from conformance.contract.check_id import CheckId
 from conformance.http.exchange import Exchange, Expected, Request, Response, Sender
 from conformance.judging import answer_shapes, passive
 from conformance.judging.expectations import Finding, violation
+from conformance.judging.job_lifecycle import moves_forward
 from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, folded
-from conformance.scenarios.job_lifecycle import moves_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from conformance.config.target import Jobs, RestorePolicy
 from conformance.http.exchange import Exchange, Request, Response
-from conformance.scenarios.follower import LOG_LATE_S, Follower, Restore
+from conformance.scenarios.follower import LATE_LOG_S, Follower
+from conformance.scenarios.restore import Restore
 
 JOB = "6a0000000000000000000001"
 ZERO = "0001-01-01T00:00:00Z"
@@ -49,7 +50,7 @@ class Scripted:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
         self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=self.follows_jobs)))
         self.key_proofs = SimpleNamespace(jobs=None)
-        self.run = SimpleNamespace(wait=self._wait, restores=self.restores)
+        self.run = SimpleNamespace(wait=self._wait, state=SimpleNamespace(restores=self.restores))
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -78,7 +79,7 @@ class Scripted:
 
     def restore(self, job_id: str = JOB) -> Restore:
         answer = exchange("restore", 202, {"data": {"action": "restore", "job": {"id": job_id, "accepted": True}}})
-        restore = Restore(answer, "b", "i", frozenset(), asked_at=0.0)
+        restore = Restore(answer, "b", "i", frozenset(), requested_at=0.0)
         self.restores.append(restore)
         return restore
 
@@ -96,7 +97,7 @@ def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
     restore = context.follower().follow(context.restore())
     assert (restore.terminal, context.now) == ("error", 3)
     assert context.timeline == [
-        "job running: seen so",
+        "job running: first seen in this state",
         "ended: error after 3.0 s and 4 polls, 0 new logs",
         "logged: 1 new log",
     ]
@@ -106,7 +107,10 @@ def test_the_deadline_tells_state_time_and_polls() -> None:
     context = Scripted([(0, job("running"))], [], timeout_s=10)
     restore = context.follower().follow(context.restore())
     assert not restore.ended
-    assert context.timeline == ["job running: seen so", "gave up: running after 11.0 s and 12 polls, 0 new logs"]
+    assert context.timeline == [
+        "job running: first seen in this state",
+        "gave up: running after 11.0 s and 12 polls, 0 new logs",
+    ]
 
 
 def test_a_log_that_comes_after_completion_is_waited_for() -> None:
@@ -128,9 +132,9 @@ def test_where_a_log_was_missing_before_the_next_one_is_not_waited_for_as_long()
     follower.follow(context.restore())
     before = context.now
     second = context.restore()
-    second.asked_at = before
+    second.requested_at = before
     follower.follow(second)
-    assert context.now - before <= LOG_LATE_S + 1
+    assert context.now - before <= LATE_LOG_S + 1
 
 
 def test_a_new_job_may_be_unknown_for_a_while() -> None:

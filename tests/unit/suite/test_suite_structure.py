@@ -14,9 +14,9 @@ from conformance.contract.pointers import value_at
 from conformance.contract.validation import mismatches
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.answer_shapes import shape_of
-from conformance.judging.checks import all_judges
 from conformance.judging.expectations import CannotTellError
 from conformance.reference import launch
+from conformance.suite.registry import all_judges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,149 @@
+"""One worker's part of a run: puts client, fixtures, key proofs, observer and executor together."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from conformance.config.secrets import KeyUnavailableError
+from conformance.contract import catalogue
+from conformance.contract.operations import GRANTS
+from conformance.evidence.recorder import Recorder
+from conformance.evidence.redaction import Redactor
+from conformance.execution.exclusive_window import ExclusiveWindow
+from conformance.execution.executor import Executor
+from conformance.execution.observer import Observer
+from conformance.execution.shared_state import SharedState
+from conformance.http import credentials
+from conformance.http.client import Client
+from conformance.judging.passive import PassiveJudges
+from conformance.scenarios.context import RunContext
+from conformance.scenarios.discovery import discover_fixtures
+from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.key_proofs import KeyProofs
+from conformance.scenarios.run_state import CANNOT_GO_ON, RunState
+from conformance.suite.registry import all_reviews, judges_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from conformance.config.target import Target
+    from conformance.http.exchange import Exchange, Request
+    from conformance.judging.outcomes import CheckRecord
+
+
+class Run:
+    """The parts of a run in one process, and their life: `start`, then checks through `executor`, then `close`."""
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        seed: int,
+        profile: str,
+        selected: Collection[str],
+        state: Path,
+        worker: str = "main",
+        workers: int = 1,
+        examples: int = 25,
+        archived: bool = False,
+    ) -> None:
+        self.target = target
+        redactor = Redactor()
+        recorder = Recorder(target, redactor)
+        _watch_secrets(target, redactor)
+        clauses = catalogue.load()
+        judges = PassiveJudges(clauses, judges_of(selected))
+        run_state = RunState()
+        self.recorder = recorder
+        self.shared_state = SharedState(state)
+        self.observer = Observer(state, worker, recorder, judges, run_state, archived=archived)
+        number = int("".join(filter(str.isdigit, worker)) or 0)
+        self.client = Client(
+            target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number, folder=state
+        )
+        self.context = RunContext(
+            client=self.client,
+            fixtures=Fixtures(target),
+            key_proofs=KeyProofs(self.client),
+            state=run_state,
+            judges=judges,
+            window=ExclusiveWindow(),
+            seed=seed,
+            examples=examples,
+            started=time.monotonic(),
+        )
+        self.build = self.context.builder(self.context.rng("run"))
+        self.executor = Executor(
+            self.context,
+            catalogue=clauses,
+            recorder=recorder,
+            selected=selected,
+            reviews=list(all_reviews().values()),
+            on_record=self._record,
+        )
+        proofs = self.context.key_proofs
+        self.client.use_keys(lambda exchange: proofs.handle_unauthorized(self.build, exchange))
+
+    def start(self) -> None:
+        """Prove the keys and discover the fixtures. Raises nothing that the target does: the checks report it."""
+        proofs, fixtures = self.context.key_proofs, self.context.fixtures
+        try:
+            self.client.use_controls(self._controls())
+            self.client.reach()
+            proofs.prove_all(self.build)
+            discover_fixtures(fixtures, self.client, self.build)
+            proofs.jobs = True if self.client.send(self.build.job()).code == "404.job" else None
+        except CANNOT_GO_ON as reason:
+            fixtures.problem = str(reason)
+        self.observer.journal.entry("facts", {"requests": 0, "keys": proofs.states})
+
+    def stop(self) -> None:
+        """End the run early: cut off what is in flight, and refuse what would come. Not for threads of checks."""
+        self.client.stop()
+
+    def close(self) -> None:
+        """Write everything that this worker knows into the journal, and release its resources."""
+        self.executor.close()
+        names = ("restores_accepted", "throttled", "waited_s")
+        problem = self.client.liveness.gone or self.context.key_proofs.problem
+        facts = {
+            "requests": self.client.requests,
+            "keys": self.context.key_proofs.states,
+            "problem": self.recorder.text(problem),
+            **{name: self.shared_state.read(name) for name in names},
+        }
+        self.observer.close(facts, self.executor.look_again)
+        self.client.close()
+
+    # ------------------------------------------------------------ parts
+
+    def _observe(self, exchange: Exchange) -> None:
+        self.observer.observe(exchange)
+
+    def _record(self, record: CheckRecord) -> None:
+        self.observer.journal.record(record)
+
+    def _controls(self) -> list[Request]:
+        """Requests of different kinds to which any answer will do, with a key that can be had."""
+        names = [name for name in (*GRANTS, "none") if name == "none" or self.target.keys.get(name)]
+        for name in names:
+            try:
+                unknown = self.build.unknown_id()
+                return [self.build.list(size=1, key=name), self.build.job(key=name), self.build.get(unknown, key=name)]
+            except KeyUnavailableError:
+                continue
+        return []
+
+
+def _watch_secrets(target: Target, redactor: Redactor) -> None:
+    """Let the redactor know every key, and what checks make of it, before anything is sent with it."""
+
+    def add_altered_forms(_name: str, full: str) -> None:
+        for label, value in credentials.secrets_in(full).items():
+            redactor.add(label, value)
+
+    target.watch_secrets(redactor.add)
+    if target.keys.full is not None:
+        target.keys.full.watch(add_altered_forms)
