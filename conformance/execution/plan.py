@@ -17,10 +17,10 @@ from rich.table import Table
 
 from conformance.contract import catalogue
 from conformance.contract.operations import SAFE_METHODS
+from conformance.execution.effects import Effect, effect_of, limited
 from conformance.execution.run import Run
 from conformance.http.client import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios import restore_scenarios
 from conformance.scenarios.context import CheckContext
 from conformance.suite.registry import all_checks, all_judges
 
@@ -43,16 +43,16 @@ UNSEEN_BY_READS = {*CHANGING, "job"}
 class Plan:
     """Clauses that would be tested, clauses that cannot be and why, and how much may be changed at the most."""
 
+    effect: Effect
     testable: set[str] = field(default_factory=set)
     lacking: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    restores: int = 0
-    deletes: int = 0
     problem: str | None = None
 
 
 def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
     """The plan for a target: sends reads only, whatever the profile."""
-    plan, clauses = Plan(), catalogue.load()
+    plan, clauses = Plan(effect_of(target, profile, selected)), catalogue.load()
+    target = limited(target, plan.effect)
     with tempfile.TemporaryDirectory(prefix="conformance-plan-") as folder:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
@@ -60,17 +60,13 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
             plan.problem = run.client.liveness.gone or run.context.key_proofs.problem or None
             stopped: dict[tuple[str, bool], Exception] = {}
             for check in all_checks().values() if plan.problem is None else ():
-                if check.clause in selected:
+                if check.clause in selected and plan.effect.fits(check):
                     _consider(plan, _Planned(check, run, profile, stopped))
     if plan.problem is None:
         judged = {judge.clause for judge in all_judges() if judge.clause in selected}
         plan.testable |= {
             clause for clause in judged if profile == "full" or set(clauses[clause].operations) - UNSEEN_BY_READS
         }
-    if profile == "full" and target.restore.allow:
-        told = restore_scenarios.scenarios_within_budget(target.restore.max_restores)
-        plan.restores = target.restore.max_restores if "at once" in told else len(told)
-        plan.deletes = min(1, len(target.fixtures.deletable_backup_ids))
     return plan
 
 
@@ -162,8 +158,8 @@ def show(plan: Plan, target: Target, profile: str, console: Console) -> None:
         console.print(table, markup=False)
         console.print("A clause in brackets is tested on other operations.", highlight=False)
     console.print(
-        f"At the most {plan.restores} accepted restores and {plan.deletes} deleted backups; every other request that "
-        "could change something must be refused.",
+        f"At most {plan.effect.restores} accepted restores and {plan.effect.deletions} deleted backups; "
+        "every other request that could change something must be refused.",
         highlight=False,
     )
 

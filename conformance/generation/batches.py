@@ -7,6 +7,7 @@ the constants that it would otherwise collect from whatever source code happens 
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,11 +61,20 @@ def unlocked() -> Iterator[None]:
 @cache
 def prepare() -> None:
     """Makes hypothesis depend on nothing but the seed. Its tables of characters are kept in the user's cache."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    configuration.set_hypothesis_home_dir(Path(root) / "backups-conformance" / "hypothesis")
+    configuration.set_hypothesis_home_dir(_cache_dir() / "backups-conformance" / "hypothesis")
     if hasattr(providers, "_get_local_constants"):
         nothing = Constants()
         providers._get_local_constants = lambda: nothing  # noqa: SLF001 - there is no setting for it
+
+
+def _cache_dir() -> Path:
+    """The user's folder for caches; a temporary one for a user without a home."""
+    if root := os.environ.get("XDG_CACHE_HOME"):
+        return Path(root)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:
+        return Path(tempfile.gettempdir())
 
 
 def settings(*, shrink: bool = False, examples: int = 1, **more: Any) -> hypothesis.settings:

@@ -47,15 +47,17 @@ def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
         import schemathesis  # noqa: PLC0415 - see above
         from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - see above
 
-        schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"))
+        # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
+        config = schemathesis.config.SchemathesisConfig()
+        schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)
         how = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
         modes = list(builder.HypothesisTestMode)
-        config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how)
+        test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how)
         results: list[Any] = list(schema.get_all_operations())
         for operation in (result.ok() for result in results):
             cases = found.setdefault(operation.definition.raw["operationId"], [])
             collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
-            builder.create_test(operation=operation, test_func=collect, config=config)()
+            builder.create_test(operation=operation, test_func=collect, config=test_config)()
     return found
 
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from conformance.pytest_run.setup import RunSetup
 
 NAME = "conformance-run"
+SUITE = "conformance.suite"
 #: how long the workers of an interrupted run get to write down what they know
 LAST_WORDS_S = 7.0
 #: pytest's options that show something and run no test
@@ -82,6 +83,8 @@ class Controller:
             config.pluginmanager.register(self._execution, executing.NAME)
             return
         _compat.check_selection(config)
+        if self._quiet and (more := [str(argument) for argument in config.args if argument != SUITE]):
+            raise pytest.UsageError(f"only options of pytest may follow --, not {' '.join(more)!r}")
         self._has_workers = getattr(config.option, "dist", "no") != "no"
         self._open.enter_context(signals.interruptible(self._execution.interrupt))
         self._carry_page(config)
@@ -192,7 +195,8 @@ class Controller:
         recorded = {str(value.id) for kind, value in journal.read(self.setup.state) if kind == "check"}
         book = journal.Journal(self.setup.state, "controller")
         for check_id, check in all_checks().items():
-            if check.clause in self.setup.selected and check_id not in recorded:
+            wanted = check.clause in self.setup.selected and self.setup.effect.fits(check)
+            if wanted and check_id not in recorded:
                 reason = left_out.get(check_id)
                 outcome = Outcome.NOT_TESTED if reason else Outcome.ERROR
                 text = reason or "an error of the suite: the check has no record"

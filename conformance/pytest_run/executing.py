@@ -107,7 +107,7 @@ class CheckExecution:
     def _start(self) -> Run:
         setup = self.setup
         run = Run(
-            setup.target,
+            setup.limited_target,
             seed=setup.seed,
             profile=setup.profile,
             selected=setup.selected,

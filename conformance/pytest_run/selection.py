@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
+from conformance.execution.effects import NEEDING_RESTORES
 from conformance.judging.checks import Check, Stage
 from conformance.suite.registry import all_checks, check_ids
 
@@ -27,6 +28,8 @@ COLLECTING = ("pytest_ignore_collect", "pytest_collect_file", "pytest_collect_di
 REMOVING = ("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_itemcollected", "pytest_sessionstart")
 RUNNING = ("pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
 NAMED = 3
+#: the checks that make an ordinary restore, and read its job
+RESTORE_TRAFFIC = ("JOB-1/restore", "JBS-1/job")
 
 
 def check_of(item: pytest.Item) -> Check | None:
@@ -51,20 +54,26 @@ class Selection:
 
     def __init__(self, setup: ProcessSetup) -> None:
         self._setup = setup
+        self._effect = setup.effect
         self._collected: set[str] = set()
         self._deselected: set[str] = set()
         self._skipped: dict[str, str] = {}
 
     def keeps(self, check: Check) -> bool:
         """Whether the run executes a check: for its clause, or for its exchanges alone."""
-        return check.clause in self._setup.selected or self._is_traffic(check)
+        return (check.clause in self._setup.selected and self._effect.fits(check)) or self._is_traffic(check)
 
     def _is_traffic(self, check: Check) -> bool:
-        """Whether `--only` names a clause that has no checks of its own and judges the exchanges of others."""
-        if not self._setup.only or not _only_observed(self._setup.selected):
+        """Whether `--only` names a clause that has no checks of its own and judges the exchanges of others.
+
+        All reads are its traffic; a clause that is about restores alone gets one restore, or a read of its job.
+        """
+        observed = _only_observed(self._setup.selected) if self._setup.only else []
+        if not observed or check.kind or check.clause in catalogue.load().matching(self._setup.skip):
             return False
-        skipped = catalogue.load().matching(self._setup.skip)
-        return check.stage is Stage.READS and not check.kind and check.clause not in skipped
+        if str(check.id) in RESTORE_TRAFFIC:
+            return any(set(catalogue.load()[clause].operations) <= NEEDING_RESTORES for clause in observed)
+        return check.stage is Stage.READS
 
     def collected(self, items: Iterable[pytest.Item]) -> None:
         """Note the tests that pytest found."""
@@ -86,7 +95,7 @@ class Selection:
         executed = {str(check.id) for check in checks_of(items)}
         reasons = {}
         for check_id, check in all_checks().items():
-            if check.clause not in self._setup.selected:
+            if check.clause not in self._setup.selected or not self._effect.fits(check):
                 continue
             if check_id in executed:
                 reason = self._skipped.get(check_id) or _by_others(config, RUNNING, "not run")
@@ -106,10 +115,10 @@ class Selection:
         return _by_others(config, COLLECTING, "not collected")
 
 
-def _only_observed(selected: Collection[str]) -> bool:
-    """Whether one of the clauses has passive judges only."""
+def _only_observed(selected: Collection[str]) -> list[str]:
+    """Return those of the clauses that have passive judges only."""
     observed = (CheckId(clause, kind=CheckKind.OBSERVED) for clause in selected)
-    return any(check_ids().get(check.clause) == [check] for check in observed)
+    return [check.clause for check in observed if check_ids().get(check.clause) == [check]]
 
 
 def _deselecting_options(config: pytest.Config) -> str:

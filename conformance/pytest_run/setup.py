@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypedDict
 from conformance.config.target_file import load_target, target_from_options
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
+from conformance.execution.effects import Effect, effect_of, limited
 from conformance.results import build
 from conformance.results.recovery import STATE, Remembered
 from conformance.results.signoff import sha256
@@ -38,6 +39,7 @@ class RunSetup:
     target: Target
     target_file: Path | None
     selected: frozenset[str]
+    effect: Effect
     folder: Path
     facts: build.RunFacts
 
@@ -81,7 +83,8 @@ def prepare(settings: Settings, target: Target, target_file: Path | None) -> Run
         waivers_sha256=sha256(settings.waivers_file) if settings.waivers_file else None,
     )
     selected = frozenset(catalogue.load().select(settings.only, settings.skip))
-    return RunSetup(decided, target, target_file, selected, folder.absolute(), facts)
+    effect = effect_of(target, facts.profile, selected)
+    return RunSetup(decided, target, target_file, selected, effect, folder.absolute(), facts)
 
 
 def command_line(settings: Settings) -> str:
@@ -131,6 +134,16 @@ class ProcessSetup:
     state: Path
     worker: str = "main"
     workers: int = 1
+
+    @property
+    def effect(self) -> Effect:
+        """What the run may change at most."""
+        return effect_of(self.target, self.profile, self.selected)
+
+    @property
+    def limited_target(self) -> Target:
+        """The target, which allows what the selected clauses need and no more."""
+        return limited(self.target, self.effect)
 
 
 def for_this_process(setup: RunSetup) -> ProcessSetup:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 RESTORE_SECONDS = 0.15
 STARTUP_TIMEOUT = 20.0
+PACKAGE = __name__.rpartition(".")[0]
 MARKER = ".backups-reference"
 
 
@@ -176,6 +177,19 @@ def serve_in_thread(
             thread.join(STARTUP_TIMEOUT)
 
 
+def isolated_python() -> list[str]:
+    """The start of a command line that runs this server's module, whatever folder and environment it starts in.
+
+    Python's own modules come first, and no module of the current folder hides one of them, unless the package itself
+    is imported from there.
+    """
+    here, own = Path.cwd(), Path(__file__).parents[2]
+    places = [Path(entry).absolute() for entry in sys.path if entry]
+    path = [str(place) for place in dict.fromkeys(places) if place != here or place == own]
+    program = f"import sys; sys.path[:] = {path!r}; from {PACKAGE}.__main__ import main; sys.exit(main())"
+    return [sys.executable, "-I", "-W", "ignore", "-c", program]
+
+
 def command(
     faults: Iterable[str] = (),
     variants: Iterable[str] = (),
@@ -185,7 +199,7 @@ def command(
     write_target: Path | None = None,
 ) -> list[str]:
     """The command line that starts a server in a process of its own."""
-    line = [sys.executable, "-m", "conformance.reference", "--port", str(port), "--die-with-stdin"]
+    line = [*isolated_python(), "--port", str(port), "--die-with-stdin"]
     line += ["--restore-seconds", str(restore_seconds)]
     line += [part for name in faults for part in ("--fault", name)]
     line += [part for name in variants for part in ("--variant", name)]

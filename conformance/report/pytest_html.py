@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest._io import TerminalWriter
 
+from conformance.config import hermetic
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.judging.outcomes import Outcome
 from conformance.report.carrier import HtmlCarrier
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from conformance.results.model import Results
 
-_ALONE = ("-p", "no:cacheprovider", "-p", "no:backups_conformance", "-p", "no:xdist", "-c", "/dev/null", "--capture=no")
+_ALONE = ("-pno:cacheprovider", "-pmetadata", "-phtml", "--noconftest", "-c", "/dev/null", "--capture=no")
 _PYTESTS = {Outcome.FAILED: "failed", Outcome.ERROR: "failed", Outcome.NOT_TESTED: "skipped"}
 
 
@@ -29,7 +30,8 @@ def write_page(results: Results, folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="conformance-page-") as empty:
         where = ["--rootdir", empty, empty]
         page = [f"--html={folder / 'report.html'}", "--self-contained-html", f"--css={css_path()}"]
-        pytest.main([*_ALONE, *page, *where], plugins=[HtmlCarrier(lambda: results), _Told(results)])
+        with hermetic.environment():
+            pytest.main([*_ALONE, *page, *where], plugins=[HtmlCarrier(lambda: results), _Told(results)])
 
 
 class _Told:

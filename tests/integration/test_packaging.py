@@ -96,7 +96,7 @@ def test_the_wheel_names_its_version_its_command_its_plugin_and_its_licence(whee
         texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
     assert f"Version: {conformance.__version__}\n" in texts["METADATA"]
     assert "License-Expression: Apache-2.0\n" in texts["METADATA"]
-    assert "backups-conformance = conformance.cli.main:main" in texts["entry_points.txt"]
+    assert "backups-conformance = conformance.__main__:main" in texts["entry_points.txt"]
     assert "backups_conformance = conformance.plugin" in texts["entry_points.txt"]
     assert "Apache License" in texts["LICENSE"]
 

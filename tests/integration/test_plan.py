@@ -40,8 +40,8 @@ def test_with_everything_given_everything_would_be_tested(target: Target) -> Non
     made = plan.make(target, "full", ALL)
     assert made.testable == ALL
     assert dict(made.lacking) == {}
-    assert 0 < made.restores <= target.restore.max_restores
-    assert made.deletes == 1
+    assert made.effect.restores == target.restore.max_restores
+    assert made.effect.deletions == 4
 
 
 def test_a_run_of_reads_tests_what_its_plan_promises(server: launch.Spawned, target: Target, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_run_of_reads_tests_what_its_plan_promises(server: launch.Spawned, tar
     ran = running.run(tmp_path, "--target", server.target_file, "--profile", "read", "--seed", "1")
     tested = {clause for clause, outcome in ran.outcomes.items() if outcome != "not_tested"}
     assert made.testable - NEVER_TESTED == tested
-    assert (made.restores, made.deletes) == (0, 0)
+    assert (made.effect.restores, made.effect.deletions) == (0, 0)
     assert all(made.lacking[clause] for clause in ALL - made.testable - {"JOB-2", "JBS-4"})
 
 

@@ -1,0 +1,45 @@
+"""Keeps a run apart from the folder and the environment that it is started in.
+
+What a user configures on purpose stays: keys, proxies, CA bundles, colours and the width of the terminal. What other
+tools leave around does not take part: variables of pytest and hypothesis, modules and packages of the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: variables of tools that a run uses, and that would otherwise change what it sends or which plugins take part
+FOREIGN = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
+#: set while pytest runs, for its workers as well
+OWN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_NO_PLUGINS": "1"}
+
+
+@contextmanager
+def environment() -> Iterator[None]:
+    """Hide the variables of pytest and its plugins from this process and its children, for a while."""
+    before = dict(os.environ)
+    for name in [name for name in os.environ if name.startswith(FOREIGN) or name == "PY_COLORS"]:
+        del os.environ[name]
+    os.environ.update(OWN)
+    try:
+        yield
+    finally:
+        for name in OWN:
+            os.environ.pop(name, None)
+        os.environ.update({name: value for name, value in before.items() if name.startswith(FOREIGN)})
+        if "PY_COLORS" in before:
+            os.environ["PY_COLORS"] = before["PY_COLORS"]
+
+
+def ignore_warnings() -> None:
+    """Ignore warnings of libraries, which PYTHONWARNINGS could make errors."""
+    sys.warnoptions.clear()
+    warnings.resetwarnings()
+    warnings.simplefilter("ignore")

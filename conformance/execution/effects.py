@@ -1,0 +1,77 @@
+"""How much a run may change at most, by what is selected: `--plan` shows it, and the run keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from conformance.contract import catalogue
+from conformance.contract.check_id import CheckKind
+from conformance.scenarios import restore_scenarios
+from conformance.suite.registry import all_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from conformance.config.target import Target
+    from conformance.judging.checks import Check
+
+#: operations whose checks cannot do without a restore of the run: jobs and logs of restores come from nowhere else
+NEEDING_RESTORES = {"restore", "job"}
+DELETING_CHAPTER = "DEL"
+#: the checks of delete, and one deletion in a random sequence
+MAX_DELETIONS = restore_scenarios.DELETES_OF_CHECKS + 1
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The largest number of accepted restores and of deleted backups of a whole run.
+
+    `may_restore` and `may_delete` say whether the selected clauses need that; the target file may still not allow it.
+    """
+
+    restores: int
+    deletions: int
+    may_restore: bool = True
+    may_delete: bool = True
+
+    def fits(self, check: Check) -> bool:
+        """Whether a check may run: random sequences restore, whatever their clause is about."""
+        if check.operation == "delete":
+            return self.may_delete
+        return self.may_restore or check.kind is not CheckKind.STATEFUL
+
+
+def effect_of(target: Target, profile: str, selected: Collection[str]) -> Effect:
+    """Return how much a run that tests these clauses may change.
+
+    A run restores only where a selected clause is about restores or jobs, and deletes only where one is about delete.
+    """
+    if profile == "read":
+        return Effect(0, 0)
+    may_restore = any(map(_needs_restores, selected))
+    may_delete = any(clause.chapter == DELETING_CHAPTER for clause in catalogue.load() if clause.id in selected)
+    return Effect(
+        restores=target.restore.max_restores if may_restore and target.restore.allow else 0,
+        deletions=min(len(target.fixtures.deletable_backup_ids), MAX_DELETIONS) if may_delete else 0,
+        may_restore=may_restore,
+        may_delete=may_delete,
+    )
+
+
+def limited(target: Target, effect: Effect) -> Target:
+    """Return the target with the effect as its limit: what the run does not need is not allowed."""
+    restore, fixtures = target.restore, target.fixtures
+    return replace(
+        target,
+        restore=restore if effect.may_restore else replace(restore, allow=False, max_restores=0),
+        fixtures=fixtures if effect.may_delete else replace(fixtures, deletable_backup_ids=()),
+    )
+
+
+def _needs_restores(clause_id: str) -> bool:
+    """Whether a clause has a check that is about restores or jobs, or judges nothing but exchanges of these."""
+    operations = {check.operation for check in all_checks().values() if check.clause == clause_id}
+    if operations:
+        return bool(operations & NEEDING_RESTORES)
+    return set(catalogue.load()[clause_id].operations) <= NEEDING_RESTORES
