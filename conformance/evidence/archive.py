@@ -118,6 +118,7 @@ def restored(record: dict[str, Any]) -> Exchange | None:
             authorization=authorization,
             headers=tuple((name, value) for name, value in given["headers"]),
             body=_bytes(given["body"]),
+            without=tuple(given.get("without", ())),
         )
         came = record["response"]
         response = came and Response(

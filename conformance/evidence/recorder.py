@@ -192,6 +192,7 @@ class Recorder(Masking):
             lines.append(f'"{text}"' if is_shell else shlex.quote(text))
         if request.body is not None and all(name.lower() != "content-type" for name, _ in request.headers):
             lines.append("Content-Type:")  # or it would send one of its own
+        lines += [shlex.quote(f"{name}:") for name in request.without]  # which curl leaves out, too
         return lines
 
     def _headers(self, request: Request) -> list[tuple[str, str, bool]]:
@@ -201,7 +202,7 @@ class Recorder(Masking):
             headers.append(("Authorization", shown, True))
         if request.hub_id is not None:
             headers.append(("X-Hub-Id", request.hub_id, False))
-        if all(name.lower() != "accept" for name, _ in request.headers):
+        if "accept" not in {*request.without, *(name.lower() for name, _ in request.headers)}:
             headers.append(("Accept", "application/json", False))
         return headers + [(name, self._redactor.text(value), False) for name, value in request.headers]
 

@@ -110,7 +110,7 @@ class Connections:
         return Exchange(request, None, failure=failure, started=started)
 
     def _encode(self, request: Request) -> httpcore.Request:
-        given = {name.lower() for name, _ in request.headers}
+        given = {name.lower() for name, _ in request.headers} | {*request.without}
         headers = [header for name, header in self._common.items() if name not in given]
         headers += [(name.encode(), key.reveal().encode()) for name, key in self._gateway_headers.items()]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in request.headers]

@@ -45,6 +45,7 @@ ALTERATIONS: dict[str, Alteration] = {
     "swapped case": Alteration(
         lambda full, _: f"Bearer {_swapped(full)}", "Bearer $(printf %s \"${key}\" | tr 'a-zA-Z' 'A-Za-z')"
     ),
+    "not ASCII": Alteration(lambda full, seed: f"Bearer {_unknown(full, seed)}\xe9", "Bearer an-unknown-key\xe9"),
     "bare": Alteration(lambda full, _: full, "${{{key}}}"),
     "empty": Alteration(lambda _full, _seed: "Bearer", "Bearer"),
     "other scheme": Alteration(lambda full, _: f"Token {full}", "Token ${key}"),

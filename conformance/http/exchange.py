@@ -75,6 +75,7 @@ class Request:
     Authorization value itself is made by the client and kept out of every repr.
     `denied`: the capability that the key lacks here, where the lack is the only thing wrong.
     `resources`: the ids addressed, by kind (container, backup, job, instance).
+    `without`: names of headers, in small letters, that the client would add and does not send here.
     """
 
     operation: Operation
@@ -93,6 +94,7 @@ class Request:
     ownership: Ownership = "own"
     resources: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     @property
     def target(self) -> str:

@@ -91,7 +91,7 @@ def _has_unusual_headers(request: Request) -> bool:
         name.lower() not in _PLAIN_HEADERS or not _PLAIN_HEADERS[name.lower()].fullmatch(value)
         for name, value in request.headers
     )
-    return unusual or len(names) != len(set(names))
+    return unusual or len(names) != len(set(names)) or bool(request.without)
 
 
 _TITLE = re.compile(rb"<title>\s*([^<]{1,80}?)\s*</title>", re.IGNORECASE)
@@ -106,7 +106,7 @@ def sender_of(response: Response) -> str:
 
 def asks_for_its_refusal(request: Request, status: int | None) -> bool:
     """Whether the request's own header asks for this status: 406 to an Accept, 416 to a Range, 411 or 417 likewise."""
-    headers = {name.lower() for name, _ in request.headers}
+    headers = {*request.without, *(name.lower() for name, _ in request.headers)}
     asking = {
         406: {"accept", "accept-charset", "accept-encoding", "accept-language"},
         411: {"content-length", "transfer-encoding"},

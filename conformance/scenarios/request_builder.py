@@ -39,6 +39,8 @@ class RequestOptions(TypedDict, total=False):
     throttled: Throttled
     method: str
     headers: Headers
+    #: Names of headers, in small letters, that the client would add and does not send here.
+    without: tuple[str, ...]
 
 
 class GetOptions(RequestOptions, total=False):
@@ -222,6 +224,7 @@ class RequestBuilder:
             authorization=self._authorization(key),
             hub_id=hub_id,
             headers=options.get("headers", ()),
+            without=options.get("without", ()),
             body=body,
             expected=options.get("expected", Expected.DOCUMENTED),
             throttled=options.get("throttled", Throttled.RETRY),

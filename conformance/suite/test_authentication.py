@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import is_judgeable
 from conformance.judging.checks import Stage, check, passive
-from conformance.judging.expectations import ANY_4XX, expect_status, expect_success, violation
+from conformance.judging.expectations import ANY_4XX, expect_no_server_error, expect_status, expect_success, violation
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from conformance.scenarios.request_builder import OperationOptions
 
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
-#: beside an unknown key each operation gets other alterations of the full one, so that few bad keys are sent in all
+#: beside an unknown key each operation gets other alterations of the full one, so that few are sent in all;
+#: that of a job is unknown as well
 GARBLED: dict[str, tuple[str, ...]] = {
-    "list": ("cut", "empty"), "get": ("bare",), "logs": ("extended",), "restore": ("swapped case",), "job": (),
+    "list": ("cut", "empty"), "get": ("bare",), "logs": ("extended",), "restore": ("swapped case",),
+    "job": ("not ASCII",),
 }  # fmt: skip
 #: what a query adds, which may be served by other code
 BESIDE: dict[str, tuple[OperationOptions, ...]] = {
@@ -74,9 +76,11 @@ def test_auth_2_unknown_and_garbled_keys_are_unauthorized(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:
     """A key that nobody gave out, the full key altered, and a scheme without a key."""
-    keys: list[OperationOptions] = [{"key": key} for key in ("unknown", *GARBLED[operation])]
-    for answer in ask_each(context, operation, *keys):
-        yield from expect_status(answer, 401)
+    keys = ["unknown", *GARBLED[operation]] if operation != "job" else GARBLED[operation]
+    options: list[OperationOptions] = [{"key": key} for key in keys]
+    for answer in ask_each(context, operation, *options):
+        unusual = answer.request.key == "not ASCII"  # an intermediary may refuse such a header in its own way
+        yield from expect_no_server_error(answer, ANY_4XX if unusual else 401)
 
 
 @check("AUTH-3", *EVERYWHERE, stage=Stage.BAD_KEYS)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from conformance.contract import strict_json, validation
 from conformance.contract.operations import GRANTS, TRANSIENT_STATES, UNAVAILABLE, lacks
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
+from conformance.generation import fixed_inputs
 from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import (
     ANSWER_SHAPE,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.contract.operations import Operation
-    from conformance.http.exchange import Exchange, Response
+    from conformance.http.exchange import Exchange, Request, Response
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions, RestoreOptions
@@ -61,31 +64,22 @@ ODD_QUERIES = (
     "%E2%82%AC=1",
     "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # were it put into a header, it would begin the body
 )
-#: what a browser or a proxy may add: the answer is JSON all the same
-PLAIN_HEADERS = (
-    ("Accept", "text/html,application/xhtml+xml;q=0.9"),
+#: what a browser or a proxy may add beside the headers that every run is to send
+ODD_HEADERS = (
     ("Accept-Language", "x" * 500),
     ("X-Forwarded-For", "' OR 1=1 --"),
     ("Cookie", "session=nonsense"),
     ("Origin", "null"),
+    ("Origin", "://"),
+    ("Content-Type", "application/xml"),
 )
-#: what asks for another answer than the documented one
-ODD_HEADERS = (
-    *(("Accept", "*/*;q=0"), ("Content-Type", "application/xml"), ("Prefer", "return=minimal")),
-    *(("Range", "bytes=9-1"), ("If-Modified-Since", "yesterday"), ("If-None-Match", "*"), ("Origin", "://")),
-)
-#: what a body may hold beside its members: nothing that forbids them, much that breaks a careless parser
-ODD_MEMBERS = (
+#: what a body may hold beside the members that every run is to send: nothing forbids it
+ODD_VALUES = (
     b"[" * 300 + b"]" * 300,
     b'{"a":' * 300 + b"1" + b"}" * 300,
-    b'"\\ud800"',
     b'"\\udfff\\ud800"',
-    b'"\\u0000"',
-    b"1" + b"0" * 400,
-    b"1e400",
     b"-0.0000000000000000000000000000001e-400",
     b'"' + b"x" * 100_000 + b'"',
-    b'{"":{"\\u0000":null,"__proto__":{"a":1},"constructor":{"prototype":{}}}}',
 )
 ODD_BODIES = (
     *(b"[" * 50_000, b"{" * 500, b"[]", b"[null]", b"7", b'"restore"', b"null", b"1e999"),
@@ -168,46 +162,54 @@ def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
 @check("HTTP-3", "list", "get", "logs")
 def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Queries and headers that nobody expects are answered, if only by a refusal."""
-    odd = [context.build.for_operation(operation, query=query) for query in ODD_QUERIES if operation != "logs"]
-    odd += [context.build.for_operation(operation, headers=(header,)) for header in PLAIN_HEADERS]
-    odd += [
-        context.build.for_operation(operation, headers=(header,), expected=Expected.UNDOCUMENTED)
-        for header in ODD_HEADERS
-    ]
-    odd += [
-        context.build.for_operation(operation, method=method, expected=Expected.UNDOCUMENTED)
-        for method in ("HEAD", "OPTIONS")
-    ]
-    odd += [
-        context.build.for_operation(operation, hub=hub, ownership="other hub")
-        for hub in ODD_HUBS
-        if operation == "list"
-    ]
+    queries = [found.query for found in fixed_inputs.unknown_parameters()]
+    queries += ODD_QUERIES if operation != "logs" else ()
+    odd = [context.build.for_operation(operation, query=query) for query in queries]
+    odd += odd_reads(context, operation)
+    if operation == "list":
+        odd += [context.build.list(hub=hub, ownership="other hub") for hub in ODD_HUBS]
     for answer in context.send_all(odd):
         yield from expect_answer(answer)
+
+
+def odd_reads(context: CheckContext, operation: Operation) -> Iterator[Request]:
+    """The read with odd headers, without some, with a body, and by methods that ask for something else."""
+    for header in ODD_HEADERS:
+        yield context.build.for_operation(operation, headers=(header,))
+    for odd in fixed_inputs.read_headers():
+        plain = context.build.for_operation(operation, headers=odd.headers, without=odd.without)
+        yield replace(plain, body=odd.body)
+    preferred = (("Prefer", "return=minimal"),)
+    yield context.build.for_operation(operation, headers=preferred, expected=Expected.UNDOCUMENTED)
+    for method in ("HEAD", "OPTIONS"):
+        yield context.build.for_operation(operation, method=method, expected=Expected.UNDOCUMENTED)
 
 
 @check("HTTP-3", "restore")
 def test_http_3_odd_bodies_are_answered(context: CheckContext) -> Iterator[Finding]:
     """Bodies that try a parser, of a restore to an instance that does not exist: none of them can start one."""
-    backup = context.fixtures.dedicated_backup("HTTP-3")
-    instance = context.build.unknown_id()
-    odd = [
-        context.build.restore(backup, instance, raw=odd_body(instance, extra), expected=Expected.REFUSAL)
-        for extra in ODD_MEMBERS
-    ]
-    odd += [context.build.restore(backup, raw=raw, expected=Expected.REFUSAL) for raw in ODD_BODIES]
-    odd += [
-        context.build.restore(backup, text, expected=Expected.REFUSAL)
-        for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩")
-    ]
-    odd += [
-        context.build.restore(backup, instance, hub=hub, ownership="other hub", expected=Expected.REFUSAL)
-        for hub in ODD_HUBS
-    ]
-    odd += [context.build.restore(backup, instance, content_type=kind, expected=Expected.REFUSAL) for kind in ODD_TYPES]
-    for answer in send_expecting_refusal(context, odd):
+    for answer in send_expecting_refusal(context, [*odd_restores(context)]):
         yield from expect_answer(answer)
+
+
+def odd_restores(context: CheckContext) -> Iterator[Request]:
+    """Requests for a restore to an unknown instance, odd in their body, their headers or their hub id."""
+    instance = context.build.unknown_id()
+    build = partial(context.build.restore, context.fixtures.dedicated_backup("HTTP-3"), expected=Expected.REFUSAL)
+    for _, body in fixed_inputs.odd_bodies(instance):
+        yield build(instance, raw=body)
+    for value in ODD_VALUES:
+        yield build(instance, raw=odd_body(instance, value))
+    for raw in ODD_BODIES:
+        yield build(raw=raw)
+    for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩"):
+        yield build(text)
+    for odd in fixed_inputs.restore_headers(odd_body(instance, b"0")):
+        yield build(instance, raw=odd.body, headers=odd.headers, without=odd.without)
+    for hub in ODD_HUBS:
+        yield build(instance, hub=hub, ownership="other hub")
+    for kind in ODD_TYPES:
+        yield build(instance, content_type=kind)
 
 
 def odd_body(instance: str, extra: bytes) -> bytes:
@@ -320,9 +322,10 @@ def throttling_says_how_long(exchange: Exchange) -> Iterator[Finding]:
         yield violation("Retry-After on a 429: seconds or a date", given or "no such header", exchange)
 
 
-@passive("HTTP-9", when=is_judgeable)
+@passive("HTTP-9", when=lambda exchange: is_judgeable(exchange) and exchange.request.ownership != "malformed")
 def no_redirects(exchange: Exchange) -> Iterator[Finding]:
-    if exchange.status is not None and 300 <= exchange.status < 400:
+    conditional = any(name.lower().startswith("if-") for name, _ in exchange.request.headers)
+    if exchange.status is not None and 300 <= exchange.status < 400 and not (exchange.status == 304 and conditional):
         yield violation(
             "an answer, not a redirect",
             f"{exchange.status} to {header_of(exchange, 'location') or 'nowhere'}",

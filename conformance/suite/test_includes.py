@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.contract.pointers import value_at
 from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
+from conformance.generation import fixed_inputs
 from conformance.judging.answer_shapes import (
     asks_integrations,
     backups,
@@ -197,7 +198,8 @@ def shapes_of(integration: dict[str, Any]) -> str:
 @check("INC-6", "list", "get")
 def test_inc_6_unknown_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown, empty, garbled and repeated include values are ignored or refused."""
-    queries = [f"include={value}" for value in UNKNOWN_INCLUDES] + ["include=integrations&include=nope"]
+    queries = [f"include={value}" for value in UNKNOWN_INCLUDES]
+    queries += [found.query for found in fixed_inputs.include_queries()]
     context.require_served(operation)
     for answer in context.send_all(context.build.for_operation(operation, query=query) for query in queries):
         yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.generation import fixed_inputs
 from conformance.judging.answer_shapes import backups, is_expected_success, is_judgeable_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -38,7 +39,7 @@ FAR = 100_000
 PARAMETERS: tuple[OperationOptions, ...] = ({}, {"include": "integrations"}, {"page": 1, "size": 5}, {"sort": "-id"})
 NONE_THERE = "set fixtures.container_id to a container with backups"
 TOO_FEW = "set fixtures.container_id to a container with at least two backups"
-BAD_PAGES = ("0", "-1", "abc", "", "1.5", "99999999999999999999", "٣", "1%00", "null", "1e3", "%20")
+BAD_PAGES = ("0", "-1", "abc", "", "1.5", "1%00", "null", "1e3", "%20")
 #: pages whose offset is more than an integer holds
 OVERFLOWS = (
     (10**17, 100),
@@ -49,19 +50,7 @@ OVERFLOWS = (
     (2**63, 1),
     (2**64, 2**64),
 )
-BAD_SORTS = (
-    "nope",
-    "",
-    "-",
-    "--id",
-    "id,",
-    ",",
-    "id%00",
-    "created_at;drop",
-    "events.created",
-    "%F0%9F%92%A9",
-    "__class__",
-)
+BAD_SORTS = ("nope", "", "-", "--id", "id,", ",", "created_at", "events.created", "%F0%9F%92%A9")
 
 
 @passive("LIST-1", when=serves("list"))
@@ -219,10 +208,11 @@ def test_list_9_an_unknown_container_is_not_found(context: CheckContext) -> Iter
 
 @check("LIST-10", "list")
 def test_list_10_bad_pages_and_sorts_do_no_harm(context: CheckContext) -> Iterator[Finding]:
-    """Zero, negative, huge, empty, no number at all; unknown and garbled sorts; parameters given twice."""
-    queries = [f"page%5B{name}%5D={value}" for name in ("number", "size") for value in BAD_PAGES if value.isascii()]
-    queries += ["page%5Bsize%5D=0&page%5Bnumber%5D=0", "page%5Bsize%5D=2&page%5Bsize%5D=3", "page%5B%5D=1", "page=2"]
+    """Zero, negative, huge, empty, no number at all; unknown and garbled sorts; nested, twice, with odd characters."""
+    queries = [f"page%5B{name}%5D={value}" for name in ("number", "size") for value in BAD_PAGES]
+    queries += ["page%5Bsize%5D=0&page%5Bnumber%5D=0", "page%5Bnumber%5D=%D9%A3"]
     queries += [f"page%5Bnumber%5D={number}&page%5Bsize%5D={size}" for number, size in OVERFLOWS]
-    queries += [f"sort={value}" for value in BAD_SORTS] + ["sort=id&sort=-id", "page%5Bnumber%5D=%D9%A3"]
+    queries += [f"sort={value}" for value in BAD_SORTS]
+    queries += [found.query for found in fixed_inputs.page_and_sort_queries()]
     for answer in context.send_all(context.build.list(query=query) for query in queries):
         yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)

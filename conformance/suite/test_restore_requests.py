@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import ids
 from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
+from conformance.generation import fixed_inputs
 from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
@@ -149,7 +150,10 @@ def test_job_6_other_actions_are_refused(context: CheckContext) -> Iterator[Find
         "*",
         "x" * 500,
     )
-    yield from refuse_bodies(context, [valid_body(context, action=action) for action in (*actions, *odd)])
+    bodies = [valid_body(context, action=action) for action in (*actions, *odd)]
+    unknown = {"instance_id": context.build.unknown_id()}
+    bodies += [{"action": text, "contents": unknown} for _, text in fixed_inputs.odd_texts()]
+    yield from refuse_bodies(context, bodies)
 
 
 @check("JOB-7", "restore")
@@ -175,6 +179,7 @@ def test_job_8_other_instances_are_refused(context: CheckContext) -> Iterator[Fi
     wrong += [context.fixtures.container_id, context.fixtures.backup_id, f"{own}\n", "null", f"../{own}"]
     # one character less or more might be the name of another instance, where names are not of a fixed length
     wrong += [own[:-1], f"{own}0"] if ids.form(own) in ("oid", "uuid") else [f"{own}-{context.build.unknown_id()}"]
+    wrong += [text for _, text in fixed_inputs.odd_texts()]
     if foreign := context.fixtures.target.fixtures.foreign_instance_id:
         wrong.append(foreign)
     backup = context.fixtures.dedicated_backup("JOB-8")

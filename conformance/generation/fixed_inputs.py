@@ -1,0 +1,186 @@
+"""Inputs that break careless servers, sent in every run whatever the seed.
+
+They are the inputs that the contract lists in "Settled since the first release", by what is odd about them and by the
+clause that says how they must be answered. What is generated from the seed comes beside them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.http.exchange import Headers
+
+Oddity = Literal[
+    "inherited name", "operator", "list given twice", "number beyond 64 bits", "number beyond doubles", "format marker",
+    "template marker", "SQL metacharacter", "path metacharacter", "lone surrogate", "NUL",
+]  # fmt: skip
+
+NUMBER, SIZE = "page%5Bnumber%5D", "page%5Bsize%5D"
+#: Decimal digits of a number that no 64-bit integer, and of one that no double can hold.
+BEYOND_64_BITS = ("9223372036854775808", "18446744073709551616", "99999999999999999999")
+BEYOND_DOUBLES = ("1" + "0" * 400, "1e400")
+
+#: Words that are odd wherever a client may put a word, percent-encoded as in a query.
+WORDS: Mapping[Oddity, tuple[str, ...]] = {
+    "inherited name": ("constructor", "__proto__", "toString", "hasOwnProperty", "__class__"),
+    "format marker": ("%25s", "%7B%7D", "%25n"),
+    "template marker": ("%24%7Bx%7D", "%7B%7B7*7%7D%7D"),
+    "SQL metacharacter": ("%27", "%22", "id%27--", "id%3Bdrop", "%27%20OR%20%271%27=%271"),
+    "path metacharacter": ("..%2F..%2Fetc%2Fpasswd", "..%5C", "%2F", "id.x"),
+    "lone surrogate": ("%ED%A0%80",),
+    "NUL": ("%00", "id%00"),
+}
+
+
+@dataclass(frozen=True)
+class OddQuery:
+    """One query string, and what is odd about it."""
+
+    oddity: Oddity
+    query: str
+
+
+def page_and_sort_queries() -> list[OddQuery]:
+    """Queries whose page or sort is odd (LIST-10)."""
+    words = [OddQuery(oddity, f"sort={word}") for oddity, found in WORDS.items() for word in found]
+    words += [OddQuery(oddity, f"{NUMBER}={found[0]}") for oddity, found in WORDS.items()]
+    words += [OddQuery("inherited name", f"page%5B{name}%5D=1") for name in ("constructor", "__proto__")]
+    operators = [f"{name}%5B{key}%5D=1" for name in ("sort", NUMBER, SIZE) for key in ("%24ne", "x", "")]
+    operators += ["page%5B%5D=1", "page%5B0%5D=1", "page=1", "sort%5B0%5D=id", "page%5B%24gt%5D=0"]
+    twice = ("sort=id&sort=-id", f"{NUMBER}=1&{NUMBER}=2", f"{SIZE}=2&{SIZE}=3")
+    numbers = [(oddity, name, value) for name in (NUMBER, SIZE) for oddity, value in _numbers()]
+    return [
+        *words,
+        *(OddQuery("operator", query) for query in operators),
+        *(OddQuery("list given twice", query) for query in twice),
+        *(OddQuery(oddity, f"{name}={value}") for oddity, name, value in numbers),
+    ]
+
+
+def include_queries() -> list[OddQuery]:
+    """Queries whose include is odd (INC-6)."""
+    words = [OddQuery(oddity, f"include={word}") for oddity, found in WORDS.items() for word in found]
+    operators = (
+        "include%5B%24ne%5D=1",
+        "include%5B%5D=integrations",
+        "include%5B0%5D=integrations",
+        "include%5Bx%5D=1",
+    )
+    return [
+        *words,
+        *(OddQuery("operator", query) for query in operators),
+        OddQuery("list given twice", "include=integrations&include=nope"),
+        OddQuery("list given twice", "include=integrations&include=integrations"),
+        OddQuery("number beyond 64 bits", f"include={BEYOND_64_BITS[1]}"),
+        OddQuery("number beyond doubles", f"include={BEYOND_DOUBLES[0]}"),
+    ]
+
+
+def unknown_parameters() -> list[OddQuery]:
+    """Queries with parameters that the contract does not name (HTTP-3)."""
+    names = [OddQuery("inherited name", f"{name}=1") for name in (*WORDS["inherited name"], "__proto__%5Ba%5D")]
+    values = [OddQuery(oddity, f"x={word}") for oddity, found in WORDS.items() for word in found[:2]]
+    return [
+        *names,
+        *values,
+        *(OddQuery("operator", f"x%5B{key}%5D=1") for key in ("%24ne", "x", "")),
+        OddQuery("operator", "%24where=1"),
+        OddQuery("list given twice", "x=1&x=2"),
+        *(OddQuery(oddity, f"x={value}") for oddity, value in _numbers()),
+    ]
+
+
+def _numbers() -> list[tuple[Oddity, str]]:
+    beyond_64_bits: list[tuple[Oddity, str]] = [("number beyond 64 bits", value) for value in BEYOND_64_BITS]
+    return beyond_64_bits + [("number beyond doubles", value) for value in BEYOND_DOUBLES]
+
+
+# ---------------------------------------------------------------- headers
+
+
+@dataclass(frozen=True)
+class OddHeaders:
+    """Headers that are odd, or missing, and the body that they go with; `label` says what is odd about them."""
+
+    label: str
+    headers: Headers = ()
+    without: tuple[str, ...] = ()
+    body: bytes | None = None
+
+
+def read_headers() -> list[OddHeaders]:
+    """What a read may be sent with (HTTP-3)."""
+    return [
+        OddHeaders("no User-Agent", without=("user-agent",)),
+        OddHeaders("an empty User-Agent", (("User-Agent", ""),)),
+        OddHeaders("no Accept", without=("accept",)),
+        OddHeaders("an Accept that excludes JSON", (("Accept", "application/xml"),)),
+        OddHeaders("an Accept of a browser", (("Accept", "text/html,application/xhtml+xml;q=0.9"),)),
+        OddHeaders("an Accept that excludes everything", (("Accept", "*/*;q=0"),)),
+        OddHeaders("a malformed Accept", (("Accept", ";q=x,,/"),)),
+        OddHeaders("a GET with a body", (("Content-Type", "application/json"),), body=b'{"x":1}'),
+        OddHeaders("a satisfiable Range", (("Range", "bytes=0-1"),)),
+        OddHeaders("an unsatisfiable Range", (("Range", "bytes=9-1"),)),
+        OddHeaders("If-None-Match", (("If-None-Match", "*"),)),
+        OddHeaders("If-Modified-Since", (("If-Modified-Since", "yesterday"),)),
+        OddHeaders("an Expect", (("Expect", "100-continue"),)),
+    ]
+
+
+def restore_headers(body: bytes) -> list[OddHeaders]:
+    """What a job request may be sent with; `body` is a request for a restore to an unknown instance (HTTP-3)."""
+    return [
+        OddHeaders("no User-Agent", without=("user-agent",), body=body),
+        OddHeaders("an empty User-Agent", (("User-Agent", ""),), body=body),
+        OddHeaders("no Accept", without=("accept",), body=body),
+        OddHeaders("an Accept that excludes JSON", (("Accept", "application/xml"),), body=body),
+        OddHeaders("a malformed Accept", (("Accept", ";q=x,,/"),), body=body),
+        OddHeaders("a gzip body", (("Content-Encoding", "gzip"),), body=gzip.compress(body, mtime=0)),
+        OddHeaders("a body that is not gzip", (("Content-Encoding", "gzip"),), body=body),
+        OddHeaders("an unknown Content-Encoding", (("Content-Encoding", "x-nope"),), body=body),
+        OddHeaders("a chunked body", (("Transfer-Encoding", "chunked"),), body=body),
+        OddHeaders("Expect: 100-continue", (("Expect", "100-continue"),), body=body),
+        OddHeaders("an unknown Expect", (("Expect", "nope"),), body=body),
+        OddHeaders("a Range", (("Range", "bytes=0-1"),), body=body),
+    ]
+
+
+# ---------------------------------------------------------------- bodies
+
+#: The same words as text of a JSON body.
+TEXTS: Mapping[Oddity, tuple[str, ...]] = {
+    "inherited name": WORDS["inherited name"],
+    "format marker": ("%s", "{}", "%n"),
+    "template marker": ("${x}", "{{7*7}}"),
+    "SQL metacharacter": ("'", '"', "x' OR '1'='1", "x; DROP TABLE backups"),
+    "path metacharacter": ("../", "..\\", "/"),
+    "lone surrogate": ("\ud800",),
+    "NUL": ("\0",),
+}
+#: Beginnings of members with names or values that a careless parser stumbles over.
+_ODD_MEMBERS: Mapping[Oddity, tuple[bytes, ...]] = {
+    "inherited name": (b'"__proto__":{"a":1}', b'"constructor":{"prototype":{}}', b'"toString":1', b'"__class__":"x"'),
+    "operator": (b'"$where":"1"', b'"x":{"$ne":1}'),
+    "list given twice": (b'"x":1,"x":2', b'"action":"restore","action":"restore"'),
+    "number beyond 64 bits": tuple(b'"x":%b' % number.encode() for number in BEYOND_64_BITS),
+    "number beyond doubles": tuple(b'"x":%b' % number.encode() for number in BEYOND_DOUBLES),
+}
+
+
+def odd_texts() -> list[tuple[Oddity, str]]:
+    """Every odd text, for the members of a job request that hold text (JOB-6, JOB-8)."""
+    return [(oddity, text) for oddity, texts in TEXTS.items() for text in texts]
+
+
+def odd_bodies(instance: str) -> list[tuple[Oddity, bytes]]:
+    """Job requests to an unknown instance, each with one odd member beside those that it needs (HTTP-3)."""
+    good = b'"action":"restore","contents":{"instance_id":%b}' % json.dumps(instance).encode()
+    members: list[tuple[Oddity, bytes]] = [(oddity, part) for oddity, parts in _ODD_MEMBERS.items() for part in parts]
+    members += [(oddity, b'"x":%b' % json.dumps(text).encode()) for oddity, text in odd_texts()]
+    return [(oddity, b"{%b,%b}" % (good, member)) for oddity, member in members]
