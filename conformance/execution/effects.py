@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckKind
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import deletion_scenarios
 from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NEEDING_RESTORES = {"restore", "job"}
 DELETING_CHAPTER = "DEL"
 #: the checks of delete, and one deletion in a random sequence
-MAX_DELETIONS = restore_scenarios.DELETES_OF_CHECKS + 1
+MAX_DELETIONS = deletion_scenarios.DELETIONS_OF_CHECKS + 1
 
 
 @dataclass(frozen=True)
