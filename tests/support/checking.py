@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
-from conformance.execution.executor import Run
-from conformance.judging.checks import all_checks
+from conformance.execution.run import Run
 from conformance.qualification.measure import PATIENCE_S, Judged, judge
 from conformance.reference import launch
 from conformance.reference.registry import Fault, find
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -49,17 +49,17 @@ def run_checks(target: Target, folder: Path, names: Iterable[str], *, seed: int 
     selected = catalogue.load().select((), ())
     run = Run(target, seed=seed, profile="full", selected=selected, state=folder / "state", examples=examples)
     exchanges: list[Exchange] = []
-    observe = run.judges.observe
+    observe = run.observer.observe
 
     def recording(exchange: Exchange) -> None:
         exchanges.append(exchange)
         observe(exchange)
 
-    run.judges.observe = recording  # type: ignore[method-assign]
+    run.observer.observe = recording  # type: ignore[method-assign]
     with closing(run):
         run.start()
         exchanges.clear()
-        return Checked([run.execute(all_checks()[name]) for name in names], exchanges)
+        return Checked([run.executor.execute(all_checks()[name]) for name in names], exchanges)
 
 
 def judge_clauses(target: Target, clauses: Collection[str], *, seed: int = 1) -> Mapping[str, Judged]:
