@@ -22,7 +22,8 @@ from conformance.scenarios.discovery import discover_fixtures
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.key_proofs import KeyProofs
 from conformance.scenarios.run_state import CANNOT_GO_ON, RunState
-from conformance.suite.registry import all_reviews, judges_of
+from conformance.scenarios.side_effects import FORBID_EFFECTS
+from conformance.suite.registry import all_checks, all_reviews, judges_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -65,7 +66,7 @@ class Run:
         )
         self.context = RunContext(
             client=self.client,
-            fixtures=Fixtures(target),
+            fixtures=Fixtures(target, sorted(FORBID_EFFECTS), clauses_with_restores()),
             key_proofs=KeyProofs(self.client),
             state=run_state,
             judges=judges,
@@ -135,6 +136,12 @@ class Run:
             except KeyUnavailableError:
                 continue
         return []
+
+
+def clauses_with_restores() -> list[str]:
+    """Return the clauses with a check that sends restores, in the order of the catalogue."""
+    found = {check.clause for check in all_checks().values() if check.operation == "restore"}
+    return [clause for clause in catalogue.load().clauses if clause in found]
 
 
 def _watch_secrets(target: Target, redactor: Redactor) -> None:

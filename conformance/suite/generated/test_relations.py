@@ -111,7 +111,8 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
     ways = tuple(way for way in ways if context.key_proofs.states.get(way.get("key", "full")) == "accepted")
     asked = [context.build.get(backup, **way) for backup in suspects for way in ways]
     gets = [x for x in context.send_all(asked) if x.is_success and isinstance(x.data, dict)]
-    size = context.rng.randint(max(1, len(context.fixtures.backups) // 8), 100)
+    least = max(1, len(context.fixtures.backups) // 8)
+    size = context.rng.randint(least, max(least, 100))
     pages = [page for include in INCLUDES for page in paging.read_list(context, size=size, include=include).pages]
     found = {}
     for backup in suspects:
