@@ -51,6 +51,7 @@ FAULTS = (
 )
 #: check kinds that were renamed: how a check ID of an old checkout ends, and how that of a new one does
 RENAMED_KINDS = {"afterwards": "final-review"}
+#: seconds after which a run, or each trial of a qualification, counts as hanging; other work may slow the machine down
 RUN_S = 900.0
 #: an observation at one place of a run: an outcome (a text) or a count (anything else)
 Observed = str | int | tuple[tuple[str, str, int], ...]
@@ -72,14 +73,14 @@ class Checkout:
         """The command that the checkout installs."""
         return self.python.with_name("backups-conformance")
 
-    def call(self, *arguments: str | Path) -> int:
+    def call(self, *arguments: str | Path, timeout_s: float = RUN_S) -> int:
         """Run the command to its end, and return its exit code."""
         try:
             return subprocess.run(
-                [self.command, *arguments], capture_output=True, check=False, timeout=RUN_S, env=_environment()
+                [self.command, *arguments], capture_output=True, check=False, timeout=timeout_s, env=_environment()
             ).returncode
         except subprocess.TimeoutExpired:
-            raise Failed(f"{self.folder}: no end within {RUN_S:g} s: {' '.join(map(str, arguments))}") from None
+            raise Failed(f"{self.folder}: no end within {timeout_s:g} s: {' '.join(map(str, arguments))}") from None
 
     @contextmanager
     def serving(self, folder: Path, faults: Sequence[str] = ()) -> Iterator[Path]:
@@ -208,9 +209,10 @@ def check_name(check_id: str) -> str:
 
 def qualification(old: Checkout, new: Checkout, folder: Path, seed: int, faults: int) -> Iterator[tuple[str, str, str]]:
     """Yield place, old and new value of each difference in a share of the qualification."""
-    rows_old = _qualified(old, folder / "old", seed, "--sample", str(faults))
+    timeout_s = faults * RUN_S
+    rows_old = _qualified(old, folder / "old", timeout_s, "--seed", str(seed), "--sample", str(faults))
     named = [argument for name in rows_old for argument in ("--faults", escape(name))]
-    rows_new = _qualified(new, folder / "new", seed, *named)
+    rows_new = _qualified(new, folder / "new", timeout_s, "--seed", str(seed), *named)
     for name, row in rows_old.items():
         if name not in rows_new:
             yield f"{QUALIFICATION}/{name}", row["outcome"], "(no such fault or variant)"
@@ -221,8 +223,8 @@ def qualification(old: Checkout, new: Checkout, folder: Path, seed: int, faults:
                 yield f"{QUALIFICATION}/{name}/{what}", str(before), str(after)
 
 
-def _qualified(checkout: Checkout, folder: Path, seed: int, *more: str) -> dict[str, dict[str, Any]]:
-    checkout.call("qualify", "--seed", str(seed), "--report-dir", folder, *more)
+def _qualified(checkout: Checkout, folder: Path, timeout_s: float, *more: str) -> dict[str, dict[str, Any]]:
+    checkout.call("qualify", "--report-dir", folder, *more, timeout_s=timeout_s)
     file = folder / "qualification.json"
     if not file.is_file():
         raise Failed(f"{checkout.folder}: qualify wrote no results: {' '.join(more)}")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
 
+pytestmark = pytest.mark.process
+
 ALL = catalogue.load().select((), ())
 
 

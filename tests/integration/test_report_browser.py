@@ -25,6 +25,7 @@ SHOWN = "[...document.querySelectorAll(`{}`)].filter(e => e.checkVisibility()).m
 ROWS = SHOWN.format(".bc-clauses tr[class^='o-'] th")
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(
         browser.found() is None and not os.environ.get(REQUIRE),

@@ -20,6 +20,8 @@ from conformance.report.html import css_path
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 _CONFTEST = """
 import json, sys
 from pathlib import Path

@@ -20,6 +20,8 @@ from conformance.reference import launch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 #: what is over in four seconds may take so long on a machine that does other things as well
 SOON_S = 20.0
 #: a run whose checks are few: what is looked at here is how it begins and ends

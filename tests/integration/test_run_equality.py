@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from conformance.reference.core import Behaviours
 
+pytestmark = pytest.mark.process
+
 #: a broken server, so that there are outcomes of several kinds to compare
 FAULTS = ("restore_with_view", "last_page_loses_one", "key_in_a_header")
 SOME = ("--only", "AUTH-1,CAP,LIST,GET-6,JOB-1,JOB-6,RST-1,RST-2,JBS-1,DEL-1,ERR", "--examples", "2", "--seed", "7")

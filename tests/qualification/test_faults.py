@@ -7,6 +7,8 @@ from support import share
 
 from conformance.qualification.measure import problems, qualify_one
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", share.faults())
 def test_the_suite_catches_this_fault_and_accuses_nothing_else(name: str) -> None:

@@ -9,6 +9,8 @@ from conformance.contract import catalogue
 from conformance.qualification.measure import problems, qualify_one
 from conformance.reference.variants import all_variants
 
+pytestmark = pytest.mark.slow
+
 #: what each of them alone does not show
 TOGETHER = (
     "no_deletion + other_methods_are_forbidden",

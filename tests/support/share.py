@@ -1,29 +1,43 @@
-"""Which faults and variants a plain run of our tests takes: a share that meets every clause, or all when asked.
+"""How much of the qualification a test run repeats. CONFORMANCE_MATRIX decides:
 
-CONFORMANCE_MATRIX=all runs every fault and every variant by itself; that takes the better part of an hour. `few` takes
-a part of the share, for continuous integration, which has everything else to run as well.
+- few (the default): some faults and variants, so that the tests of every change take minutes
+- share: for each clause a fault that breaks it, and every variant, several at once; continuous integration runs it
+- all: every fault and every variant by itself, which takes most of an hour
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
+from enum import StrEnum
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from conformance.qualification.measure import TOGETHER
 from conformance.reference.faults import all_faults
 from conformance.reference.variants import all_variants
 
-ALL = os.environ.get("CONFORMANCE_MATRIX") == "all"
-FEW = os.environ.get("CONFORMANCE_MATRIX") == "few"
-#: one in so many of the share
-ONE_IN = 12
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Matrix(StrEnum):
+    """How many of the faults and variants are tried."""
+
+    FEW = "few"
+    SHARE = "share"
+    ALL = "all"
+
+
+MATRIX = Matrix(os.environ.get("CONFORMANCE_MATRIX") or Matrix.FEW)
+#: `few` takes one in so many
+FEW_OF_FAULTS, FEW_OF_ODD, FEW_VARIANTS = 16, 5, 3
 
 
 def faults() -> list[str]:
     """Names of faults: for every clause one that breaks it, as few as that takes."""
     everything = all_faults()
-    if ALL:
+    if MATRIX is Matrix.ALL:
         return sorted(everything)
     left = {clause for fault in everything.values() for clause in fault.breaks}
     chosen: list[str] = []
@@ -31,17 +45,27 @@ def faults() -> list[str]:
         best = max(sorted(everything), key=lambda name: len(left.intersection(everything[name].breaks)))
         chosen.append(best)
         left -= set(everything[best].breaks)
-    return sorted(chosen)[::ONE_IN] if FEW else sorted(chosen)
+    return sorted(chosen)[::FEW_OF_FAULTS] if MATRIX is Matrix.FEW else sorted(chosen)
 
 
 def variants() -> list[str]:
     """Names of variants: all of them, several at once, one of each module, since those do not contradict each other."""
     everything = all_variants()
-    if ALL:
+    if MATRIX is Matrix.ALL:
         return sorted(everything)
     modules: dict[str, list[str]] = defaultdict(list)
     for name, variant in sorted(everything.items()):
         modules[variant.apply.__module__].append(name)
     rows = zip_longest(*(names for _, names in sorted(modules.items())))
     groups = [TOGETHER.join(name for name in row if name) for row in rows]
-    return groups[:4] if FEW else groups
+    return groups[:FEW_VARIANTS] if MATRIX is Matrix.FEW else groups
+
+
+def part_of(names: Iterable[str]) -> list[str]:
+    """Return the names of a list of faults of its own that this test run takes."""
+    return list(names)[::FEW_OF_ODD] if MATRIX is Matrix.FEW else list(names)
+
+
+def seeds() -> range:
+    """Return the seeds with which each of those is tried."""
+    return range(1, 6) if MATRIX is Matrix.ALL else range(1, 2)

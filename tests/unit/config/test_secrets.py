@@ -98,6 +98,7 @@ def test_a_literal_has_nothing_to_refresh() -> None:
     assert key.refresh() is False
 
 
+@pytest.mark.process
 def test_a_command_is_run_when_needed_and_again_only_when_asked(tmp_path: Path) -> None:
     key = Key.from_command("full", counting_command(tmp_path))
     assert not (tmp_path / "count").exists()
@@ -106,6 +107,7 @@ def test_a_command_is_run_when_needed_and_again_only_when_asked(tmp_path: Path) 
     assert key.reveal() == "value-number-2"
 
 
+@pytest.mark.process
 def test_a_value_that_another_thread_has_replaced_is_not_fetched_again(tmp_path: Path) -> None:
     key = Key.from_command("full", counting_command(tmp_path))
     refused = key.reveal()
@@ -117,6 +119,7 @@ def test_a_value_that_another_thread_has_replaced_is_not_fetched_again(tmp_path:
     assert key.reveal() == "value-number-2"
 
 
+@pytest.mark.process
 def test_a_value_outlives_refresh_s_no_longer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0  # a float that adds seconds exactly, whatever the machine's uptime
     monkeypatch.setattr("conformance.config.secrets.time.monotonic", lambda: now)
@@ -128,6 +131,7 @@ def test_a_value_outlives_refresh_s_no_longer(tmp_path: Path, monkeypatch: pytes
     assert key.reveal() == "value-number-2"
 
 
+@pytest.mark.process
 def test_who_watches_learns_every_value_before_it_is_used(tmp_path: Path) -> None:
     learnt: list[tuple[str, str]] = []
     Key("view", VALUE).watch(lambda name, value: learnt.append((name, value)))
@@ -138,6 +142,7 @@ def test_who_watches_learns_every_value_before_it_is_used(tmp_path: Path) -> Non
     assert learnt == [("view", VALUE), ("full", "value-number-1"), ("full", "value-number-2")]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("program", "problem"),
     [
@@ -161,12 +166,14 @@ def test_a_command_that_fails_says_so_without_its_output(program: str, problem: 
     assert VALUE not in told.replace(program, "").replace(repr(program)[1:-1], "")
 
 
+@pytest.mark.process
 def test_a_command_that_hangs_is_stopped() -> None:
     key = Key.from_command("full", [sys.executable, "-c", "import time; time.sleep(60)"], timeout_s=0.2)
     with pytest.raises(KeyUnavailableError, match=r"did not finish within 0\.2 s"):
         key.reveal()
 
 
+@pytest.mark.process
 def test_no_shell_reads_a_command(tmp_path: Path) -> None:
     key = Key.from_command("full", [sys.executable, "-c", "import sys; print(sys.argv[1])", "$HOME;touch"])
     assert key.reveal() == "$HOME;touch"

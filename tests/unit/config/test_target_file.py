@@ -88,6 +88,7 @@ def test_the_least_file_has_the_documented_defaults(tmp_path: Path) -> None:
     assert target.default_profile == "read"
 
 
+@pytest.mark.process
 def test_a_full_file(tmp_path: Path) -> None:
     target = load_target(write(tmp_path, FULL), ENVIRON)
     assert target.base_url == "http://127.0.0.1:8080/base"
@@ -114,6 +115,7 @@ def test_what_reports_show_of_a_target_has_no_key_and_is_json(tmp_path: Path) ->
     assert target.without_keys()["keys"]["expired"] == "missing"
 
 
+@pytest.mark.process
 def test_watching_the_secrets_of_a_target(tmp_path: Path) -> None:
     learnt: dict[str, str] = {}
     target = load_target(write(tmp_path, FULL), ENVIRON)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import hostile, running
+from support import curl, hostile
 
 from conformance.config.target_file import load_target
 from conformance.evidence.recorder import BODY_KEPT, HEADER_KEPT, Recorder
@@ -63,17 +63,6 @@ def known(target: Target) -> Redactor:
     return redactor
 
 
-def variables(target: Target) -> dict[str, str]:
-    """What the reader of a report has in his environment."""
-    keys = [*target.keys.present().values(), *target.headers.values()]
-    return {**os.environ, **{key.variable: key.reveal() for key in keys}}
-
-
-def pasted(line: str, env: dict[str, str]) -> bytes:
-    """What a shell says when such a line is pasted into it."""
-    return subprocess.run(["/bin/sh", "-c", line], env=env, capture_output=True, check=True, timeout=30).stdout
-
-
 def posted(body: bytes, *, typed: bool = True) -> Request:
     headers = (("Content-Type", "application/json"),) if typed else ()
     return Request(
@@ -111,13 +100,14 @@ def same_again(request: Request, server: hostile.Hostile, target: Target, tmp_pa
     client.close()
     line = Recorder(target, known(target)).curl(request)
     assert FULL not in line
-    pasted(line, variables(target))
+    curl.pasted(line, curl.environment_of(target))
     first, second = (
         (one.line, one.body, {name: one.headers[name] for name in SENT if name in one.headers}) for one in server.seen
     )
     return first, second
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("request_", [*ODD_REQUESTS, *map(posted, ODD_BODIES), posted(b"{}", typed=False)])
 def test_the_line_sends_the_same_request(
     request_: Request, server: hostile.Hostile, target: Target, tmp_path: Path
@@ -130,6 +120,7 @@ def test_the_line_sends_the_same_request(
 CREDENTIALS = ("none", "full", "view", "expired", *(name for name in credentials.ALTERATIONS if name != "unknown"))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("key", CREDENTIALS)
 def test_the_line_presents_the_same_credential(
     key: str, server: hostile.Hostile, target: Target, tmp_path: Path
@@ -138,6 +129,7 @@ def test_the_line_presents_the_same_credential(
     assert first == second
 
 
+@pytest.mark.process
 def test_certificates_are_looked_at_as_the_target_file_says(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     subprocess.run(
@@ -164,30 +156,6 @@ def test_certificates_are_looked_at_as_the_target_file_says(tmp_path: Path) -> N
         file.write_text(text.replace("[target]", f"[target]\nverify_tls = {value}"))
         line = Recorder(load_target(file, {}), Redactor()).curl(Request("list", "GET", "/v1/x"))
         assert line.startswith(f"curl -sS -i --http1.1 --globoff --path-as-is{wanted} -H")
-
-
-def test_lines_of_a_real_run_draw_the_same_answers(tmp_path: Path) -> None:
-    faults = ("bare_key_opens", "hub_is_guessed", "ids_are_trimmed", "put_is_welcome", "action_may_be_missing")
-    with launch.serve_in_thread(faults, restore_seconds=0.02) as server:
-        file = tmp_path / "target.toml"
-        file.write_text(server.target_toml)
-        chosen = ("--only", "AUTH-1,AUTH-2,AUTH-5,GET-6,HTTP-5,JOB-4,JOB-5,LIST-10,INC-6", "--examples", "2")
-        ran = running.run(tmp_path / "out", "--target", file, *chosen)
-        lines = _lines(ran)
-        env = variables(load_target(file, {}))
-        again = [(line, status, _status(pasted(line, env))) for line, status in sorted(lines.items())]
-    assert len(lines) >= 30
-    assert [one for one in again if one[1] != one[2]] == []
-
-
-def _lines(ran: running.Ran) -> dict[str, int]:
-    rows = [check for row in ran.results["clauses"] for check in row["checks"]]
-    exchanges = [exchange for check in rows for exchange in check["exchanges"] if exchange["response"]]
-    return {exchange["curl"]: exchange["response"]["status"] for exchange in exchanges}
-
-
-def _status(answer: bytes) -> int:
-    return int(answer.split(b" ", 2)[1])
 
 
 # ---------------------------------------------------------------- masks and bounds
@@ -247,6 +215,7 @@ def test_a_body_over_the_limit_is_said_to_be_cut(recorder: Recorder) -> None:
     assert response["problem"] == "a body of more than 16 MB (limits.max_body_mb)"
 
 
+@pytest.mark.process
 def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         file = tmp_path / "target.toml"
@@ -254,7 +223,7 @@ def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> N
         target = load_target(file, {})
         ask = RequestBuilder(Fixtures(target), random.Random(1), lambda _: None)
         client = Client(target, SharedState(tmp_path / "state"), lambda _: None, profile="full")
-        recorder, env = Recorder(target, known(target)), variables(target)
+        recorder, env = Recorder(target, known(target)), curl.environment_of(target)
         asked = [
             *(ask.list(key=key) for key in (*CREDENTIALS, "unknown", "unrelated", "other_hub")),
             *(ask.list(hub=hub) for hub in ("", None, "nope")),
@@ -264,5 +233,5 @@ def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> N
             ask.restore(content_type="text/plain", expected=Expected.REFUSAL),
         ]
         for request in asked:
-            assert _status(pasted(recorder.curl(request), env)) == client.send(request).status, request.line
+            assert curl.status_of(curl.pasted(recorder.curl(request), env)) == client.send(request).status, request.line
         client.close()

@@ -44,6 +44,7 @@ print(sum(ledger.add("places", limit=100) for _ in range(40)))
 """
 
 
+@pytest.mark.process
 def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: SharedState) -> None:
     workers = [
         subprocess.Popen([sys.executable, "-c", COUNTING, str(tmp_path)], stdout=subprocess.PIPE, text=True)

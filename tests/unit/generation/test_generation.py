@@ -25,7 +25,6 @@ from conformance.generation.schemathesis_cases import draw_cases
 from conformance.generation.stateful_machine import run_sequences
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import violation
-from conformance.judging.outcomes import Outcome
 from conformance.reference import launch
 from conformance.scenarios.context import CheckContext
 from conformance.suite.registry import all_checks
@@ -37,31 +36,11 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
-    from conformance.judging.checks import Check
     from conformance.judging.expectations import Finding
 
 SEEDS = range(8)
 GOOD = "0123456789abcdef01234567"
 RNG = Random(1)
-#: faults that only odd input shows, and the clauses by which generated checks alone must tell them
-ODD: dict[str, str] = {
-    "long_id_breaks_down": "GET-6",
-    "nul_resets": "GET-6",
-    "ids_are_folded": "GET-6",
-    "other_digits_break_down": "GET-6",
-    "instance_may_be_a_number": "JOB-5",
-    "null_contents_break_down": "JOB-5",
-    "array_of_one_is_taken": "JOB-4",
-    "array_body_resets": "HTTP-3",
-    "lone_surrogate_breaks_down": "HTTP-3",
-    "negative_page_breaks_down": "LIST-10",
-    "page_size_zero_breaks_down": "LIST-10",
-    "huge_page_resets": "LIST-10",
-    "offsets_overflow": "LIST-10",
-    "page_of_many_digits_breaks_down": "LIST-10",
-    "include_twice_breaks_down": "INC-6",
-}
-ODD_SEEDS = range(1, 6) if os.environ.get("CONFORMANCE_MATRIX") == "all" else (1,)
 
 
 def target_of(server: launch.Spawned | launch.Running, folder: Path) -> Target:
@@ -354,6 +333,7 @@ def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
         return results, int(running.shared_state.read("restores_accepted"))
 
 
+@pytest.mark.process
 def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_budget(
     reference: Target, tmp_path: Path
 ) -> None:
@@ -371,6 +351,7 @@ def test_a_walk_restores_nothing_where_the_budget_has_no_room(reference: Target,
         assert restores == 0
 
 
+@pytest.mark.process
 def test_the_shortest_walk_that_breaks_a_clause_is_told(tmp_path: Path) -> None:
     with launch.serve_in_thread(["list_with_manage"], restore_seconds=0) as server:
         results, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
@@ -378,24 +359,3 @@ def test_the_shortest_walk_that_breaks_a_clause_is_told(tmp_path: Path) -> None:
     assert found
     assert len(steps) == 1
     assert "as manage" in steps[0]
-
-
-# ---------------------------------------------------------------- what is caught
-
-
-def generated_alone(target: Target, state: Path, clause: str, seed: int) -> set[str]:
-    """The clauses that generated checks of a clause, and what judges their exchanges, find broken."""
-    wanted = ("HTTP-3", "JOB-4") if clause == "HTTP-3" else (clause,)
-    checks: list[Check] = [one for one in all_checks().values() if one.kind and one.clause in wanted]
-    with closing(run_on(target, state, seed=seed)) as running:
-        running.start()
-        own = {one.clause for one in map(running.executor.execute, checks) if one.outcome is Outcome.FAILED}
-        judged = running.observer.judges.records(running.recorder, lambda _exchange: None)
-        return own | {one.clause for one in judged if one.outcome is Outcome.FAILED}
-
-
-@pytest.mark.parametrize("seed", ODD_SEEDS)
-@pytest.mark.parametrize("fault", ODD)
-def test_generated_checks_alone_catch_what_only_odd_input_shows(fault: str, seed: int, tmp_path: Path) -> None:
-    with launch.serve_in_thread([fault], restore_seconds=0) as server:
-        assert ODD[fault] in generated_alone(target_of(server, tmp_path), tmp_path / "state", ODD[fault], seed)

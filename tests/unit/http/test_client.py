@@ -576,6 +576,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[Door], Run]]:
 ALL = {"the-first-full-key", "the-view-key", "the-key-of-another-hub"}
 
 
+@pytest.mark.process
 def test_keys_are_proved_at_the_start(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set(ALL)))
     wanted = {"full": "accepted", "view": "accepted", "other_hub": "accepted"}
@@ -588,6 +589,7 @@ def test_keys_are_proved_at_the_start(opened: Callable[[Door], Run]) -> None:
     assert run.context.key_proofs.problem == ""
 
 
+@pytest.mark.process
 def test_a_dead_key_is_named_and_used_for_nothing(opened: Callable[[Door], Run]) -> None:
     door = Door(ALL - {"the-view-key"})
     run = opened(door)
@@ -601,6 +603,7 @@ def test_a_dead_key_is_named_and_used_for_nothing(opened: Callable[[Door], Run])
     assert door.seen["the-view-key"] == asked
 
 
+@pytest.mark.process
 def test_where_all_keys_are_dead_that_is_the_problem(opened: Callable[[Door], Run]) -> None:
     run = opened(Door(set()))
     where = f"/v1/containers/{hostile.CONTAINER}/backups as full"
@@ -610,6 +613,7 @@ def test_where_all_keys_are_dead_that_is_the_problem(opened: Callable[[Door], Ru
     )
 
 
+@pytest.mark.process
 def test_a_command_that_fails_is_a_dead_key(opened: Callable[[Door], Run], tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()  # nothing that could be printed
     run = opened(Door(set(ALL)))
@@ -617,6 +621,7 @@ def test_a_command_that_fails_is_a_dead_key(opened: Callable[[Door], Run], tmp_p
     assert run.context.key_proofs.states["view"] == "accepted"
 
 
+@pytest.mark.process
 def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable[[Door], Run], tmp_path: Path) -> None:
     door = Door(set(ALL))
     run = opened(door)
@@ -631,6 +636,7 @@ def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable
     assert door.seen["the-first-full-key"] == before
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["full", "view", "other_hub"])
 def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], Run]) -> None:
     door = Door(set(ALL))
@@ -643,6 +649,7 @@ def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], 
         run.build.list(key=name)
 
 
+@pytest.mark.process
 def test_a_401_of_a_living_key_stands(opened: Callable[[Door], Run]) -> None:
     door = Door(set(ALL))
     run = opened(door)

@@ -135,6 +135,7 @@ def test_encodings_that_lie_are_the_answers_problem(
     assert str(exchange.parsed).startswith(problem)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "answer",
     [
@@ -353,6 +354,7 @@ def test_a_body_longer_than_it_says_spoils_no_fresh_request(tmp_path: Path) -> N
         assert connections.send(get(), fresh=True).status == 200
 
 
+@pytest.mark.process
 def test_a_header_whose_command_fails_is_not_the_targets_fault(tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as server:
         more = '[headers]\nX-Gateway = {command = ["false"]}\n'

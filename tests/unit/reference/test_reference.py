@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -279,6 +278,7 @@ def probe(caller: Caller, instance_id: str) -> tuple[str, str]:
     return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip(), table["expected"]
 
 
+@pytest.mark.process
 def test_a_restore_brings_the_data_back(caller: Caller) -> None:
     fixtures = caller.fixtures
     before = caller.ask("GET", caller.backup).json()
@@ -301,6 +301,7 @@ def test_a_restore_brings_the_data_back(caller: Caller) -> None:
     assert (new[-1]["type"], new[-1]["instance_id"], "error" in new[-1]) == ("restore", fixtures.instance_id, False)
 
 
+@pytest.mark.process
 def test_a_restore_of_a_damaged_archive_says_so(caller: Caller) -> None:
     fixtures = caller.fixtures
     data = probe(caller, fixtures.instance_id)[0]
@@ -364,49 +365,3 @@ def test_the_server_shares_no_code_with_the_suite() -> None:
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 assert name.partition(".")[0] in OWN or name.startswith("conformance.reference"), f"{file}: {name}"
-
-
-def test_a_server_in_its_own_process(tmp_path: Path) -> None:
-    file = tmp_path / "target.toml"
-    with launch.spawn(variants=["zero_times"], write_target=file) as spawned:
-        table = tomllib.loads(file.read_text("utf-8"))
-        root = Path(table["probe"]["command"][-2]).parent
-        assert table["target"]["base_url"] == spawned.base_url
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert root.is_dir()
-        assert httpx.get(f"{spawned.base_url}/v1/jobs/{UNKNOWN}").status_code == 401
-    assert spawned.process.returncode == 0
-    assert not root.exists()
-
-
-def test_a_server_that_does_not_start_says_why() -> None:
-    with pytest.raises(launch.LaunchError, match="did you mean no_cors"), launch.spawn(["no_corz"]):
-        pass
-
-
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "conformance.reference", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-
-
-def test_wrong_usage_is_one_line_and_2(caller: Caller, tmp_path: Path) -> None:
-    (tmp_path / "mine").touch()
-    port = caller.running.base_url.rpartition(":")[2]
-    for arguments, words in (
-        (("--fault", "no_corz"), "did you mean no_cors?"),
-        (("--port", port), f"port {port} cannot be used"),
-        (("--port", "99999"), "port 99999 cannot be used"),
-        (("--data", str(tmp_path)), "is not empty"),
-        (("--nonsense",), "--nonsense"),
-        (("--restore-seconds", "-1"), "--restore-seconds"),
-    ):
-        ended = run_command(*arguments)
-        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
-        assert words in ended.stderr
-
-
-def test_it_ends_with_its_parents_pipe() -> None:
-    with launch.spawn() as spawned:
-        assert spawned.process.stdin
-        spawned.process.stdin.close()
-        assert spawned.process.wait(5) == 0

@@ -6,6 +6,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from conformance.reference import launch
 from conformance.report import repro
 
@@ -45,6 +47,7 @@ def written(found: dict[str, Any], folder: Path) -> Path:
     return folder / "repro" / "LIST-10.sh"
 
 
+@pytest.mark.process
 def test_a_script_says_that_it_still_fails_and_that_it_no_longer_does(tmp_path: Path) -> None:
     with (
         launch.serve_in_thread(["page_size_zero_breaks_down"]) as wrong,
@@ -63,6 +66,7 @@ def test_a_script_says_that_it_still_fails_and_that_it_no_longer_does(tmp_path: 
     assert "no longer: 400, then it was 500" in mended.stdout
 
 
+@pytest.mark.process
 def test_a_defect_of_the_body_is_left_to_the_reader(tmp_path: Path) -> None:
     with launch.serve_in_thread() as server:
         script = written(results(server.base_url, "/v1/x", 404, pointer="/error/code"), tmp_path)
@@ -70,6 +74,7 @@ def test_a_defect_of_the_body_is_left_to_the_reader(tmp_path: Path) -> None:
     assert "whether /error/code is mended" in done.stdout
 
 
+@pytest.mark.process
 def test_what_is_foreign_is_quoted(tmp_path: Path) -> None:
     script = written(results("http://127.0.0.1:9", "/v1/x", 500, pointer=HOSTILE, words=HOSTILE), tmp_path)
     done = rerun(script, THE_KEY="none")
@@ -78,6 +83,7 @@ def test_what_is_foreign_is_quoted(tmp_path: Path) -> None:
     assert "no longer: 000, then it was 500" in done.stdout
 
 
+@pytest.mark.process
 def test_an_accepted_restore_is_sent_only_when_asked_for(tmp_path: Path) -> None:
     found = results("http://127.0.0.1:9", "/v1/x", 202)
     found["clauses"][0]["checks"][0]["exchanges"][0]["operation"] = "restore"
