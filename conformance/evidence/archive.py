@@ -65,7 +65,7 @@ class Archive:
         if self._recorder.learnt:
             clean = self._path.with_suffix(".clean")
             with self._path.open(encoding="ascii") as lines, clean.open("w", encoding="ascii") as kept:
-                kept.writelines(self._recorder.text(line) for line in lines)
+                kept.writelines(json.dumps(self._recorder.clean_again(json.loads(line))) + "\n" for line in lines)
             clean.replace(self._path)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from conformance.evidence.redaction import Redactor
+from conformance.evidence.encodings import forms_of
+from conformance.evidence.search import SHORTEST, Search
 from conformance.http.credentials import token
 
 if TYPE_CHECKING:
@@ -26,11 +27,18 @@ def echoed_in(authorization: str | None, response: Response) -> str | None:
     if sent is None or not is_telling(authorization):
         return None
     finder = _finder(sent)
-    if finder.found(response.content()):
+    if _is_in(response.content(), finder):
         return "the body"
-    return next((f"the header {name}" for name, value in response.headers if finder.found(value)), None)
+    headers = response.headers
+    if not _is_in("\n".join(value for _, value in headers).encode(), finder):
+        return None
+    return next((f"the header {name}" for name, value in headers if _is_in(value.encode(), finder)), None)
+
+
+def _is_in(data: bytes, finder: Search) -> bool:
+    return any(True for _ in finder.spans(data))
 
 
 @lru_cache(maxsize=256)
-def _finder(sent: str) -> Redactor:
-    return Redactor({"key": sent})
+def _finder(sent: str) -> Search:
+    return Search((("key", form) for form in forms_of(sent, SHORTEST)), exact=True)

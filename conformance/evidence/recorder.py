@@ -1,15 +1,19 @@
-"""Turns live exchanges into evidence: masked, bounded, plain data with a curl line that can be pasted."""
+"""Turns live exchanges into evidence: masked, bounded, plain data with a curl line that can be pasted.
+
+What is kept of an exchange is cut first, with a margin, and masked then: the time and the memory that it takes do not
+depend on the length of what the target sent.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
-import re
 import shlex
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
-from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
+from conformance.evidence import secret_members
+from conformance.http.bodies import HEAD
 from conformance.http.credentials import authorization_for_shell
 
 if TYPE_CHECKING:
@@ -19,11 +23,12 @@ if TYPE_CHECKING:
 
 BODY_KEPT = 16 * 1024
 HEADER_KEPT = 1024
+HEADERS_KEPT = 200
+TEXT_KEPT = 4000
 #: a longer body would be no argument that every system takes
-LONGEST_ARGUMENT = 30_000
-_SECRET_TEXT = re.compile(
-    rb'(?P<before>"(?P<name>%s)"\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"?' % b"|".join(map(str.encode, SECRET_MEMBERS))
-)
+MAX_ARGUMENT = 30_000
+#: a longer body is not written into a shell line
+MAX_PRINTED = 128 * 1024
 
 
 class Masking(ABC):
@@ -31,6 +36,7 @@ class Masking(ABC):
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
+        self._learnt_from: WeakSet[Exchange] = WeakSet()
 
     @property
     def learnt(self) -> int:
@@ -42,7 +48,9 @@ class Masking(ABC):
         """The exchange as results.json has it."""
 
     def text(self, text: str) -> str:
-        """Any words that may hold something from the target, masked, if it is only the beginning of a secret."""
+        """Any words that may hold something from the target, masked and bounded; they may end within a secret."""
+        if len(text) > TEXT_KEPT:
+            text = text[:TEXT_KEPT] + "…"
         return self._redactor.cut_text(text)
 
     def _evidence(self, exchange: Exchange, url: str, headers: dict[str, str], curl: str) -> dict[str, Any]:
@@ -54,7 +62,7 @@ class Masking(ABC):
                 "method": request.method,
                 "url": url,
                 "headers": headers,
-                "body": self._text(request.body) if request.body is not None else None,
+                "body": self._body(request.body, len(request.body)) if request.body is not None else None,
             },
             "response": self._response(exchange),
             "failure": self.text(exchange.failure) if exchange.failure else None,
@@ -66,33 +74,33 @@ class Masking(ABC):
         response = exchange.response
         if response is None:
             return None
+        self._learn(exchange, response)
+        length = len(response.body)
+        headers = self._redactor.headers(response.headers[:HEADERS_KEPT])
         return {
             "status": response.status,
-            "headers": {name: value[:HEADER_KEPT] for name, value in self._redactor.headers(response.headers).items()},
-            "body": self._text(response.content()),
-            "body_bytes": len(response.body),
+            "headers": {name[:HEADER_KEPT]: value[:HEADER_KEPT] for name, value in headers.items()},
+            "body": self._body(response.head(HEAD), length),
+            "body_bytes": length,
             "body_sha256": response.sha256,
-            "body_cut": len(response.body) > BODY_KEPT or response.problem is not None,
-            "problem": self._redactor.text(response.problem) if response.problem else None,
+            "body_cut": length > BODY_KEPT or response.problem is not None,
+            "problem": self.text(response.problem) if response.problem else None,
             "elapsed_s": round(response.elapsed_s, 4),
         }
 
-    def _text(self, body: bytes) -> str:
-        """A body as text: masked whole, then cut, so that no key survives by standing across the cut."""
-        masked = self._redactor.body(self._without_secret_members(body))
+    def _body(self, body: bytes, length: int) -> str:
+        """The beginning of a body of this length as text: no secret survives in part where it is cut."""
+        cut = body[: BODY_KEPT + min(self._redactor.margin(body[:HEAD]), HEAD)]
+        masked = self._redactor.body(secret_members.mask_places(cut), BODY_KEPT)
         text = masked[:BODY_KEPT].decode("utf-8", "backslashreplace")
-        return text if len(masked) <= BODY_KEPT else f"{text} … [{len(masked)} bytes in all]"
+        return text if length <= BODY_KEPT else f"{text} … [{length} bytes in all]"
 
-    def _without_secret_members(self, body: bytes) -> bytes:
-        """Integrations' secrets (INC-7's members) are the target's own: they are masked, and learnt by value."""
-        if not any(name in body for name in (b'"secret"', b'"api_key"', b'"base64_config"')):
-            return body
-        try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
-            return _without_secret_texts(body)
-        masked = self._redactor.mask_secret_members(value)
-        return body if masked == value else json.dumps(masked, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    def _learn(self, exchange: Exchange, response: Response) -> None:
+        """Integrations' secrets (INC-7's members) are the target's own: the redactor learns their values."""
+        if exchange not in self._learnt_from:
+            self._learnt_from.add(exchange)
+            if secret_members.may_have_secrets(response.content()):
+                secret_members.learn_secrets(self._redactor, exchange.value)
 
 
 class Recorder(Masking):
@@ -111,29 +119,44 @@ class Recorder(Masking):
     def replayable(self, exchange: Exchange, longest: int) -> dict[str, Any]:
         """The exchange with all that judging it again needs: whole, unless its body is longer than that."""
         request, response = exchange.request, exchange.response
-        left_out = response is not None and len(response.body) > longest
+        left_out = len(request.body or b"") > longest or (
+            response is not None and (len(response.body) > longest or response.too_large)
+        )
         members = {name: getattr(request, name) for name in request.__slots__}
+        text = self._redactor.text
         members.update(
-            body=_kept(self._redactor.body(request.body)) if request.body is not None else None,
-            asked=dict(request.asked),
+            path=text(request.path),
+            query=text(request.query),
+            authorization=None if request.authorization is None else self._redactor.header(request.authorization),
+            headers=[(name, self._redactor.header(value)) for name, value in request.headers],
+            body=None if request.body is None or left_out else _kept(self._redactor.body(request.body)),
+            asked={name: text(value) for name, value in request.asked.items()},
             resources=dict(request.resources),
         )
-        shown = {
-            "url": self._url(request),
-            "headers": self._request_headers(request),
-            "curl": self.curl(request),
-        }
         return {
-            "request": self._redactor.value(members),
-            "response": None if response is None or left_out else self._kept_response(response),
+            "request": members,
+            "response": None if response is None or left_out else self._kept_response(exchange, response),
             "failure": self.text(exchange.failure) if exchange.failure else None,
             "started": exchange.started,
             "seen": exchange.seen,
             "unanswered": exchange.unanswered,
             "key_died": exchange.key_died,
             "left_out": left_out,
-            "shown": self._redactor.value(shown),
+            "shown": {
+                "url": text(self._url(request)),
+                "headers": self._request_headers(request),
+                "curl": self.curl(request),
+            },
         }
+
+    def clean_again(self, record: dict[str, Any]) -> dict[str, Any]:
+        """A record of `replayable`, without the secrets that were learnt after it was made."""
+        response = record["response"]
+        if response is None:
+            return record
+        body = _bytes_of(response["body"])
+        headers = [(self._redactor.text(name), self._redactor.text(value)) for name, value in response["headers"]]
+        return {**record, "response": {**response, "headers": headers, "body": _kept(self._redactor.body(body))}}
 
     def curl(self, request: Request) -> str:
         """The request as a shell line: keys stand as variables, bodies as they were sent."""
@@ -146,35 +169,28 @@ class Recorder(Masking):
         url = shlex.quote(self._redactor.text(self._url(request)))
         if request.body is None:
             return f"{line} {url}"
+        if len(request.body) > MAX_PRINTED:
+            return f"{line} --data-binary @body {url}  # body: a file of {len(request.body)} bytes, which are not kept"
         body = self._redactor.text(request.body.decode("utf-8", "surrogateescape"))
-        if body.isprintable() and len(body) <= LONGEST_ARGUMENT and body[:1] != "@":
+        if body.isprintable() and len(body) <= MAX_ARGUMENT and body[:1] != "@":
             return f"{line} --data-binary {shlex.quote(body)} {url}"
         return f"printf {_printed(body)} | {line} --data-binary @- {url}"
 
     # ------------------------------------------------------------ parts
 
-    def _kept_response(self, response: Response) -> dict[str, Any]:
-        body, secrets_shown = self._masked_in_place(response.content())
+    def _kept_response(self, exchange: Exchange, response: Response) -> dict[str, Any]:
+        self._learn(exchange, response)
+        body = response.content()
+        placed = secret_members.mask_places(body)
         return {
             "status": response.status,
-            "headers": [(self.text(name), self.text(value)) for name, value in response.headers],
-            "body": _kept(body),
-            "secrets_shown": secrets_shown,
+            "headers": [(self._redactor.text(name), self._redactor.text(value)) for name, value in response.headers],
+            "body": _kept(self._redactor.body(placed)),
+            "secrets_shown": placed is not body,
             "elapsed_s": round(response.elapsed_s, 4),
             "problem": self.text(response.problem) if response.problem else None,
             "too_large": response.too_large,
         }
-
-    def _masked_in_place(self, body: bytes) -> tuple[bytes, bool]:
-        """A body without secrets and otherwise byte for byte, and whether it showed secrets of the target's own."""
-        rewritten = self._without_secret_members(body)
-        masked = self._redactor.body(body)
-        if rewritten is body:
-            return masked, False
-        # Its secrets are known by now, but for those of a member that occurs twice, of which a parser sees the last.
-        # Those too short to be looked for everywhere leave only the rewritten body.
-        masked = _without_secret_texts(masked)
-        return (masked if self._without_secret_members(masked) is masked else self._redactor.body(rewritten)), True
 
     def _url(self, request: Request) -> str:
         return f"{self._target.base_url.rstrip('/')}{request.target}"
@@ -214,22 +230,17 @@ class Recorder(Masking):
         return ["--cacert", str(verify)]
 
 
-def _without_secret_texts(body: bytes) -> bytes:
-    """The secret members of what is no JSON, or not only once there, found by the looks of them."""
-
-    def masked(match: re.Match[bytes]) -> bytes:
-        name, value = match["name"].decode(), match["value"].decode("utf-8", "replace")
-        return match[0] if not value or is_masked(value) else match["before"] + f'"[secret auth.{name}]"'.encode()
-
-    return _SECRET_TEXT.sub(masked, body)
-
-
 def _kept(data: bytes) -> Any:
     """Bytes as JSON holds them without loss: text where they are, else base64."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(data).decode()}
+
+
+def _bytes_of(kept: Any) -> bytes:
+    """What `_kept` was given."""
+    return kept.encode() if isinstance(kept, str) else base64.b64decode(kept["base64"])
 
 
 def _printed(text: str) -> str:

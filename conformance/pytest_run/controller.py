@@ -239,7 +239,7 @@ class Controller:
     def _masked(self, text: str) -> str:
         redactor = Redactor()
         self.setup.target.watch_secrets(redactor.add)
-        return str(redactor.value(text))
+        return redactor.text(text)
 
 
 def _shown(folder: Path) -> Path:

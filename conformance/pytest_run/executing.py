@@ -177,8 +177,8 @@ class CheckExecution:
     def _crashed(self, error: Exception) -> None:
         redactor = Redactor()
         self.setup.target.watch_secrets(redactor.add)
-        self._crash = str(redactor.value(crash_text(error)))
-        self._traceback = str(redactor.value("".join(traceback.format_exception(error))))
+        self._crash = redactor.text(crash_text(error))
+        self._traceback = redactor.text("".join(traceback.format_exception(error)))
         self.interrupt(self._crash)
 
     def end(self) -> None:

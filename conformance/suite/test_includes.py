@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract.pointers import value_at
-from conformance.evidence.redaction import SECRET_MEMBERS, is_masked
+from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.generation import fixed_inputs
 from conformance.judging.answer_shapes import (
     asks_integrations,

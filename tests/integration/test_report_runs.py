@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support import running
 
-from conformance.evidence.redaction import SECRET_MEMBERS, Redactor, is_masked
+from conformance.evidence.redaction import Redactor
+from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.execution import journal
 from conformance.reference import launch
 from conformance.results import sealing

@@ -170,7 +170,7 @@ def test_a_body_is_masked_before_it_is_cut(recorder: Recorder) -> None:
         body = recorder.evidence(exchange_with(b"x" * start + FULL.encode() + b"y" * 100))["response"]["body"]
         assert FULL[:5] not in body
         assert body.startswith("x" * start)
-        assert body.endswith(f" … [{start + len('[key full]') + 100} bytes in all]")
+        assert body.endswith(f" … [{start + len(FULL) + 100} bytes in all]")
 
 
 def test_headers_are_masked_before_they_are_cut_and_none_is_lost(recorder: Recorder) -> None:

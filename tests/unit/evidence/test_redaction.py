@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from conformance.evidence.redaction import DEEPEST, LONGEST, SHORTEST, Redactor, is_masked
+from conformance.contract.vocabulary import vocabulary
+from conformance.evidence.encodings import MAX_PIECE
+from conformance.evidence.redaction import DEEPEST, Redactor
+from conformance.evidence.search import SHORTEST
+from conformance.evidence.secret_members import is_masked, learn_secrets, mask_places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +61,18 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "basic, aligned at 0": lambda s: base64.b64encode(f"ab:{s}:cd".encode()).decode(),
     "base64 in a URL": lambda s: quote(base64.b64encode(f"a:{s}".encode()).decode(), safe=""),
     "base64 in escaped json": lambda s: base64.b64encode(s.encode()).decode().replace("/", "\\/"),
+    "upper case": lambda s: "".join(c.upper() if c.isascii() else c for c in s),
+    "lower case": lambda s: "".join(c.lower() if c.isascii() else c for c in s),
+    "base32": lambda s: base64.b32encode(s.encode()).decode(),
+    "base32, lower case, within": lambda s: base64.b32encode(f"ab{s}c".encode()).decode().lower(),
+    "base64 of base64": lambda s: base64.b64encode(base64.b64encode(s.encode())).decode(),
+    "base64 of base64, within": lambda s: base64.b64encode(b"a" + base64.b64encode(f"u:{s}:".encode())).decode(),
+    "base64 of hex": lambda s: base64.b64encode(s.encode().hex().encode()).decode(),
+    "base64 of HEX, within": lambda s: base64.b64encode(b"x" + s.encode().hex().upper().encode()).decode(),
+    "base64 of UTF-16": lambda s: base64.b64encode(s.encode("utf-16")).decode(),
+    "base64 of UTF-16, big end first": lambda s: base64.b64encode(s.encode("utf-16-be")).decode(),
+    "hex of UTF-16": lambda s: s.encode("utf-16-le").hex(),
+    "percent of base64 of base64": lambda s: quote(base64.b64encode(base64.b64encode(s.encode())).decode(), safe=""),
     "zero bytes between": lambda s: s.encode("utf-16-le", "surrogatepass").decode("latin-1") if s.isascii() else s,
 }
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=60)
@@ -69,12 +85,13 @@ def test_each_encoding_is_replaced_by_the_label(encoding: str) -> None:
     shown = Redactor({"full": SECRET}).text(f"<{ENCODINGS[encoding](SECRET)}>")
     around = shown.removeprefix("<").removesuffix(">").split("[key full]")
     assert len(around) == 2
-    assert max(map(len, around)) <= 4  # quotes, and what encodes the other half of a pair
+    assert max(map(len, around)) <= 6  # quotes, and what encodes what stands beside the secret
 
 
 @settings(max_examples=300)
 @given(secret=any_secrets, encoding=st.sampled_from(sorted(ENCODINGS)), before=surroundings, after=surroundings)
 def test_no_encoding_of_any_secret_survives(secret: str, encoding: str, before: str, after: str) -> None:
+    assume(secret.lower() not in vocabulary())
     encoded = ENCODINGS[encoding](secret)
     shown = Redactor({"full": secret}).text(f"{before}{encoded}{after}")
     assert encoded not in shown
@@ -146,7 +163,7 @@ def test_a_short_secret_is_replaced_where_it_is_a_credential_and_nowhere_else() 
 def test_json_values_keep_their_types_unless_they_are_secret() -> None:
     redactor = Redactor({"full": "12345678"})
     value = {"a": [1, 1.5, True, None, "x"], "12345678": {"n": 12345678}}
-    assert redactor.value(value) == {"a": [1, 1.5, True, None, "x"], "[key full]": {"n": "[key full]"}}
+    assert redactor.value(value) == {"a": [1, 1.5, True, None, "x"], "12345678": {"n": "[key full]"}}
 
 
 def nested(levels: int) -> Any:
@@ -157,20 +174,23 @@ def nested(levels: int) -> Any:
 
 
 def test_deep_nesting_is_cut_and_not_followed() -> None:
-    redactor = Redactor({"full": SECRET})
-    assert SECRET not in json.dumps(redactor.value(nested(DEEPEST)))
-    assert SECRET not in json.dumps(redactor.mask_secret_members(nested(DEEPEST)))
+    assert SECRET not in json.dumps(Redactor({"full": SECRET}).value(nested(DEEPEST)))
+
+
+def masked_body(redactor: Redactor, body: Any) -> Any:
+    """A body as evidence shows it."""
+    learn_secrets(redactor, body)
+    return json.loads(redactor.body(mask_places(json.dumps(body).encode())))
 
 
 def test_secret_members_are_masked_wherever_they_stand_and_learnt() -> None:
     redactor = Redactor()
     body = {"data": [], "includes": {"integrations": {"x": {"auth": {"secret": "hunter2hunter2", "region": "eu-1"}}}}}
-    assert redactor.mask_secret_members(body)["includes"]["integrations"]["x"] == {
+    assert masked_body(redactor, body)["includes"]["integrations"]["x"] == {
         "auth": {"secret": "[secret auth.secret]", "region": "eu-1"}
     }
     assert redactor.text("log: hunter2hunter2 used") == "log: [secret auth.secret] used"
     assert redactor.text(base64.b64encode(b"--hunter2hunter2").decode()).endswith("[secret auth.secret]")
-    assert body["includes"]["integrations"]["x"]["auth"]["secret"] == "hunter2hunter2"  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -180,18 +200,51 @@ def test_secret_members_are_masked_wherever_they_stand_and_learnt() -> None:
         ({"secret": "********"}, {"secret": "********"}),
         ({"secret": "[redacted]"}, {"secret": "[redacted]"}),
         ({"api_key": 12345678}, {"api_key": "[secret auth.api_key]"}),
+        ({"api_key": -1.5e7}, {"api_key": "[secret auth.api_key]"}),
         ({"base64_config": ["a1b2c3d4"]}, {"base64_config": ["[secret auth.base64_config]"]}),
         ({"secret": {"name": "Secret", "required": True}}, {"secret": {"name": "Secret", "required": True}}),
         ({"secret": "abc"}, {"secret": "[secret auth.secret]"}),
+        ({"secret": 'a"b\\'}, {"secret": "[secret auth.secret]"}),
         ({"key_id": "AKIA", "state": "x"}, {"key_id": "AKIA", "state": "x"}),
     ],
 )
 def test_what_is_masked_of_an_integrations_auth(auth: dict[str, Any], shown: dict[str, Any]) -> None:
     redactor = Redactor()
-    assert redactor.mask_secret_members({"auth": auth}) == {"auth": shown}
+    assert masked_body(redactor, {"auth": auth}) == {"auth": shown}
     assert redactor.text('abc {"required": true, "********": "[redacted]"}') == (
         'abc {"required": true, "********": "[redacted]"}'
     )
+
+
+@pytest.mark.parametrize("word", ["restore", "string", "container_id", "RESTORE", "includes", "abc", ""])
+def test_a_secret_that_is_a_word_of_the_contract_is_masked_at_its_place_only(word: str) -> None:
+    redactor = Redactor()
+    body = {"action": word, "auth": {"secret": word}, word: 1}
+    masked = {"secret": "[secret auth.secret]"} if word else {"secret": ""}
+    assert masked_body(redactor, body) == {"action": word, "auth": masked, word: 1}
+    assert redactor.text(f"{word} {word}") == f"{word} {word}"
+
+
+def test_a_secret_that_is_an_id_of_the_target_file_is_masked_at_its_place_only() -> None:
+    redactor = Redactor(protected=["651586FCA6078e98982dbd90"])
+    body = {"id": "651586fca6078e98982dbd90", "auth": {"secret": "651586fca6078e98982dbd90"}}
+    assert masked_body(redactor, body) == {**body, "auth": {"secret": "[secret auth.secret]"}}
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"auth": {"secret": "cut off in the mid', b'{"auth": {"secret": "[secret auth.secret]"'),
+        (b'{"secret" : "a\\', b'{"secret" : "[secret auth.secret]"'),
+        (b'{"s\\u0065cret": "word"}', b'{"s\\u0065cret": "[secret auth.secret]"}'),
+        (b'{"\\u0061pi_\\u006Bey": "word", "x": 1}', b'{"\\u0061pi_\\u006Bey": "[secret auth.api_key]", "x": 1}'),
+        (b'<script>{"api_key": "abc"}', b'<script>{"api_key": "[secret auth.api_key]"}'),
+        (b'{"secrets": "abc", "x_secret": "abc"}', b'{"secrets": "abc", "x_secret": "abc"}'),
+        (b'{"secret": nul', b'{"secret": nul'),
+    ],
+)
+def test_places_are_masked_in_any_text(body: bytes, shown: bytes) -> None:
+    assert mask_places(body) == shown
 
 
 @pytest.mark.parametrize(
@@ -207,7 +260,7 @@ def test_no_masks(value: str) -> None:
 
 
 def test_a_very_long_secret_is_found_in_pieces() -> None:
-    secret = "".join(chr(33 + (i * 7919) % 90) for i in range(LONGEST * 2 + 3))
+    secret = "".join(chr(33 + (i * 7919) % 90) for i in range(MAX_PIECE * 2 + 3))
     shown = Redactor({"config": secret}).text(f"<{secret}>")
     assert shown.replace("[key config]", "") == "<>"
 
@@ -218,7 +271,7 @@ def test_a_key_added_during_the_run_is_redacted_from_then_on() -> None:
     assert redactor.text(unquote(quote(SECRET))) == "[key full]"
 
 
-def test_a_large_page_takes_no_longer_than_a_few_times_its_parsing() -> None:
+def test_a_large_page_takes_no_longer_than_ten_times_its_parsing() -> None:
     page = json.dumps([{"id": f"{i:024x}", "path": f"/a/{i}", "when": "2024-01-01T00:00:00Z"} for i in range(5000)])
     redactor = Redactor({name: f"{name}-{SECRET}-{name}" for name in ("full", "view", "manage", "expired", "other")})
 
@@ -230,4 +283,4 @@ def test_a_large_page_takes_no_longer_than_a_few_times_its_parsing() -> None:
             times.append(time.perf_counter() - start)
         return min(times)
 
-    assert best_of_three(lambda: redactor.body(page.encode())) < 5 * best_of_three(lambda: json.loads(page))
+    assert best_of_three(lambda: redactor.body(page.encode())) < 10 * best_of_three(lambda: json.loads(page))
