@@ -5,8 +5,9 @@ Paths are matched as they were sent, percent-encoded: an encoded slash is part o
 
 from __future__ import annotations
 
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -35,7 +36,7 @@ class Endpoint:
         call = self._call(scope)
         if call.method in {"POST", "PUT", "PATCH"}:
             await _read_body(call, receive)
-        await _send(self._server.respond(call, self._allowed), send)
+        await _send(self._server, self._server.respond(call, self._allowed), send)
 
     def _call(self, scope: Scope) -> Call:
         method = scope["method"]
@@ -44,7 +45,7 @@ class Endpoint:
             method=method,
             path=scope["raw_path"].decode("latin-1"),
             operation=self._operations.get("GET" if method == "HEAD" else method, NO_OPERATION),
-            ids={name: unquote(value) for name, value in scope.get("path_params", {}).items()},
+            ids={name: self._server.decode_id(value) for name, value in scope.get("path_params", {}).items()},
             query_items=parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True),
             headers=Headers(scope=scope),
         )
@@ -65,10 +66,11 @@ async def _read_body(call: Call, receive: Receive) -> None:
     call.body_too_large = size > MAX_BODY
 
 
-async def _send(answer: Answer, send: Send) -> None:
+async def _send(server: Behaviours, answer: Answer, send: Send) -> None:
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if not answer.chunked and answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))
+    headers.append((b"date", format_datetime(server.clock(), usegmt=True).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

@@ -121,6 +121,8 @@ class Behaviours:
     routes: dict[str, dict[str, str]]
     #: from the path as it was sent to the path that is matched against `routes`
     route_path: Callable[[str], str]
+    #: from an id in the routed path to the id itself
+    decode_id: Callable[[str], str]
     #: names of checks by operation, in their order
     steps: dict[str, list[str]]
     checks: dict[str, Check]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from conformance.reference.core import Behaviours
 from conformance.reference.data import archives, timestamps
@@ -71,6 +72,7 @@ def behaviours(store: Store) -> Behaviours:
         store=store,
         routes={path: dict(operations) for path, operations in ROUTES.items()},
         route_path=lambda path: path,
+        decode_id=unquote,
         steps={operation: list(names) for operation, names in STEPS.items()},
         checks=dict(CHECKS),
         handlers=dict(HANDLERS),

@@ -104,6 +104,7 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,  # ours goes by the server's clock
         timeout_keep_alive=60,
     )
     config.load()

@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from conformance.reference.core import Behaviours
 
     Apply = Callable[[Behaviours], None]
+
+#: the verdict that a run against a variant must reach
+Expected = Literal["conformant", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class Fault:
 class Variant:
     """One way to differ from the default server and still conform: `difference` quotes what the contract allows.
 
-    `warns` are the clauses whose SHOULD it ignores, `untested` those about a feature that it does not have.
+    `warns` are the clauses whose SHOULD it ignores, `untested` those about a feature that it does not have. `expected` is
+    the verdict of a run: a server that is not reliably available, or that another client uses in the same way, may leave
+    clauses inconclusive, but none may fail.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Variant:
     apply: Apply
     warns: tuple[str, ...] = ()
     untested: tuple[str, ...] = ()
+    expected: Expected = "conformant"
 
 
 Change = Fault | Variant
@@ -71,10 +77,14 @@ def fault(
 
 
 def variant(
-    difference: str, *, warns: tuple[str, ...] = (), untested: tuple[str, ...] = ()
+    difference: str,
+    *,
+    warns: tuple[str, ...] = (),
+    untested: tuple[str, ...] = (),
+    expected: Expected = "conformant",
 ) -> Callable[[Apply], Variant]:
     """Turn a function that changes the behaviours into a legal variant."""
-    return lambda apply: Variant(apply.__name__, sentence_of(apply), difference, apply, warns, untested)
+    return lambda apply: Variant(apply.__name__, sentence_of(apply), difference, apply, warns, untested, expected)
 
 
 def collect(package: str) -> dict[str, Change]:
