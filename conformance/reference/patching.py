@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
+from conformance.reference.core import Answer
 from conformance.reference.refusals import RefusalError
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from conformance.reference.core import Answer, Behaviours, Call, Check
+    from conformance.reference.core import Behaviours, Call, Check
     from conformance.reference.data.store import Document, Job, Log
 
 Rest = ParamSpec("Rest")
@@ -104,6 +106,21 @@ def wrap_check(server: Behaviours, step: str, change: Callable[[Call, Check], No
     server.checks[step] = lambda call: change(call, check)
 
 
+def bypass(
+    server: Behaviours, when: Callable[[Call], bool], steps: tuple[str, ...] = ("key", "hub", "scope", "capability")
+) -> None:
+    """Skip these steps for some requests, which are then for the sample hub."""
+
+    def sometimes(call: Call, check: Check) -> None:
+        if when(call):
+            call.hub_id = call.hub_id or call.store.fixtures.hub_id
+        else:
+            check(call)
+
+    for step in steps:
+        wrap_check(server, step, sometimes)
+
+
 def on_refusal(server: Behaviours, step: str, change: Callable[[Call, RefusalError], None]) -> None:
     """Call `change` when a step refuses; the request goes on unless that raises."""
 
@@ -162,6 +179,24 @@ def drop_when(server: Behaviours, test: Callable[[Call], bool]) -> None:
         return dropping
 
     server.wrap_app = wrap
+
+
+def answer_instead(server: Behaviours, when: Callable[[Call], bool], make: Callable[[Call], Answer]) -> None:
+    """Answer some requests with something else than their operation or refusal."""
+    respond = server.respond
+    server.respond = lambda call, allowed: server.finish(call, make(call)) if when(call) else respond(call, allowed)
+
+
+def page_of(status: int, html: str, **headers: str) -> Answer:
+    """An HTML page."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {"content-type": "text/html; charset=utf-8"} | more, html.encode())
+
+
+def json_of(status: int, document: object, **headers: str) -> Answer:
+    """A JSON document that is not in the envelope of the API."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, {"content-type": "application/json"} | more, json.dumps(document).encode())
 
 
 def every(server: Behaviours, nth: int) -> Callable[[], bool]:

@@ -36,9 +36,9 @@ class Fault:
 class Variant:
     """One way to differ from the default server and still conform: `difference` quotes what the contract allows.
 
-    `warns` are the clauses whose SHOULD it ignores, `untested` those about a feature that it does not have. `expected` is
-    the verdict of a run: a server that is not reliably available, or that another client uses in the same way, may leave
-    clauses inconclusive, but none may fail.
+    `warns` are the clauses whose SHOULD it ignores, `untested` those about a feature that it does not have. `expected`
+    is the verdict of a run: against a server that is not reliably available, or that another client uses in the same
+    way, clauses may be inconclusive, but none may fail.
     """
 
     name: str

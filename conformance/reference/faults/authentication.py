@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from conformance.reference.core import Reply
 from conformance.reference.patching import (
@@ -374,3 +376,49 @@ def challenge_is_empty(server: Behaviours) -> None:
             answer.headers.update({"WWW-Authenticate": ""}) if "WWW-Authenticate" in answer.headers else None
         ),
     )
+
+
+@fault(
+    breaks=("AUTH-1",),
+    also=("AUTH-2", "AUTH-3", "AUTH-4", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-1", "CAP-2", "CAP-3", "CAP-9", "CAP-10"),
+)
+def reads_are_cached_for_everyone(server: Behaviours) -> None:
+    """A cache serves a read that succeeded within the last second to every request for the same address."""
+    respond = server.respond
+    cache: dict[tuple[str, str], tuple[float, Answer]] = {}
+
+    def cached(call: Call, allowed: str) -> Answer:
+        place = (call.path, urlencode(call.query_items))
+        since, answer = cache.get(place, (-1.0, None))
+        if call.method == "GET" and answer and time.monotonic() - since < 1:
+            return answer
+        fresh = respond(call, allowed)
+        if call.method == "GET" and fresh.status == 200 and call.operation != "job":
+            cache[place] = (time.monotonic(), fresh)
+        return fresh
+
+    server.respond = cached
+
+
+@fault(breaks=("AUTH-6",))
+def other_hub_finds_every_container(server: Behaviours) -> None:
+    """A key of another hub that sends its own hub id finds the containers of every hub."""
+    find = server.find_container
+    server.find_container = lambda call, container_id: (
+        call.store.containers.get(container_id)
+        if call.hub_id == call.store.fixtures.other_hub_id
+        else find(call, container_id)
+    )
+
+
+@fault(breaks=("AUTH-9",))
+def unknown_hub_of_a_job_is_the_keys(server: Behaviours) -> None:
+    """A job is served for the key's own hub where the hub id is unknown."""
+    hub = server.read_hub_id
+
+    def guess(call: Call) -> str:
+        hub_id, fixtures = hub(call), call.store.fixtures
+        unknown = hub_id not in {fixtures.hub_id, fixtures.other_hub_id}
+        return call.caller.hub_id if call.caller and call.operation == "job" and unknown else hub_id
+
+    server.read_hub_id = guess

@@ -13,6 +13,8 @@ from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.reference.core import Behaviours, Call
     from conformance.reference.data.store import Backup, Job, Key
 
@@ -200,3 +202,159 @@ def denied_deletion_happens_later(server: Behaviours) -> None:
         raise refusal
 
     on_refusal(server, "capability", later)
+
+
+def _after_deletion(server: Behaviours, change: Callable[[Job, list[Backup]], object]) -> None:
+    """Do something to the other live backups of the container after each deletion."""
+    work = server.work["delete"]
+
+    def more(server: Behaviours, job: Job) -> None:
+        work(server, job)
+        others = [backup for backup in job.container.backups.values() if backup.current == "live"]
+        change(job, sorted(others, key=lambda backup: backup.created))
+
+    server.work["delete"] = more
+
+
+def _newer(job: Job, backups: list[Backup]) -> list[Backup]:
+    return [backup for backup in backups if backup.created > job.backup.created]
+
+
+def _older(job: Job, backups: list[Backup]) -> list[Backup]:
+    return [backup for backup in backups if backup.created < job.backup.created]
+
+
+def _remove(backups: list[Backup], job: Job) -> None:
+    for backup in backups:
+        job.container.backups.pop(backup.id, None)
+
+
+@fault(breaks=("DEL-5",))
+def deletion_takes_the_next(server: Behaviours) -> None:
+    """A deletion also removes the next newer backup: an index shifts while items are removed."""
+    _after_deletion(
+        server,
+        lambda job, others: _remove(_newer(job, others)[:1], job),
+    )
+
+
+@fault(breaks=("DEL-5",))
+def deletion_takes_the_previous(server: Behaviours) -> None:
+    """A deletion also removes the next older backup, as part of the same chain of increments."""
+    _after_deletion(
+        server,
+        lambda job, others: _remove([backup for backup in others if backup.created < job.backup.created][-1:], job),
+    )
+
+
+@fault(breaks=("DEL-5",))
+def deletion_takes_the_oldest(server: Behaviours) -> None:
+    """A deletion also removes the oldest live backup, since it starts the clean-up."""
+    _after_deletion(server, lambda job, others: _remove(others[:1], job))
+
+
+@fault(breaks=("DEL-5",))
+def deletion_takes_the_folder(server: Behaviours) -> None:
+    """A deletion also removes the backups with the same path."""
+    _after_deletion(
+        server, lambda job, others: _remove([backup for backup in others if backup.path == job.backup.path], job)
+    )
+
+
+@fault(breaks=("DEL-5",))
+def deletion_by_prefix(server: Behaviours) -> None:
+    """A deletion removes all backups whose ids begin with the same digit, as a LIKE without an anchor does."""
+    _after_deletion(
+        server, lambda job, others: _remove([backup for backup in others if backup.id[0] == job.backup.id[0]], job)
+    )
+
+
+@fault(breaks=("DEL-5",))
+def deletion_takes_a_neighbour_later(server: Behaviours) -> None:
+    """The oldest live backup disappears a little after a deletion."""
+    _after_deletion(server, lambda job, others: asyncio.get_running_loop().call_later(0.3, _remove, others[:1], job))
+
+
+@fault(breaks=("DEL-5",))
+def deletion_marks_another(server: Behaviours) -> None:
+    """A deletion leaves the next newer backup in state deleting."""
+
+    def mark(job: Job, others: list[Backup]) -> None:
+        for backup in _newer(job, others)[:1]:
+            backup.current = "deleting"
+
+    _after_deletion(server, mark)
+
+
+@fault(breaks=("DEL-5",))
+def deletion_changes_the_size_of_another(server: Behaviours) -> None:
+    """A deletion adds the size of its backup to the next newer one."""
+
+    def add(job: Job, others: list[Backup]) -> None:
+        for backup in _newer(job, others)[:1]:
+            backup.size += job.backup.size
+
+    _after_deletion(server, add)
+
+
+@fault(breaks=("DEL-5",))
+def deletion_moves_the_others(server: Behaviours) -> None:
+    """A deletion changes the path of every other backup."""
+
+    def move(_job: Job, others: list[Backup]) -> None:
+        for backup in others:
+            backup.path = f"{backup.path}/compacted"
+
+    _after_deletion(server, move)
+
+
+@fault(breaks=("DEL-4",))
+def deletion_in_the_hub_of_the_key(server: Behaviours) -> None:
+    """A deletion is served for the key's own hub, whatever the hub id."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: (
+        call.caller.hub_id if hub(call) and call.caller and call.operation == "delete" else hub(call)
+    )
+
+
+@fault(breaks=("DEL-4",))
+def deletion_needs_no_hub(server: Behaviours) -> None:
+    """A deletion without a hub id is served for the key's own hub."""
+    hub = server.read_hub_id
+    server.read_hub_id = lambda call: (
+        call.caller.hub_id
+        if call.caller and call.operation == "delete" and not call.headers.get("x-hub-id")
+        else hub(call)
+    )
+
+
+@fault(breaks=("DEL-4",))
+def deletion_with_a_key_of_any_hub(server: Behaviours) -> None:
+    """A key of another hub can delete backups of this hub."""
+    in_scope = server.in_scope
+    server.in_scope = lambda call, key, hub_id: call.operation == "delete" or in_scope(call, key, hub_id)
+
+
+@fault(breaks=("DEL-4",))
+def refused_deletion_without_hub_happens(server: Behaviours) -> None:
+    """A deletion without a hub id is refused but happens anyway."""
+    _refused_and_done(server, "hub")
+
+
+@fault(breaks=("DEL-4",))
+def refused_deletion_without_key_happens(server: Behaviours) -> None:
+    """A deletion without a key is refused but happens anyway."""
+    _refused_and_done(server, "key")
+
+
+@fault(breaks=("DEL-4",), also=("HTTP-1", "HTTP-2"))
+def deletion_of_nothing_has_no_content(server: Behaviours) -> None:
+    """A deletion of an unknown backup is a 204."""
+    failure = server.failure
+
+    def idempotent(call: Call, refusal: RefusalError) -> Answer:
+        if call.operation == "delete" and refusal.code == "404.container.backup":
+            return server.finish(call, Answer(204, {}, b""))
+        return failure(call, refusal)
+
+    server.failure = idempotent

@@ -225,3 +225,30 @@ def config_decoded(server: Behaviours) -> None:
 def last_six_show(server: Behaviours) -> None:
     """The mask of a secret shows its last six characters."""
     _auth(server, lambda auth: auth.update({"secret": "**************RfiCY7"}))
+
+
+@fault(breaks=("INC-2",), also=("INC-3", "INC-4", "INC-5", "INC-8"))
+def included_as_an_array(server: Behaviours) -> None:
+    """The included integrations are an array, not an object by id."""
+    includes = server.includes
+
+    def listed(call: Call, backups: list[Any]) -> dict[str, Any] | None:
+        included = includes(call, backups)
+        return {"integrations": list(included["integrations"].values())} if included else included
+
+    server.includes = listed
+
+
+@fault(breaks=("INC-1",))
+def referenced_ids_are_included_unasked(server: Behaviours) -> None:
+    """Where nothing was requested, `includes.integrations` is an array of the referenced ids."""
+    includes = server.includes
+    server.includes = lambda call, backups: (
+        includes(call, backups) or {"integrations": sorted({backup.integration for backup in backups})}
+    )
+
+
+@fault(breaks=("INC-7",))
+def mask_shows_five(server: Behaviours) -> None:
+    """The mask of an API key shows its first five characters and an ellipsis."""
+    _auth(server, lambda auth: auth.update(api_key="ak-9f…"))

@@ -138,3 +138,45 @@ def described_schedule_is_empty(server: Behaviours) -> None:
 def old_jobs_vanish(server: Behaviours) -> None:
     """A job is a 404 three seconds after its end."""
     _forgotten(server, 3)
+
+
+def _completed(server: Behaviours, change: Callable[[Document], object]) -> None:
+    """Change the documents of completed jobs."""
+    _written(server, lambda job: change(job) if job["state"]["current"] == "completed" else None)
+
+
+@fault(breaks=("JBS-5",))
+def completed_job_with_a_failed_task(server: Behaviours) -> None:
+    """A task of a completed job is in state error."""
+    _completed(server, lambda job: [task["state"].update(current="error") for task in job["tasks"]])
+
+
+@fault(breaks=("JBS-5",))
+def completed_job_with_an_error(server: Behaviours) -> None:
+    """A completed job has an error with a message."""
+    _completed(server, lambda job: job["state"].update(error={"message": "exit status 1"}))
+
+
+@fault(breaks=("JBS-5",))
+def completed_job_with_an_error_in_a_task(server: Behaviours) -> None:
+    """A task of a completed job has an error with a message, and is in state error."""
+
+    def change(job: Document) -> None:
+        for task in job["tasks"]:
+            task["state"].update(current="error")
+            task["error"] = {"message": "the volume was busy"}
+
+    _completed(server, change)
+
+
+@fault(breaks=("JBS-5",))
+def one_completed_job_with_a_failed_task(server: Behaviours) -> None:
+    """A task of the first completed job is in state error."""
+    first: list[str] = []
+
+    def change(job: Document) -> None:
+        first.append(job["id"])
+        if job["id"] == first[0]:
+            job["tasks"][0]["state"].update(current="error")
+
+    _completed(server, change)

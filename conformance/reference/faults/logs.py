@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer, Reply
@@ -9,8 +12,10 @@ from conformance.reference.patching import edit_answers, edited, on_refusal, rec
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.reference.core import Behaviours, Call
-    from conformance.reference.data.store import Backup, Document, Log
+    from conformance.reference.data.store import Backup, Document, Job, Log
     from conformance.reference.refusals import RefusalError
 
 LOGS = frozenset({"logs"})
@@ -156,3 +161,79 @@ def logs_without_looking_at_the_container(server: Behaviours) -> None:
         call.container = found
 
     on_refusal(server, "container", lenient)
+
+
+@fault(breaks=("LOG-2",), also=("LOG-3", "HTTP-4", *AFTER_RESTORES))
+def logs_of_the_container(server: Behaviours) -> None:
+    """The logs of a backup are those of all backups of its container."""
+    _show(server, lambda call: list(call.container.backups.values()))
+
+
+@fault(breaks=("LOG-2",), also=("HTTP-4", *AFTER_RESTORES))
+def logs_of_the_instance(server: Behaviours) -> None:
+    """The logs of a backup are those of all backups of its instance."""
+    _show(
+        server,
+        lambda call: [
+            backup for backup in call.container.backups.values() if backup.instance_id == call.backup.instance_id
+        ],
+    )
+
+
+def _show(server: Behaviours, backups: Callable[[Call], list[Backup]]) -> None:
+    """Show the logs of several backups, each with its own ids."""
+    write = server.write_log
+
+    def visible(call: Call) -> list[Log]:
+        return [log for backup in backups(call) for log in backup.logs]
+
+    def written(call: Call, shown: Backup, log: Log) -> Document:
+        owner = next((backup for backup in call.container.backups.values() if log in backup.logs), shown)
+        return write(call, owner, log)
+
+    server.visible_logs, server.write_log = visible, written
+
+
+@fault(breaks=("LOG-6",), also=("HTTP-4", "RST-2"))
+def replica_lags(server: Behaviours) -> None:
+    """Every third reading is served by a replica that lacks the logs of the last two seconds."""
+    visible, turn = server.visible_logs, count(1)
+
+    def lagging(call: Call) -> list[Log]:
+        oldest = server.clock() - timedelta(seconds=2 if next(turn) % 3 == 0 else 0)
+        return [log for log in visible(call) if log.created <= oldest]
+
+    server.visible_logs = lagging
+
+
+@fault(breaks=("LOG-6",), also=("HTTP-4", "RST-2", "RST-4", "RST-6"))
+def replica_misses_restores(server: Behaviours) -> None:
+    """Every fourth reading is served by a replica that has no logs of restores."""
+    visible, turn = server.visible_logs, count(1)
+    server.visible_logs = lambda call: [log for log in visible(call) if log.type != "restore" or next(turn) % 4]
+
+
+@fault(breaks=("LOG-6",), also=("HTTP-4",))
+def logs_appear_and_disappear_once(server: Behaviours) -> None:
+    """A log is missing in the second reading after its first."""
+    visible, readings = server.visible_logs, defaultdict[str, int](int)
+
+    def flicker(call: Call) -> list[Log]:
+        logs = visible(call)
+        for log in logs:
+            readings[log.id] += 1
+        return [log for log in logs if readings[log.id] != 2]
+
+    server.visible_logs = flicker
+
+
+@fault(breaks=("LOG-6",), also=("HTTP-4", "RST-2"))
+def new_log_replaces_the_old(server: Behaviours) -> None:
+    """A new log of a restore replaces the older ones of the same backup."""
+    log_restore = server.log_restore
+
+    def replace(server: Behaviours, job: Job, problem: str | None) -> None:
+        job.backup.logs[:] = [log for log in job.backup.logs if log.type != "restore"]
+        log_restore(server, job, problem)
+
+    server.log_restore = replace

@@ -89,3 +89,44 @@ def unknown_containers_are_elsewhere(server: Behaviours) -> None:
         if answer.status == 404 and b'"404.container"' in answer.body
         else finish(call, answer)
     )
+
+
+def _allow_origin(server: Behaviours, **headers: str) -> None:
+    """Replace the Access-Control-Allow-Origin of every response to a request with an Origin."""
+
+    def change(_call: Call, answer: Answer) -> None:
+        if answer.headers.pop("access-control-allow-origin", None):
+            answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("HTTP-6",))
+def cors_twice(server: Behaviours) -> None:
+    """Access-Control-Allow-Origin is set by the server and once more by a proxy."""
+    _allow_origin(server, **{"access-control-allow-origin": "*", "Access-Control-Allow-Origin": "*"})
+
+
+@fault(breaks=("HTTP-6",))
+def cors_as_a_list(server: Behaviours) -> None:
+    """Access-Control-Allow-Origin is a list of origins."""
+    _allow_origin(server, access_control_allow_origin="https://portal.example.test, *")
+
+
+@fault(breaks=("HTTP-6",))
+def cors_for_the_portal(server: Behaviours) -> None:
+    """Access-Control-Allow-Origin is always the vendor's own portal."""
+    _allow_origin(server, access_control_allow_origin="https://portal.example.test")
+
+
+@fault(breaks=("HTTP-6",))
+def cors_without_scheme(server: Behaviours) -> None:
+    """Access-Control-Allow-Origin is the host of the origin, without its scheme."""
+    edit_answers(
+        server,
+        lambda call, answer: (
+            answer.headers.update({"access-control-allow-origin": call.headers["origin"].rpartition("/")[2]})
+            if "access-control-allow-origin" in answer.headers
+            else None
+        ),
+    )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING
 
+from conformance.reference.data.store import MANAGE, new_id
+from conformance.reference.patching import edit_answers, wrap_check
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Behaviours, Call, Reply
-    from conformance.reference.data.store import Backup, Log
+    from conformance.reference.core import Answer, Behaviours, Call, Check, Reply, Sort
+    from conformance.reference.data.store import Backup, Document, Log
 
 
 @fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3"))
@@ -69,3 +72,140 @@ def logs_come_in_any_order(server: Behaviours) -> None:
     """The order of logs is reversed at each reading."""
     visible, turn = server.visible_logs, count()
     server.visible_logs = lambda call: visible(call)[:: -1 if next(turn) % 2 else 1]
+
+
+# ---------------------------------------------------------------- parameters that stick
+
+
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3", "LIST-7"))
+def sort_sticks(server: Behaviours) -> None:
+    """A list without a sort is in the order of the last sorted list."""
+    parse = server.parse_sort
+    last: list[Sort] = []
+
+    def remember(call: Call) -> Sort:
+        if "sort" in call.query:
+            last[:] = [parse(call)]
+        return last[0] if last else []
+
+    server.parse_sort = remember
+
+
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3"))
+def sort_sticks_once(server: Behaviours) -> None:
+    """The list after a sorted one has the same sort."""
+    parse = server.parse_sort
+    last: list[Sort] = []
+
+    def remember(call: Call) -> Sort:
+        if "sort" in call.query:
+            last[:] = [parse(call)]
+            return last[0]
+        return last.pop() if last else []
+
+    server.parse_sort = remember
+
+
+@fault(breaks=("HTTP-4",), also=("INC-1", "RST-7"))
+def include_sticks(server: Behaviours) -> None:
+    """The list after one with includes has includes too."""
+    wants, before = server.wants_integrations, list[bool]()
+
+    def remember(call: Call) -> bool:
+        if call.operation != "list":
+            return wants(call)
+        stuck = bool(before) and before.pop()
+        if wants(call):
+            before[:] = [True]
+        return wants(call) or stuck
+
+    server.wants_integrations = remember
+
+
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-4", "LIST-3", "LIST-6"))
+def page_size_sticks(server: Behaviours) -> None:
+    """The list after one with a page size has the same page size."""
+    parse, last = server.parse_page, list[int]()
+
+    def remember(call: Call) -> tuple[int, int]:
+        number, size = parse(call)
+        if "page[size]" in call.query:
+            last[:] = [size]
+            return number, size
+        return number, last.pop() if last else size
+
+    server.parse_page = remember
+
+
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3", "RST-7"))
+def page_number_sticks(server: Behaviours) -> None:
+    """The list after a page has the same page number."""
+    parse, last = server.parse_page, list[int]()
+
+    def remember(call: Call) -> tuple[int, int]:
+        number, size = parse(call)
+        if "page[number]" in call.query:
+            last[:] = [number]
+            return number, size
+        return last.pop() if last else number, size
+
+    server.parse_page = remember
+
+
+@fault(breaks=("HTTP-4",), also=("GET-3", "BKP-4", "RST-3", "RST-7"))
+def rights_of_the_previous_caller(server: Behaviours) -> None:
+    """The path of a backup is shown by the capabilities of the previous request's key."""
+    write, previous = server.write_backup, list[bool]()
+
+    def hide(call: Call, backup: Backup) -> Document:
+        document = write(call, backup)
+        if previous and not previous[0]:
+            document["target"]["path"] = ""
+        return document
+
+    def remember(call: Call, _answer: Answer) -> None:
+        if call.caller and call.method == "GET":
+            previous[:] = [MANAGE in call.caller.capabilities]
+
+    server.write_backup = hide
+    edit_answers(server, remember)
+
+
+@fault(breaks=("HTTP-4",), also=("LIST-1", "GET-1", "LOG-1", "CAP-5", "RST-7"))
+def denials_are_cached(server: Behaviours) -> None:
+    """A denied read makes the next read of the same address a denial, whatever its key."""
+    denied: set[str] = set()
+
+    def remember(call: Call, check: Check) -> None:
+        if call.method == "GET" and call.path in denied:
+            denied.discard(call.path)
+            raise RefusalError("403.permissions")
+        try:
+            check(call)
+        except RefusalError:
+            if call.method == "GET":
+                denied.add(call.path)
+            raise
+
+    wrap_check(server, "capability", remember)
+
+
+@fault(breaks=("HTTP-4",), also=("RST-2", "RST-4", "RST-6"))
+def logs_are_sorted_by_the_list(server: Behaviours) -> None:
+    """A sorted list also turns the order of logs, until the next list."""
+    visible, order = server.visible_logs, server.order
+    turned: list[bool] = []
+
+    def remember(call: Call, backups: list[Backup], sort: Sort) -> list[Backup]:
+        turned[:] = [bool(sort)]
+        return order(call, backups, sort)
+
+    server.order = remember
+    server.visible_logs = lambda call: visible(call)[:: -1 if turned and turned[0] else 1]
+
+
+@fault(breaks=("HTTP-4",), also=("LOG-3", "RST-2", "RST-4", "RST-6", "JOB-10", "CAP-8", "AUTH-6", "LOG-6"))
+def log_ids_are_made_up(server: Behaviours) -> None:
+    """A log has a new id at each reading."""
+    write = server.write_log
+    server.write_log = lambda call, backup, log: write(call, backup, log) | {"id": new_id()}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.patching import (
-    busy,
-)
+from conformance.reference.patching import busy
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
@@ -119,7 +117,7 @@ def busy_logs_are_forbidden(server: Behaviours) -> None:
     server.visible_logs = refuse
 
 
-@fault(breaks=("RST-7",), also=("LIST-1", "GET-1"))
+@fault(breaks=("LIST-1", "GET-1"), also=("RST-7",))
 def busy_backup_is_restoring(server: Behaviours) -> None:
     """A backup has the unknown state `restoring` while it is restored."""
     write = server.write_backup
@@ -147,3 +145,137 @@ def second_restore_of_another_backup_is_lost(server: Behaviours) -> None:
             start(call, job)
 
     server.start_job = start_first
+
+
+def _when_two_run(server: Behaviours, change: Callable[[Job, list[Job]], object]) -> None:
+    """Run restores without a lock, and do something when one starts its work while others are running."""
+    work, pace = server.work["restore"], server.pace
+    running: list[Job] = []
+
+    async def without_lock(server: Behaviours, job: Job, state: str) -> None:
+        if state == "running":
+            running.append(job)
+            server.store.lanes.pop(job.lane, None)
+        await pace(server, job, state)
+
+    def work_beside(server: Behaviours, job: Job) -> None:
+        others = [other for other in running if other is not job and other.lane == job.lane]
+        running.remove(job)
+        change(job, others)
+        work(server, job)
+
+    server.pace = without_lock
+    server.work["restore"] = work_beside
+
+
+@fault(breaks=("RST-6",), also=("RST-2",))
+def concurrent_restores_fail(server: Behaviours) -> None:
+    """Restores to one instance are not serialized: one that finds another running ends in error."""
+
+    def fail(_job: Job, others: list[Job]) -> None:
+        if others:
+            raise OSError("the volume is busy")
+
+    _when_two_run(server, fail)
+
+
+@fault(breaks=("RST-6",), also=("RST-2",))
+def concurrent_restores_all_fail(server: Behaviours) -> None:
+    """Concurrent restores to one instance all end in error, as in a deadlock."""
+    together: set[str] = set()
+
+    def fail(job: Job, others: list[Job]) -> None:
+        together.update(other.id for other in others)
+        if others or job.id in together:
+            raise OSError("deadlock detected")
+
+    _when_two_run(server, fail)
+
+
+@fault(breaks=("RST-6",), also=("RST-2", "RST-8"))
+def next_restore_cancels_the_running(server: Behaviours) -> None:
+    """A restore that is requested while another runs makes that one end in error."""
+    start, work = server.start_job, server.work["restore"]
+    cancelled: set[str] = set()
+
+    def cancel(call: Call, job: Job) -> None:
+        if job.kind == "restore":
+            cancelled.update(
+                other.id for other in call.store.jobs.values() if other.completed is None and other.lane == job.lane
+            )
+        start(call, job)
+
+    def give_up(server: Behaviours, job: Job) -> None:
+        if job.id in cancelled:
+            raise InterruptedError("cancelled by a newer restore")
+        work(server, job)
+
+    server.start_job, server.work["restore"] = cancel, give_up
+
+
+@fault(breaks=("RST-6",), also=("RST-1", "RST-2"))
+def waiting_restores_expire(server: Behaviours) -> None:
+    """A restore that has to wait for another expires, without a log."""
+    run, busy_lanes = server.run_job, set[str]()
+
+    async def once(server: Behaviours, job: Job) -> None:
+        if job.lane in busy_lanes:
+            server.advance(server, job, "expired")
+            return
+        busy_lanes.add(job.lane)
+        try:
+            await run(server, job)
+        finally:
+            busy_lanes.discard(job.lane)
+
+    server.run_job = once
+
+
+@fault(breaks=("RST-6",), also=("RST-2",))
+def concurrent_restores_share_a_log(server: Behaviours) -> None:
+    """Concurrent restores to one instance leave one log."""
+    log = server.log_restore
+
+    def once(server: Behaviours, job: Job, problem: str | None) -> None:
+        beside = [other for other in server.store.jobs.values() if other.lane == job.lane and other is not job]
+        if not any(other.completed is None for other in beside):
+            log(server, job, problem)
+
+    server.log_restore = once
+
+
+@fault(breaks=("RST-6",), also=("RST-8", "RST-2"))
+def queue_keeps_only_the_last(server: Behaviours) -> None:
+    """Of the restores that wait for an instance only the last is executed; the others are completed unexecuted."""
+    work, waiting = server.work["restore"], dict[str, str]()
+    start = server.start_job
+
+    def remember(call: Call, job: Job) -> None:
+        waiting[job.lane] = job.id
+        start(call, job)
+
+    def only_last(server: Behaviours, job: Job) -> None:
+        if waiting.get(job.lane) == job.id:
+            work(server, job)
+
+    log = server.log_restore
+
+    def log_last(server: Behaviours, job: Job, problem: str | None) -> None:
+        if waiting.get(job.lane) == job.id:
+            log(server, job, problem)
+
+    server.start_job, server.work["restore"], server.log_restore = remember, only_last, log_last
+
+
+@fault(breaks=("LIST-1", "GET-1"), also=("RST-3", "RST-7"))
+def restored_backup_is_restored(server: Behaviours) -> None:
+    """A backup has the unknown state `restored` after its first restore."""
+    write = server.write_backup
+
+    def restored_state(call: Call, backup: Backup) -> Document:
+        document = write(call, backup)
+        if any(job.backup is backup and job.completed for job in call.store.jobs.values()):
+            document["state"]["current"] = "restored"
+        return document
+
+    server.write_backup = restored_state

@@ -8,16 +8,15 @@ import tarfile
 from typing import TYPE_CHECKING
 
 from conformance.reference.data import archives
-from conformance.reference.patching import (
-    after_restore,
-)
+from conformance.reference.patching import after_restore
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from conformance.reference.core import Behaviours, Call
-    from conformance.reference.data.store import Job
+    from conformance.reference.data.store import Instance, Job
 
 
 @fault(breaks=("RST-8",), needs_probe=True)
@@ -139,3 +138,69 @@ def first_restore_clears_the_others(server: Behaviours) -> None:
         done.append(job.id)
 
     after_restore(server, remove)
+
+
+def _also_in_the_source(server: Behaviours, change: Callable[[Job, Instance], object]) -> None:
+    """Do something to the instance that a backup was made of, after a restore to another one."""
+
+    def more(job: Job) -> None:
+        source = job.container.instances.get(job.backup.instance_id)
+        if source and source is not job.instance:
+            change(job, source)
+
+    after_restore(server, more)
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def source_instance_is_restored_too(server: Behaviours) -> None:
+    """A restore to another instance also restores the one that the backup was made of."""
+    _also_in_the_source(server, lambda job, source: archives.unpack(job.backup.archive, source.folder))
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def source_instance_loses_a_file(server: Behaviours) -> None:
+    """A restore to another instance removes a file from the one that the backup was made of."""
+    _also_in_the_source(server, lambda _, source: (source.folder / "data" / "state.json").unlink(missing_ok=True))
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def source_instance_keeps_a_lock(server: Behaviours) -> None:
+    """A restore to another instance leaves a lock file in the one that the backup was made of."""
+    _also_in_the_source(server, lambda job, source: (source.folder / "restore.lock").write_text(job.id))
+
+
+@fault(breaks=("RST-9",), also=("RST-8",), needs_probe=True)
+def instance_of_the_request_is_ignored(server: Behaviours) -> None:
+    """A restore always writes to the instance that the backup was made of, but reports the requested one."""
+    work = server.work["restore"]
+
+    def to_the_source(server: Behaviours, job: Job) -> None:
+        requested = job.instance
+        job.instance = job.container.instances.get(job.backup.instance_id, requested)
+        try:
+            work(server, job)
+        finally:
+            job.instance = requested
+
+    server.work["restore"] = to_the_source
+
+
+@fault(breaks=("RST-9",), needs_probe=True)
+def source_instance_is_swapped(server: Behaviours) -> None:
+    """A restore to another instance moves that one's old data to the instance that the backup was made of."""
+    swap = server.swap
+    old: dict[str, Path] = {}
+
+    def keep(folder: Path, fresh: Path) -> None:
+        copy = folder.with_name(f"{folder.name}.kept")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(folder, copy)
+        old[folder.name] = copy
+        swap(folder, fresh)
+
+    def move(job: Job, source: Instance) -> None:
+        if job.instance and job.instance.id in old:
+            shutil.copytree(old.pop(job.instance.id), source.folder, dirs_exist_ok=True)
+
+    server.swap = keep
+    _also_in_the_source(server, move)

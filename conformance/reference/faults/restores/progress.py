@@ -6,9 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from conformance.reference.patching import (
-    edited,
-)
+from conformance.reference.patching import edited
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from conformance.reference.patching import (
-    on_refusal,
-)
+from conformance.reference.data.store import Log, new_id
+from conformance.reference.patching import execute_anyway, on_refusal
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
@@ -119,3 +118,30 @@ def deleted_backups_restore(server: Behaviours) -> None:
             check(call)
 
     server.checks["state"] = lenient
+
+
+@fault(breaks=("JOB-10",), also=("AUTH-1",))
+def restore_without_key_is_logged(server: Behaviours) -> None:
+    """A restore without a key is refused but leaves a log."""
+
+    def leave_log(call: Call, refusal: RefusalError) -> None:
+        container = call.store.containers.get(call.ids.get("container", ""))
+        backup = container.backups.get(call.ids.get("backup", "")) if container else None
+        if call.operation == "restore" and backup and "authorization" not in call.headers:
+            moment, error = call.server.clock(), {"message": "no key"}
+            backup.logs.append(Log(new_id(), backup.instance_id, "restore", "", moment, moment, error))
+        raise refusal
+
+    on_refusal(server, "key", leave_log)
+
+
+@fault(breaks=("JOB-10",), also=("AUTH-1",))
+def restore_without_key_happens(server: Behaviours) -> None:
+    """A restore without a key is refused but runs anyway."""
+
+    def run_anyway(call: Call, refusal: RefusalError) -> None:
+        if call.operation == "restore" and "authorization" not in call.headers:
+            execute_anyway(call)
+        raise refusal
+
+    on_refusal(server, "key", run_anyway)
