@@ -275,3 +275,37 @@ def times_in_small_letters(server: Behaviours) -> None:
     """Times use lower-case t and z."""
     write = server.write_time
     server.write_time = lambda moment: write(moment).lower()
+
+
+@variant("a leap second is a valid time (RFC 3339)")
+def leap_seconds(server: Behaviours) -> None:
+    """Every state changed in a leap second."""
+    server.write_backup = edited(
+        server.write_backup, lambda document: document["state"].update(changed="2016-12-31T23:59:60Z")
+    )
+
+
+@variant("integers may exceed 2^53")
+def sizes_beyond_64_bits(server: Behaviours) -> None:
+    """Every size exceeds 2^63."""
+    for container in server.store.containers.values():
+        for number, backup in enumerate(container.backups.values()):
+            backup.size = 2**64 + 1 + number
+
+
+@variant("the zero time may be written in any RFC 3339 form")
+def zero_time_in_small_letters(server: Behaviours) -> None:
+    """The zero time is `0001-01-01t00:00:00z`."""
+    write = server.write_time
+    server.write_time = lambda moment: write(moment).lower() if moment is None else write(moment)
+
+
+@variant("an error with an empty message is none (JBS-5)")
+def job_errors_are_empty(server: Behaviours) -> None:
+    """A completed job and its tasks have an error with an empty message."""
+
+    def change(document: Document) -> None:
+        for part in (document["state"], *document["tasks"], *(task["state"] for task in document["tasks"])):
+            part["error"] = part["error"] or {"message": ""}
+
+    server.write_job = edited(server.write_job, change)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import json
+import re
 import zlib
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from conformance.reference.patching import edit_answers, every
+from conformance.reference.core import Answer
+from conformance.reference.patching import answer_instead, edit_answers, every, page_of
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from conformance.reference.core import Answer, Behaviours, Call
+    from conformance.reference.core import Behaviours, Call
 
 
 @variant("bodies may be compressed")
@@ -320,3 +323,132 @@ def slow_answers(server: Behaviours) -> None:
         return waiting
 
     server.wrap_app = wrap
+
+
+@variant("a 206 or a 416 may answer a Range")
+def ranges_are_served(server: Behaviours) -> None:
+    """A GET with a satisfiable byte range is a 206 with a part of the body."""
+
+    def change(call: Call, answer: Answer) -> None:
+        match = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
+        if match and call.method == "GET" and answer.status == 200 and int(match[1]) < len(answer.body):
+            last = min(int(match[2] or len(answer.body)), len(answer.body) - 1)
+            whole = len(answer.body)
+            answer.status, answer.body = 206, answer.body[int(match[1]) : last + 1]
+            answer.headers["content-range"] = f"bytes {match[1]}-{last}/{whole}"
+
+    edit_answers(server, change)
+
+
+@variant("a 206 or a 416 may answer a Range")
+def ranges_are_refused(server: Behaviours) -> None:
+    """A request with a Range is a plain-text 416."""
+    answer_instead(
+        server,
+        lambda call: "range" in call.headers,
+        lambda _: Answer(416, {"content-type": "text/plain", "content-range": "bytes */0"}, b"range"),
+    )
+
+
+@variant("a 304 may answer a conditional request")
+def conditional_requests_are_served(server: Behaviours) -> None:
+    """A GET has an ETag, and a 304 answers a matching If-None-Match or any If-Modified-Since."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.method != "GET" or answer.status != 200:
+            return
+        tag = f'"{hashlib.sha256(answer.body).hexdigest()[:16]}"'
+        answer.headers["etag"] = tag
+        if call.headers.get("if-none-match") in {tag, "*"} or "if-modified-since" in call.headers:
+            answer.status, answer.body = 304, b""
+
+    edit_answers(server, change)
+
+
+@variant("a 406 may answer an Accept that excludes JSON")
+def accept_is_honoured(server: Behaviours) -> None:
+    """An Accept that does not allow JSON is a 406 in the error envelope."""
+    _demand(server, _accepts_json, "406.not-acceptable")
+
+
+@variant("a 406 may answer an Accept that excludes JSON")
+def accept_is_honoured_by_a_page(server: Behaviours) -> None:
+    """An Accept that does not allow JSON is an HTML 406."""
+    answer_instead(server, lambda call: not _accepts_json(call), lambda _: page_of(406, "<h1>Not Acceptable</h1>"))
+
+
+def _accepts_json(call: Call) -> bool:
+    ranges = [part.partition(";")[0].strip() for part in call.headers.get("accept", "*/*").split(",")]
+    return not {"*/*", "application/*", "application/json", ""}.isdisjoint(ranges)
+
+
+def _demand(server: Behaviours, test: Callable[[Call], bool], code: str) -> None:
+    """Refuse requests that do not pass a test, before anything else."""
+    check = server.checks["key"]
+
+    def strict(call: Call) -> None:
+        if not test(call):
+            raise RefusalError(code)
+        check(call)
+
+    server.checks["key"] = strict
+
+
+@variant("a 411 may answer a chunked request")
+def length_is_required(server: Behaviours) -> None:
+    """A request body without a Content-Length is a 411."""
+    _demand(server, lambda call: "transfer-encoding" not in call.headers, "411.length-required")
+
+
+@variant("a 417 may answer an Expect")
+def expectations_are_refused(server: Behaviours) -> None:
+    """A request with an Expect header is a 417 without a body."""
+    answer_instead(server, lambda call: "expect" in call.headers, lambda _: Answer(417, {}, b""))
+
+
+@variant("a request body with Content-Encoding may be accepted or a 415")
+def encoded_bodies_are_decoded(server: Behaviours) -> None:
+    """A gzipped request body is decompressed."""
+    check = server.checks["body"]
+
+    def lenient(call: Call) -> None:
+        if call.headers.get("content-encoding", "").lower() == "gzip":
+            try:
+                call.raw_body = gzip.decompress(call.raw_body)
+            except (OSError, EOFError, zlib.error) as error:
+                raise RefusalError("400.invalid-syntax", "The body is not gzip") from error
+        check(call)
+
+    def any_encoding(call: Call) -> None:
+        if call.headers.get("content-encoding", "identity").lower() not in {"identity", "gzip"}:
+            raise RefusalError("415.invalid-content-type", "Unknown content encoding")
+        if not server.is_json(call, call.headers.get("content-type", "")):
+            raise RefusalError("415.invalid-content-type")
+
+    server.checks["body"], server.checks["content type"] = lenient, any_encoding
+
+
+@variant("a GET with a body may be refused")
+def reads_with_a_body_are_refused(server: Behaviours) -> None:
+    """A GET with a body is a 400."""
+    _demand(
+        server,
+        lambda call: call.method != "GET" or call.headers.get("content-length", "0") == "0",
+        "400.invalid-syntax",
+    )
+
+
+@variant("Retry-After as a date counts from the response's own Date")
+def clock_is_an_hour_behind(server: Behaviours) -> None:
+    """The server's clock is an hour behind, and an occasional 429 has a date of it as Retry-After."""
+    clock = server.clock
+    server.clock = lambda: clock() - timedelta(hours=1)
+    _now_and_then(server, lambda: format_datetime(server.clock() + timedelta(seconds=1), usegmt=True))
+
+
+@variant("Retry-After as a date counts from the response's own Date")
+def clock_is_an_hour_ahead(server: Behaviours) -> None:
+    """The server's clock is an hour ahead, and an occasional 429 has a date of it as Retry-After."""
+    clock = server.clock
+    server.clock = lambda: clock() + timedelta(hours=1)
+    _now_and_then(server, lambda: format_datetime(server.clock() + timedelta(seconds=1), usegmt=True))

@@ -355,3 +355,54 @@ def few_backups(server: Behaviours) -> None:
         *fixtures.deletable_backup_ids,
     }
     main.backups = {name: backup for name, backup in main.backups.items() if name in named}
+
+
+@variant("identical requests may share a job whose `limit_duplicates` is true (RST-6)")
+def identical_restores_share_a_job(server: Behaviours) -> None:
+    """A restore of the same backup to the same instance gets the job that is in progress."""
+    make, start = server.new_job, server.start_job
+    server.write_job = edited(server.write_job, lambda document: document.update(limit_duplicates=True))
+
+    def join(call: Call, kind: str) -> Job:
+        same = (
+            job
+            for job in call.store.jobs.values()
+            if kind == "restore" and job.completed is None and job.backup is call.backup
+        )
+        return next((job for job in same if job.instance is call.instance), None) or make(call, kind)
+
+    server.new_job = join
+    server.start_job = lambda call, job: None if job.id in call.store.jobs else start(call, job)
+
+
+@variant("a refusal of a restore to another instance than the backup's own is a note (RST-9)")
+def backups_return_to_their_instance_only(server: Behaviours) -> None:
+    """A restore to another instance than the one that the backup was made of is a 422."""
+    for backup in server.store.main.backups.values():
+        if backup.id in _named_backups(server):
+            backup.instance_id = server.store.fixtures.instance_id
+
+    def check(call: Call) -> None:
+        if call.instance.id != call.backup.instance_id:
+            raise RefusalError("422.invalid-argument", "The backup is of another instance")
+
+    server.checks["admission"] = check
+
+
+def _named_backups(server: Behaviours) -> set[str]:
+    fixtures = server.store.fixtures
+    return {fixtures.backup_id, fixtures.failing_backup_id, *fixtures.deletable_backup_ids}
+
+
+@variant("all backups may be of one instance (RST-9)")
+def backups_of_one_instance(server: Behaviours) -> None:
+    """All backups are of the instance that the target file names."""
+    for backup in server.store.main.backups.values():
+        backup.instance_id = server.store.fixtures.instance_id
+
+
+@variant("a list of logs may be capped, which is a note")
+def logs_are_capped(server: Behaviours) -> None:
+    """Only the 25 newest logs of a backup are shown."""
+    visible = server.visible_logs
+    server.visible_logs = lambda call: visible(call)[-25:]

@@ -8,8 +8,8 @@ from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Behaviours, Call
-    from conformance.reference.data.store import Backup
+    from conformance.reference.core import Behaviours, Call, Reply
+    from conformance.reference.data.store import Backup, Document
 
 
 def _pages(server: Behaviours, *, default: int, largest: int) -> None:
@@ -123,3 +123,108 @@ def secrets_are_masked_otherwise(server: Behaviours) -> None:
 def page_size_cap_of_two(server: Behaviours) -> None:
     """The page size is capped at two."""
     _pages(server, default=2, largest=2)
+
+
+def _refuse_large_pages(server: Behaviours, largest: int, code: str) -> None:
+    _pages(server, default=largest, largest=1000)
+    parse = server.parse_page
+
+    def strict(call: Call) -> tuple[int, int]:
+        number, size = parse(call)
+        if size > largest:
+            raise RefusalError(code, f"page[size] is at most {largest}")
+        return number, size
+
+    server.parse_page = strict
+
+
+@variant("a `page[size]` above the maximum may be refused")
+def large_pages_are_refused(server: Behaviours) -> None:
+    """A page size above 100 is a 422."""
+    _refuse_large_pages(server, 100, "422.invalid-argument")
+
+
+@variant("a `page[size]` above the maximum may be refused")
+def pages_above_ten_are_refused(server: Behaviours) -> None:
+    """A page size above ten is a 400."""
+    _refuse_large_pages(server, 10, "400.invalid-syntax")
+
+
+@variant("a `page[size]` above the maximum may be refused")
+def pages_above_30_are_refused(server: Behaviours) -> None:
+    """A page size above 30 is a 403."""
+    _refuse_large_pages(server, 30, "403.invalid-state")
+
+
+EMPTY = "absent, null, `{}` and `[]` are all empty includes, and so is an empty `integrations`"
+
+
+def _empty_includes(server: Behaviours, empty: Any) -> None:
+    """Write these includes where nothing is included, whether requested or not."""
+    envelope = server.envelope
+
+    def written(call: Call, reply: Reply) -> Document:
+        document = envelope(call, reply)
+        included = document.get("includes") or {}
+        return document if included.get("integrations") else document | {"includes": empty}
+
+    server.envelope = written
+
+
+@variant(EMPTY)
+def empty_includes_are_an_array(server: Behaviours) -> None:
+    """Empty includes are `[]`, as PHP writes an empty object."""
+    _empty_includes(server, [])
+
+
+@variant(EMPTY)
+def empty_includes_are_null(server: Behaviours) -> None:
+    """Empty includes are null, even where integrations were requested."""
+    _empty_includes(server, None)
+
+
+@variant(EMPTY)
+def empty_integrations_are_an_array(server: Behaviours) -> None:
+    """Empty includes are `{"integrations": []}`."""
+    _empty_includes(server, {"integrations": []})
+
+
+@variant(EMPTY)
+def empty_integrations_are_null(server: Behaviours) -> None:
+    """Empty includes are `{"integrations": null}`, as Go writes an empty map."""
+    _empty_includes(server, {"integrations": None})
+
+
+@variant("a mask shows at most four characters (INC-7)")
+def secrets_are_abbreviated(server: Behaviours) -> None:
+    """Secrets are masked as three characters and an ellipsis."""
+    for integration in server.store.integrations:
+        if integration.document.get("auth"):
+            integration.document["auth"].update({"secret": "sk-…", "api_key": "ak-...", "base64_config": "[redacted]"})
+
+
+@variant("with several values of a list parameter, a server may accept only one form")
+def only_commas_separate_lists(server: Behaviours) -> None:
+    """A repeated list parameter is a 400; only commas separate values."""
+    check = server.checks["ids"]
+
+    def strict(call: Call) -> None:
+        names = [name for name, _ in call.query_items if name in {"include", "sort"}]
+        if len(names) > len(set(names)):
+            raise RefusalError("400.invalid-syntax", "Parameters must not be repeated")
+        check(call)
+
+    server.checks["ids"] = strict
+
+
+@variant("a bad page or sort value may be a 200 or a 4xx")
+def unknown_parameters_are_refused(server: Behaviours) -> None:
+    """A parameter that the contract does not name is a 400."""
+    check = server.checks["ids"]
+
+    def strict(call: Call) -> None:
+        if {name for name, _ in call.query_items} - {"include", "sort", "page[number]", "page[size]"}:
+            raise RefusalError("400.invalid-syntax", "Unknown parameter")
+        check(call)
+
+    server.checks["ids"] = strict

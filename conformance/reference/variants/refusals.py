@@ -274,3 +274,23 @@ def existence_before_capability(server: Behaviours) -> None:
     for operation in ("list", "get", "logs", "restore"):
         move(server, "ids", before="capability", operations=(operation,))
         move(server, "container", before="capability", operations=(operation,))
+
+
+@variant("words of a code may begin with digits (ERR-3)")
+def codes_with_digits(server: Behaviours) -> None:
+    """A key that does not belong to the hub gets the code 403.2fa-required."""
+    recode(server, "403.wrong-hub", "403.2fa-required")
+
+
+@variant("a malformed id may be any 4xx")
+def malformed_ids_are_forbidden(server: Behaviours) -> None:
+    """A malformed id is a 403."""
+    parse = server.parse_id
+
+    def strict(call: Call, kind: str) -> str:
+        try:
+            return parse(call, kind)
+        except RefusalError as refusal:
+            raise RefusalError("403.mismatch") from refusal
+
+    server.parse_id = strict

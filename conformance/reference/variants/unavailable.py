@@ -1,0 +1,154 @@
+"""Conformant servers against which a run is inconclusive: unreliable availability, other clients, huge responses."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+from conformance.reference.core import Answer
+from conformance.reference.data.store import Log, new_id
+from conformance.reference.patching import answer_instead, busy, drop_when, every, page_of
+from conformance.reference.refusals import RefusalError
+from conformance.reference.registry import variant
+
+if TYPE_CHECKING:
+    from conformance.reference.core import Behaviours, Call, Reply
+    from conformance.reference.data.store import Backup
+
+UNAVAILABLE = "502, 503 and 504 at random mean an unavailable target"
+OTHERS = "an effect is a failure only if it is seen again with another backup: another client may restore this one"
+
+
+def _at_random(server: Behaviours, nth: int, answer: Answer) -> None:
+    now = every(server, nth)
+    answer_instead(server, lambda _: now(), lambda _: Answer(answer.status, dict(answer.headers), answer.body))
+
+
+@variant(UNAVAILABLE, expected="inconclusive")
+def random_502(server: Behaviours) -> None:
+    """An occasional request is a gateway's HTML 502, whatever it asks for."""
+    _at_random(server, 29, page_of(502, "<html><h1>502 Bad Gateway</h1></html>", server="nginx"))
+
+
+@variant(UNAVAILABLE, expected="inconclusive")
+def random_503(server: Behaviours) -> None:
+    """An occasional request is a 503 without Retry-After, whatever it asks for."""
+    _at_random(server, 31, page_of(503, "<html><h1>503 Service Temporarily Unavailable</h1></html>"))
+
+
+@variant(UNAVAILABLE, expected="inconclusive")
+def random_504(server: Behaviours) -> None:
+    """An occasional request is a 504 without a body, whatever it asks for."""
+    _at_random(server, 37, Answer(504, {}, b""))
+
+
+@variant(UNAVAILABLE, expected="inconclusive")
+def random_520(server: Behaviours) -> None:
+    """An occasional request is a 520 of a content delivery network, whatever it asks for."""
+    _at_random(server, 41, page_of(520, "<html><h1>Web server is returning an unknown error</h1></html>"))
+
+
+@variant(UNAVAILABLE, expected="inconclusive")
+def random_resets(server: Behaviours) -> None:
+    """An occasional request resets the connection, whatever it asks for."""
+    now = every(server, 43)
+    drop_when(server, lambda _: now())
+
+
+@variant("a GET with a body is never blamed for a lost answer (HTTP-3)")
+def reads_with_a_body_are_reset(server: Behaviours) -> None:
+    """A GET with a body resets the connection."""
+    drop_when(
+        server,
+        lambda call: (
+            call.method == "GET"
+            and (call.headers.get("content-length", "0") != "0" or "transfer-encoding" in call.headers)
+        ),
+    )
+
+
+@variant("one lost answer to an accepted restore is not the server's fault", expected="inconclusive")
+def one_accepted_restore_is_not_answered(server: Behaviours) -> None:
+    """The connection of the third accepted restore is reset before the response."""
+    accepted = count(1)
+    restore = server.handlers["restore"]
+    lost: set[int] = set()
+
+    def counted(call: Call) -> Reply:
+        if next(accepted) == 3:
+            lost.add(id(call))
+        return restore(call)
+
+    server.handlers["restore"] = counted
+    drop_when(server, lambda call: id(call) in lost)
+
+
+@variant("a 503 to a concurrent restore is inconclusive (RST-6)", expected="inconclusive")
+def second_restore_is_503(server: Behaviours) -> None:
+    """A restore to an instance that is being restored is a 503."""
+
+    def check(call: Call) -> None:
+        if busy(call):
+            raise RefusalError("503.not-ready")
+
+    server.checks["admission"] = check
+
+
+def _restored_by_others(server: Behaviours, backup: Backup, instance_id: str) -> None:
+    moment = server.clock()
+    backup.logs.append(Log(new_id(), instance_id, "restore", "restored by another client", moment, moment))
+
+
+@variant(OTHERS, expected="inconclusive")
+def another_client_restores_once(server: Behaviours) -> None:
+    """With the fifth refused restore, another client restores the same backup to the same instance."""
+    refused = count(1)
+
+    def remember(call: Call, refusal: RefusalError) -> RefusalError:
+        backup = call.store.main.backups.get(call.ids.get("backup", ""))
+        if call.operation == "restore" and backup and next(refused) == 5:
+            _restored_by_others(server, backup, call.store.fixtures.instance_id)
+        return refuse(call, refusal)
+
+    refuse, server.refuse = server.refuse, remember
+
+
+@variant(OTHERS, expected="inconclusive")
+def another_client_restores_the_same(server: Behaviours) -> None:
+    """With the third accepted restore, another client restores the same backup to the same instance."""
+    accepted, restore = count(1), server.handlers["restore"]
+
+    def together(call: Call) -> Reply:
+        if next(accepted) == 3:
+            _restored_by_others(server, call.backup, call.instance.id)
+        return restore(call)
+
+    server.handlers["restore"] = together
+
+
+@variant("backups of other clients may come and go (DEL-5)", expected="inconclusive")
+def another_client_deletes(server: Behaviours) -> None:
+    """Another client deletes a backup at the same time as the first deletion."""
+    delete, deleted = server.handlers["delete"], list[str]()
+
+    def together(call: Call) -> Reply:
+        named = call.store.fixtures
+        kept = {named.backup_id, named.failing_backup_id, *named.deletable_backup_ids}
+        live = [
+            backup.id
+            for backup in call.container.backups.values()
+            if backup.current == "live" and backup.id not in kept
+        ]
+        if live and not deleted:
+            deleted.append(live[0])
+            del call.container.backups[live[0]]
+        return delete(call)
+
+    server.handlers["delete"] = together
+
+
+@variant("a body longer than `limits.max_body_mb` is the suite's limit, not a fault", expected="inconclusive")
+def one_log_is_huge(server: Behaviours) -> None:
+    """The log of one backup has 17 MiB, more than the target file allows for a body."""
+    backup = next(backup for backup in server.store.main.backups.values() if backup.current == "live" and backup.logs)
+    backup.logs[0].text = "block written\n" * (17 * 2**20 // 14 + 1)
