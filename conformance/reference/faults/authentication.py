@@ -380,7 +380,20 @@ def challenge_is_empty(server: Behaviours) -> None:
 
 @fault(
     breaks=("AUTH-1",),
-    also=("AUTH-2", "AUTH-3", "AUTH-4", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-1", "CAP-2", "CAP-3", "CAP-9", "CAP-10"),
+    also=(
+        "AUTH-2",
+        "AUTH-3",
+        "AUTH-4",
+        "AUTH-5",
+        "AUTH-6",
+        "AUTH-9",
+        "CAP-1",
+        "CAP-2",
+        "CAP-3",
+        "CAP-9",
+        "CAP-10",
+        "HTTP-6",
+    ),
 )
 def reads_are_cached_for_everyone(server: Behaviours) -> None:
     """A cache serves a read that succeeded within the last second to every request for the same address."""
@@ -400,7 +413,7 @@ def reads_are_cached_for_everyone(server: Behaviours) -> None:
     server.respond = cached
 
 
-@fault(breaks=("AUTH-6",))
+@fault(breaks=("AUTH-6",), also=("DEL-4",))
 def other_hub_finds_every_container(server: Behaviours) -> None:
     """A key of another hub that sends its own hub id finds the containers of every hub."""
     find = server.find_container

@@ -87,7 +87,7 @@ def log_of_another_container(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("LOG-3",), also=AFTER_RESTORES)
+@fault(breaks=("LOG-3",), also=("RST-2", "RST-4", "RST-7"))
 def logs_share_an_id(server: Behaviours) -> None:
     """Every log has the id of its backup."""
     server.write_log = edited(server.write_log, lambda document: document.update(id=document["backup_id"]))
@@ -163,13 +163,13 @@ def logs_without_looking_at_the_container(server: Behaviours) -> None:
     on_refusal(server, "container", lenient)
 
 
-@fault(breaks=("LOG-2",), also=("LOG-3", "HTTP-4", *AFTER_RESTORES))
+@fault(breaks=("LOG-2",), also=("RST-7",))
 def logs_of_the_container(server: Behaviours) -> None:
     """The logs of a backup are those of all backups of its container."""
     _show(server, lambda call: list(call.container.backups.values()))
 
 
-@fault(breaks=("LOG-2",), also=("HTTP-4", *AFTER_RESTORES))
+@fault(breaks=("LOG-2",), also=("RST-7",))
 def logs_of_the_instance(server: Behaviours) -> None:
     """The logs of a backup are those of all backups of its instance."""
     _show(

@@ -204,7 +204,7 @@ def logs_are_sorted_by_the_list(server: Behaviours) -> None:
     server.visible_logs = lambda call: visible(call)[:: -1 if turned and turned[0] else 1]
 
 
-@fault(breaks=("HTTP-4",), also=("LOG-3", "RST-2", "RST-4", "RST-6", "JOB-10", "CAP-8", "AUTH-6", "LOG-6"))
+@fault(breaks=("HTTP-4",), also=("LOG-6", "RST-2", "RST-4"))
 def log_ids_are_made_up(server: Behaviours) -> None:
     """A log has a new id at each reading."""
     write = server.write_log
