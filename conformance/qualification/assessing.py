@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.contract.catalogue import sort_key
 from conformance.qualification.measure import BECAUSE, NEVER_TESTED, Result, signs_of
-from conformance.reference.registry import Fault
+from conformance.reference.registry import Fault, Variant
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -64,7 +64,8 @@ def _variant(trial: Trial, result: Result) -> Row:
     accused = result.red | result.warned.difference(warns)
     unheard = result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
     inconclusive = result.errors | unheard
-    outcome = ACCUSED if accused else ERROR if inconclusive else GREEN
+    expected = isinstance(change, Variant) and change.expected == "inconclusive"
+    outcome = ACCUSED if accused else ERROR if inconclusive and not expected else GREEN
     return {
         **_row(trial, outcome, result.seconds),
         "difference": "" if isinstance(change, Fault) else change.difference,

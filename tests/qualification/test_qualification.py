@@ -189,6 +189,16 @@ def test_a_variant_may_only_warn_as_it_declares() -> None:
     assert verdicts == ["green", "accused", "error", "error", "green"]
 
 
+def test_a_variant_of_an_unreliable_target_may_be_inconclusive_but_not_fail() -> None:
+    change = Variant("made up", "It is made up.", "it is legal", lambda _: None, expected="inconclusive")
+    trial = trials.Trial(change)
+    verdicts = [
+        assessing.assess(trial, given, catch_s=None, cut_short=False)["outcome"]
+        for given in (result(GET_1="error"), result(), result(GET_1="failed"), result(AUTH_8="warned"))
+    ]
+    assert verdicts == ["green", "green", "accused", "accused"]
+
+
 def test_a_worker_that_dies_is_told_and_ends_nothing() -> None:
     dead: Future[Row] = Future()
     dead.set_exception(BrokenProcessPool())
