@@ -99,7 +99,7 @@ def laravel_errors(server: Behaviours) -> None:
     _default_error(server, 401, lambda _: json_of(401, {"message": "Unauthenticated."}))
 
 
-@fault(breaks=("ERR-1",), also=("ERR-6",))
+@fault(breaks=("ERR-1",))
 def json_api_errors(server: Behaviours) -> None:
     """A 422 has the shape of JSON:API's errors."""
     error = {"status": "422", "title": "Invalid", "source": {"pointer": "/action"}}

@@ -294,3 +294,16 @@ def malformed_ids_are_forbidden(server: Behaviours) -> None:
             raise RefusalError("403.mismatch") from refusal
 
     server.parse_id = strict
+
+
+@variant("every published code is as good as another of its status (ERR-5)")
+def rarer_codes_are_used(server: Behaviours) -> None:
+    """Errors have published codes of other kinds of resources and causes."""
+    rarer = {
+        "401.auth-invalid": "401.unauthorized-application",
+        "403.wrong-hub": "403.invalid-ip",
+        "403.invalid-state": "403.not-allowed",
+        "404.instance": "404.virtual-machine",
+        "422.invalid-argument": "422.max-exceeded",
+    }
+    edit_errors(server, lambda error: error.update(code=rarer.get(error["code"], error["code"])))

@@ -221,11 +221,15 @@ def test_it_does_not_show_without_the_fault(tmp_path: Path, see: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "headers"),
-    [("no_user_agent_resets", {"User-Agent": ""}), ("expectations_reset", {"Expect": "100-continue"})],
+    ("name", "query", "headers"),
+    [
+        ("no_user_agent_resets", "", {"User-Agent": ""}),
+        ("expectations_reset", "", {"Expect": "100-continue"}),
+        ("unknown_includes_hang", "?include=x", {}),
+    ],
 )
-def test_a_request_gets_no_answer(name: str, headers: dict[str, str]) -> None:
+def test_a_request_gets_no_answer(name: str, query: str, headers: dict[str, str]) -> None:
     with launch.serve_in_thread([name]) as running, httpx.Client(base_url=running.base_url) as http:
         assert http.get("/v1/nothing").status_code == 404
         with pytest.raises(httpx.TransportError):
-            http.get("/v1/nothing", headers=headers)
+            http.get(f"/v1/nothing{query}", headers=headers, timeout=0.3)

@@ -61,6 +61,16 @@ def encoded_slash_at_the_end_is_dropped(server: Behaviours) -> None:
     server.route_path = lambda path: re.sub("%2f$", "", path, flags=re.IGNORECASE)
 
 
+@fault(breaks=("GET-6",))
+def encoded_slash_at_the_end_is_redirected(server: Behaviours) -> None:
+    """`GET …/backups/{id}%2F` is redirected to the address without it."""
+    answer_instead(
+        server,
+        lambda call: call.path.lower().endswith("%2f"),
+        lambda call: Answer(307, {"location": call.path[:-3]}, b""),
+    )
+
+
 @fault(breaks=("GET-6",), also=("GET-5", "LOG-5", "AUTH-10"))
 def encoded_slash_crosses_containers(server: Behaviours) -> None:
     """`GET /v1/containers/{other}%2Fbackups%2F{id}` shows a backup that is not in that container."""

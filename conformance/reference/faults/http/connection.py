@@ -209,6 +209,17 @@ def odd_gets_hang(server: Behaviours) -> None:
     by_hand(server, lambda call, _: call.operation == "get" and "€" in call.query, write)
 
 
+@fault(breaks=("HTTP-3",), also=("INC-6",))
+def unknown_includes_hang(server: Behaviours) -> None:
+    """A read with an unknown include is never answered."""
+
+    async def write(raw: Raw) -> None:
+        while not raw.connection.is_closing():
+            await asyncio.sleep(0.05)
+
+    by_hand(server, lambda call, _: bool(set(call.query_list("include")) - {"integrations", ""}), write)
+
+
 @fault(breaks=("HTTP-3",))
 def bad_bodies_close_the_connection(server: Behaviours) -> None:
     """A body that is not JSON resets the connection, as a crashing worker does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,18 @@ def logs_come_in_any_order(server: Behaviours) -> None:
     """The order of logs is reversed at each reading."""
     visible, turn = server.visible_logs, count()
     server.visible_logs = lambda call: visible(call)[:: -1 if next(turn) % 2 else 1]
+
+
+@fault(breaks=("HTTP-4", "LIST-5"), also=("LIST-3",))
+def lists_are_in_random_order(server: Behaviours) -> None:
+    """A list without a sort is in random order, as of a map in Go."""
+    visible, rng = server.visible, random.Random(7)  # noqa: S311 - reproducible on purpose
+
+    def shuffled(call: Call) -> list[Backup]:
+        backups = visible(call)
+        return rng.sample(backups, len(backups))
+
+    server.visible = shuffled
 
 
 # ---------------------------------------------------------------- parameters that stick
