@@ -17,7 +17,7 @@ from conformance.reference import launch
 pytestmark = pytest.mark.process
 
 
-def test_a_server_in_its_own_process(tmp_path: Path) -> None:
+def test_a_server_runs_in_its_own_process(tmp_path: Path) -> None:
     file = tmp_path / "target.toml"
     with launch.spawn(variants=["zero_times"], write_target=file) as spawned:
         table = tomllib.loads(file.read_text("utf-8"))
@@ -30,7 +30,7 @@ def test_a_server_in_its_own_process(tmp_path: Path) -> None:
     assert not root.exists()
 
 
-def test_a_server_that_does_not_start_says_why() -> None:
+def test_a_server_that_does_not_start_raises_the_reason() -> None:
     with pytest.raises(launch.LaunchError, match="did you mean no_cors"), launch.spawn(["no_corz"]):
         pass
 
@@ -40,7 +40,7 @@ def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
 
-def test_wrong_usage_is_one_line_and_2(tmp_path: Path) -> None:
+def test_wrong_usage_prints_one_line_and_exits_with_2(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -58,7 +58,7 @@ def test_wrong_usage_is_one_line_and_2(tmp_path: Path) -> None:
             assert words in ended.stderr
 
 
-def test_it_ends_with_its_parents_pipe() -> None:
+def test_it_exits_when_stdin_closes() -> None:
     with launch.spawn() as spawned:
         assert spawned.process.stdin
         spawned.process.stdin.close()

@@ -31,7 +31,7 @@ def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 async def ask(server: Behaviours) -> list[int]:
-    """The statuses of a read and of a restore; no socket is needed for them."""
+    """The statuses of a read and of a restore, without a socket."""
     fixtures = server.store.fixtures
     headers = {"Authorization": f"Bearer {server.store.token('full')}", "X-Hub-Id": fixtures.hub_id}
     backup = f"/v1/containers/{fixtures.container_id}/backups/{fixtures.backup_id}"
@@ -43,7 +43,7 @@ async def ask(server: Behaviours) -> list[int]:
     return [read.status_code, restored.status_code]
 
 
-#: those that write onto the connection themselves need a socket, and are run with one
+#: faults that write to the connection need a socket
 WITHOUT_A_SOCKET = [name for name, one in all_faults().items() if one.apply.__module__ != connection.__name__]
 
 
@@ -54,7 +54,7 @@ def test_the_server_works_with_every_change(name: str, fresh_store: Store) -> No
     assert 200 <= restored < 400
 
 
-def test_faults_name_clauses_and_speak_a_sentence() -> None:
+def test_faults_name_clauses_and_have_a_sentence() -> None:
     for one in all_faults().values():
         assert one.breaks, one.name
         assert all(CLAUSE.fullmatch(clause) for clause in (*one.breaks, *one.also)), one.name
@@ -62,13 +62,13 @@ def test_faults_name_clauses_and_speak_a_sentence() -> None:
         assert one.sentence.endswith("."), one.name
 
 
-def test_variants_name_a_difference_and_speak_a_sentence() -> None:
+def test_variants_name_a_difference_and_have_a_sentence() -> None:
     for one in all_variants().values():
         assert one.difference, one.name
         assert one.sentence.endswith("."), one.name
 
 
-def test_a_name_is_taken_once() -> None:
+def test_names_are_unique() -> None:
     @fault(breaks=("CAP-1",))
     def one(_server: Behaviours) -> None:
         """One."""
@@ -82,7 +82,7 @@ def test_a_name_is_taken_once() -> None:
         registry.add(found, other)
 
 
-def test_a_change_without_a_sentence_is_refused() -> None:
+def test_a_change_without_a_docstring_is_refused() -> None:
     def silent(_server: Behaviours) -> None:
         pass
 
@@ -95,7 +95,7 @@ def test_an_unknown_name_gets_a_hint() -> None:
         registry.find("list_for_everyon")
 
 
-def test_changes_are_combined_in_their_order() -> None:
+def test_several_changes_are_applied_in_order() -> None:
     with launch.serve_in_thread(["list_for_everyone"], ["oauth_401"]) as running:
         fixtures, store = running.store.fixtures, running.store
         path = f"{running.base_url}/v1/containers/{fixtures.container_id}/backups"
