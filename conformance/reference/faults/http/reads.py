@@ -7,12 +7,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.data.store import MANAGE, new_id
-from conformance.reference.patching import edit_answers, wrap_check
+from conformance.reference.patching import wrap_check
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Answer, Behaviours, Call, Check, Reply, Sort
+    from conformance.reference.core import Behaviours, Call, Check, Reply, Sort
     from conformance.reference.data.store import Backup, Document, Log
 
 
@@ -165,23 +165,24 @@ def page_number_sticks(server: Behaviours) -> None:
     server.parse_page = remember
 
 
-@fault(breaks=("HTTP-4",), also=("GET-3", "BKP-4", "RST-3", "RST-7"))
+@fault(breaks=("HTTP-4",), also=("GET-3", "BKP-4", "RST-7"))
 def rights_of_the_previous_caller(server: Behaviours) -> None:
-    """The path of a backup is shown by the capabilities of the previous request's key."""
-    write, previous = server.write_backup, list[bool]()
+    """The list shows the paths of backups by the capabilities of the previous list's key."""
+    write, handler = server.write_backup, server.handlers["list"]
+    shown = [True]
 
     def hide(call: Call, backup: Backup) -> Document:
         document = write(call, backup)
-        if previous and not previous[0]:
+        if call.operation == "list" and not shown[0]:
             document["target"]["path"] = ""
         return document
 
-    def remember(call: Call, _answer: Answer) -> None:
-        if call.caller and call.method == "GET":
-            previous[:] = [MANAGE in call.caller.capabilities]
+    def remember(call: Call) -> Reply:
+        reply = handler(call)
+        shown[0] = call.caller is None or MANAGE in call.caller.capabilities
+        return reply
 
-    server.write_backup = hide
-    edit_answers(server, remember)
+    server.write_backup, server.handlers["list"] = hide, remember
 
 
 @fault(breaks=("HTTP-4",), also=("LIST-1", "GET-1", "LOG-1", "CAP-5", "RST-7"))
