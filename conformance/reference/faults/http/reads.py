@@ -185,20 +185,19 @@ def rights_of_the_previous_caller(server: Behaviours) -> None:
     server.write_backup, server.handlers["list"] = hide, remember
 
 
-@fault(breaks=("HTTP-4",), also=("LIST-1", "GET-1", "LOG-1", "CAP-5", "RST-7"))
+@fault(breaks=("HTTP-4",), also=("GET-1", "GET-2", "GET-3", "INC-4", "CAP-5", "RST-3", "RST-7"))
 def denials_are_cached(server: Behaviours) -> None:
-    """A denied read makes the next read of the same address a denial, whatever its key."""
-    denied: set[str] = set()
+    """A denied get makes the next get of the same backup a denial, whatever its key."""
+    denied: dict[str, RefusalError] = {}
 
     def remember(call: Call, check: Check) -> None:
-        if call.method == "GET" and call.path in denied:
-            denied.discard(call.path)
-            raise RefusalError("403.permissions")
+        if call.operation == "get" and call.path in denied:
+            raise denied.pop(call.path)
         try:
             check(call)
-        except RefusalError:
-            if call.method == "GET":
-                denied.add(call.path)
+        except RefusalError as refusal:
+            if call.operation == "get":
+                denied[call.path] = refusal
             raise
 
     wrap_check(server, "capability", remember)
