@@ -223,6 +223,29 @@ def test_input_that_is_not_http_is_an_error_envelope(client: Client) -> None:
     assert json.loads(body)["error"]["code"] == "400.invalid-syntax"
 
 
+#: method and address after the backup's, headers, body, status
+UNUSUAL = {
+    "no user agent": ("GET", "", "", "", 200),
+    "odd accept": ("GET", "", "Accept: ;;q=x\r\n", "", 200),
+    "read with a body": ("GET", "", "Content-Length: 2\r\n", "{}", 200),
+    "range": ("GET", "", "Range: bytes=0-1\r\n", "", 200),
+    "chunked": ("POST", "/tasks", "Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n", 422),
+    "unknown expectation": ("POST", "/tasks", "Expect: x\r\nContent-Length: 2\r\n", "{}", 422),
+    "unknown encoding": ("POST", "/tasks", "Content-Encoding: x\r\nContent-Length: 2\r\n", "{}", 415),
+}
+
+
+@pytest.mark.parametrize("parts", UNUSUAL.values(), ids=UNUSUAL)
+def test_unusual_requests_are_answered(client: Client, parts: tuple[str, str, str, str, int]) -> None:
+    method, rest, headers, body, status = parts
+    key, hub = client.running.store.token("full"), client.fixtures.hub_id
+    head = f"{method} {client.backup}{rest} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nX-Hub-Id: {hub}\r\n"
+    with socket.create_connection((launch.HOST, int(client.running.base_url.rpartition(":")[2])), 5) as connection:
+        connection.sendall(f"{head}{headers}Connection: close\r\n\r\n{body}".encode())
+        with connection.makefile("rb") as stream:
+            assert stream.readline().startswith(b"HTTP/1.1 %d " % status)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "source"),
     [
