@@ -61,13 +61,13 @@ def tomcat_refuses_encoded_slashes(server: Behaviours) -> None:
     answer_instead(server, has_encoded_slash, lambda _: page_of(400, "<!doctype html><h1>HTTP Status 400</h1>"))
 
 
-@variant(PAGE, warns=("HTTP-1",))
+@variant(PAGE, warns=("HTTP-1", "HTTP-5"))
 def firewall_forbids(server: Behaviours) -> None:
     """A firewall answers suspicious ids and queries with an HTML 403."""
     answer_instead(server, is_suspicious, lambda _: page_of(403, NGINX.format("403 Forbidden"), server="cloudflare"))
 
 
-@variant(PAGE, warns=("HTTP-1",))
+@variant(PAGE, warns=("HTTP-1", "HTTP-5"))
 def firewall_does_not_accept(server: Behaviours) -> None:
     """A firewall answers suspicious ids and queries with an HTML 406, as ModSecurity does."""
     answer_instead(
