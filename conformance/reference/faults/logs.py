@@ -227,7 +227,7 @@ def logs_appear_and_disappear_once(server: Behaviours) -> None:
     server.visible_logs = flicker
 
 
-@fault(breaks=("LOG-6",), also=("HTTP-4", "RST-2"))
+@fault(breaks=("LOG-6",), also=("HTTP-4", "RST-2", "RST-6"))
 def new_log_replaces_the_old(server: Behaviours) -> None:
     """A new log of a restore replaces the older ones of the same backup."""
     log_restore = server.log_restore

@@ -235,7 +235,7 @@ STICKING: list[tuple[str, Ask, Ask]] = [
     ("include_sticks", Ask("{backups}"), Ask("{backups}?include=integrations")),
     ("page_size_sticks", Ask("{backups}"), Ask("{backups}?page[size]=3")),
     ("page_number_sticks", Ask("{backups}"), Ask("{backups}?page[number]=2")),
-    ("rights_of_the_previous_caller", Ask("{backups}"), Ask("{backups}", key="view")),
+    ("order_of_the_previous_caller", Ask("{backups}"), Ask("{backups}", key="view")),
     ("denials_are_cached", Ask(), Ask(key="manage")),
     ("logs_are_sorted_by_the_list", Ask("{backup}/logs"), Ask("{backups}?sort=id")),
     ("log_ids_are_made_up", Ask("{backup}/logs"), Ask("{backup}")),

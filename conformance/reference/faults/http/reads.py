@@ -13,7 +13,7 @@ from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
     from conformance.reference.core import Behaviours, Call, Check, Reply, Sort
-    from conformance.reference.data.store import Backup, Document, Log
+    from conformance.reference.data.store import Backup, Log
 
 
 @fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3"))
@@ -165,24 +165,17 @@ def page_number_sticks(server: Behaviours) -> None:
     server.parse_page = remember
 
 
-@fault(breaks=("HTTP-4",), also=("GET-3", "BKP-4", "RST-7"))
-def rights_of_the_previous_caller(server: Behaviours) -> None:
-    """The list shows the paths of backups by the capabilities of the previous list's key."""
-    write, handler = server.write_backup, server.handlers["list"]
-    shown = [True]
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-3"))
+def order_of_the_previous_caller(server: Behaviours) -> None:
+    """A list without a sort is newest or oldest first by a setting of the previous list's key."""
+    visible, newest_first = server.visible, [True]
 
-    def hide(call: Call, backup: Backup) -> Document:
-        document = write(call, backup)
-        if call.operation == "list" and not shown[0]:
-            document["target"]["path"] = ""
-        return document
+    def ordered(call: Call) -> list[Backup]:
+        backups = visible(call)[:: 1 if newest_first[0] else -1]
+        newest_first[0] = call.caller is None or MANAGE in call.caller.capabilities
+        return backups
 
-    def remember(call: Call) -> Reply:
-        reply = handler(call)
-        shown[0] = call.caller is None or MANAGE in call.caller.capabilities
-        return reply
-
-    server.write_backup, server.handlers["list"] = hide, remember
+    server.visible = ordered
 
 
 @fault(breaks=("HTTP-4",), also=("GET-1", "GET-2", "GET-3", "INC-4", "CAP-5", "RST-3", "RST-7"))
