@@ -137,7 +137,7 @@ def get_includes_those_of_the_container(server: Behaviours) -> None:
     server.resolve = lambda call, backups: resolve(call, server.visible(call) if call.operation == "get" else backups)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def unknown_include_breaks_down(server: Behaviours) -> None:
     """An unknown include is a 500."""
     wanted = server.wants_integrations

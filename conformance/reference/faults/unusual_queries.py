@@ -54,13 +54,13 @@ def dunder_sort_breaks_down(server: Behaviours) -> None:
     _crash_on_sort(server, re.compile(r"__\w+__").fullmatch)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def inherited_include_breaks_down(server: Behaviours) -> None:
     """An include with a name that every JavaScript object inherits is a 500."""
     _crash_on_include(server, INHERITED.__contains__)
 
 
-@fault(breaks=("HTTP-3",), also=("LIST-10", "INC-6"))
+@fault(breaks=("HTTP-3",))
 def inherited_parameter_breaks_down(server: Behaviours) -> None:
     """A parameter named `__proto__` or `constructor` is a 500."""
     _crash_on_name(server, lambda name: name.partition("[")[0] in INHERITED)
@@ -99,7 +99,7 @@ def sort_array_breaks_down(server: Behaviours) -> None:
     _crash_on_name(server, lambda name: name == "sort[]")
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def include_array_breaks_down(server: Behaviours) -> None:
     """`include[]=integrations` is a 500."""
     _crash_on_name(server, lambda name: name == "include[]")
@@ -174,7 +174,7 @@ def percent_marker_in_sort_breaks_down(server: Behaviours) -> None:
     _crash_on_sort(server, re.compile(r"%[sdnx]").search)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def braces_in_include_break_down(server: Behaviours) -> None:
     """Braces in an include, such as `{}` or `${x}`, are a 500: they are formatted into a message."""
     _crash_on_include(server, re.compile(r"[{}]").search)
@@ -192,7 +192,7 @@ def quotes_in_sort_break_down(server: Behaviours) -> None:
     _crash_on_sort(server, lambda value: "'" in value or '"' in value)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def quotes_in_include_break_down(server: Behaviours) -> None:
     """A quotation mark in an include is a 500, since it is put into SQL."""
     _crash_on_include(server, lambda value: "'" in value or '"' in value)
@@ -219,7 +219,7 @@ def nul_in_sort_breaks_down(server: Behaviours) -> None:
     _crash_on_sort(server, lambda value: "\0" in value)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def nul_in_include_breaks_down(server: Behaviours) -> None:
     """A NUL in an include is a 500, as some databases cause it."""
     _crash_on_include(server, lambda value: "\0" in value)
@@ -231,7 +231,7 @@ def surrogate_in_sort_breaks_down(server: Behaviours) -> None:
     _crash_on_sort(server, lambda value: "\ufffd" in value)
 
 
-@fault(breaks=("INC-6",), also=("HTTP-3", "LIST-10"))
+@fault(breaks=("INC-6",), also=("HTTP-3",))
 def surrogate_in_include_breaks_down(server: Behaviours) -> None:
     """An include that is not UTF-8 when decoded, such as a lone surrogate, is a 500."""
     _crash_on_include(server, lambda value: "\ufffd" in value)

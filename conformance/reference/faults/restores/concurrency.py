@@ -267,7 +267,7 @@ def queue_keeps_only_the_last(server: Behaviours) -> None:
     server.start_job, server.work["restore"], server.log_restore = remember, only_last, log_last
 
 
-@fault(breaks=("LIST-1", "GET-1"), also=("RST-3", "RST-7"))
+@fault(breaks=("LIST-1", "GET-1"), also=("RST-3", "RST-4", "RST-7"))
 def restored_backup_is_restored(server: Behaviours) -> None:
     """A backup has the unknown state `restored` after its first restore."""
     write = server.write_backup
