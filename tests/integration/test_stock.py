@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from support.share import FEW
+from support.share import MATRIX, Matrix
 from support.stock import stocked
 
 from conformance.judging.outcomes import Outcome
@@ -29,7 +29,7 @@ STOCKS = [
 ]
 
 
-@pytest.mark.parametrize(("count", "largest_page"), STOCKS[::3] if FEW else STOCKS)
+@pytest.mark.parametrize(("count", "largest_page"), STOCKS[::3] if MATRIX is Matrix.FEW else STOCKS)
 def test_the_reference_passes_with_any_number_of_backups(count: int, largest_page: int | None, tmp_path: Path) -> None:
     with stocked(count, tmp_path, largest_page=largest_page) as target:
         judged = judge(target)
