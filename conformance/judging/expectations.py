@@ -43,9 +43,6 @@ class Finding:
     pointer: str | None = None
 
 
-Findings = "Iterator[Finding]"
-
-
 def violation(wanted: str, got: str, exchange: Exchange | None = None, pointer: str | None = None) -> Finding:
     """A broken MUST (of a SHOULD clause it counts as a warning)."""
     return Finding(Outcome.FAILED, wanted, got, exchange, pointer)
@@ -129,13 +126,6 @@ def expect_equal(got: object, wanted: object, exchange: Exchange, at: str) -> It
     """A member has the value that was asked for."""
     if got != wanted:
         yield violation(validation.render(wanted), validation.render(got), exchange, at)
-
-
-def expect_valid(shape: str, value: object, exchange: Exchange, at: str = "") -> Iterator[Finding]:
-    """The value is of the shape (nulls at optional members are HTTP-10's)."""
-    for mismatch in validation.mismatches(shape, value):
-        if not mismatch.null_optional:
-            yield violation(mismatch.wanted, mismatch.got, exchange, at + mismatch.pointer)
 
 
 def expect_unique(ids: Iterable[str], exchange: Exchange | None, what: str) -> Iterator[Finding]:

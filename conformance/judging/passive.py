@@ -47,7 +47,6 @@ class FindingSet:
 
     judged: int = 0
     defects: dict[tuple[str, ...], Defect] = field(default_factory=dict)
-    merged: int = 0
 
     def add(self, found: Finding) -> None:
         """Counts a finding in with its equals."""
@@ -56,8 +55,6 @@ class FindingSet:
             self.defects[same].add(found)
         elif len(self.defects) < MAX_DEFECTS:
             self.defects[same] = Defect(found)
-        else:
-            self.merged += 1
 
 
 def identity(found: Finding) -> tuple[str, ...]:

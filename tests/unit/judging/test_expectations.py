@@ -70,10 +70,6 @@ CASES: dict[str, Case] = {
         lambda: expectations.expect_equal(FIRST, SECOND, answer(), "/data/id"),
         lambda: expectations.expect_equal(FIRST, FIRST, answer(), "/data/id"),
     ),
-    "expect_valid": (
-        lambda: expectations.expect_valid("oid", "65AB", answer()),
-        lambda: expectations.expect_valid("oid", FIRST, answer()),
-    ),
     "expect_unique": (
         lambda: expectations.expect_unique([FIRST, SECOND, FIRST], None, "backup"),
         lambda: expectations.expect_unique([FIRST, SECOND], None, "backup"),
@@ -160,10 +156,6 @@ def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
         (expectations.expect_ordered(["A", "C", "b"], answer()), []),
         (expectations.expect_ordered(["b", "A", "C"], answer()), [Outcome.FAILED]),
         (expectations.expect_stable("backup-answer", [backup(1), answer(None)]), [Outcome.ERROR]),
-        (
-            expectations.expect_valid("backup-state", {"current": "live", "changed": "2026-01-01T00:00:00Z"}, answer()),
-            [],
-        ),
     ],
 )
 def test_its_findings_are_of_the_right_kind(found: Iterable[Finding], outcomes: list[Outcome]) -> None:

@@ -55,7 +55,7 @@ def test_backups_that_scenarios_restore_are_dedicated_to_nobody() -> None:
 def test_backups_with_a_role_are_dedicated_to_nobody() -> None:
     named = FixtureIds("c", backup_id="b000", failing_backup_id="b001", deletable_backup_ids=("b002", "b003"))
     fixtures = discovered(9, replace(TARGET, fixtures=named))
-    used = {fixtures.dedicated_backup(f"NEW-{number}") for number in range(99)}
+    used = {fixtures.dedicated_backup(purpose) for purpose in (*EXCLUSIVE, *(f"NEW-{number}" for number in range(99)))}
     assert used == {"b006", "b007", "b008"}
 
 
