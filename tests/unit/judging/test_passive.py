@@ -185,7 +185,7 @@ def test_jobs_that_do_not(states: list[str], where: int) -> None:
     assert found.outcome is Outcome.FAILED
     assert found.exchange is looks[where]
     assert (found.got, found.pointer) == (states[where], "/data/state/current")
-    assert found.wanted == f"nothing before {states[where - 1]} any more"
+    assert found.wanted == f"no state before {states[where - 1]} after it"
 
 
 @pytest.mark.parametrize(
