@@ -70,6 +70,7 @@ def test_a_review_that_is_lost_is_an_error_of_its_clause(tmp_path: Path) -> None
     assert "connection refused" in lost.reason
 
 
+@pytest.mark.process  # the probe
 def test_each_clause_with_something_to_review_has_an_error_and_no_other(tmp_path: Path) -> None:
     checks = ("JOB-1/restore", "CAP-8/restore", "JOB-6/restore", "LIST-1/list")
     records = reviewed(tmp_path, server_dies=True, checks=checks)
@@ -78,6 +79,7 @@ def test_each_clause_with_something_to_review_has_an_error_and_no_other(tmp_path
     assert {name for name in records if name.endswith("final-review")} == lost
 
 
+@pytest.mark.process  # the probe
 def test_what_the_run_did_not_do_leaves_no_record(tmp_path: Path) -> None:
     records = reviewed(tmp_path, server_dies=False, checks=("RST-3/restore", "DEL-3/delete"))
     assert records["RST-3/restore/final-review"].outcome is Outcome.PASSED
