@@ -179,7 +179,7 @@ def shapes() -> str:
         parts.append(f"### {schema['title']} {{ #{name.removesuffix('.json')} }}\n\n{schema['description']}")
         if schema.get("properties"):
             rows = [shape_row(schema, member, value) for member, value in schema["properties"].items()]
-            parts.append("\n".join(["| Member | Type | |", "|---|---|---|", *rows]))
+            parts.append("\n".join(["| Member | Type | Presence |", "|---|---|---|", *rows]))
     return "\n\n".join(parts)
 
 

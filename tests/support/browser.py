@@ -72,7 +72,11 @@ class Browser:
 
     def open(self, page: Path, fragment: str = "") -> None:
         """Shows a file, and waits until it is there."""
-        for url in ("about:blank", page.as_uri() + (f"#{fragment}" if fragment else "")):
+        self.visit(page.as_uri() + (f"#{fragment}" if fragment else ""))
+
+    def visit(self, address: str) -> None:
+        """Shows a page by its address, and waits until it is loaded."""
+        for url in ("about:blank", address):
             self._events.clear()
             self.call("Page.navigate", url=url)
             self._await("Page.loadEventFired")
