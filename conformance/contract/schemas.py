@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 NOTED_ITEMS = 5
 """So many items of an array are looked at for members that the contract does not name."""
 
-_NO_SHAPES = {"results.json", "qualification.json"}  # the formats of our own reports stand in the same folder
+_NO_SHAPES = {
+    "results.json",
+    "results-1.json",
+    "qualification.json",
+}  # the formats of our own reports stand in the same folder
 
 
 @dataclass(slots=True)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.evidence.recorder import Recorder
+    from conformance.evidence.rows import ExchangeRow
 
 FILE = "exchanges.ndjson.gz"
 FORMAT = "backups-conformance/exchanges/1"
@@ -152,7 +153,7 @@ class Replayed(Masking):
                 self._shown[id(exchange)] = {**record["shown"], "kept": exchange}
                 yield exchange
 
-    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+    def evidence(self, exchange: Exchange) -> ExchangeRow:
         """The exchange as results.json has it."""
         shown = self._shown[id(exchange)]
         return self._evidence(exchange, shown["url"], shown["headers"], shown["curl"])

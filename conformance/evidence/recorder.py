@@ -19,6 +19,7 @@ from conformance.http.credentials import authorization_for_shell
 if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.evidence.redaction import Redactor
+    from conformance.evidence.rows import ExchangeRow, ResponseRow
     from conformance.http.exchange import Exchange, Request, Response
 
 BODY_KEPT = 16 * 1024
@@ -44,7 +45,7 @@ class Masking(ABC):
         return self._redactor.learnt
 
     @abstractmethod
-    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+    def evidence(self, exchange: Exchange) -> ExchangeRow:
         """The exchange as results.json has it."""
 
     def text(self, text: str) -> str:
@@ -53,7 +54,7 @@ class Masking(ABC):
             text = text[:TEXT_KEPT] + "…"
         return self._redactor.cut_text(text)
 
-    def _evidence(self, exchange: Exchange, url: str, headers: dict[str, str], curl: str) -> dict[str, Any]:
+    def _evidence(self, exchange: Exchange, url: str, headers: dict[str, str], curl: str) -> ExchangeRow:
         request = exchange.request
         return {
             "key": request.key,
@@ -70,7 +71,7 @@ class Masking(ABC):
             "seen": f"{exchange.seen[0]} of {exchange.seen[1]}" if exchange.seen else None,
         }
 
-    def _response(self, exchange: Exchange) -> dict[str, Any] | None:
+    def _response(self, exchange: Exchange) -> ResponseRow | None:
         response = exchange.response
         if response is None:
             return None
@@ -110,7 +111,7 @@ class Recorder(Masking):
         super().__init__(redactor)
         self._target = target
 
-    def evidence(self, exchange: Exchange) -> dict[str, Any]:
+    def evidence(self, exchange: Exchange) -> ExchangeRow:
         """The exchange as results.json has it."""
         request = exchange.request
         url = self._redactor.text(self._url(request))

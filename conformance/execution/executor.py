@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from conformance.execution.thread_pool import Background
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose, Sender
-from conformance.judging.expectations import NotTestableError, inconclusive
+from conformance.judging.expectations import NotApplicableError, NotTestableError, inconclusive
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.context import CheckContext
@@ -147,8 +147,9 @@ class Executor:
         except CANNOT_GO_ON as reason:
             if isinstance(reason, NotTestableError | NotAllowedError):
                 record.outcome, record.reason = Outcome.NOT_TESTED, self._recorder.text(str(reason))
+                record.applies = not isinstance(reason, NotApplicableError)
             elif self.stopped:  # whatever else could not be determined is because of that
-                record.outcome, record.reason = Outcome.NOT_TESTED, "the run ended before it"
+                record.outcome, record.reason = Outcome.NOT_TESTED, "not run: the run ended first"
             else:
                 findings.add(inconclusive(str(reason), context.exchanges[-1] if context.exchanges else None))
         except Exception as error:  # an error of ours is never the target's failure

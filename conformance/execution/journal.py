@@ -1,29 +1,115 @@
-"""Outcomes as they come, one line of JSON each: what workers hand to the controller, and what survives a crash."""
+"""The journal: what each worker records while it runs, one line of JSON per entry.
+
+Workers hand their results to the controller through it, and it survives a crash of either.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from conformance.judging.outcomes import CheckRecord
+from conformance.judging.outcomes import CheckRecord, merge_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-LOOK_S = 0.02
-#: a restore that was accepted, or may have been; and those of them whose end was seen
-STARTED, ENDED = "restore started", "restores ended"
+    from conformance.http.latency import Counted
+
+POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """What a worker counted: its own requests, and what all workers count together.
+
+    `keys` maps the name of a key to the state of its proof; `problem` says why nothing could be judged, in one line.
+    """
+
+    requests: int = 0
+    keys: Mapping[str, str] = field(default_factory=dict)
+    problem: str = ""
+    restores_accepted: int = 0
+    throttled: int = 0
+    waited_s: float = 0.0
+
+    def merged(self, other: WorkerFacts) -> WorkerFacts:
+        """Return the facts of both workers; a key that one of them saw refused stays refused."""
+        refused = {name: state for name, state in self.keys.items() if state.startswith("refused")}
+        return WorkerFacts(
+            requests=self.requests + other.requests,
+            keys={**self.keys, **other.keys, **refused},
+            problem=self.problem or other.problem,
+            restores_accepted=max(self.restores_accepted, other.restores_accepted),
+            throttled=max(self.throttled, other.throttled),
+            waited_s=max(self.waited_s, other.waited_s),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreStarted:
+    """A restore that was accepted, or may have been: then its response was lost, and `job_id` is empty."""
+
+    job_id: str
+    backup_id: str
+    instance_id: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreEnded:
+    """The end of a restore was seen."""
+
+    restore: RestoreStarted
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What a worker observed in all its exchanges; its last entry.
+
+    `notes`: what is allowed but not in the contract. `latency`: see `http.latency`. `matrix`: (key, operation,
+    ownership, status) to how often it was seen.
+    """
+
+    notes: frozenset[str] = frozenset()
+    latency: tuple[Counted, ...] = ()
+    matrix: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+
+    def merged(self, other: Observations) -> Observations:
+        """Return the observations of both workers."""
+        return Observations(self.notes | other.notes, self.latency + other.latency, self.matrix + other.matrix)
+
+
+Entry = CheckRecord | WorkerFacts | RestoreStarted | RestoreEnded | Observations
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The entries of all workers, merged."""
+
+    checks: list[CheckRecord]
+    facts: WorkerFacts
+    observations: Observations
+    restores_started: list[RestoreStarted]
+    restores_ended: list[RestoreStarted]
+
+    @property
+    def restores_maybe_running(self) -> list[RestoreStarted]:
+        """The restores whose end was not seen; of a worker that died, all that it started."""
+        return [restore for restore in self.restores_started if restore not in self.restores_ended]
 
 
 class Journal:
     """One worker's file in the run's state folder; each line is written whole and flushed.
 
-    A lock is held beside it as long as something may still come: it goes with the process, however that ends.
+    A lock beside the file is held for as long as entries may follow. It is released when the process ends, however
+    that happens.
     """
 
     def __init__(self, folder: Path, worker: str) -> None:
@@ -33,48 +119,95 @@ class Journal:
         self._file = (folder / f"journal-{worker}.ndjson").open("a", encoding="ascii")
         self._lock = threading.Lock()
 
-    def record(self, record: CheckRecord) -> None:
-        """Keeps a check's record."""
-        self.entry("check", record.to_json())
-
-    def entry(self, kind: str, value: Any) -> None:
-        """Keeps anything else that is plain data. What comes after the end is left: the run is over."""
+    def write(self, entry: Entry) -> None:
+        """Append an entry. After `close` it is dropped, because the run is over."""
+        line = json.dumps(_to_json(entry))
         with self._lock:
             if not self._file.closed:
-                self._file.write(json.dumps({"kind": kind, "value": value}) + "\n")
+                self._file.write(f"{line}\n")
                 self._file.flush()
 
     def close(self) -> None:
-        """Ends the file."""
+        """End the file."""
         with self._lock:
             self._file.close()
         self._under_way.release()
 
 
-def read(folder: Path) -> Iterator[tuple[str, Any]]:
-    """Every whole entry of every worker, as (kind, value). A line that a crash cut off is left out."""
-    for file in sorted(folder.glob("journal-*.ndjson")):
-        for line in file.read_text(encoding="ascii").splitlines():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            value = entry["value"]
-            yield entry["kind"], CheckRecord.from_json(value) if entry["kind"] == "check" else value
+def read(folder: Path) -> Contents:
+    """Return the entries of all workers."""
+    return _merge(entry for file in sorted(folder.glob("journal-*.ndjson")) for entry in entries(file))
+
+
+def entries(file: Path) -> Iterator[Entry]:
+    """Yield the whole entries of one worker's file; a line that a crash cut off is left out."""
+    for line in file.read_text(encoding="ascii").splitlines():
+        try:
+            written = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        yield _from_json(written["kind"], written["value"])
 
 
 def await_ends(folder: Path, patience_s: float) -> None:
-    """Waits until no process writes a journal any more, at most so long."""
+    """Wait until no process writes a journal any more, for at most `patience_s` seconds."""
     end = time.monotonic() + patience_s
     for lock in folder.glob("journal-*.lock"):
         try:
-            with FileLock(lock).acquire(timeout=max(end - time.monotonic(), 0), poll_interval=LOOK_S):
+            with FileLock(lock).acquire(timeout=max(end - time.monotonic(), 0), poll_interval=POLL_S):
                 pass
         except Timeout:
             return
 
 
-def maybe_running(entries: Iterable[tuple[str, Any]]) -> list[dict[str, str]]:
-    """The restores that were started and whose end nobody saw; of a worker that died, all that it started."""
-    ended = [row for kind, value in entries if kind == ENDED for row in value]
-    return [value for kind, value in entries if kind == STARTED and value not in ended]
+def _merge(found: Iterable[Entry]) -> Contents:
+    checks: list[CheckRecord] = []
+    started: list[RestoreStarted] = []
+    ended: list[RestoreStarted] = []
+    facts, observations = WorkerFacts(), Observations()
+    for entry in found:
+        match entry:
+            case CheckRecord():
+                checks.append(entry)
+            case WorkerFacts():
+                facts = facts.merged(entry)
+            case RestoreStarted():
+                started.append(entry)
+            case RestoreEnded():
+                ended.append(entry.restore)
+            case Observations():
+                observations = observations.merged(entry)
+    return Contents(merge_records(checks), facts, observations, started, ended)
+
+
+def _to_json(entry: Entry) -> dict[str, Any]:
+    match entry:
+        case CheckRecord():
+            return {"kind": "check", "value": entry.to_json()}
+        case WorkerFacts():
+            return {"kind": "facts", "value": {**asdict(entry), "keys": dict(entry.keys)}}
+        case RestoreStarted():
+            return {"kind": "restore started", "value": asdict(entry)}
+        case RestoreEnded():
+            return {"kind": "restore ended", "value": asdict(entry.restore)}
+        case Observations():
+            cells = [[*cell, count] for cell, count in entry.matrix.items()]
+            value = {"notes": sorted(entry.notes), "latency": entry.latency, "matrix": cells}
+            return {"kind": "observations", "value": value}
+
+
+def _from_json(kind: str, value: Any) -> Entry:  # a line of a file that this module wrote
+    match kind:
+        case "check":
+            return CheckRecord.from_json(value)
+        case "facts":
+            return WorkerFacts(**value)
+        case "restore started":
+            return RestoreStarted(**value)
+        case "restore ended":
+            return RestoreEnded(RestoreStarted(**value))
+        case "observations":
+            matrix = Counter({tuple(cell[:-1]): cell[-1] for cell in value["matrix"]})
+            return Observations(frozenset(value["notes"]), tuple(value["latency"]), matrix)
+        case _:
+            raise ValueError(f"no journal has entries of kind {kind!r}")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
 from conformance.evidence.archive import Archive
-from conformance.execution.journal import ENDED, STARTED, Journal
+from conformance.execution.journal import Journal, Observations, RestoreEnded, RestoreStarted
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.latency import Latencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from conformance.evidence.recorder import Recorder
+    from conformance.execution.journal import WorkerFacts
     from conformance.http.exchange import Exchange
     from conformance.judging.passive import PassiveJudges
     from conformance.scenarios.run_state import RunState
@@ -45,29 +46,29 @@ class Observer:
         """Count, archive and judge an exchange."""
         self._state.observe(exchange)
         if asks_for_restore(exchange.request) and may_have_started(exchange):
-            self.journal.entry(STARTED, _started(exchange))
+            self.journal.write(_started(exchange))
         if self._archive is not None:
             self._archive.keep(exchange)
         self._latencies.observe(exchange)
         self.judges.observe(exchange)
 
-    def close(self, facts: Mapping[str, Any], look_again: Callable[[Exchange], None]) -> None:
+    def close(self, facts: WorkerFacts, look_again: Callable[[Exchange], None]) -> None:
         """Write the records of the passive judges and the worker's facts, and close all files."""
         for record in self.judges.records(self._recorder, look_again):
-            self.journal.record(record)
-        self.journal.entry("facts", facts)
-        self.journal.entry(ENDED, [_started(restore.answer) for restore in self._state.restores if restore.ended])
-        self.journal.entry("notes", [self._recorder.text(note) for note in sorted(self.judges.notes)])
-        self.journal.entry("latency", self._latencies.counted())
+            self.journal.write(record)
+        self.journal.write(facts)
+        for restore in self._state.restores:
+            if restore.ended:
+                self.journal.write(RestoreEnded(_started(restore.answer)))
         if self._archive is not None:
             self._archive.close()
-        self.journal.entry("matrix", [[*cell, count] for cell, count in self.judges.matrix.items()])
+        notes = frozenset(map(self._recorder.text, self.judges.notes))
+        self.journal.write(Observations(notes, (self._latencies.counted(),), self.judges.matrix))
         self.journal.close()
 
 
-def _started(exchange: Exchange) -> dict[str, str]:
+def _started(exchange: Exchange) -> RestoreStarted:
     """A restore that was accepted, or may have been since its answer was lost."""
     since = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    ids = {"backup_id": exchange.request.resources["backup"], "instance_id": exchange.request.resources["instance"]}
-    job = value_at(exchange.data, "/job/id")
-    return {"job_id": job if isinstance(job, str) else "", **ids, "since": since}
+    resources, job = exchange.request.resources, value_at(exchange.data, "/job/id")
+    return RestoreStarted(job if isinstance(job, str) else "", resources["backup"], resources["instance"], since)

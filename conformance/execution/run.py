@@ -12,6 +12,7 @@ from conformance.evidence.recorder import Recorder
 from conformance.evidence.redaction import Redactor
 from conformance.execution.exclusive_window import ExclusiveWindow
 from conformance.execution.executor import Executor
+from conformance.execution.journal import WorkerFacts
 from conformance.execution.observer import Observer
 from conformance.execution.shared_state import SharedState
 from conformance.http import credentials
@@ -98,7 +99,7 @@ class Run:
             proofs.jobs = True if self.client.send(self.build.job()).code == "404.job" else None
         except CANNOT_GO_ON as reason:
             fixtures.problem = str(reason)
-        self.observer.journal.entry("facts", {"requests": 0, "keys": proofs.states})
+        self.observer.journal.write(WorkerFacts(keys=proofs.states))
 
     def stop(self) -> None:
         """End the run early: cut off what is in flight, and refuse what would come. Not for threads of checks."""
@@ -107,14 +108,14 @@ class Run:
     def close(self) -> None:
         """Write everything that this worker knows into the journal, and release its resources."""
         self.executor.close()
-        names = ("restores_accepted", "throttled", "waited_s")
-        problem = self.client.liveness.gone or self.context.key_proofs.problem
-        facts = {
-            "requests": self.client.requests,
-            "keys": self.context.key_proofs.states,
-            "problem": self.recorder.text(problem),
-            **{name: self.shared_state.read(name) for name in names},
-        }
+        facts = WorkerFacts(
+            requests=self.client.requests,
+            keys=self.context.key_proofs.states,
+            problem=self.recorder.text(self.client.liveness.gone or self.context.key_proofs.problem),
+            restores_accepted=int(self.shared_state.read("restores_accepted")),
+            throttled=int(self.shared_state.read("throttled")),
+            waited_s=self.shared_state.read("waited_s"),
+        )
         self.observer.close(facts, self.executor.look_again)
         self.client.close()
 
@@ -124,7 +125,7 @@ class Run:
         self.observer.observe(exchange)
 
     def _record(self, record: CheckRecord) -> None:
-        self.observer.journal.record(record)
+        self.observer.journal.write(record)
 
     def _controls(self) -> list[Request]:
         """Requests of different kinds to which any answer will do, with a key that can be had."""

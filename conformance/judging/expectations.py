@@ -32,6 +32,10 @@ class NotTestableError(Exception):
     """The target file does not offer what the check needs; the message says what to set. `not_tested`."""
 
 
+class NotApplicableError(NotTestableError):
+    """The contract exempts the target from the clause; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One difference between wanted and got, on a live exchange."""

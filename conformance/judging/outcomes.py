@@ -1,22 +1,21 @@
-"""What a run found out: findings, the records of checks, and the one table that every report is made from.
-
-Everything here is plain data that survives JSON, because workers hand it to the controller through the journal.
-"""
+"""Outcomes, verdicts, and the records of findings and checks, which workers hand to the controller as JSON."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from conformance.contract.check_id import CheckId
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from conformance.evidence.rows import ExchangeRow
+
 
 class Outcome(StrEnum):
-    """How a check or a clause came out. `error` means: we could not tell."""
+    """The outcome of a check or a clause. `error` means that it could not be determined."""
 
     NOT_TESTED = "not_tested"
     PASSED = "passed"
@@ -27,34 +26,77 @@ class Outcome(StrEnum):
 
     @property
     def rank(self) -> int:
-        """Position in the lattice: of two outcomes of one clause the higher stands."""
+        """The severity: of several outcomes the one with the highest rank counts."""
         return list(Outcome).index(self)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The outcome that stands for all of them; `not_tested` where there is none."""
+    """Return the outcome with the highest rank; `not_tested` if there is none."""
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.NOT_TESTED)
 
 
 class Verdict(StrEnum):
-    """What the report says of the target as a whole."""
+    """What a run concludes about its target as a whole; `results.verdicts` decides it."""
 
+    #: every MUST clause that applies was tested and passed
     CONFORMANT = "conformant"
+    #: no MUST clause failed or ended in error, but some were not tested or are waived
+    PARTIAL = "partial"
+    #: a MUST clause failed
     NON_CONFORMANT = "non-conformant"
+    #: no MUST clause failed, but something could not be determined
     INCONCLUSIVE = "inconclusive"
 
     @property
     def exit_code(self) -> int:
         """The exit code of `run`."""
-        return {"conformant": 0, "non-conformant": 1, "inconclusive": 3}[self.value]
+        return {Verdict.NON_CONFORMANT: 1, Verdict.INCONCLUSIVE: 3}.get(self, 0)
+
+
+class FindingRow(TypedDict):
+    """A finding as results.json has it."""
+
+    outcome: str
+    wanted: str
+    got: str
+    pointer: str | None
+    exchange: int | None
+    places: int
+
+
+class StepRow(TypedDict):
+    """A step of a scenario, `t_s` seconds after the run began: what was done, the answer, and the conclusion."""
+
+    t_s: float
+    what: str
+    answer: NotRequired[str | None]
+    concluded: NotRequired[str | None]
+
+
+class CheckRow(TypedDict):
+    """A check's record as results.json has it; see CheckRecord.
+
+    Files written before these members existed lack `requests` and `applies`.
+    """
+
+    id: str
+    operation: str
+    outcome: str
+    reason: str
+    duration_s: float
+    findings: list[FindingRow]
+    exchanges: list[ExchangeRow]
+    timeline: list[StepRow]
+    requests: NotRequired[int]
+    applies: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
 class FindingRecord:
-    """One difference between what a clause wants and what came.
+    """A difference between what a clause wants and what the target answered.
 
-    `pointer` is a JSON pointer into the answer's body; `exchange` indexes the record's evidence; `places` counts
-    the equal findings that this one stands for.
+    `pointer`: a JSON pointer into the response body. `exchange`: an index into the exchanges of the check's record.
+    `places`: how many equal findings this one stands for.
     """
 
     outcome: Outcome
@@ -66,19 +108,41 @@ class FindingRecord:
 
     @property
     def sentence(self) -> str:
-        """The difference in one line, or why there is none to tell."""
+        """The finding in one line."""
         if self.outcome is Outcome.ERROR:
             return f"could not tell: {self.got}"
         where = f" at {self.pointer}" if self.pointer else ""
         times = f" ({self.places} places)" if self.places > 1 else ""
         return f"wanted {self.wanted}, got {self.got}{where}{times}"
 
+    @property
+    def identity(self) -> tuple[str, str, str, str | None]:
+        """What equal findings have in common."""
+        return (self.outcome, self.wanted, self.got, self.pointer)
+
+    def to_json(self) -> FindingRow:
+        """Return the finding as results.json has it."""
+        return {
+            "outcome": self.outcome.value,
+            "wanted": self.wanted,
+            "got": self.got,
+            "pointer": self.pointer,
+            "exchange": self.exchange,
+            "places": self.places,
+        }
+
+    @classmethod
+    def from_json(cls, row: FindingRow) -> FindingRecord:
+        """Return the inverse of `to_json`."""
+        return cls(Outcome(row["outcome"]), row["wanted"], row["got"], row["pointer"], row["exchange"], row["places"])
+
 
 @dataclass(slots=True)
 class CheckRecord:
-    """What one check (a clause on an operation) came to.
+    """The outcome of one check, with its findings and evidence.
 
-    `requests` is how many exchanges it looked at; `exchanges` is masked, bounded evidence, some of them.
+    `exchanges`: masked, bounded evidence, some of the `requests` exchanges that the check judged. `duration_s`: in
+    seconds. `applies`: false where the contract exempts the target from the clause, and the check was not executed.
     """
 
     id: CheckId
@@ -86,80 +150,77 @@ class CheckRecord:
     reason: str = ""
     duration_s: float = 0.0
     findings: list[FindingRecord] = field(default_factory=list)
-    exchanges: list[dict[str, Any]] = field(default_factory=list)
-    timeline: list[dict[str, Any]] = field(default_factory=list)
+    exchanges: list[ExchangeRow] = field(default_factory=list)
+    timeline: list[StepRow] = field(default_factory=list)
     requests: int = 0
+    applies: bool = True
 
     @property
     def clause(self) -> str:
-        """The clause that it judged."""
+        """The ID of the clause that the check judges."""
         return self.id.clause
 
     @property
     def operation(self) -> str:
-        """The operation on which it judged the clause."""
+        """The operation on which the check judges the clause."""
         return self.id.operation or ""
 
-    def to_json(self) -> dict[str, Any]:
-        """The record as results.json and the journal have it."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        findings = [asdict(finding) for finding in self.findings]
-        return {**members, "id": str(self.id), "operation": self.operation, "findings": findings}
+    def to_json(self) -> CheckRow:
+        """Return the record as results.json and the journal have it."""
+        return {
+            "id": str(self.id),
+            "operation": self.operation,
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "duration_s": self.duration_s,
+            "findings": [finding.to_json() for finding in self.findings],
+            "exchanges": self.exchanges,
+            "timeline": self.timeline,
+            "requests": self.requests,
+            "applies": self.applies,
+        }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> CheckRecord:
-        """The inverse of `to_json`."""
-        findings = [FindingRecord(**{**row, "outcome": Outcome(row["outcome"])}) for row in data["findings"]]
-        members = {name: data[name] for name in cls.__slots__}
-        parsed = {"id": CheckId.parse(data["id"]), "outcome": Outcome(data["outcome"]), "findings": findings}
-        return cls(**{**members, **parsed})
+    def from_json(cls, row: CheckRow) -> CheckRecord:
+        """Return the inverse of `to_json`."""
+        return cls(
+            id=CheckId.parse(row["id"]),
+            outcome=Outcome(row["outcome"]),
+            reason=row["reason"],
+            duration_s=row["duration_s"],
+            findings=[FindingRecord.from_json(finding) for finding in row["findings"]],
+            exchanges=row["exchanges"],
+            timeline=row["timeline"],
+            requests=row.get("requests", 0),
+            applies=row.get("applies", True),
+        )
+
+    def merged(self, other: CheckRecord) -> CheckRecord:
+        """Return what two workers found with the same check, as one record: the worse outcome, all findings."""
+        worse, better = (other, self) if other.outcome.rank > self.outcome.rank else (self, other)
+        findings = {finding.identity: finding for finding in worse.findings}
+        for finding in better.findings:
+            known = findings.get(finding.identity)
+            if known is not None:
+                findings[finding.identity] = replace(known, places=known.places + finding.places)
+            else:
+                index = None if finding.exchange is None else finding.exchange + len(worse.exchanges)
+                findings[finding.identity] = replace(finding, exchange=index)
+        return replace(
+            worse,
+            duration_s=round(worse.duration_s + better.duration_s, 4),
+            findings=list(findings.values()),
+            exchanges=worse.exchanges + better.exchanges,
+            timeline=worse.timeline + better.timeline,
+            requests=worse.requests + better.requests,
+            applies=worse.applies or better.applies,
+        )
 
 
-def folded(records: Iterable[CheckRecord]) -> list[CheckRecord]:
-    """One record for each check: what several workers found out about the same one, together."""
-    found: dict[CheckId, CheckRecord] = {}
+def merge_records(records: Iterable[CheckRecord]) -> list[CheckRecord]:
+    """Return one record for each check, merged from what several workers found with it."""
+    merged: dict[CheckId, CheckRecord] = {}
     for record in records:
-        known = found.get(record.id)
-        found[record.id] = record if known is None else _together(known, record)
-    return list(found.values())
-
-
-def _together(one: CheckRecord, other: CheckRecord) -> CheckRecord:
-    if other.outcome.rank > one.outcome.rank:
-        one, other = other, one
-    findings = {_sameness(finding): finding for finding in one.findings}
-    for finding in other.findings:
-        known = findings.get(_sameness(finding))
-        if known is not None:
-            findings[_sameness(finding)] = replace(known, places=known.places + finding.places)
-        else:
-            index = None if finding.exchange is None else finding.exchange + len(one.exchanges)
-            findings[_sameness(finding)] = replace(finding, exchange=index)
-    return replace(
-        one,
-        duration_s=round(one.duration_s + other.duration_s, 4),
-        findings=list(findings.values()),
-        exchanges=one.exchanges + other.exchanges,
-        timeline=one.timeline + other.timeline,
-        requests=one.requests + other.requests,
-    )
-
-
-def _sameness(finding: FindingRecord) -> tuple[str, str, str, str | None]:
-    return (finding.outcome, finding.wanted, finding.got, finding.pointer)
-
-
-def verdict(must_outcomes: Iterable[Outcome], *, interrupted: bool = False, strict_warnings: bool = False) -> Verdict:
-    """The one place where a run's verdict is decided, from the outcomes of all MUST clauses.
-
-    A failed MUST is non-conformant whatever else happened. Otherwise an error, an interruption, or no MUST clause
-    tested at all is inconclusive: we never say conformant where we could not tell.
-    `strict_warnings` is `--strict` with at least one warning anywhere.
-    """
-    outcomes = list(must_outcomes)
-    tested = [outcome for outcome in outcomes if outcome is not Outcome.NOT_TESTED]
-    if Outcome.FAILED in tested or strict_warnings:
-        return Verdict.NON_CONFORMANT
-    if interrupted or not tested or Outcome.ERROR in tested:
-        return Verdict.INCONCLUSIVE
-    return Verdict.CONFORMANT
+        known = merged.get(record.id)
+        merged[record.id] = record if known is None else known.merged(record)
+    return list(merged.values())

@@ -38,6 +38,7 @@ from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
     from conformance.pytest_run.setup import RunSetup
+    from conformance.results.model import Results
 
 NAME = "conformance-run"
 SUITE = "conformance.suite"
@@ -62,7 +63,7 @@ class Controller:
         self.__name__ = NAME
         self.setup = setup
         #: the results, once the run has ended; None where nothing was run
-        self.results: dict[str, Any] | None = None
+        self.results: Results | None = None
         #: whether pytest ran tests, or only showed something
         self.ran = False
         self._quiet = quiet
@@ -175,7 +176,7 @@ class Controller:
             results = self._conclude()
         session.exitstatus = finalize.exit_code(results, self.setup.settings)
 
-    def _conclude(self) -> dict[str, Any]:
+    def _conclude(self) -> Results:
         self._begin()
         if self._execution.interruption or self._crashes():
             SharedState(self.setup.state).stop()
@@ -183,6 +184,7 @@ class Controller:
         else:
             self._account_for_missing_records()
         results = self._final_results()
+        assert results is not None, "a wrong usage is not concluded"  # noqa: S101
         write_all(results, self.setup.folder)
         return results
 
@@ -192,7 +194,7 @@ class Controller:
     def _account_for_missing_records(self) -> None:
         """Record why a selected check has no record: somebody left it out, or the suite has lost it."""
         left_out = {check: reason for account in self._accounts for check, reason in account["left_out"].items()}
-        recorded = {str(value.id) for kind, value in journal.read(self.setup.state) if kind == "check"}
+        recorded = {str(record.id) for record in journal.read(self.setup.state).checks}
         book = journal.Journal(self.setup.state, "controller")
         for check_id, check in all_checks().items():
             wanted = check.clause in self.setup.selected and self.setup.effect.fits(check)
@@ -200,17 +202,17 @@ class Controller:
                 reason = left_out.get(check_id)
                 outcome = Outcome.NOT_TESTED if reason else Outcome.ERROR
                 text = reason or "an error of the suite: the check has no record"
-                book.record(CheckRecord(check.id, outcome, text))
+                book.write(CheckRecord(check.id, outcome, text))
         book.close()
 
-    def _final_results(self) -> dict[str, Any]:
+    def _final_results(self) -> Results | None:
         if self.results is None and not self._wrong_usage:
             crashes = self._crashes()
             interruption = crashes[0]["crash"] if crashes else self._execution.interruption
             setup = self.setup
             facts = replace(setup.facts, interruption=interruption, finished=datetime.now(UTC))
             self.results = build.build(setup.settings, setup.target, setup.selected, setup.state, facts)
-        return self.results or {}
+        return self.results
 
     def pytest_unconfigure(self) -> None:
         """Sign the folder off, now that all its files are there, and show the verdict."""
@@ -223,7 +225,7 @@ class Controller:
         finally:
             self._open.close()
 
-    def _finish(self, results: dict[str, Any]) -> None:
+    def _finish(self, results: Results) -> None:
         console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
         with signals.undisturbed():
             problems = finalize.sign_off(self.setup, results, self._page, self._open)

@@ -117,8 +117,6 @@ class CheckExecution:
             examples=setup.examples,
             archived=True,
         )
-        planned = [str(check.id) for check in checks_of(self._items) if check.clause in setup.selected]
-        run.observer.journal.entry("planned", planned)
         run.start()
         if self._on_start is not None:
             self._on_start(run)

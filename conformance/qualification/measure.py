@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.config.settings import Settings
 from conformance.config.target_file import load_target
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.judging.checks import Check
+    from conformance.results.model import ClauseRow
 
 TOGETHER = " + "
 #: a restore takes so long on a server that is only there to be judged
@@ -178,6 +179,6 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
     run.executor.final_review()
 
 
-def _judged(row: dict[str, Any]) -> Judged:
+def _judged(row: ClauseRow) -> Judged:
     checks = {check["id"]: Outcome(check["outcome"]) for check in row["checks"]}
     return Judged(Outcome(row["outcome"]), row["reason"], checks)

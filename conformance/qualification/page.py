@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from conformance.contract import catalogue
+from conformance.evidence.text import one_line
 from conformance.qualification import results
 from conformance.qualification.assessing import GREEN, MISSED, OTHERS, RIGHT
 from conformance.report import html
-from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from conformance.report import badge, junit, markdown, repro
 from conformance.results.files import write_atomically, write_json
-from conformance.results.reading import FORMAT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +21,3 @@ def write_all(results: Results, folder: Path) -> None:
     write_atomically(folder / "summary.md", markdown.render(results))
     write_atomically(folder / "badge.svg", badge.render(results))
     repro.write(results, folder)
-
-
-__all__ = ["FORMAT", "write_all"]

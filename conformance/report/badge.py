@@ -14,6 +14,7 @@ LABEL = "backups API"
 #: dark enough for white letters
 _COLOURS = {
     Verdict.CONFORMANT: "#17663a",
+    Verdict.PARTIAL: "#4a5560",
     Verdict.NON_CONFORMANT: "#b3261e",
     Verdict.INCONCLUSIVE: "#7d4e00",
 }
@@ -44,10 +45,10 @@ def render(results: Results) -> str:
 
 
 def message(results: Results) -> str:
-    """The verdict, and what share of the MUST clauses stands behind it."""
+    """Return the verdict and the share of the MUST clauses that passed or failed."""
     summary, verdict = results["summary"], Verdict(results["verdict"])
-    if verdict is Verdict.CONFORMANT:
-        return f"conformant {summary['must_tested']}/{summary['must_total']}"
+    if verdict in (Verdict.CONFORMANT, Verdict.PARTIAL):
+        return f"{verdict.value} {summary['must_passed']}/{summary['must_applicable']}"
     if verdict is Verdict.NON_CONFORMANT and summary["must_failed"]:
         return f"non-conformant, {summary['must_failed']} failed"
     return str(verdict.value)

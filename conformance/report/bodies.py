@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.results.text import block, one_line
+from conformance.evidence.text import block, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

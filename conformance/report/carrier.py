@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.evidence.text import block
 from conformance.report.html import page_title, render_summary
 from conformance.results.files import write_atomically
 from conformance.results.signoff import page_marks
-from conformance.results.text import block
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -38,7 +38,7 @@ _HEAD = '<meta charset="utf-8"/>'
 class HtmlCarrier:
     """The plugin to register in a run with `--html`; the supplier is asked once, when the run has ended."""
 
-    def __init__(self, results_supplier: Callable[[], Results]) -> None:
+    def __init__(self, results_supplier: Callable[[], Results | None]) -> None:
         self._supply = results_supplier
         self._page: Any = None
 
@@ -64,6 +64,8 @@ class HtmlCarrier:
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
         """Our part of the page."""
         results = self._supply()
+        if results is None:
+            return
         if self._page is not None:
             self._page.title = page_title(results)
         prefix.append(render_summary(results))
@@ -102,7 +104,7 @@ class HtmlCarrier:
         if path and Path(path).is_file() and not hasattr(session.config, "workerinput"):
             page = Path(path)
             results = self._supply()
-            found = page_marks(results["run"]["id"], results["verdict"])
+            found = page_marks(results["run"]["id"], results["verdict"]) if results else ""
             write_atomically(page, finished_page(page.read_text(encoding="utf-8"), found))
         return outcome
 

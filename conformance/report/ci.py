@@ -7,12 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
-from conformance.results.model import Results, counted, is_strict, shown, with_outcome
-from conformance.results.text import one_line
+from conformance.results.queries import is_strict, shown, with_outcome
+from conformance.results.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from conformance.results.model import Results
 
 #: GitHub shows ten of a kind for a step and drops the rest without a word
 _MOST = 10

@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from conformance.evidence.text import one_line
 from conformance.report.html import environment, style
 from conformance.report.markdown import escape, table
 from conformance.report.plots import seconds
 from conformance.report.terminal import STYLES
-from conformance.results.model import LABELS, Results, counted, shown
-from conformance.results.text import one_line
+from conformance.results.queries import shown
+from conformance.results.wording import LABELS, counted
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.results.compare import Change, Comparison
+    from conformance.results.model import Results
 
 
 def render(comparison: Comparison, console: Console) -> None:

@@ -11,10 +11,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.contract import catalogue
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.report import plots, qualified, views
-from conformance.results import model
-from conformance.results.text import one_line
+from conformance.results import queries, wording
 from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def page_title(results: Results) -> str:
 
 def render_summary(results: Results) -> str:
     """Everything but the table of checks, which is pytest-html's. All that is foreign is escaped."""
-    results = model.shown(results)
+    results = queries.shown(results)
     operations, matrix = views.matrix(results)
     latencies, scale = plots.latencies(results.get("latency", []))
     return (
@@ -53,13 +53,13 @@ def render_summary(results: Results) -> str:
             results=results,
             run=results["run"],
             target=results["target"],
-            counts=model.counts(results),
-            red=model.to_mend(results),
+            counts=queries.counts(results),
+            red=queries.failing(results),
             sections=[
-                (outcome, model.LABELS[outcome], views.alike(views.entries(results, outcome))) for outcome in _TOLD
+                (outcome, wording.LABELS[outcome], views.alike(views.entries(results, outcome))) for outcome in _TOLD
             ],
-            anchored={row["id"] for row in model.with_outcome(results, *_TOLD)},
-            chapters=model.by_chapter(results),
+            anchored={row["id"] for row in queries.with_outcome(results, *_TOLD)},
+            chapters=queries.by_chapter(results),
             operations=operations,
             matrix=matrix,
             timelines=views.timelines(results),
@@ -67,11 +67,12 @@ def render_summary(results: Results) -> str:
             scale=scale,
             filters=_filters(results),
             qualification=qualified.in_words(results),
-            hints=model.not_tested_by_hint(results),
+            hints=queries.not_tested_by_reason(results),
             sources=catalogue.load().sources,
             notes=results["notes"][:_NOTES],
             stubs=stubs(results),
-            model=model,
+            queries=queries,
+            wording=wording,
         )
     )
 
@@ -106,7 +107,7 @@ def environment() -> Environment:
 
 def _filters(results: Results) -> list[tuple[str, str, int]]:
     """What the table of clauses can be narrowed to: only what there is any of."""
-    found = [(outcome.value, name.capitalize(), number) for outcome, name, number in model.counts(results) if number]
+    found = [(outcome.value, name.capitalize(), number) for outcome, name, number in queries.counts(results) if number]
     return [("all", "All", len(results["clauses"])), *found] if len(found) > 1 else []
 
 
@@ -116,4 +117,4 @@ def when(moment: str) -> str:
 
 
 def _label(outcome: str) -> str:
-    return model.LABELS[Outcome(outcome)]
+    return wording.LABELS[Outcome(outcome)]

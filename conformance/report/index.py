@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.html import environment, style
 from conformance.results.files import write_atomically
-from conformance.results.model import LABELS, ORDER
+from conformance.results.queries import ORDER
 from conformance.results.signoff import FILE
+from conformance.results.wording import LABELS, selection_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
 
 #: runs of one target that are listed, and those of them that the trend shows
 _LISTED, _DRAWN = 200, 60
@@ -32,7 +34,8 @@ class RunEntry:
     target: str
     suite: str
     verdict: str
-    words: str
+    headline: str
+    selection: str
     counts: dict[Outcome, int]
 
     @property
@@ -90,20 +93,30 @@ def _entry(path: Path, folder: Path) -> RunEntry | None:
     try:
         if path.stat().st_size > _LARGEST:
             return None
-        told = json.loads(path.read_bytes())["predicate"]["configuration"][0]["annotations"]
-        names = ("run", "started", "target", "suite", "verdict", "verdictWords")
-        words: dict[str, Any] = {name: str(told[name]) for name in names}
-        counts = {outcome: int(told["summary"][outcome.value]) for outcome in Outcome}
-        verdict = Verdict(words["verdict"])
+        record = json.loads(path.read_bytes())["predicate"]["configuration"][0]["annotations"]
+        words = {name: str(record[name]) for name in ("run", "started", "target", "suite")}
+        counts = {outcome: int(record["summary"][outcome.value]) for outcome in Outcome}
+        verdict, headline = _verdict(record)
+        selection: Any = record.get("selection") or {"only": [], "skip": []}
     except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return RunEntry(
         path=path.parent.relative_to(folder).as_posix(),
-        run=words["run"],
-        started=words["started"],
-        target=words["target"],
-        suite=words["suite"],
+        **words,
         verdict=verdict.value,
-        words=words["verdictWords"],
+        headline=headline,
+        selection=selection_words(selection),
         counts=counts,
     )
+
+
+def _verdict(record: dict[str, Any]) -> tuple[Verdict, str]:
+    """Verdict and headline; older records knew no partial verdict, so a conformant one may be partial today."""
+    verdict = Verdict(record["verdict"])
+    if "headline" in record:
+        return verdict, str(record["headline"])
+    summary = record["summary"]
+    is_whole = not summary["waived"] and summary["must_tested"] == summary["must_total"]
+    if verdict is Verdict.CONFORMANT and not is_whole:
+        verdict = Verdict.PARTIAL
+    return verdict, str(record["verdictWords"])

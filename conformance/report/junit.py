@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
+from conformance.evidence.text import block, one_line
 from conformance.judging.outcomes import Outcome
-from conformance.results.model import (
-    Case,
-    Chapter,
-    Results,
-    Row,
-    by_chapter,
-    cases,
-    evidence,
-    is_strict,
-    shown,
-    sources,
-)
-from conformance.results.text import block, one_line
+from conformance.results.queries import Case, Chapter, by_chapter, cases, evidence, is_strict, shown, sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from conformance.results.model import ClauseRow, Results
 
 _CHILDREN = {
     Outcome.FAILED: "failure",
@@ -62,7 +53,7 @@ def _properties(results: Results) -> dict[str, object]:
     return {
         "run": results["run"]["id"],
         "verdict": results["verdict"],
-        "verdict_words": results["verdict_words"],
+        "headline": results["headline"],
         "suite_version": results["suite"]["version"],
         "target": results["target"]["name"],
         "base_url": results["target"]["base_url"],
@@ -71,7 +62,7 @@ def _properties(results: Results) -> dict[str, object]:
     }
 
 
-def _case(clause: Row, case: Case, *, strict: bool) -> ElementTree.Element:
+def _case(clause: ClauseRow, case: Case, *, strict: bool) -> ElementTree.Element:
     element = ElementTree.Element(
         "testcase", classname=clause["id"], name=one_line(case.id), time=f"{case.duration_s:.3f}"
     )
@@ -89,7 +80,7 @@ def _case(clause: Row, case: Case, *, strict: bool) -> ElementTree.Element:
     return element
 
 
-def _details(clause: Row, case: Case) -> str:
+def _details(clause: ClauseRow, case: Case) -> str:
     lines = [f"{clause['id']} ({clause['level']}): {clause['title']}", f"source: {'; '.join(sources(clause))}"]
     for finding in case.check["findings"][:10] if case.check else []:
         lines += ["", f"wanted: {one_line(finding['wanted'])}", f"got:    {one_line(finding['got'])}"]

@@ -5,27 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.report import qualified
-from conformance.results.model import (
-    LABELS,
-    Results,
-    Row,
-    counted,
-    counts,
-    not_tested_by_hint,
-    running_words,
-    selection_words,
-    shown,
-    throttled_words,
-    waivers_words,
-    with_outcome,
-)
-from conformance.results.text import one_line
+from conformance.results.queries import counts, not_tested_by_reason, shown, with_outcome
 from conformance.results.waivers import stubs
+from conformance.results.wording import LABELS, counted, running_words, selection_words, throttled_words, waivers_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from conformance.results.model import ClauseRow, Results
 
 _TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
 
@@ -34,7 +24,7 @@ def render(results: Results) -> str:
     """The document as text."""
     results = shown(results)
     parts = [
-        f"# {escape(results['verdict_words'])}",
+        f"# {escape(results['headline'])}",
         _facts(results),
         table(["outcome", "clauses"], [[label, str(number)] for _, label, number in counts(results)]),
         *_alerts(results),
@@ -74,7 +64,7 @@ def _facts(results: Results) -> str:
         "suite": f"backups-conformance {suite['version']}",
         "run": f"{run['id']}, {run['started']}, {run['duration_s']:.1f} s",
         "profile": run["profile"],
-        "selection": selection_words(run),
+        "selection": selection_words(run["selection"]),
         "seed": str(run["seed"]),
         "requests": f"{run['requests']:,}, {counted(run['restores_accepted'], 'restore')} accepted",
         "rate limited": throttled_words(run),
@@ -108,13 +98,13 @@ def _told(results: Results) -> list[str]:
     return parts
 
 
-def _clause(row: Row) -> list[str]:
+def _clause(row: ClauseRow) -> list[str]:
     half = f" SHOULD: {_prose(row['should'])}." if row["outcome"] == Outcome.WARNED and row["should"] else ""
     return [row["id"], row["level"], _prose(row["title"]) + half, escape(row["reason"])]
 
 
 def _not_tested(results: Results) -> list[str]:
-    groups = not_tested_by_hint(results)
+    groups = not_tested_by_reason(results)
     if not groups:
         return []
     rows = ([escape(hint), ", ".join(row["id"] for row in clauses)] for hint, clauses in groups.items())

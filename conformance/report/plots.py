@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.judging.outcomes import StepRow
+    from conformance.results.model import LatencyRow
 
 _LEFT, _RIGHT = 2.0, 98.0
 #: marks that are nearer than this, in percent, are drawn as one
@@ -60,18 +63,18 @@ class Bar:
 class LatencyPlot:
     """One operation's times on the scale that all operations share."""
 
-    row: dict[str, Any]
+    row: LatencyRow
     bars: list[Bar]
     median: float
 
 
-def in_order(moments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def in_order(moments: Iterable[StepRow]) -> list[StepRow]:
     """The moments by time, each once: a check may have looked at one story several times."""
     once = {repr(sorted(moment.items())): moment for moment in moments}
     return sorted(once.values(), key=lambda moment: float(moment["t_s"]))
 
 
-def timeline(moments: Sequence[dict[str, Any]]) -> TimePlot | None:
+def timeline(moments: Sequence[StepRow]) -> TimePlot | None:
     """The drawing of moments in order, from the first to the last; None where there is nothing to draw to scale."""
     if len(moments) < 2 or moments[-1]["t_s"] - moments[0]["t_s"] <= 0:
         return None
@@ -90,7 +93,7 @@ def timeline(moments: Sequence[dict[str, Any]]) -> TimePlot | None:
     return TimePlot(ticks, marks, last - begin)
 
 
-def latencies(rows: Sequence[dict[str, Any]]) -> tuple[list[LatencyPlot], list[Tick]]:
+def latencies(rows: Sequence[LatencyRow]) -> tuple[list[LatencyPlot], list[Tick]]:
     """A drawing for each operation, and the logarithmic scale below them."""
     bounds = [bound for row in rows for bound, _ in row["buckets"]]
     if not bounds:
@@ -106,7 +109,7 @@ def latencies(rows: Sequence[dict[str, Any]]) -> tuple[list[LatencyPlot], list[T
     return [_latency(row, place) for row in rows], ticks
 
 
-def _latency(row: dict[str, Any], place: Any) -> LatencyPlot:
+def _latency(row: LatencyRow, place: Callable[[float], float]) -> LatencyPlot:
     highest = max(count for _, count in row["buckets"])
     bars = []
     for bound, count in row["buckets"]:

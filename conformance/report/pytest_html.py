@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from conformance.judging.outcomes import CheckRow
     from conformance.results.model import Results
 
 _ALONE = ("-pno:cacheprovider", "-pmetadata", "-phtml", "--noconftest", "-c", "/dev/null", "--capture=no")
@@ -62,7 +63,7 @@ class _Told:
                     yield _report(check, "teardown", "passed")
 
 
-def _report(check: dict[str, Any], when: Any, outcome: Any) -> pytest.TestReport:
+def _report(check: CheckRow, when: Any, outcome: Any) -> pytest.TestReport:
     told = str(check["reason"])
     skipped = ("", 0, told) if outcome == "skipped" else told
     return pytest.TestReport(

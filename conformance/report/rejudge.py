@@ -8,9 +8,10 @@ from rich.text import Text
 
 from conformance import __version__
 from conformance.contract import catalogue
+from conformance.evidence.text import one_line
 from conformance.report.terminal import STYLES
-from conformance.results.model import LABELS, counted, shown
-from conformance.results.text import one_line
+from conformance.results.queries import shown
+from conformance.results.wording import LABELS, counted
 from conformance.suite.registry import all_judges
 
 if TYPE_CHECKING:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.results.files import write_atomically
-from conformance.results.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conformance.results.model import Results, Row
+    from conformance.evidence.rows import ExchangeRow
+    from conformance.judging.outcomes import FindingRow
+    from conformance.results.model import ClauseRow, Results
 
 FOLDER = "repro"
 MAX_CASES = 10
@@ -52,7 +54,7 @@ def write(results: Results, folder: Path) -> None:
             path.chmod(0o755)
 
 
-def script(results: Results, clause: Row) -> str:
+def script(results: Results, clause: ClauseRow) -> str:
     """The script of one clause, its smallest cases first; empty where no exchange shows it broken."""
     cases = sorted(_cases(clause), key=lambda case: len(case[1]["curl"]))[:MAX_CASES]
     if not cases:
@@ -70,7 +72,7 @@ def script(results: Results, clause: Row) -> str:
     return "\n".join([head, *blocks, 'exit "$still"'])
 
 
-def _cases(clause: Row) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _cases(clause: ClauseRow) -> Iterator[tuple[FindingRow, ExchangeRow]]:
     seen: set[str] = set()
     for check in clause["checks"]:
         for finding in check["findings"]:
@@ -81,15 +83,15 @@ def _cases(clause: Row) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
                     yield finding, evidence
 
 
-def _variables(evidence: dict[str, Any]) -> Iterator[str]:
+def _variables(evidence: ExchangeRow) -> Iterator[str]:
     for value in evidence["request"]["headers"].values():
         if isinstance(value, str) and "$" in value:
             yield "".join(char for char in value.partition("$")[2].lstrip("({") if char.isalnum() or char == "_")
 
 
-def _block(number: int, finding: dict[str, Any], evidence: dict[str, Any], base: str) -> str:
-    response = evidence["response"] or {}
-    then = f"{response.get('status', 0):03d}"
+def _block(number: int, finding: FindingRow, evidence: ExchangeRow, base: str) -> str:
+    response = evidence["response"]
+    then = f"{response['status'] if response else 0:03d}"
     said = one_line(f"{number}: wanted {finding['wanted']}, got {finding['got']}")
     pointer = shlex.quote(one_line(finding["pointer"] or ""))
     send = f"{_anywhere(evidence['curl'], base)} -o /dev/null -w '%{{http_code}}' 2>/dev/null"

@@ -7,31 +7,29 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from conformance.judging.outcomes import Outcome
-from conformance.results.model import (
-    LABELS,
-    LEFT_OUT,
-    Results,
-    Row,
+from conformance.evidence.text import one_line
+from conformance.judging.outcomes import Outcome, Verdict
+from conformance.results.queries import (
+    NOT_SELECTED,
     by_reason,
-    counted,
     counts,
     evidence,
     findings,
     is_strict,
-    not_tested_by_hint,
-    running_words,
+    not_tested_by_reason,
     shown,
     sources,
     with_outcome,
 )
-from conformance.results.text import one_line
 from conformance.results.waivers import stubs
+from conformance.results.wording import LABELS, counted, running_words
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
+
+    from conformance.results.model import ClauseRow, Results
 
 STYLES = {
     Outcome.FAILED: "bold red",
@@ -41,7 +39,12 @@ STYLES = {
     Outcome.PASSED: "green",
     Outcome.NOT_TESTED: "bright_black",
 }
-_VERDICTS = {"conformant": "bold green", "non-conformant": "bold red", "inconclusive": "bold yellow"}
+_VERDICTS = {
+    Verdict.CONFORMANT: "bold green",
+    Verdict.PARTIAL: "bold",
+    Verdict.NON_CONFORMANT: "bold red",
+    Verdict.INCONCLUSIVE: "bold yellow",
+}
 _FINDINGS = 3  # of one clause; the report has the rest
 _FAILURES = 20  # told at length; whoever has more needs the report
 
@@ -75,7 +78,7 @@ def _failures(results: Results, console: Console, *, verbose: bool) -> None:
         _brief(clause, console)
 
 
-def _clause(clause: Row, console: Console) -> None:
+def _clause(clause: ClauseRow, console: Console) -> None:
     style = STYLES[Outcome(clause["outcome"])]
     console.print()
     _line(
@@ -87,7 +90,7 @@ def _clause(clause: Row, console: Console) -> None:
     _indented(console, f"from {'; '.join(sources(clause))}", "bright_black")
 
 
-def _findings(clause: Row, console: Console, limit: int) -> None:
+def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
     pairs = list(findings(clause))
     if not pairs:
         _indented(console, one_line(clause["reason"]))
@@ -121,14 +124,14 @@ def _others(results: Results, console: Console, *, verbose: bool) -> None:
                     _findings(clause, console, limit=10**6)
 
 
-def _together(rows: list[Row], console: Console) -> None:
+def _together(rows: list[ClauseRow], console: Console) -> None:
     """Clauses that came out so for one reason."""
     outcome, reason = Outcome(rows[0]["outcome"]), one_line(rows[0]["reason"], 300)
     _line(console, (LABELS[outcome], STYLES[outcome]), " ", (counted(len(rows), "clause"), "bold"), f" {reason}")
     _indented(console, ", ".join(row["id"] for row in rows), "bright_black")
 
 
-def _brief(clause: Row, console: Console) -> None:
+def _brief(clause: ClauseRow, console: Console) -> None:
     outcome = Outcome(clause["outcome"])
     reason = one_line(clause["reason"], 300)
     _line(console, (LABELS[outcome], STYLES[outcome]), " ", (clause["id"], "bold"), f" {reason}")
@@ -150,14 +153,14 @@ def _alerts(results: Results, console: Console) -> None:
 
 
 def _not_tested(results: Results, console: Console) -> None:
-    groups = not_tested_by_hint(results)
+    groups = not_tested_by_reason(results)
     if not groups:
         return
     console.print()
     _line(console, f"{counted(sum(map(len, groups.values())), 'clause')} not tested:")
     for hint, rows in groups.items():
         # Who left them out knows which.
-        names = counted(len(rows), "clause") if hint == LEFT_OUT else ", ".join(row["id"] for row in rows)
+        names = counted(len(rows), "clause") if hint == NOT_SELECTED else ", ".join(row["id"] for row in rows)
         _indented(console, f"{one_line(hint)}: {names}", "bright_black")
 
 
@@ -179,8 +182,7 @@ def _end(results: Results, console: Console, folder: Path) -> None:
         for part in ((f"{number} {name}", STYLES[outcome] if number else "bright_black"), "  ")
     ]
     _line(console, *parts[:-1])
-    words = results["verdict_words"]
-    _line(console, (words[:1].upper() + words[1:], _VERDICTS[results["verdict"]]))
+    _line(console, (results["headline"], _VERDICTS[Verdict(results["verdict"])]))
     # A path that is broken over two lines cannot be clicked.
     console.print(Text(f"Report: {one_line(str(folder / 'report.html'), 4000)}"), soft_wrap=True)
 

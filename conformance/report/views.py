@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 from conformance.judging.outcomes import Outcome
 from conformance.report.bodies import Line, body_lines
 from conformance.report.plots import in_order
-from conformance.results.model import Case, Results, Row, cases, place, sources, with_outcome
+from conformance.results.queries import Case, cases, priority, sources, with_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from conformance.evidence.rows import ExchangeRow
+    from conformance.judging.outcomes import CheckRow, FindingRow, StepRow
+    from conformance.results.model import ClauseRow, PermissionRow, Results
 
 _KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
 OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
@@ -29,7 +33,7 @@ _UNTOLD = frozenset({429, 502, 503, 504})  # say nothing about who may do what
 class ExchangeView:
     """An exchange with its bodies laid out."""
 
-    record: Row
+    record: ExchangeRow
     sent: list[Line]
     came: list[Line]
 
@@ -45,33 +49,32 @@ class CheckView:
     """A check that is not green, with the evidence that is shown."""
 
     id: str
-    operation: str
     outcome: Outcome
     reason: str
-    findings: list[Row] = field(default_factory=list)
+    findings: list[FindingRow] = field(default_factory=list)
     more_findings: int = 0
     exchanges: list[ExchangeView] = field(default_factory=list)
     more_exchanges: int = 0
-    timeline: list[Row] = field(default_factory=list)
+    timeline: list[StepRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A clause that is not green, told at length."""
 
-    clause: Row
+    clause: ClauseRow
     sources: list[str]
     checks: list[CheckView]
     likewise: list[str]
     passed: int
-    blinds: list[Row]
+    blinds: list[ClauseRow]
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """What happened in the course of some checks, and which clauses and checks looked at it."""
 
-    moments: list[Row]
+    moments: list[StepRow]
     checks: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -112,7 +115,7 @@ def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
     """The operations that anything was seen of, and the rows of the capability matrix."""
     seen = {row["operation"] for row in results["matrix"]}
     operations = [name for name in OPERATIONS if name in seen] + sorted(seen - set(OPERATIONS))
-    rows: dict[tuple[str, str], dict[str, Row]] = {}
+    rows: dict[tuple[str, str], dict[str, PermissionRow]] = {}
     for row in results["matrix"]:
         rows.setdefault((row["key"], row["resource"]), {})[row["operation"]] = row
     return operations, [
@@ -140,12 +143,12 @@ def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, s
     return place, key if place == len(_KEYS) else "", 0 if resource == "own" else 1, resource
 
 
-def _entry(clause: Row, errors: Iterable[Row]) -> Entry:
-    lines = sorted(cases(clause), key=lambda case: place(case.id, case.outcome))
+def _entry(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Entry:
+    lines = sorted(cases(clause), key=lambda case: priority(case.id, case.outcome))
     telling, likewise = _scenario_locks(
         [case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)]
     )
-    checks = [_check(case.check or {}, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
+    checks = [_check(case.check, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
     blinds = [row for row in errors if _cause(row) == clause["id"]]
     return Entry(clause, sources(clause), checks, likewise, passed, blinds)
@@ -164,36 +167,36 @@ def _scenario_locks(lines: list[Case]) -> tuple[list[Case], list[str]]:
     return shown, likewise
 
 
-def _cause(clause: Row) -> str | None:
+def _cause(clause: ClauseRow) -> str | None:
     match = _CAUSE.search(clause["reason"])
     return match and match.group(1)
 
 
-def _check(check: Row, check_id: str, outcome: Outcome, reason: str) -> CheckView:
-    findings = sorted(check.get("findings", []), key=lambda finding: place(check_id, finding["outcome"]))
-    exchanges = check.get("exchanges", [])
+def _check(check: CheckRow | None, check_id: str, outcome: Outcome, reason: str) -> CheckView:
+    found = check["findings"] if check else []
+    findings = sorted(found, key=lambda finding: priority(check_id, finding["outcome"]))
+    exchanges = check["exchanges"] if check else []
     indexes = _to_show(findings[:_FINDINGS], len(exchanges))
     return CheckView(
         id=check_id,
-        operation=check.get("operation", ""),
         outcome=outcome,
         reason=reason,
         findings=findings[:_FINDINGS],
         more_findings=max(0, len(findings) - _FINDINGS),
         exchanges=[_exchange(exchanges[index], index, findings) for index in indexes],
         more_exchanges=len(exchanges) - len(indexes),
-        timeline=in_order(check.get("timeline", [])),
+        timeline=in_order(check["timeline"]) if check else [],
     )
 
 
-def _to_show(findings: list[Row], available: int) -> list[int]:
+def _to_show(findings: list[FindingRow], available: int) -> list[int]:
     """The exchanges that findings point at come first, then the latest ones, which led to the outcome."""
     pointed = [finding["exchange"] for finding in findings if finding["exchange"] is not None]
     order = dict.fromkeys([*pointed, *reversed(range(available))])
     return [index for index in order if 0 <= index < available][: max(_EXCHANGES, 1)]
 
 
-def _exchange(record: Row, index: int, findings: list[Row]) -> ExchangeView:
+def _exchange(record: ExchangeRow, index: int, findings: list[FindingRow]) -> ExchangeView:
     pointers = [finding["pointer"] for finding in findings if finding["exchange"] == index and finding["pointer"]]
     response = record["response"]
     came = body_lines(response["body"], pointers, was_cut=response["body_cut"]) if response else []
@@ -201,7 +204,7 @@ def _exchange(record: Row, index: int, findings: list[Row]) -> ExchangeView:
     return ExchangeView(record, sent, came)
 
 
-def _cell(row: Row | None) -> Cell | None:
+def _cell(row: PermissionRow | None) -> Cell | None:
     if row is None:
         return None
     told = [int(status) for status in row["statuses"] if status.isdecimal() and int(status) not in _UNTOLD]

@@ -1,4 +1,4 @@
-"""The one table of outcomes: folds what the workers journalled into results.json's dict, and decides the verdict."""
+"""Builds results.json from what the workers recorded in their journals, and decides the verdict."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import platform
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
 from conformance.contract import catalogue, validation
@@ -14,26 +14,39 @@ from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS
 from conformance.execution import journal
 from conformance.http import latency
-from conformance.judging.outcomes import CheckRecord, Outcome, folded, worst
-from conformance.results import waivers
-from conformance.results.model import LEFT_OUT, judgement
-from conformance.results.reading import FORMAT
+from conformance.judging import applicability
+from conformance.judging.outcomes import Outcome, worst
+from conformance.results import environment, verdicts, waivers
+from conformance.results.model import FORMAT
+from conformance.results.queries import NOT_SELECTED
 from conformance.suite.registry import check_ids
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from conformance.config.settings import Settings
     from conformance.config.target import Target
     from conformance.contract.catalogue import Clause
+    from conformance.judging.outcomes import CheckRecord
+    from conformance.results.model import (
+        CiRow,
+        ClauseRow,
+        LatencyRow,
+        PermissionRow,
+        Results,
+        RunRow,
+        SubjectRow,
+        SuiteRow,
+    )
 
-WHEN_NOTHING_JUDGED = "no answer of the run was one that it speaks of"
+NOTHING_OBSERVED = "not exercised: the run had no exchange that this clause is about"
 
 
 @dataclass
 class RunFacts:
-    """What the controller knows of the run beside its outcomes."""
+    """What the controller knows about the run beside its outcomes."""
 
     id: str
     started: datetime
@@ -44,41 +57,53 @@ class RunFacts:
     subjects: tuple[dict[str, str], ...] = ()
     waivers_sha256: str | None = None
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
+    versions: dict[str, str] = field(default_factory=environment.versions)
+    ci: CiRow | None = field(default_factory=environment.ci_job)
 
 
-def identity() -> dict[str, str]:
-    """Which suite it is: its version, and hashes of what it judges by."""
-    hashes = {"schemas_sha256": validation.schemas_sha256(), "catalogue_sha256": catalogue.load().sha256}
-    return {"version": __version__, **hashes}
+def identity() -> SuiteRow:
+    """Return this suite's version, and digests of what it judges by."""
+    return {
+        "version": __version__,
+        "schemas_sha256": validation.schemas_sha256(),
+        "catalogue_sha256": catalogue.load().sha256,
+    }
 
 
-def build(
-    settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts
-) -> dict[str, Any]:
-    """results.json of a run, from the journals in `state`."""
-    entries = list(journal.read(state))
-    records = folded(value for kind, value in entries if kind == "check")
-    records, waiver_rows = waivers.apply(settings.waivers, records, facts.started.date())
-    rows = [_row(clause, records, clause.id in selected, facts) for clause in catalogue.load()]
+def build(settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts) -> Results:
+    """Return results.json of a run, from the journals in its state folder."""
+    contents = journal.read(state)
+    records, waiver_rows = waivers.apply(settings.waivers, contents.checks, facts.started.date())
+    exempt = applicability.exempt_clauses(target, facts.profile, records)
+    rows = [_row(clause, records, clause.id in selected, exempt, facts) for clause in catalogue.load()]
+    judgement = verdicts.judge(
+        rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=contents.facts.problem
+    )
+    observations = contents.observations
     return {
         "format": FORMAT,
         "suite": identity(),
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
-        "run": _run(settings, facts, entries),
-        **judgement(rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=_problem(entries)),
+        "run": _run(settings, facts, contents),
+        "verdict": judgement["verdict"],
+        "headline": judgement["headline"],
+        "summary": judgement["summary"],
         "waivers": waiver_rows,
-        "notes": sorted({note for kind, value in entries if kind == "notes" for note in value}),
-        "keys": _keys(entries),
-        "matrix": _matrix(entries),
-        "latency": latency.rows(value for kind, value in entries if kind == "latency"),
+        "notes": sorted(observations.notes),
+        "keys": dict(contents.facts.keys),
+        "matrix": _matrix(observations.matrix),
+        "latency": cast("list[LatencyRow]", latency.rows(observations.latency)),
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
 
 
-def _row(clause: Clause, records: Sequence[CheckRecord], selected: bool, facts: RunFacts) -> dict[str, Any]:
+def _row(
+    clause: Clause, records: Sequence[CheckRecord], selected: bool, exempt: dict[str, str], facts: RunFacts
+) -> ClauseRow:
     own = [record for record in records if record.clause == clause.id]
     outcome = worst(record.outcome for record in own)
+    applies = clause.id not in exempt
     return {
         "id": clause.id,
         "level": clause.level,
@@ -88,41 +113,30 @@ def _row(clause: Clause, records: Sequence[CheckRecord], selected: bool, facts: 
         "source": clause.source,
         "errata": clause.errata,
         "should": clause.should,
+        "applies": applies,
         "outcome": outcome.value,
-        "reason": _reason(clause, own, outcome, selected, facts),
+        "reason": _reason(clause, own, outcome, selected, facts) if applies else exempt[clause.id],
         "checks": [record.to_json() for record in sorted(own, key=lambda record: str(record.id))],
     }
 
 
 def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, selected: bool, facts: RunFacts) -> str:
     if not selected:
-        return LEFT_OUT
+        return NOT_SELECTED
     if own:
         deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
         return "" if outcome is Outcome.PASSED or not deciding else deciding[0]
-    known = check_ids().get(clause.id)
-    if known is None:
-        return "no check yet"
     if facts.interruption:
-        return "the run ended before it"
-    observed_only = known == [CheckId(clause.id, kind=CheckKind.OBSERVED)]
-    return WHEN_NOTHING_JUDGED if observed_only else "left out by pytest's own selection"
+        return "not run: the run ended first"
+    if clause.id not in check_ids():
+        return "no check judges this clause yet"
+    observed_only = check_ids()[clause.id] == [CheckId(clause.id, kind=CheckKind.OBSERVED)]
+    return NOTHING_OBSERVED if observed_only else "left out by pytest's own selection"
 
 
-def _problem(entries: Sequence[tuple[str, Any]]) -> str:
-    """What is wrong with the target or its keys as a whole, in words; mostly nothing."""
-    return next((value["problem"] for kind, value in entries if kind == "facts" and value.get("problem")), "")
-
-
-def _run(settings: Settings, facts: RunFacts, entries: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    counted: dict[str, float] = defaultdict(float)
-    for kind, value in entries:
-        if kind == "facts":
-            for name in ("requests", "restores_accepted", "throttled", "waited_s"):
-                counted[name] = (
-                    counted[name] + value[name] if name == "requests" else max(counted[name], value.get(name, 0))
-                )
-    return {
+def _run(settings: Settings, facts: RunFacts, contents: journal.Contents) -> RunRow:
+    counted = contents.facts
+    row: RunRow = {
         "id": facts.id,
         "started": _utc(facts.started),
         "finished": _utc(facts.finished),
@@ -130,47 +144,49 @@ def _run(settings: Settings, facts: RunFacts, entries: Sequence[tuple[str, Any]]
         "seed": facts.seed,
         "examples": settings.examples,
         "profile": facts.profile,
-        "requests": int(counted["requests"]),
-        "restores_accepted": int(counted["restores_accepted"]),
+        "requests": counted.requests,
+        "restores_accepted": counted.restores_accepted,
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "versions": facts.versions,
         "selection": {"only": list(settings.only), "skip": list(settings.skip)},
         "strict": settings.strict,
         "interrupted": bool(facts.interruption),
         "interruption": facts.interruption,
-        "problem": _problem(entries),
-        "throttled": {"count": int(counted["throttled"]), "waited_s": round(counted["waited_s"], 3)},
+        "problem": counted.problem,
+        "throttled": {"count": counted.throttled, "waited_s": round(counted.waited_s, 3)},
         "command": facts.command,
-        "subjects": list(facts.subjects),
+        "subjects": [_subject(subject) for subject in facts.subjects],
         "waivers_sha256": facts.waivers_sha256,
-        "restores_maybe_running": journal.maybe_running(entries),
+        "restores_maybe_running": [
+            {
+                "job_id": restore.job_id,
+                "backup_id": restore.backup_id,
+                "instance_id": restore.instance_id,
+                "since": restore.since,
+            }
+            for restore in contents.restores_maybe_running
+        ],
     }
+    return {**row, "ci": facts.ci} if facts.ci else row
 
 
-def _keys(entries: Sequence[tuple[str, Any]]) -> dict[str, str]:
-    states: dict[str, str] = {}
-    for kind, value in entries:
-        if kind == "facts":
-            states.update(
-                {name: state for name, state in value["keys"].items() if not states.get(name, "").startswith("refused")}
-            )
-    return states
+def _subject(subject: dict[str, str]) -> SubjectRow:
+    return {"name": subject["name"], "sha256": subject["sha256"]}
 
 
-def _matrix(entries: Sequence[tuple[str, Any]]) -> list[dict[str, Any]]:
-    """key x operation x whose resource, with the statuses that were seen."""
-    cells: dict[tuple[str, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    for kind, value in entries:
-        if kind == "matrix":
-            for key, operation, ownership, status, count in value:
-                cells[(key, operation, ownership)][status] += count
+def _matrix(seen: Counter[tuple[str, str, str, str]]) -> list[PermissionRow]:
+    """The capability matrix: key, operation and owner of the resource, with the statuses that were seen."""
+    cells: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+    for (key, operation, ownership, status), count in seen.items():
+        cells[(key, operation, ownership)][status] = count
     return [
         {
             "key": key,
             "operation": operation,
             "resource": ownership,
             "wanted": _wanted(key, operation, ownership),
-            "statuses": dict(statuses),
+            "statuses": statuses,
         }
         for (key, operation, ownership), statuses in sorted(cells.items())
     ]

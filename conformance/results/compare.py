@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome
-from conformance.results.model import Results, Row, selection_words, shown
+from conformance.results.queries import shown
+from conformance.results.wording import selection_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from conformance.results.model import ClauseRow, Results, WaiverRow
 
 _RED = (Outcome.FAILED, Outcome.ERROR)
 #: outcomes that say nothing about the target
@@ -117,11 +120,11 @@ def _list_for(change: Change, comparison: Comparison) -> list[Change]:
     return comparison.warnings
 
 
-def _rows(results: Results) -> dict[str, Row]:
+def _rows(results: Results) -> dict[str, ClauseRow]:
     return {row["id"]: row for row in shown(results["clauses"])}
 
 
-def _outcome(row: Row | None) -> Outcome:
+def _outcome(row: ClauseRow | None) -> Outcome:
     return Outcome(row["outcome"]) if row else Outcome.NOT_TESTED
 
 
@@ -133,7 +136,7 @@ def _differences(old: Results, new: Results) -> list[str]:
         "target": (old["target"]["name"], new["target"]["name"]),
         "base URL": (old["target"]["base_url"], new["target"]["base_url"]),
         "profile": (old["run"]["profile"], new["run"]["profile"]),
-        "selection": (selection_words(old["run"]), selection_words(new["run"])),
+        "selection": (selection_words(old["run"]["selection"]), selection_words(new["run"]["selection"])),
         "waivers": (_waived(old["waivers"]), _waived(new["waivers"])),
     }
     changed = [f"{name}: {before} → {after}" for name, (before, after) in pairs.items() if before != after]
@@ -141,7 +144,7 @@ def _differences(old: Results, new: Results) -> list[str]:
     return changed + [f"the {name} run was interrupted" for name, results in runs if results["run"]["interrupted"]]
 
 
-def _waived(waivers: Iterable[Row]) -> str:
+def _waived(waivers: Iterable[WaiverRow]) -> str:
     names = {waiver.get("check") or waiver["clause"] for waiver in waivers if waiver["state"] != "expired"}
     return ", ".join(sorted(names)) or "none"
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from conformance.results.model import Results
+
 STATE = ".state"
 FACTS, LOCK = "run.json", "run.lock"
 FORMAT = "backups-conformance/run/1"
@@ -57,6 +59,7 @@ def remember(state: Path, run: Remembered) -> None:
     told = {
         "format": FORMAT,
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
+        "deletable_backup_ids": target.fixtures.deletable_backup_ids,
         "shown_target": run.shown_target,
         "selected": sorted(run.selected),
         "settings": {
@@ -74,6 +77,8 @@ def remember(state: Path, run: Remembered) -> None:
             "command": facts.command,
             "subjects": facts.subjects,
             "waivers_sha256": facts.waivers_sha256,
+            "versions": facts.versions,
+            "ci": facts.ci,
         },
     }
     write_json(state / FACTS, told)
@@ -89,10 +94,11 @@ def recall(state: Path) -> Remembered:
         waived = [Waiver.from_json(row) for row in chosen["waivers"]]
         lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
         settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
+        fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(told["deletable_backup_ids"]))
         when = datetime.fromisoformat(facts["started"])
         return Remembered(
             settings,
-            Target(**told["target"], fixtures=FixtureIds(container_id="")),
+            Target(**told["target"], fixtures=fixtures),
             told["shown_target"],
             frozenset(told["selected"]),
             build.RunFacts(**{**facts, "started": when, "subjects": tuple(facts["subjects"])}),
@@ -105,7 +111,7 @@ def recall(state: Path) -> Remembered:
         raise RecoveryError(f"{state / FACTS}: is damaged: {type(problem).__name__}") from None
 
 
-def recover(folder: Path) -> tuple[dict[str, Any], Remembered]:
+def recover(folder: Path) -> tuple[Results, Remembered]:
     """The results of a run that did not come to its end. Raises RecoveryError, also where it still goes on."""
     state = folder / STATE
     known = recall(state)
@@ -126,7 +132,7 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
     """The passive clauses of each worker that did not get to write down what it judged: from its exchanges."""
     for file in sorted(state.glob("exchanges-*.ndjson")):
         worker = file.stem.removeprefix("exchanges-")
-        if _ended(state, worker):
+        if _has_observations(state / f"journal-{worker}.ndjson"):
             continue
         judges, latencies, replayed = (
             PassiveJudges(catalogue.load(), judges_of(selected)),
@@ -138,21 +144,18 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
             judges.observe(exchange)
             latencies.observe(exchange)
             requests += 1
-        # A file of its own: the last line of the worker's may be cut off, and nothing is to be written behind that.
+        # A file of its own: the last line of the worker's may be cut off, and nothing may follow that.
         (state / f"journal-{worker}-recovered.ndjson").unlink(missing_ok=True)
-        with closing(journal.Journal(state, f"{worker}-recovered")) as told:
+        with closing(journal.Journal(state, f"{worker}-recovered")) as recovered:
             for record in judges.records(replayed, lambda _: None):
-                told.record(record)
-            told.entry("facts", {"requests": requests, "keys": {}})
-            told.entry("notes", sorted(judges.notes))
-            told.entry("latency", latencies.counted())
-            told.entry("matrix", [[*cell, count] for cell, count in judges.matrix.items()])
+                recovered.write(record)
+            recovered.write(journal.WorkerFacts(requests=requests))
+            recovered.write(journal.Observations(frozenset(judges.notes), (latencies.counted(),), judges.matrix))
 
 
-def _ended(state: Path, worker: str) -> bool:
-    """Whether a worker wrote down its own passive judgements; it does so last of all."""
+def _has_observations(file: Path) -> bool:
+    """Whether a worker recorded its own observations; it does so last of all."""
     try:
-        lines = (state / f"journal-{worker}.ndjson").read_text(encoding="ascii").splitlines()
+        return any(isinstance(entry, journal.Observations) for entry in journal.entries(file))
     except OSError:
         return False
-    return any(line.startswith('{"kind": "matrix"') for line in lines)

@@ -20,7 +20,7 @@ from conformance.suite.registry import judges_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.judging.outcomes import CheckRecord
+    from conformance.judging.outcomes import CheckRecord, CheckRow
     from conformance.results.model import Results
 
 
@@ -90,7 +90,7 @@ def _recorded(results: Results) -> dict[str, tuple[Outcome, str]]:
     }
 
 
-def _unwaived(check: dict[str, Any]) -> Outcome:
+def _unwaived(check: CheckRow) -> Outcome:
     outcome = Outcome(check["outcome"])
     if outcome is not Outcome.WAIVED:
         return outcome

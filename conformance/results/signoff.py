@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import escape
 
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
 from conformance.results.files import write_atomically
-from conformance.results.model import clauses_in_order
-from conformance.results.text import one_line
+from conformance.results.queries import clauses_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -71,10 +71,10 @@ def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None)
 def present(folder: Path) -> list[str]:
     """The files of a report that a folder has, in the order in which the record names them."""
     fixed = [name for name in (*REQUIRED, *OPTIONAL) if (folder / name).is_file()]
-    return fixed + sorted(name for path in folder.glob("repro/*") if is_ours(name := f"repro/{path.name}"))
+    return fixed + sorted(name for path in folder.glob("repro/*") if is_report_file(name := f"repro/{path.name}"))
 
 
-def is_ours(name: object) -> bool:
+def is_report_file(name: object) -> bool:
     """Whether a report has files of that name, beside the record."""
     return isinstance(name, str) and (name in MEDIA_TYPES or _SCRIPTS.fullmatch(name) is not None)
 
@@ -86,7 +86,7 @@ def render(results: Results, digests: dict[str, str]) -> str:
 
 def statement(results: Results, digests: dict[str, str]) -> dict[str, Any]:
     """The statement. Without a subject it speaks of results.json itself: nobody said which build was tested."""
-    subjects = results["run"].get("subjects") or [{"name": "results.json", "sha256": digests["results.json"]}]
+    subjects = results["run"]["subjects"] or [{"name": "results.json", "sha256": digests["results.json"]}]
     return {
         "_type": STATEMENT,
         "subject": [{"name": one["name"], "digest": {"sha256": one["sha256"]}} for one in subjects],
@@ -102,11 +102,8 @@ def statement(results: Results, digests: dict[str, str]) -> dict[str, Any]:
 
 
 def result_of(results: Results) -> str:
-    """PASSED, WARNED or FAILED. An inconclusive run is none of the first two; one that needed a waiver did not pass."""
-    if results["verdict"] != Verdict.CONFORMANT:
-        return "FAILED"
-    summary = results["summary"]
-    return "WARNED" if summary["warned"] or summary["waived"] else "PASSED"
+    """Return PASSED for a conformant run, WARNED for a partial one, FAILED for any other."""
+    return {Verdict.CONFORMANT.value: "PASSED", Verdict.PARTIAL.value: "WARNED"}.get(results["verdict"], "FAILED")
 
 
 def page_marks(run_id: str, verdict: str) -> str:
@@ -134,8 +131,9 @@ def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, 
         "target": one_line(results["target"]["name"]),
         "suite": results["suite"]["version"],
         "verdict": results["verdict"],
-        "verdictWords": one_line(results["verdict_words"]),
+        "headline": one_line(results["headline"]),
         "summary": results["summary"],
+        "selection": results["run"]["selection"],
         "notTested": _clauses(results, {Outcome.NOT_TESTED}),
         "waived": _clauses(results, {Outcome.WAIVED}),
         "error": _clauses(results, {Outcome.ERROR}),
@@ -143,7 +141,7 @@ def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, 
     judged_by = {
         "schemas": results["suite"]["schemas_sha256"],
         "catalogue": results["suite"]["catalogue_sha256"],
-        "waivers": results["run"].get("waivers_sha256"),
+        "waivers": results["run"]["waivers_sha256"],
     }
     return files + [{"name": name, "digest": {"sha256": digest}} for name, digest in judged_by.items() if digest]
 

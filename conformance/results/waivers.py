@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome
-from conformance.results.model import Results, Row, cases, is_strict, to_mend
+from conformance.results.queries import cases, failing, is_strict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from conformance.config.waivers_file import Waiver
     from conformance.judging.outcomes import CheckRecord
+    from conformance.results.model import ClauseRow, Results, WaiverRow
 
 WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
 #: how long the waiver of a stub lasts: long enough for a fix, short enough to be reviewed
@@ -23,7 +24,7 @@ STUB_DAYS = 90
 
 def apply(
     waivers: Sequence[Waiver], records: Iterable[CheckRecord], today: date
-) -> tuple[list[CheckRecord], list[dict[str, Any]]]:
+) -> tuple[list[CheckRecord], list[WaiverRow]]:
     """Return the records with everything waived that a waiver names, and a row for each waiver with its state.
 
     `used`: it waived something. `stale`: the checks that it names ran and need no waiver. `expired`: its last day is
@@ -32,7 +33,23 @@ def apply(
     records = list(records)
     states = [_state(waiver, records, today) for waiver in waivers]
     applied = [_apply_first(waivers, record, today) for record in records]
-    return applied, [{**waiver.to_json(), "state": state} for waiver, state in zip(waivers, states, strict=True)]
+    return applied, [_row(waiver, state) for waiver, state in zip(waivers, states, strict=True)]
+
+
+def _row(waiver: Waiver, state: str) -> WaiverRow:
+    row: WaiverRow = {
+        "clause": waiver.clause,
+        "reason": waiver.reason,
+        "expires": waiver.expires.isoformat(),
+        "state": state,
+    }
+    if waiver.operation is not None:
+        row["operation"] = waiver.operation
+    if waiver.check is not None:
+        row["check"] = str(waiver.check)
+    if waiver.ticket is not None:
+        row["ticket"] = waiver.ticket
+    return row
 
 
 def _state(waiver: Waiver, records: Iterable[CheckRecord], today: date) -> str:
@@ -64,11 +81,11 @@ def stubs(results: Results) -> str:
     red = {Outcome.FAILED, Outcome.WARNED} if is_strict(results) else {Outcome.FAILED}
     expires = date.fromisoformat(results["run"]["finished"][:10]) + timedelta(days=STUB_DAYS)
     return "\n\n".join(
-        _stub(clause["id"], check_id, expires) for clause in to_mend(results) for check_id in _named(clause, red)
+        _stub(clause["id"], check_id, expires) for clause in failing(results) for check_id in _named(clause, red)
     )
 
 
-def _named(clause: Row, red: set[Outcome]) -> list[str | None]:
+def _named(clause: ClauseRow, red: set[Outcome]) -> list[str | None]:
     """The checks to name; None, for the clause as a whole, where all its checks are red."""
     lines = [case for case in cases(clause) if case.check is not None]
     failing = [case.id for case in lines if case.outcome in red]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
+from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
 from conformance.http.client import NotAllowedError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
+    from conformance.judging.outcomes import StepRow
     from conformance.judging.passive import PassiveJudges
     from conformance.scenarios.fixtures import Fixtures
     from conformance.scenarios.key_proofs import KeyProofs
@@ -91,7 +92,7 @@ class CheckContext:
         self.build = run.builder(self.rng)
         self.exchanges: list[Exchange] = []
         self.snapshots: list[Snapshot] = []
-        self.timeline: list[dict[str, Any]] = []
+        self.timeline: list[StepRow] = []
 
     @property
     def profile(self) -> str:
@@ -172,7 +173,7 @@ class CheckContext:
 
     def _run_scenario(
         self, scenario: Callable[[CheckContext], T]
-    ) -> tuple[T, builtins.list[Exchange], builtins.list[dict[str, Any]]]:
+    ) -> tuple[T, builtins.list[Exchange], builtins.list[StepRow]]:
         own = CheckContext(self.check, self.run)
         return scenario(own), own.exchanges, own.timeline
 

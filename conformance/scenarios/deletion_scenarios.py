@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.operations import GONE_STATES
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected
-from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def deletable_backup(context: CheckContext, index: int) -> str:
     if not offered:
         raise NotTestableError("set fixtures.deletable_backup_ids")
     if not context.run_once("deletion served", _serves_deletion):
-        raise NotTestableError("does not apply: the target has no delete")
+        raise NotApplicableError("does not apply: the target has no delete")
     backup = offered[index % len(offered)]
     get = context.get(backup)
     if get.status == 404:

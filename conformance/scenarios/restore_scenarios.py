@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
-from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
+from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError, items_of
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.restore import Restore, log_ids
 
@@ -354,5 +354,5 @@ def real_job(context: CheckContext) -> str:
     context.require_jobs()
     restore = context.run_once("main", main).followed
     if restore.job_id is None or not restore.readable:
-        raise NotTestableError("does not apply: the target shows no jobs")
+        raise NotApplicableError("does not apply: the target shows no jobs")
     return restore.job_id

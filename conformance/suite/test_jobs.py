@@ -8,7 +8,7 @@ from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
-    NotTestableError,
+    NotApplicableError,
     expect_code,
     expect_documented_status,
     expect_equal,
@@ -44,7 +44,7 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
     context.require_jobs()
     restore = context.run_once("main", restore_scenarios.main).restore
     if not restore.readable and context.key_proofs.jobs is None:
-        raise NotTestableError("does not apply: the target shows no jobs")
+        raise NotApplicableError("does not apply: the target shows no jobs")
     for one in context.run.state.restores:
         if one.accepted and one.job_id:
             yield from expect_success(context.job(one.job_id))

@@ -174,7 +174,7 @@ def test_a_damaged_archive_is_told_in_a_line(harm: str, ran: running.Ran, tmp_pa
 
 
 def records_of(state: Path) -> list[Any]:
-    return [value for kind, value in journal.read(state) if kind == "check"] if state.is_dir() else []
+    return journal.read(state).checks if state.is_dir() else []
 
 
 def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dict[str, str]:

@@ -71,7 +71,7 @@ def test_the_outcomes_are_the_same(how: str, plain: running.Ran, tmp_path: Path,
     assert ran.code == plain.code
     assert checks_of(ran) == checks_of(plain)
     assert ran.outcomes == plain.outcomes
-    assert ran.results["verdict_words"] == plain.results["verdict_words"]
+    assert ran.results["headline"] == plain.results["headline"]
     assert ran.has_reports()
     assert list(elsewhere.iterdir()) == []
 
@@ -112,7 +112,7 @@ def test_the_first_failure_can_be_the_end(pytest_args: tuple[str, ...], tmp_path
     assert ran.code == 1
     assert ran.outcomes["LIST-5"] == "failed"
     assert ran.results["run"]["interruption"].startswith("stopped early: ")
-    assert "the run ended before it" in {row["reason"] for row in ran.results["clauses"]}
+    assert "not run: the run ended first" in {row["reason"] for row in ran.results["clauses"]}
     assert "error" not in ran.outcomes.values()
     assert ran.has_reports()
 

@@ -25,7 +25,7 @@ write_page(json.loads((folder / "results.json").read_text()), folder)
 """
 
 
-def make(folder: Path, results: dict[str, Any], key: sealing.PrivateKey | None = None) -> Path:
+def make(folder: Path, results: Any, key: sealing.PrivateKey | None = None) -> Path:
     """A folder as a run with these results leaves it."""
     write_all(results, folder)
     done = subprocess.run([sys.executable, "-c", _PAGE, str(folder)], capture_output=True, text=True, check=False)

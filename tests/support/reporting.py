@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from conformance.contract import catalogue
-from conformance.judging.outcomes import Outcome, verdict
-from conformance.results.model import verdict_words
+from conformance.judging.outcomes import Outcome
+from conformance.results import verdicts
+from conformance.results.model import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,6 +151,7 @@ def clause_row(clause: catalogue.Clause, outcome: Outcome, **more: Any) -> dict[
         "source": clause.source,
         "errata": clause.errata,
         "should": clause.should,
+        "applies": True,
         "outcome": outcome.value,
         "reason": reason,
         "checks": checks,
@@ -157,12 +159,12 @@ def clause_row(clause: catalogue.Clause, outcome: Outcome, **more: Any) -> dict[
     return {**row, **more}
 
 
-def results(outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = False, **run: Any) -> dict[str, Any]:
+def results(outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = False, **run: Any) -> Any:
     """A whole results dict; clauses that are not named have passed."""
     outcomes = outcomes or {}
     rows = [clause_row(clause, outcomes.get(clause.id, Outcome.PASSED)) for clause in catalogue.load()]
     built = {
-        "format": "backups-conformance/results/1",
+        "format": FORMAT,
         "suite": {"version": "0.1.0", "schemas_sha256": "a" * 64, "catalogue_sha256": catalogue.load().sha256},
         "target": {
             "name": "staging-eu",
@@ -191,18 +193,15 @@ def results(outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = Fal
     return judged(built)
 
 
-def judged(built: dict[str, Any]) -> dict[str, Any]:
+def judged(built: dict[str, Any]) -> Any:
     """The results with summary and verdict made from their clause rows."""
-    rows, strict = built["clauses"], built["run"]["strict"]
-    must = [Outcome(row["outcome"]) for row in rows if row["level"] == "MUST"]
-    summary = {outcome.value: sum(row["outcome"] == outcome for row in rows) for outcome in Outcome}
-    summary["must_total"] = len(must)
-    summary["must_not_tested"] = must.count(Outcome.NOT_TESTED)
-    summary["must_tested"] = len(must) - summary["must_not_tested"]
-    summary["must_failed"] = must.count(Outcome.FAILED)
-    decided = verdict(must, interrupted=built["run"]["interrupted"], strict_warnings=strict and summary["warned"] > 0)
-    words = verdict_words(decided, summary, strict=strict, interrupted=built["run"]["interrupted"])
-    return {**built, "verdict": decided.value, "verdict_words": words, "summary": summary}
+    run = built["run"]
+    return {**built, **verdicts.judge(built["clauses"], strict=run["strict"], interrupted=run["interrupted"])}
+
+
+def of_clauses(*rows: Any) -> Any:
+    """Results that have no other clauses than these."""
+    return {**green(), "clauses": list(rows)}
 
 
 def matrix() -> list[dict[str, Any]]:
@@ -236,19 +235,19 @@ def latency() -> list[dict[str, Any]]:
     ]
 
 
-def green() -> dict[str, Any]:
+def green() -> Any:
     """All passed but for what the target does not offer."""
     return results(dict.fromkeys(("RST-8", "RST-9", "AUTH-3", "DEL-1", "DEL-2", "DEL-3", "DEL-4"), Outcome.NOT_TESTED))
 
 
-def mixed(seed: int, *, strict: bool = False) -> dict[str, Any]:
+def mixed(seed: int, *, strict: bool = False) -> Any:
     """Any mix of outcomes."""
     chance = random.Random(seed)
     outcomes = list(Outcome)[: 1 + seed % 6] if seed % 7 else list(Outcome)
     return results({clause.id: chance.choice(outcomes) for clause in catalogue.load()}, strict=strict)
 
 
-def red() -> dict[str, Any]:
+def red() -> Any:
     """A target that breaks much, with every kind of evidence."""
     built = results(
         {
@@ -294,7 +293,7 @@ def red() -> dict[str, Any]:
     return built
 
 
-def hostile(text: str) -> dict[str, Any]:
+def hostile(text: str) -> Any:
     """A red run in which everything that can be foreign is that text."""
     built = red()
     built["notes"] = [text]
@@ -330,6 +329,7 @@ def _run(*, strict: bool) -> dict[str, Any]:
         "restores_accepted": 4,
         "python": "3.12.3",
         "platform": "Linux x86_64",
+        "versions": {"hypothesis": "6.131.0", "schemathesis": "4.1.0"},
         "selection": {"only": [], "skip": []},
         "strict": strict,
         "interrupted": False,

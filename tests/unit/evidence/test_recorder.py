@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.config.target import Target
+    from conformance.evidence.rows import ResponseRow
 
 FULL = "Full-Key-of-Ours_0123456789"
 GATEWAY = "the gateway's own secret"
@@ -109,6 +110,12 @@ def same_again(request: Request, server: hostile.Hostile, target: Target, tmp_pa
 
 @pytest.mark.process
 @pytest.mark.parametrize("request_", [*ODD_REQUESTS, *map(posted, ODD_BODIES), posted(b"{}", typed=False)])
+def response_of(recorder: Recorder, exchange: Exchange) -> ResponseRow:
+    response = recorder.evidence(exchange)["response"]
+    assert response is not None
+    return response
+
+
 def test_the_line_sends_the_same_request(
     request_: Request, server: hostile.Hostile, target: Target, tmp_path: Path
 ) -> None:
@@ -167,7 +174,7 @@ def exchange_with(body: bytes, *headers: tuple[str, str]) -> Exchange:
 
 def test_a_body_is_masked_before_it_is_cut(recorder: Recorder) -> None:
     for start in (BODY_KEPT - 5, BODY_KEPT - len(FULL), BODY_KEPT - 1):
-        body = recorder.evidence(exchange_with(b"x" * start + FULL.encode() + b"y" * 100))["response"]["body"]
+        body = response_of(recorder, exchange_with(b"x" * start + FULL.encode() + b"y" * 100))["body"]
         assert FULL[:5] not in body
         assert body.startswith("x" * start)
         assert body.endswith(f" … [{start + len(FULL) + 100} bytes in all]")
@@ -175,7 +182,7 @@ def test_a_body_is_masked_before_it_is_cut(recorder: Recorder) -> None:
 
 def test_headers_are_masked_before_they_are_cut_and_none_is_lost(recorder: Recorder) -> None:
     given = (("X-A", "v" * (HEADER_KEPT - 5) + FULL), ("x-b", f"Bearer {FULL}"), ("x-b", "2"), (f"x-{FULL}", "3"))
-    shown = recorder.evidence(exchange_with(b"", *given))["response"]["headers"]
+    shown = response_of(recorder, exchange_with(b"", *given))["headers"]
     assert shown == {"X-A": "v" * (HEADER_KEPT - 5) + "[key ", "x-b": "Bearer [key full], 2", "x-[key full]": "3"}
 
 
@@ -191,7 +198,7 @@ def test_words_that_were_cut_in_the_midst_of_a_key_show_nothing_of_it(recorder: 
 def test_the_targets_own_secrets_are_masked_and_learnt(recorder: Recorder) -> None:
     auth = {"secret": "s3cr3t-of-theirs", "api_key": "****1234", "region": "eu"}
     body = json.dumps({"includes": {"integrations": {"1": {"auth": auth}}}}).encode()
-    shown = json.loads(recorder.evidence(exchange_with(body))["response"]["body"])
+    shown = json.loads(response_of(recorder, exchange_with(body))["body"])
     assert shown["includes"]["integrations"]["1"]["auth"] == {**auth, "secret": "[secret auth.secret]"}
     assert recorder.text("it says s3cr3t-of-theirs") == "it says [secret auth.secret]"
 
@@ -210,7 +217,7 @@ def test_requests_show_variables_in_the_place_of_keys(recorder: Recorder, target
 def test_a_body_over_the_limit_is_said_to_be_cut(recorder: Recorder) -> None:
     exchange = exchange_with(b"[")
     exchange.response = Response(200, (), b"[", 0.1, problem="a body of more than 16 MB (limits.max_body_mb)")
-    response = recorder.evidence(exchange)["response"]
+    response = response_of(recorder, exchange)
     assert response["body_cut"] is True
     assert response["problem"] == "a body of more than 16 MB (limits.max_body_mb)"
 

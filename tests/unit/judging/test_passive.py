@@ -13,10 +13,12 @@ from conformance.http.exchange import Exchange, Expected, Request, Response, Sen
 from conformance.judging import answer_shapes, passive
 from conformance.judging.expectations import Finding, violation
 from conformance.judging.job_lifecycle import moves_forward
-from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, folded
+from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, merge_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from conformance.evidence.rows import ExchangeRow, RequestRow
 
 ERROR: dict[str, Any] = {"error": {"status": 404, "code": "404.job", "title": "No"}, "data": None}
 OAUTH = {"error": "invalid_token", "error_description": "No"}
@@ -255,14 +257,18 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
     assert (found.outcome, found.got) == (Outcome.ERROR, "KeyError: 'x'")
 
 
-def test_folded_records_keep_each_finding_on_its_exchange() -> None:
+def test_merged_records_keep_each_finding_on_its_exchange() -> None:
+    def evidence(path: str) -> ExchangeRow:
+        request: RequestRow = {"method": "GET", "url": path, "headers": {}, "body": None}
+        return {"key": "view", "operation": "get", "request": request, "response": None, "curl": path, "seen": None}
+
     def record(wanted: str, exchange: str, outcome: Outcome = Outcome.FAILED) -> CheckRecord:
         finding = FindingRecord(outcome, wanted, "b", None, 0, 1)
-        return CheckRecord(CheckId("HTTP-1", "get"), outcome, findings=[finding], exchanges=[{"path": exchange}])
+        return CheckRecord(CheckId("HTTP-1", "get"), outcome, findings=[finding], exchanges=[evidence(exchange)])
 
-    [both] = folded([record("a", "/1"), record("c", "/2"), record("a", "/3")])
+    [both] = merge_records([record("a", "/1"), record("c", "/2"), record("a", "/3")])
     assert [(one.wanted, one.exchange, one.places) for one in both.findings] == [("a", 0, 2), ("c", 1, 1)]
-    assert [one["path"] for one in both.exchanges] == ["/1", "/2", "/3"]
+    assert [one["curl"] for one in both.exchanges] == ["/1", "/2", "/3"]
 
 
 class Judging:

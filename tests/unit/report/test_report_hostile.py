@@ -13,9 +13,10 @@ import pytest
 from rich.console import Console
 from support import reporting
 
+from conformance.evidence import text
 from conformance.report import badge, ci, html, index, junit, markdown, terminal, write_all
 from conformance.report import compare as rendering
-from conformance.results import compare, signoff, text
+from conformance.results import compare, signoff
 
 CASES = [*reporting.HOSTILE, "".join(reporting.HOSTILE[:-1]), ""]
 INVISIBLE = re.compile(
@@ -24,7 +25,7 @@ INVISIBLE = re.compile(
 
 
 @pytest.fixture(params=CASES, ids=[f"hostile-{index}" for index in range(len(CASES))])
-def results(request: pytest.FixtureRequest) -> dict[str, Any]:
+def results(request: pytest.FixtureRequest) -> Any:
     return reporting.hostile(request.param)
 
 
@@ -41,7 +42,7 @@ class Tags(HTMLParser):
         self.attributes |= {name for name, _ in attrs}
 
 
-def test_page_has_our_tags_alone(results: dict[str, Any]) -> None:
+def test_page_has_our_tags_alone(results: Any) -> None:
     page, ours = html.render_summary(results), Tags(html.render_summary(reporting.red()))
     theirs = Tags(page)
     assert theirs.found <= ours.found
@@ -50,7 +51,7 @@ def test_page_has_our_tags_alone(results: dict[str, Any]) -> None:
     assert len(page.encode()) < 2_000_000
 
 
-def test_junit_parses(results: dict[str, Any]) -> None:
+def test_junit_parses(results: Any) -> None:
     document = junit.render(results)
     root = reporting.parse_xml(document)
     assert {element.tag for element in root.iter()} == {
@@ -60,12 +61,12 @@ def test_junit_parses(results: dict[str, Any]) -> None:
     assert max(map(len, document.splitlines())) < 10_000
 
 
-def test_json_reads_back(results: dict[str, Any], tmp_path: Path) -> None:
+def test_json_reads_back(results: Any, tmp_path: Path) -> None:
     write_all(results, tmp_path)
     assert json.loads((tmp_path / "results.json").read_bytes().decode("ascii")) == results
 
 
-def test_markdown_is_text(results: dict[str, Any]) -> None:
+def test_markdown_is_text(results: Any) -> None:
     document = markdown.render(results)
     assert not INVISIBLE.search(document)
     outside = re.sub(r"(`+)(?!`).*?(?<!`)\1(?!`)", "", document, flags=re.DOTALL)
@@ -78,7 +79,7 @@ def test_markdown_is_text(results: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_terminal_obeys_us_alone(results: dict[str, Any], verbose: bool) -> None:
+def test_terminal_obeys_us_alone(results: Any, verbose: bool) -> None:
     plain, coloured = io.StringIO(), io.StringIO()
     terminal.show(results, Console(file=plain, width=80), Path("x"), verbose)
     terminal.show(results, Console(file=coloured, width=80, force_terminal=True), Path("x"), verbose)
@@ -88,13 +89,13 @@ def test_terminal_obeys_us_alone(results: dict[str, Any], verbose: bool) -> None
     assert not INVISIBLE.search(re.sub("\x1b\\[[0-9;]*m", "", coloured.getvalue()))
 
 
-def test_badge_is_ours_alone(results: dict[str, Any]) -> None:
+def test_badge_is_ours_alone(results: Any) -> None:
     root = reporting.parse_xml(badge.render(results))
     tags = {element.tag.rpartition("}")[2] for element in root.iter()}
     assert tags == {"svg", "title", "clipPath", "rect", "g", "text"}
 
 
-def test_a_job_obeys_us_alone(results: dict[str, Any], tmp_path: Path) -> None:
+def test_a_job_obeys_us_alone(results: Any, tmp_path: Path) -> None:
     foreign = f"% first\r\n::error title=x::y\n##[error]z{results['notes'][0]}"
     results["clauses"][0].update(outcome="failed", reason=foreign)
     lines = ci.commands(results)
@@ -128,7 +129,7 @@ def test_a_summary_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert told == "the job's summary cannot be written: Is a directory"
 
 
-def test_record_reads_back(results: dict[str, Any]) -> None:
+def test_record_reads_back(results: Any) -> None:
     record = signoff.render(results, {"results.json": "a" * 64})
     target = json.loads(record)["predicate"]["configuration"][0]["annotations"]["target"]
     assert target == text.one_line(results["target"]["name"])
@@ -136,7 +137,7 @@ def test_record_reads_back(results: dict[str, Any]) -> None:
     assert len(record) < 10_000
 
 
-def test_index_has_our_tags_alone(results: dict[str, Any], tmp_path: Path) -> None:
+def test_index_has_our_tags_alone(results: Any, tmp_path: Path) -> None:
     for name, run in (("ours", reporting.red()), ("theirs", results)):
         for number in range(2):
             write_all(run, tmp_path / name / str(number))
@@ -149,7 +150,7 @@ def test_index_has_our_tags_alone(results: dict[str, Any], tmp_path: Path) -> No
     assert len(page) < 200_000
 
 
-def test_compared_pages_have_our_tags_alone(results: dict[str, Any]) -> None:
+def test_compared_pages_have_our_tags_alone(results: Any) -> None:
     for old, new in ((reporting.green(), results), (results, reporting.green())):
         ours = Tags(rendering.page(compare.compare(reporting.green(), reporting.red()), old, new))
         page = rendering.page(compare.compare(old, new), old, new)
@@ -163,7 +164,7 @@ def test_compared_pages_have_our_tags_alone(results: dict[str, Any]) -> None:
         assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6}
 
 
-def test_comparison_obeys_us_alone(results: dict[str, Any]) -> None:
+def test_comparison_obeys_us_alone(results: Any) -> None:
     stream = io.StringIO()
     rendering.render(compare.compare(reporting.green(), results), Console(file=stream, width=80))
     assert not INVISIBLE.search(stream.getvalue())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HOSTILE = "x'; touch pwned; echo '$(touch pwned)`touch pwned`\nrm -rf \"\u202e"
 
 
-def results(base: str, path: str, status: int, *, pointer: str | None = None, words: str = "500") -> dict[str, Any]:
+def results(base: str, path: str, status: int, *, pointer: str | None = None, words: str = "500") -> Any:
     """A results.json with one broken clause."""
     evidence = {
         "curl": f"curl -sS -i --globoff --path-as-is -H \"Authorization: Bearer $THE_KEY\" '{base}{path}'",
@@ -42,7 +42,7 @@ def rerun(script: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def written(found: dict[str, Any], folder: Path) -> Path:
+def written(found: Any, folder: Path) -> Path:
     repro.write(found, folder)
     return folder / "repro" / "LIST-10.sh"
 

@@ -45,7 +45,7 @@ def reviewed(tmp_path: Path, *, server_dies: bool, checks: tuple[str, ...], faul
     with closing(run):
         if server_dies:
             run.executor.final_review()
-    return {str(value.id): value for kind, value in journal.read(state) if kind == "check"}
+    return {str(record.id): record for record in journal.read(state).checks}
 
 
 def _await_deletion(run: Run) -> None:

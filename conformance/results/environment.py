@@ -1,0 +1,67 @@
+"""What a run's environment says about it: versions of libraries, and the CI job that it is part of."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from conformance.results.model import CiRow
+
+#: the libraries on which a run's requests and judgements depend
+LIBRARIES = ("hypothesis", "schemathesis", "jsonschema-rs", "httpx", "httpcore", "pytest", "pytest-xdist")
+#: the libraries that generate requests from a seed
+GENERATORS = ("hypothesis", "schemathesis")
+#: variables that hold a CI job's URL, in systems that have one variable for it
+_URLS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL", "TRAVIS_BUILD_WEB_URL",
+         "DRONE_BUILD_LINK", "CIRRUS_TASK_URL", "SEMAPHORE_WORKFLOW_URL")  # fmt: skip
+_COMMITS = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION", "CIRCLE_SHA1", "BUILDKITE_COMMIT",
+            "BITBUCKET_COMMIT", "TRAVIS_COMMIT", "DRONE_COMMIT_SHA", "SEMAPHORE_GIT_SHA")  # fmt: skip
+_MAX_URL = 2000
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that take part, by name; one that is not installed is left out."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def ci_job(environ: Mapping[str, str] = os.environ) -> CiRow | None:
+    """Return the URL and commit of the CI job; None where the environment names neither."""
+    job: CiRow = {}
+    if url := _url(environ):
+        job["url"] = url
+    commit = next((environ[name] for name in _COMMITS if environ.get(name)), "")
+    if re.fullmatch(r"[0-9a-fA-F]{7,64}", commit):
+        job["commit"] = commit.lower()
+    return job or None
+
+
+def _url(environ: Mapping[str, str]) -> str | None:
+    """The job's page; nothing that is not a URL, or that holds a password."""
+    names = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    if all(environ.get(name) for name in names):
+        server, repository, run = (environ[name] for name in names)
+        candidate = f"{server}/{repository}/actions/runs/{run}"
+    elif environ.get("SYSTEM_COLLECTIONURI") and environ.get("BUILD_BUILDID"):
+        project = environ.get("SYSTEM_TEAMPROJECT", "")
+        build = environ["BUILD_BUILDID"]
+        candidate = f"{environ['SYSTEM_COLLECTIONURI']}{project}/_build/results?buildId={build}"
+    else:
+        candidate = next((environ[name] for name in _URLS if environ.get(name)), "")
+    try:
+        parts = urlsplit(candidate)
+        is_plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return candidate if is_plain and len(candidate) <= _MAX_URL and re.fullmatch(r"[!-~]+", candidate) else None

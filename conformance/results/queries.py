@@ -1,0 +1,168 @@
+"""Selects and orders what is in results: the clauses by chapter or outcome, their checks, findings and evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId
+from conformance.evidence.text import cut, one_line, visible
+from conformance.judging.outcomes import Outcome, worst
+from conformance.results.wording import LABELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from conformance.evidence.rows import ExchangeRow
+    from conformance.judging.outcomes import CheckRow, FindingRow
+    from conformance.results.model import ClauseRow, Results
+
+T = TypeVar("T")
+#: how reports order outcomes: first what a reader has to act upon
+ORDER = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED, Outcome.PASSED, Outcome.NOT_TESTED)
+#: the reason of a clause that the selection excludes
+NOT_SELECTED = "left out by --only or --skip"
+#: characters of a body, and of any other string, that reports show
+_MAX_BODY = 200_000
+_MAX_TEXT = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter of the contract and the rows of its clauses."""
+
+    id: str
+    title: str
+    clauses: list[ClauseRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of a report that lists checks; `check` is None where the line stands for the clause itself."""
+
+    id: str
+    outcome: Outcome
+    reason: str
+    duration_s: float
+    check: CheckRow | None
+
+
+def shown(value: T) -> T:
+    """Return the value with every string in it visible and bounded: what all renderers but JSON's start from."""
+    return cast("T", _shown(value))
+
+
+def _shown(value: Any) -> Any:  # of any member of results.json
+    if isinstance(value, str):
+        return visible(cut(value, _MAX_TEXT))
+    if isinstance(value, dict):
+        return {one_line(str(key)): _shown_member(key, member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(member) for member in value]
+    return value
+
+
+def _shown_member(key: object, member: Any) -> Any:
+    if key == "body" and isinstance(member, str):
+        return visible(cut(member, _MAX_BODY))
+    return _shown(member)
+
+
+def clauses_in_order(results: Results) -> list[ClauseRow]:
+    """Return the clause rows in the catalogue's order, then those that only another version's catalogue has."""
+    position = {clause_id: index for index, clause_id in enumerate(catalogue.load().clauses)}
+    return sorted(results["clauses"], key=lambda row: position.get(row["id"], len(position)))
+
+
+def by_chapter(results: Results) -> list[Chapter]:
+    """Return the clause rows grouped by chapter."""
+    titles = catalogue.load().chapters
+    groups: dict[str, list[ClauseRow]] = {}
+    for row in clauses_in_order(results):
+        groups.setdefault(row["chapter"], []).append(row)
+    return [Chapter(chapter, titles.get(chapter, chapter), rows) for chapter, rows in groups.items()]
+
+
+def with_outcome(results: Results, *outcomes: Outcome) -> list[ClauseRow]:
+    """Return the clause rows with one of the outcomes."""
+    return [row for row in clauses_in_order(results) if row["outcome"] in outcomes]
+
+
+def is_strict(results: Results) -> bool:
+    """Return whether a warning counts as a failure in this run."""
+    return results["run"]["strict"]
+
+
+def failing(results: Results) -> list[ClauseRow]:
+    """Return the clauses that make a run non-conformant: the failed ones, and with `--strict` the warned ones."""
+    outcomes = (Outcome.FAILED, Outcome.WARNED) if is_strict(results) else (Outcome.FAILED,)
+    return with_outcome(results, *outcomes)
+
+
+def cases(clause: ClauseRow) -> list[Case]:
+    """Return a line for each check, and one for the clause itself where none of its checks has its outcome."""
+    outcome = Outcome(clause["outcome"])
+    lines = [_case(check, outcome) for check in clause["checks"]]
+    if not lines or worst(line.outcome for line in lines) is not outcome:
+        lines.append(Case(clause["id"], outcome, clause["reason"], 0.0, None))
+    return lines
+
+
+def _case(check: CheckRow, clause_outcome: Outcome) -> Case:
+    outcome = Outcome(check["outcome"])
+    # A waiver of the whole clause covers its checks, which may still have their own outcomes.
+    if clause_outcome is Outcome.WAIVED and outcome in (Outcome.FAILED, Outcome.WARNED):
+        outcome = Outcome.WAIVED
+    return Case(check["id"], outcome, check["reason"], check["duration_s"], check)
+
+
+def findings(clause: ClauseRow) -> Iterator[tuple[CheckRow, FindingRow]]:
+    """Yield the clause's findings, each with its check, the most important first."""
+    pairs = [(check, finding) for check in clause["checks"] for finding in check["findings"]]
+    yield from sorted(pairs, key=lambda pair: priority(pair[0]["id"], pair[1]["outcome"]))
+
+
+def priority(check_id: str, outcome: str) -> tuple[int, bool]:
+    """Return a sort key: failures before errors, and checks with written requests before generated ones."""
+    rank = len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
+    kind = CheckId.kind_of(check_id)
+    return rank, kind is not None and kind.is_generated
+
+
+def requests_of(clause: ClauseRow) -> int:
+    """Return how many exchanges the clause's checks judged; for older files, how many they recorded."""
+    return sum(check.get("requests", len(check["exchanges"])) for check in clause["checks"])
+
+
+def evidence(check: CheckRow, finding: FindingRow) -> ExchangeRow | None:
+    """Return the exchange that a finding is about."""
+    index = finding["exchange"]
+    if index is None or not 0 <= index < len(check["exchanges"]):
+        return None
+    return check["exchanges"][index]
+
+
+def sources(clause: ClauseRow) -> list[str]:
+    """Return the names of a clause's sources."""
+    names = catalogue.load().sources
+    return [names.get(letter, letter) for letter in clause["source"].split()]
+
+
+def not_tested_by_reason(results: Results) -> dict[str, list[ClauseRow]]:
+    """Return the clauses that were not tested, grouped by what would enable them."""
+    return by_reason(with_outcome(results, Outcome.NOT_TESTED))
+
+
+def by_reason(rows: Iterable[ClauseRow]) -> dict[str, list[ClauseRow]]:
+    """Return the rows grouped by their reason."""
+    groups: dict[str, list[ClauseRow]] = {}
+    for row in rows:
+        groups.setdefault(row["reason"] or "no reason was given", []).append(row)
+    return groups
+
+
+def counts(results: Results) -> list[tuple[Outcome, str, int]]:
+    """Return each outcome, its label and its number of clauses, in the order of reports."""
+    summary: dict[str, int] = {**results["summary"]}  # type: ignore[dict-item] # every member is a number
+    return [(outcome, LABELS[outcome], summary[outcome.value]) for outcome in ORDER]

@@ -1,0 +1,95 @@
+"""Facts of a run in words, as every report has them."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from conformance.judging.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from conformance.results.model import Results, RunRow, SelectionRow
+
+LABELS = {
+    Outcome.FAILED: "failed",
+    Outcome.ERROR: "error",
+    Outcome.WARNED: "warned",
+    Outcome.WAIVED: "waived",
+    Outcome.PASSED: "passed",
+    Outcome.NOT_TESTED: "not tested",
+}
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 clause` or `3 clauses`."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def selection_words(selection: SelectionRow) -> str:
+    """Return which clauses were selected."""
+    only, skip = selection["only"], selection["skip"]
+    words = f"only {', '.join(only)}" if only else "all clauses"
+    return f"{words}, without {', '.join(skip)}" if skip else words
+
+
+def waivers_words(results: Results) -> str:
+    """Return how many waivers there are in each state."""
+    waivers = results["waivers"]
+    if not waivers:
+        return "none"
+    states = [waiver["state"] for waiver in waivers]
+    counts = [f"{states.count(state)} {state}" for state in ("used", "stale", "expired", "untested") if state in states]
+    return f"{len(waivers)}: {', '.join(counts)}"
+
+
+def throttled_words(run: RunRow) -> str:
+    """Return how often the target answered 429, and the time that this took."""
+    throttled = run["throttled"]
+    if not throttled["count"]:
+        return "never"
+    return f"{counted(throttled['count'], '429 response')}, {throttled['waited_s']:.1f} s waited"
+
+
+def running_words(run: RunRow) -> list[str]:
+    """Return a sentence for each instance on which restores may still be running."""
+    instances: dict[str, list[str]] = {}
+    for restore in run["restores_maybe_running"]:
+        instances.setdefault(restore["instance_id"] or "unknown", []).append(restore["job_id"] or "")
+    return [
+        f"{'a restore' if len(jobs) == 1 else f'{len(jobs)} restores'} may still be running on instance {instance}: "
+        f"{_jobs(jobs)}"
+        for instance, jobs in instances.items()
+    ]
+
+
+def _jobs(jobs: list[str]) -> str:
+    known = [job for job in jobs if job]
+    unknown = len(jobs) - len(known)
+    parts = [f"{'job' if len(known) == 1 else 'jobs'} {', '.join(known)}"] if known else []
+    parts += [counted(unknown, "unknown job")] if unknown else []
+    return ", ".join(parts)
+
+
+def versions_words(run: RunRow) -> str:
+    """Return the versions of the libraries that generate requests: a seed gives the same requests only with these."""
+    return ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items()))
+
+
+def reproduce_command(results: Results) -> str:
+    """Return the command that repeats the run; a comment names the versions on which its requests depend."""
+    command, versions = results["run"]["command"], versions_words(results["run"])
+    return f"{command}  # with {versions}" if versions else command
+
+
+def clause_command(results: Results, clause_id: str) -> str:
+    """Return the command that tests one clause again, on the same target and with the same seed."""
+    command = results["run"]["command"]
+    try:
+        words = shlex.split(command)
+    except ValueError:  # not a command that this suite wrote
+        return f"{command} --only {clause_id}"
+    for option in ("--only", "--skip"):
+        if option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    return shlex.join([*words, "--only", clause_id])
