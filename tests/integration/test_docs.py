@@ -63,6 +63,8 @@ def test_other_clauses_that_a_text_names_exist() -> None:
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.id)
 def test_a_clause_has_a_real_failure_of_a_fault_that_exists(clause: catalogue.Clause) -> None:
+    if clause.id in ANNOUNCED_CLAUSES - examples.load().keys():
+        pytest.skip("no check judges it yet")
     example = examples.load()[clause.id]
     fault = all_changes()[example["fault"]]
     assert isinstance(fault, Fault)
@@ -85,7 +87,7 @@ def test_the_page_of_a_clause_has_every_section(clause: catalogue.Clause) -> Non
         "Faults that it catches",
     ]
     assert clause.text in page
-    assert f"`{examples.load()[clause.id]['fault']}`" in page
+    assert clause.id in ANNOUNCED_CLAUSES - examples.load().keys() or examples.load()[clause.id]["fault"] in page
     assert (clause.errata is not None) == ("!!! note" in page)
 
 
