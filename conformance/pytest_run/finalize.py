@@ -13,7 +13,7 @@ from rich.console import Console
 
 from conformance.evidence import archive
 from conformance.judging.outcomes import Verdict
-from conformance.report import ci, index, write_all
+from conformance.report import ci, index, write_all, write_page
 from conformance.report.terminal import show
 from conformance.results import sealing, signoff
 from conformance.results.files import write_atomically, write_json
@@ -60,8 +60,6 @@ def of_a_killed_run(folder: Path) -> int:
 
     Raises recovery.RecoveryError.
     """
-    from conformance.report.pytest_html import write_page  # noqa: PLC0415 - loads pytest, which a run has anyway
-
     results, known = recover(folder)
     write_all(results, folder)
     write_page(results, folder)
@@ -92,8 +90,6 @@ def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.Ex
     if page.is_file():
         write_atomically(setup.folder / "report.html", page.read_text(encoding="utf-8"))
     else:  # pytest ended before its session had started
-        from conformance.report.pytest_html import write_page  # noqa: PLC0415 - runs pytest once more
-
         write_page(results, setup.folder)
     state.close()
     problems = []

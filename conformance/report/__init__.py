@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.report import badge, junit, markdown, repro
+from conformance.report import badge, html, junit, markdown, repro
 from conformance.results.files import write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 
 def write_all(results: Results, folder: Path) -> None:
-    """Write all files of the report folder but report.html, which is the carrier's work."""
+    """Write all files of the report folder that follow from results.json alone, report.html apart."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results)
     write_atomically(folder / "junit.xml", junit.render(results))
     write_atomically(folder / "summary.md", markdown.render(results))
     write_atomically(folder / "badge.svg", badge.render(results))
     repro.write(results, folder)
+
+
+def write_page(results: Results, folder: Path) -> None:
+    """Write report.html of finished results; a run inside pytest has pytest-html write it."""
+    write_atomically(folder / "report.html", html.page(results))

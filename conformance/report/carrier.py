@@ -8,8 +8,6 @@ script that pytest-html itself brought, by its hash.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from html import escape
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.evidence.text import block
-from conformance.report.html import page_title, render_summary
+from conformance.report.html import content_security_policy, page_title, render_summary
 from conformance.results.files import write_atomically
 from conformance.results.signoff import page_marks
 
@@ -122,11 +120,4 @@ def finished_page(page: str, marked: str = "") -> str:
 def _policy(page: str) -> str:
     # Only pytest-html's template has an unescaped script element, so the last one is its own whatever else the page
     # shows; anything that slipped through unescaped has another hash and does not run.
-    scripts = _SCRIPT.findall(page)
-    digest = base64.b64encode(hashlib.sha256(scripts[-1].encode()).digest()).decode() if scripts else ""
-    allowed = f"'sha256-{digest}'" if scripts else "'none'"
-    rules = (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return f'<meta http-equiv="Content-Security-Policy" content="{rules}"/>'
+    return content_security_policy(*_SCRIPT.findall(page)[-1:])

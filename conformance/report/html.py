@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.report import plots, qualified, views
 from conformance.results import queries, wording
+from conformance.results.signoff import page_marks
 from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
@@ -41,8 +44,37 @@ def page_title(results: Results) -> str:
     return f"Container backups conformance: {one_line(results['target']['name'], 80)}"
 
 
-def render_summary(results: Results) -> str:
-    """Everything but the table of checks, which is pytest-html's. All that is foreign is escaped."""
+def page(results: Results) -> str:
+    """Return report.html of finished results: one self-contained file without scripts."""
+    return (
+        environment()
+        .get_template("page.html.jinja2")
+        .render(
+            title=page_title(results),
+            policy=content_security_policy(),
+            marks=Markup(page_marks(results["run"]["id"], results["verdict"])),  # noqa: S704 - escaped where it is made
+            style=style(),
+            summary=Markup(render_summary(results, with_checks=True)),  # noqa: S704 - escaped by its template
+        )
+    )
+
+
+def content_security_policy(*scripts: str) -> Markup:
+    """Return the element that lets a page run these scripts, by their hashes, and load nothing."""
+    digests = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    rules = (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return Markup('<meta http-equiv="Content-Security-Policy" content="{}"/>').format(Markup(rules))  # noqa: S704
+
+
+def render_summary(results: Results, *, with_checks: bool = False) -> str:
+    """Return the part of report.html that is ours, with everything foreign in it escaped.
+
+    `with_checks`: with the table of checks, which a page in pytest-html has anyway.
+    """
     results = queries.shown(results)
     operations, matrix = views.matrix(results)
     latencies, scale = plots.latencies(results.get("latency", []))
@@ -71,6 +103,7 @@ def render_summary(results: Results) -> str:
             sources=catalogue.load().sources,
             notes=results["notes"][:_NOTES],
             stubs=stubs(results),
+            with_checks=with_checks,
             queries=queries,
             wording=wording,
         )

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from conformance.report.pytest_html import write_page
+from conformance.report import write_page
 from support import browser
 
 KINDS = ("green", "red", "inconclusive", "read")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
+from support import reporting
 
-from conformance.config.waivers_file import Waiver
-from conformance.contract.check_id import CheckId
+from conformance.config.waivers_file import Waiver, WaiverError, load_waivers
+from conformance.contract import catalogue
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.results.waivers import apply
+from conformance.results.waivers import apply, stubs
+from conformance.suite.registry import check_ids
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DAY = date(2026, 6, 1)
 LATER, EARLIER = date(2026, 12, 1), date(2026, 5, 31)
@@ -51,3 +59,38 @@ def test_a_waived_record_says_until_when_and_what_it_was() -> None:
     shown, _ = apply([waiver], [record("CAP-5/list", Outcome.FAILED), *others], DAY)
     assert shown[0].reason == "waived until 2026-12-01: slow team; was: wanted 403, got 200"
     assert shown[1:] == others
+
+
+# ------------------------------------------------------------ stubs
+
+
+def every_check() -> list[CheckId]:
+    """The IDs under which a run may record a failure."""
+    checks = []
+    for clause, ids in check_ids().items():
+        for check in ids:
+            operations = catalogue.load()[clause].operations if check.operation is None else (check.operation,)
+            checks += [replace(check, operation=operation) for operation in operations]
+    return checks
+
+
+@pytest.mark.parametrize("check", every_check(), ids=str)
+def test_the_stub_of_every_check_is_accepted_and_waives_it(check: CheckId, tmp_path: Path) -> None:
+    passed = replace(check, kind=next(kind for kind in CheckKind if kind is not check.kind))
+    records = [CheckRecord(check, Outcome.FAILED, "wanted 403, got 200"), CheckRecord(passed, Outcome.PASSED)]
+    results = reporting.green()
+    row = next(row for row in results["clauses"] if row["id"] == check.clause)
+    row.update(outcome="failed", checks=[record.to_json() for record in records])
+    file = tmp_path / "waivers.toml"
+    file.write_text(stubs(results).replace('reason = ""', 'reason = "known"'))
+    waivers = load_waivers(file, catalogue.load())
+    applied, (row,) = apply(waivers, records, date(2026, 3, 2))  # the day after the run
+    assert [record.outcome for record in applied] == [Outcome.WAIVED, Outcome.PASSED]
+    assert row["check"] == str(check)
+
+
+def test_a_stub_without_a_reason_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "waivers.toml"
+    file.write_text(stubs(reporting.red()))
+    with pytest.raises(WaiverError, match="give it a value"):
+        load_waivers(file, catalogue.load())
