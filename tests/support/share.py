@@ -11,7 +11,7 @@ import os
 from collections import defaultdict
 from enum import StrEnum
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from conformance.qualification.measure import TOGETHER
 from conformance.reference.faults import all_faults
@@ -19,6 +19,9 @@ from conformance.reference.variants import all_variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+T = TypeVar("T")
 
 
 class Matrix(StrEnum):
@@ -31,7 +34,7 @@ class Matrix(StrEnum):
 
 MATRIX = Matrix(os.environ.get("CONFORMANCE_MATRIX") or Matrix.FEW)
 #: `few` takes one in so many
-FEW_OF_FAULTS, FEW_OF_ODD, FEW_VARIANTS = 16, 5, 3
+FEW_OF_FAULTS, FEW_OF_LISTS, FEW_VARIANTS = 16, 5, 3
 
 
 def faults() -> list[str]:
@@ -62,9 +65,9 @@ def variants() -> list[str]:
     return groups[:FEW_VARIANTS] if MATRIX is Matrix.FEW else groups
 
 
-def part_of(names: Iterable[str]) -> list[str]:
-    """Return the names of a list of faults of its own that this test run takes."""
-    return list(names)[::FEW_OF_ODD] if MATRIX is Matrix.FEW else list(names)
+def part_of(trials: Iterable[T]) -> list[T]:
+    """Return those of a test's own list of trials that this test run takes."""
+    return list(trials)[::FEW_OF_LISTS] if MATRIX is Matrix.FEW else list(trials)
 
 
 def seeds() -> range:
