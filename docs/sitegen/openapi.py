@@ -33,33 +33,56 @@ def component_name(title: str) -> str:
 def bundle(source: Path = SOURCE) -> dict[str, Any]:
     """The OpenAPI document at `source` with every schema file that it reaches moved into `components/schemas`.
 
-    Raises ValueError if two schema files have the same title.
+    An object or array that may be null becomes `anyOf` of the shape and null: generators of clients then make one type
+    for the shape. Raises ValueError if two schema files have the same title.
     """
     names: dict[str, str] = {}
     shapes: dict[str, Any] = {}
+    nullable: set[str] = set()
 
-    def include(file: str) -> str:
+    def include(file: str) -> dict[str, Any]:
         if file not in names:
             schema = json.loads((source.parent / file).read_text("utf-8"))
             names[file] = component_name(schema["title"])
             if list(names.values()).count(names[file]) > 1:
                 raise ValueError(f"{file} has the title of another schema: {schema['title']!r}")
-            shapes[names[file]] = rewrite(
-                {key: value for key, value in schema.items() if key not in ("$id", "$schema")}
-            )
-        return f"#/components/schemas/{names[file]}"
+            own = {key: value for key, value in schema.items() if key not in ("$id", "$schema")}
+            if is_nullable_structure(own):
+                nullable.add(file)
+                own["type"] = without_null(own["type"])
+            shapes[names[file]] = rewrite(own)
+        reference = {"$ref": f"#/components/schemas/{names[file]}"}
+        return {"anyOf": [reference, {"type": "null"}]} if file in nullable else reference
 
     def rewrite(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {
-                key: include(value) if key == "$ref" and not value.startswith("#") else rewrite(value)
-                for key, value in part.items()
-            }
-        return [rewrite(item) for item in part] if isinstance(part, list) else part
+        if isinstance(part, list):
+            return [rewrite(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if not str(part.get("$ref", "#")).startswith("#"):
+            return {**include(part["$ref"]), **{key: value for key, value in part.items() if key != "$ref"}}
+        if is_nullable_structure(part):
+            kept = {key: part[key] for key in ("title", "description") if key in part}
+            structure = {key: value for key, value in part.items() if key not in kept}
+            structure["type"] = without_null(part["type"])
+            return {**kept, "anyOf": [rewrite(structure), {"type": "null"}]}
+        return {key: rewrite(value) for key, value in part.items()}
 
     document: dict[str, Any] = rewrite(yaml.safe_load(source.read_text("utf-8")))
     document["components"]["schemas"] = dict(sorted(shapes.items()))
     return document
+
+
+def is_nullable_structure(schema: dict[str, Any]) -> bool:
+    """Whether a schema is of an object or array that may be null."""
+    types = schema.get("type")
+    return isinstance(types, list) and "null" in types and bool({"object", "array"} & set(types))
+
+
+def without_null(types: list[str]) -> Any:
+    """The other types: one by itself, several as a list."""
+    others = [kind for kind in types if kind != "null"]
+    return others[0] if len(others) == 1 else others
 
 
 class _Dumper(yaml.SafeDumper):
