@@ -37,8 +37,6 @@ ANY_KEY = "Prism asks for some bearer key, and never which"
 ONE_ANSWER = "Prism answers every id of a documented path with the one example of the document"
 
 FAILED = {
-    "HTTP-1": "its own refusals, such as 406, are application/problem+json; Accept: */*;q=0 draws a 200 without a body",
-    "ERR-1": "its own refusals have the members of RFC 9457, neither error nor data",
     "AUTH-2": ANY_KEY,
     "AUTH-3": ANY_KEY,
     "AUTH-6": f"{ANY_KEY}, nor of which hub",
@@ -168,8 +166,8 @@ def done(prism: Prism, tmp_path_factory: pytest.TempPathFactory) -> Done:
     (folder / "prism.toml").write_text(TARGET.format(base_url=prism.base_url))
     command = [sys.executable, "-m", "conformance", "run", "--target", "prism.toml"]
     command += ["--profile", "read", "--seed", "1", "--report-dir", "report"]
-    # generated requests find more of the same, and some that end Prism itself: what it breaks is said by the others
-    command += ["--", "-k", "not generated"]
+    # generated requests find more of the same, and odd headers end Prism itself (Accept: ;q=x,,/)
+    command += ["--", "-k", "not generated and not odd"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (folder / "report/results.json").exists(), ended.stderr
     return Done(ended.returncode, ended.stderr, json.loads((folder / "report/results.json").read_text()))
