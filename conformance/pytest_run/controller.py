@@ -90,6 +90,7 @@ class Controller:
         self._open.enter_context(signals.interruptible(self._execution.interrupt))
         self._carry_page(config)
         if self._has_workers:
+            config.option.maxfail = 0  # the workers count
             scheduling.prepare(config)
         else:
             config.pluginmanager.register(self._execution, executing.NAME)

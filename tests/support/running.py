@@ -53,7 +53,7 @@ class Ran:
 
 def line(*arguments: str | Path) -> list[str]:
     """The command line of `backups-conformance` in this Python."""
-    return [sys.executable, "-m", "conformance", *map(str, arguments)]
+    return [sys.executable, "-P", "-m", "conformance", *map(str, arguments)]
 
 
 def start(
@@ -63,7 +63,7 @@ def start(
     pipe = subprocess.PIPE
     # an interrupt is sent to it alone, so it gets a group of its own
     return subprocess.Popen(
-        line(*arguments), stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=_env(env), start_new_session=True
+        line(*arguments), stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=environment(env), start_new_session=True
     )
 
 
@@ -95,7 +95,7 @@ def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Ma
         text=True,
         check=False,
         cwd=cwd,
-        env=_env(env),
+        env=environment(env),
         timeout=PATIENCE_S,
     )
     return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - begun, folder)
@@ -118,7 +118,7 @@ def ledger_of(folder: Path) -> dict[str, float]:
     return found
 
 
-def _env(more: Mapping[str, str] | None) -> dict[str, str]:
+def environment(more: Mapping[str, str] | None) -> dict[str, str]:
     """Our environment, but for what a surrounding pytest has put there for itself."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     return {**kept, "COLUMNS": "120", **(more or {})}
