@@ -12,8 +12,9 @@ from conformance.reference.registry import variant
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.reference.behaviour import Behaviours
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from conformance.reference.core import Behaviours
 
 
 @contextmanager
