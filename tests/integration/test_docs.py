@@ -13,11 +13,13 @@ import pytest
 import yaml
 from sitegen import clauses, examples, hooks, llms, reference
 
-from conformance.cli import main
-from conformance.cli.errors import UsageError
+from conformance import plugin
+from conformance.cli import main, options
+from conformance.cli.errors import ExitCode, UsageError
 from conformance.config.target_file import load_target
 from conformance.config.waivers_file import load_waivers
 from conformance.contract import catalogue
+from conformance.judging.outcomes import Verdict
 from conformance.reference.registry import Fault, all_changes
 
 ROOT = Path(__file__).parents[2]
@@ -133,6 +135,22 @@ def test_the_exit_code_table_has_the_commands_that_end_with_more_than_usage_erro
     assert {name for name in commands if f"`{name}`" not in page} <= {"run", "merge", "serve", "clauses"}
 
 
+def test_the_exit_codes_of_run_are_those_of_verdicts_and_usage() -> None:
+    page = (DOCS / "reference/exit-codes.md").read_text("utf-8")
+    told = {int(code): words for code, words in re.findall(r"^\| (\d) \| (.*) \|$", page, re.MULTILINE)}
+    assert told.keys() == {verdict.exit_code for verdict in Verdict} | {ExitCode.USAGE}
+    for verdict in Verdict:
+        assert verdict.value in told[verdict.exit_code]
+
+
+def test_the_pytest_command_has_options_that_the_plugin_has() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in PAGES)
+    (line,) = [line for block in blocks(text, "sh") for line in block.splitlines() if line.startswith("pytest ")]
+    words = shlex.split(line)
+    assert words[1:3] == ["--pyargs", plugin.SUITE]
+    assert {word for word in words[3:] if word.startswith("--")} <= {option.pytest_name for option in options.IN_PYTEST}
+
+
 def test_every_generator_is_used_and_every_marker_has_one() -> None:
     used = {match["name"] for path in PAGES for match in hooks.MARKER.finditer(path.read_text("utf-8"))}
     assert used == set(hooks.GENERATORS)
@@ -177,12 +195,12 @@ ANNOUNCED = ("init", "check", "--targets", "merge", "replay", "export", "--depth
 def test_every_command_on_a_page_parses(path: Path) -> None:
     for line in commands_of(path):
         try:
-            options = main.parse(shlex.split(line)[1:])
+            parsed = main.parse(shlex.split(line)[1:])
         except UsageError as error:
             if any(word in str(error) for word in ANNOUNCED):
                 pytest.skip(f"{error}: the documentation is ahead of the program")
             raise
-        assert callable(options.command), line
+        assert callable(parsed.command), line
 
 
 @pytest.mark.parametrize("path", PAGES, ids=IDS)
@@ -206,6 +224,7 @@ def test_the_example_of_a_target_file_loads_and_shows_every_member(tmp_path: Pat
     described = target.without_keys()
     assert set(shown["fixtures"]) == set(described["fixtures"])
     assert set(shown["keys"]) == {*described["keys"], "other_hub_id"}
+    assert target.default_profile == "read"
 
 
 def test_the_example_of_a_waivers_file_loads() -> None:
