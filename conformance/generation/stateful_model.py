@@ -117,7 +117,7 @@ def initial_model(context: CheckContext) -> Model:
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
         model.backups[backup] = object_of(get)
         if model.backups[backup].get("id", backup) != backup:
-            raise CannotTellError("because GET-2 failed: get shows another backup")
+            raise CannotTellError("GET-2 failed first: get shows another backup")
         model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
     model.everything = set(paging.read_list(context).ids)
     offered = context.fixtures.target.fixtures.deletable_backup_ids

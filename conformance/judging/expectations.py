@@ -65,7 +65,7 @@ def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
 def inconclusive_reason(exchange: Exchange) -> str | None:
     """Why nothing can be concluded from this exchange's status; None where something can."""
     if exchange.unanswered:
-        return f"because HTTP-3 failed ({exchange.failure or exchange.status}, twice)"
+        return f"HTTP-3 failed first ({exchange.failure or exchange.status}, twice)"
     if exchange.status is None:
         return exchange.failure or "no answer"
     if exchange.status in UNAVAILABLE:
@@ -234,21 +234,21 @@ def _need(exchange: Exchange, kind: type) -> None:
         raise CannotTellError(f"{exchange.request.line}: {why}")
     if exchange.status != SUCCESS[exchange.operation]:
         raise CannotTellError(
-            f"because {SHAPE_CLAUSE[exchange.operation]} failed on {exchange.request.line}: {_answer(exchange)}"
+            f"{SHAPE_CLAUSE[exchange.operation]} failed first on {exchange.request.line}: {_answer(exchange)}"
         )
     if exchange.limit_reached:
         raise CannotTellError(f"{exchange.request.line}: {exchange.limit_reached}")
     if isinstance(exchange.parsed, strict_json.NotJSON):
-        raise CannotTellError(f"because HTTP-1 failed on {exchange.request.line}: {exchange.parsed}")
+        raise CannotTellError(f"HTTP-1 failed first on {exchange.request.line}: {exchange.parsed}")
     if not isinstance(exchange.data, kind):
         raise CannotTellError(
-            f"because HTTP-2 failed on {exchange.request.line}: data is {validation.render(exchange.data)}"
+            f"HTTP-2 failed first on {exchange.request.line}: data is {validation.render(exchange.data)}"
         )
 
 
 def _redirected(exchange: Exchange) -> str | None:
     redirect = exchange.status is not None and 300 <= exchange.status < 400 and exchange.request.is_documented
-    return f"because HTTP-9 failed ({exchange.status})" if redirect else None
+    return f"HTTP-9 failed first ({exchange.status})" if redirect else None
 
 
 def _statuses(allowed: Sequence[int | range]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NotRequired, TypedDict
@@ -91,6 +92,18 @@ class CheckRow(TypedDict):
     applies: NotRequired[bool]
 
 
+#: how a check says which clause kept it from judging; the second form is that of format 1
+_BLOCKING = re.compile(
+    r"\b([A-Z]+-[0-9]+)(?: or a more basic clause)? failed first\b|\bbecause ([A-Z]+-[0-9]+) failed\b"
+)
+
+
+def blocking_clause(reason: str) -> str | None:
+    """Return the clause that failed first and kept a check from judging; None where another reason did."""
+    match = _BLOCKING.search(reason)
+    return match and (match.group(1) or match.group(2))
+
+
 @dataclass(frozen=True, slots=True)
 class FindingRecord:
     """A difference between what a clause wants and what the target answered.
@@ -110,7 +123,7 @@ class FindingRecord:
     def sentence(self) -> str:
         """The finding in one line."""
         if self.outcome is Outcome.ERROR:
-            return f"could not tell: {self.got}"
+            return f"inconclusive: {self.got}"
         where = f" at {self.pointer}" if self.pointer else ""
         times = f" ({self.places} places)" if self.places > 1 else ""
         return f"wanted {self.wanted}, got {self.got}{where}{times}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract.catalogue import sort_key
-from conformance.qualification.measure import BECAUSE, NEVER_TESTED, Result, signs_of
+from conformance.judging.outcomes import blocking_clause
+from conformance.qualification.measure import NEVER_TESTED, Result, signs_of
 from conformance.reference.registry import Fault, Variant
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
 
 def _untold(result: Result) -> frozenset[str]:
     """Clauses that could not be told although no more basic clause is to blame."""
-    return frozenset(clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason)
+    return frozenset(clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None)
 
 
 def _variant(trial: Trial, result: Result) -> Row:

@@ -19,7 +19,7 @@ from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.execution.run import Run
 from conformance.judging.checks import Stage
-from conformance.judging.outcomes import Outcome
+from conformance.judging.outcomes import Outcome, blocking_clause
 from conformance.reference import launch
 from conformance.reference.registry import Fault, Variant, find
 from conformance.results import build
@@ -41,8 +41,6 @@ PATIENCE_S = 8.0
 MEMORY = Path("/dev/shm")  # noqa: S108 - only its existence is asked for, the folder in it is a fresh one
 #: clauses of which a right server need not give anything to judge
 NEVER_TESTED = frozenset({"HTTP-8"})
-#: what stands in the reason of a check that could not judge because a more basic clause broke
-BECAUSE = "because "
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def problems(result: Result) -> list[str]:
     if isinstance(change, Fault):
         missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
-        inconclusive = {clause for clause in result.errors if BECAUSE not in result.clauses[clause].reason}
+        inconclusive = {clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None}
         return _told(result, {"missed": missed, "accused": accused, "not told": inconclusive.difference(change.also)})
     variants = [one for one in changes if isinstance(one, Variant)]
     warns = {clause for one in variants for clause in one.warns}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.judging.outcomes import Outcome
+from conformance.judging.outcomes import Outcome, blocking_clause
 from conformance.report.bodies import Line, body_lines
 from conformance.report.plots import in_order
 from conformance.results.queries import Case, cases, priority, sources, with_outcome
@@ -24,7 +23,6 @@ OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
 # A page that shows all evidence of a wholly broken target would be too large to open; results.json has the rest.
 _FINDINGS = 8
 _EXCHANGES = 3
-_CAUSE = re.compile(r"\bbecause ([A-Z]+-\d+) failed\b")
 _DENIALS = frozenset({401, 403})
 _UNTOLD = frozenset({429, 502, 503, 504})  # say nothing about who may do what
 
@@ -150,7 +148,7 @@ def _entry(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Entry:
     )
     checks = [_check(case.check, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
     passed = sum(case.outcome is Outcome.PASSED for case in lines)
-    blinds = [row for row in errors if _cause(row) == clause["id"]]
+    blinds = [row for row in errors if blocking_clause(row["reason"]) == clause["id"]]
     return Entry(clause, sources(clause), checks, likewise, passed, blinds)
 
 
@@ -165,11 +163,6 @@ def _scenario_locks(lines: list[Case]) -> tuple[list[Case], list[str]]:
         else:
             shown.append(case)
     return shown, likewise
-
-
-def _cause(clause: ClauseRow) -> str | None:
-    match = _CAUSE.search(clause["reason"])
-    return match and match.group(1)
 
 
 def _check(check: CheckRow | None, check_id: str, outcome: Outcome, reason: str) -> CheckView:

@@ -200,4 +200,4 @@ class CheckContext:
         if why := inconclusive_reason(plain):
             raise CannotTellError(f"{why} on {plain.request.line}")
         if not plain.is_success:
-            raise CannotTellError(f"because {SHAPE_CLAUSE[operation]} failed on {plain.request.line}: {plain.status}")
+            raise CannotTellError(f"{SHAPE_CLAUSE[operation]} failed first on {plain.request.line}: {plain.status}")

@@ -74,7 +74,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
     answer = context.delete(backup)
     context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
     if not answer.is_success:
-        raise CannotTellError(f"because DEL-1 failed on {answer.request.line}: {answer.status}")
+        raise CannotTellError(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
         deletion = _look_for(context, backup, answer)

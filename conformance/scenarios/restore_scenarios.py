@@ -58,7 +58,7 @@ class Main:
     def followed(self) -> Restore:
         """The restore, which was accepted and followed. Raises CannotTellError where it was refused."""
         if not self.restore.accepted:
-            raise CannotTellError(f"because JOB-1 failed on {self.restore.answer.request.line}")
+            raise CannotTellError(f"JOB-1 failed first on {self.restore.answer.request.line}")
         return self.restore
 
 
@@ -110,7 +110,7 @@ def _require_idle(context: CheckContext) -> None:
     """Raise CannotTellError while an earlier restore has no end: a stuck instance says nothing about the next."""
     if stuck := next((one for one in context.run.state.restores if one.accepted and not one.ended), None):
         clause = "RST-1" if stuck.readable else "RST-2"
-        raise CannotTellError(f"because {clause} failed: an earlier restore has no end ({stuck.last_seen})")
+        raise CannotTellError(f"{clause} failed first: an earlier restore has no end ({stuck.last_seen})")
 
 
 def _restores_left(context: CheckContext) -> int:
@@ -174,7 +174,7 @@ def request_concurrently(context: CheckContext, backups: list[str], **options: U
 def follow(context: CheckContext, restore: Restore) -> Restore:
     """Follow an accepted restore to its end. Raises CannotTellError for one that was not accepted."""
     if not restore.accepted:
-        raise CannotTellError(f"because JOB-1 failed on {restore.answer.request.line}: {restore.answer.status}")
+        raise CannotTellError(f"JOB-1 failed first on {restore.answer.request.line}: {restore.answer.status}")
     return Follower(context).follow(restore)
 
 
@@ -274,7 +274,7 @@ def at_once(context: CheckContext) -> AtOnce:
     _require_idle(context)
     count = _concurrent_restores(context)
     if (state := value_at(context.get(context.fixtures.backup_id).data, "/state/current")) != "live":
-        raise CannotTellError(f"because RST-3 failed: the backup is {state} after a restore")
+        raise CannotTellError(f"RST-3 failed first: the backup is {state} after a restore")
     concurrent = AtOnce(_request_at_once(context, count))
     context.run.state.add_restores(concurrent.restores)
     for restore in concurrent.restores:

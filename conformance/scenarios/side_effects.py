@@ -144,7 +144,7 @@ def changes_since(
     ignored = RESTORE_MAY_CHANGE if explained else ()
     changed = equivalence.differences("backup", snapshot.before, backup, ignore=ignored)[:MAX_CHANGES]
     if changed and _changes_by_itself(context, get):
-        yield inconclusive("because HTTP-4 failed: the backup changes with each reading", get)
+        yield inconclusive("HTTP-4 failed first: the backup changes with each reading", get)
         return
     for pointer in changed:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")

@@ -45,7 +45,7 @@ def probed_main_restore(context: CheckContext) -> tuple[restore_scenarios.Main, 
     context.fixtures.fixture("backup_id")  # the one that `expected` speaks of: any other holds other data
     told = context.run_once("main", restore_scenarios.main)
     if told.digests.own_after is None or told.digests.own_before is None:
-        raise CannotTellError(told.digests.problem or "because RST-1 failed: the restore did not come to an end")
+        raise CannotTellError(told.digests.problem or "RST-1 failed first: the restore did not come to an end")
     if told.digests.own_before == probe.expected:
         raise NotTestableError(SAME_DATA)
     return told, probe.expected

@@ -167,7 +167,7 @@ def test_cap_8_a_denied_restore_does_nothing(context: CheckContext) -> Iterator[
     answers = send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))])
     for answer in answers:
         if answer.is_success:
-            raise CannotTellError(f"because CAP-4 failed on {answer.request.line}: {answer.status}")
+            raise CannotTellError(f"CAP-4 failed first on {answer.request.line}: {answer.status}")
         yield from expect_status(answer, range(400, 500))
     yield from observed_effects(context)
 
@@ -194,7 +194,7 @@ def test_cap_9_denials_are_no_oracle(context: CheckContext, operation: Operation
                 yield violation(wanted, f"{answer.status} {answer.code}", answer)
     if not judged:
         raise CannotTellError(
-            inconclusive_reason(first) or f"because {DENIED[operation]} failed: no denial is a 401 or a 403"
+            inconclusive_reason(first) or f"{DENIED[operation]} failed first: no denial is a 401 or a 403"
         )
 
 

@@ -56,7 +56,7 @@ def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Findin
         if restore.ended:
             continue
         if not restore.readable:
-            raise CannotTellError("because RST-2 failed: without jobs the end of a restore shows by its log alone")
+            raise CannotTellError("RST-2 failed first: without jobs the end of a restore shows by its log alone")
         wanted = f"a terminal state within {context.fixtures.target.restore.timeout_s:g} s"
         yield violation(wanted, restore.last_seen, last_look(restore), "/data/state/current")
 
@@ -87,7 +87,7 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
     """What the logs of a restore should say otherwise."""
     on = restore.logs_exchange or restore.answer
     if restore.readable and restore.terminal is None:
-        raise CannotTellError("because RST-1 failed: the restore did not come to an end")
+        raise CannotTellError("RST-1 failed first: the restore did not come to an end")
     if restore.terminal not in (None, "completed"):
         message = value_at(last_look(restore).data, "/state/error/message")
         yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
@@ -123,7 +123,7 @@ def unchanged(restore: Restore) -> Iterator[Finding]:
     """Get shows the same before and after."""
     looks = (restore.before, restore.after)
     if any(look is not None and value_at(look.data, "/id") not in (None, restore.backup) for look in looks):
-        raise CannotTellError("because GET-2 failed: get shows another backup")
+        raise CannotTellError("GET-2 failed first: get shows another backup")
     if restore.before is not None and restore.after is not None:
         yield from expect_equivalent(
             "backup",
@@ -141,7 +141,7 @@ def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Findi
     on = last_look(restore)
     if restore.readable:
         if restore.terminal is None:
-            raise CannotTellError("because RST-1 failed: the failing restore did not come to an end")
+            raise CannotTellError("RST-1 failed first: the failing restore did not come to an end")
         yield from expect_equal(restore.terminal, "error", on, "/data/state/current")
         if restore.terminal == "error" and not str(value_at(on.data, "/state/error/message") or "").strip():
             yield violation("an error message", "none", on, "/data/state/error")
@@ -202,9 +202,7 @@ def test_rst_7_reads_go_on_while_a_restore_runs(context: CheckContext) -> Iterat
         if answer.operation not in wrong_before:
             yield from disturbed(context, restore, answer)
     for operation, answer in wrong_before.items():
-        yield inconclusive(
-            f"because {SHAPE_CLAUSE[operation]} or a more basic clause failed before the restore", answer
-        )
+        yield inconclusive(f"{SHAPE_CLAUSE[operation]} or a more basic clause failed first, before the restore", answer)
 
 
 def disturbed(context: CheckContext, restore: Restore, answer: Exchange) -> Iterator[Finding]:

@@ -289,7 +289,7 @@ def red() -> Any:
         {"t_s": 1.22, "what": "job(6516a1b2c3)", "answer": "200 completed", "concluded": "terminal"},
         {"t_s": 1.43, "what": "job(6516a1b2c3)", "answer": "200 running", "concluded": "left a terminal state"},
     ]
-    rows["CAP-8"]["reason"] = "could not tell, because CAP-4 failed on restore as view"
+    rows["CAP-8"]["reason"] = "inconclusive: CAP-4 failed first on restore as view"
     return built
 
 

@@ -65,7 +65,7 @@ def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext
     """What the instance held after the first restore of a backup it holds after the second, with others in between."""
     told, expected = probed_main_restore(context)
     if told.digests.own_after != expected:
-        raise CannotTellError("because RST-8 failed on the first restore already")
+        raise CannotTellError("RST-8 failed first, on the first restore")
     first, second, known = (
         context.run_once("manage", restore_scenarios.manage),
         unusual(context),

@@ -13,7 +13,7 @@ from conformance.http.exchange import Exchange, Expected, Request, Response, Sen
 from conformance.judging import answer_shapes, passive
 from conformance.judging.expectations import Finding, violation
 from conformance.judging.job_lifecycle import moves_forward
-from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, merge_records
+from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, blocking_clause, merge_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,3 +281,17 @@ class Judging:
 
     def when(self, _: Exchange) -> bool:
         return True
+
+
+@pytest.mark.parametrize(
+    ("reason", "clause"),
+    [
+        ("inconclusive: CAP-4 failed first on POST /v1/x as view: 202", "CAP-4"),
+        ("inconclusive: LIST-1 or a more basic clause failed first, before the restore", "LIST-1"),
+        ("could not tell: because CAP-4 failed on POST /v1/x as view: 202", "CAP-4"),
+        ("inconclusive: timeout after 10 s", None),
+        ("wanted 403, got 202", None),
+    ],
+)
+def test_the_clause_that_kept_a_check_from_judging(reason: str, clause: str | None) -> None:
+    assert blocking_clause(reason) == clause
