@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from conformance.contract.catalogue import Catalogue, Clause
+    from conformance.judging.checks import Check
 
 ROOT = Path(conformance.__file__).parents[1]
 PROSE = Path(__file__).parents[1] / "clauses"
@@ -135,19 +136,22 @@ def linked_prose(clause_id: str) -> Prose:
 
 
 def tested_by(clause_id: str) -> tuple[list[dict[str, str]], list[str]]:
-    """The checks and final reviews of a clause with their docstrings, and a sentence for its passive judge."""
+    """The checks and final reviews of a clause, a row for each function, and a sentence for its passive judge."""
+    rows: dict[tuple[str, str], list[str]] = defaultdict(list)
     declared = [*all_checks().values(), *all_reviews().values()]
-    checks = [
-        {
-            "id": str(check.id),
-            "text": cell(KINDS.get(check.kind, "") + (check.function.__doc__ or "")),
-            "place": place_of(check.function),
-        }
-        for check in declared
-        if check.clause == clause_id
-    ]
+    for check in sorted(declared, key=lambda check: check.kind is not CheckKind.EXAMPLE):
+        if check.clause == clause_id:
+            rows[described(check), place_of(check.function)].append(f"`{check.id}`")
+    checks = [{"ids": "<br>".join(ids), "text": text, "place": place} for (text, place), ids in rows.items()]
     observed = any(judge.clause == clause_id for judge in all_judges())
     return checks, [OBSERVED.format(check=f"{clause_id}/<operation>/observed")] if observed else []
+
+
+def described(check: Check) -> str:
+    """What a check sends and looks at: its docstring, after how it finds requests that are not written by hand."""
+    if check.kind in (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS):
+        return KINDS[check.kind].strip()  # one function serves all clauses
+    return cell(KINDS.get(check.kind, "") + (check.function.__doc__ or ""))
 
 
 def place_of(function: Callable[..., object]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: npx fetches each once and finds it in its cache from then on
 SPECTRAL = "@stoplight/spectral-cli@6.16.3"
 REDOCLY = "@redocly/cli@2.77.0"
+TYPESCRIPT = "openapi-typescript@7.13.0"
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.BUNDLE.read_text("utf-8"))
 
@@ -117,6 +118,14 @@ def test_redocly_has_nothing_to_say(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"errors": 0' in done.stdout, done.stdout
     assert '"warnings": 0' in done.stdout, done.stdout
+
+
+@pytest.mark.node
+def test_types_for_clients_can_be_generated(tmp_path: Path) -> None:
+    done = npx(TYPESCRIPT, openapi.BUNDLE, "-o", "types.ts", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    types = (tmp_path / "types.ts").read_text("utf-8")
+    assert 'includes?: components["schemas"]["Includes"] | null;' in types
 
 
 def test_schemathesis_finds_nothing_in_the_reference_server(tmp_path: Path) -> None:
