@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Level = Literal["MUST", "SHOULD"]
 
+#: The edition of the clauses that name no other.
+FIRST_EDITION = "2026.1"
+
 
 class UnknownClauseError(ValueError):
     """A selection names no clause of the catalogue; the message says which and what is near it."""
@@ -32,6 +35,7 @@ class Clause:
     source: str
     should: str | None = None
     errata: str | None = None
+    since: str = FIRST_EDITION
 
     @property
     def chapter(self) -> str:

@@ -66,11 +66,6 @@ def rfc_sections() -> dict[str, list[str]]:
     return sections
 
 
-def since(clause: Clause) -> str:
-    """The edition that a clause came with."""
-    return str(getattr(clause, "since", None) or "2026.1")
-
-
 def cell(text: str) -> str:
     """Text as a cell of a Markdown table: one line, with its bars escaped."""
     return " ".join(text.split()).replace("|", "\\|")
@@ -198,7 +193,7 @@ def clause_page(clause: Clause) -> str:
     breaking, falling = faults_by_clause()
     return template.render(
         clause=clause,
-        since=since(clause),
+        since=clause.since,
         chapter=catalogue.load().chapters[clause.chapter],
         sources=sources(clause),
         prose=linked_prose(clause.id),

@@ -16,7 +16,7 @@ from conformance.contract.error_codes import published_codes
 from conformance.contract.schemas import schemas
 from conformance.reference.registry import Fault, all_changes
 from sitegen import openapi
-from sitegen.clauses import cell, operation_titles, since
+from sitegen.clauses import cell, operation_titles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -143,7 +143,7 @@ def editions() -> str:
     """A row for each edition: what it added."""
     added: dict[str, list[Clause]] = defaultdict(list)
     for clause in catalogue.load():
-        added[since(clause)].append(clause)
+        added[clause.since].append(clause)
     rows: list[str] = []
     total = 0
     for edition, members_of in sorted(added.items()):

@@ -64,3 +64,10 @@ def test_every_check_says_what_it_does() -> None:
         one.id for one in all_checks().values() if not re.fullmatch(r"\S.*\.", inspect.getdoc(one.function) or "")
     ]
     assert silent == []
+
+
+def test_every_clause_has_the_edition_that_it_came_with() -> None:
+    """2026.1 has the 98 clauses of the first release, 2026.2 all."""
+    later = {name: clause.since for name, clause in CLAUSES.items() if clause.since != catalogue.FIRST_EDITION}
+    assert later == dict.fromkeys(("AUTH-10", "LOG-6", "JBS-5", "DEL-5"), "2026.2")
+    assert len(CLAUSES) - len(later) == 98
