@@ -203,8 +203,8 @@ class Exchange:
 
     @property
     def is_judgeable_success(self) -> bool:
-        """A success that carries JSON: its content can be judged."""
-        whole = self.is_success and self.status != 206
+        """A success that carries JSON: its content can be judged. A malformed address has no documented content."""
+        whole = self.is_success and self.status != 206 and self.request.ownership != "malformed"
         return self.is_judgeable and whole and isinstance(self.parsed, strict_json.Parsed)
 
     @property

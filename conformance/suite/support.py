@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from conformance.contract import validation
 from conformance.contract.operations import GRANTS, lacks
 from conformance.contract.pointers import value_at
+from conformance.generation.addresses import decoded_address
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
+    ANY_4XX,
     CannotTellError,
     NotTestableError,
     advisory,
     expect_equivalent,
+    expect_no_server_error,
     expect_success,
     inconclusive,
     inconclusive_reason,
     violation,
 )
 from conformance.scenarios import paging, restore_scenarios
+from conformance.scenarios.follower import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,6 +65,12 @@ def keys_without(context: CheckContext, operation: Operation) -> list[str]:
             context.key_proofs.require(name)
         raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
     return there
+
+
+#: The clause that says how the lack of a capability is answered.
+DENIAL_CLAUSE: dict[Operation, str] = {
+    "list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2", "delete": "DEL-2",
+}  # fmt: skip
 
 
 def expect_accepted(restore: Restore) -> Iterator[Finding]:
@@ -134,6 +145,34 @@ def crossed_requests(
             yield context.build.for_operation(operation, refused, backup=backup, container=container)
     if foreign := fixtures.foreign_backup_id:
         yield context.build.for_operation(operation, refused, backup=foreign)
+
+
+def expect_malformed_refused(context: CheckContext, exchange: Exchange) -> Iterator[Finding]:
+    """A malformed id is refused. What an encoded slash makes another address may be that one, with a warning."""
+    decoded = decoded_address(exchange.request.path)
+    if exchange.is_success and decoded is not None:
+        yield from _expect_decoded_answer(context, exchange, decoded)
+    elif exchange.status is not None and 300 <= exchange.status < 400:
+        yield advisory("4xx", f"{exchange.status} to {header_of(exchange, 'location') or 'nowhere'}", exchange)
+    else:
+        yield from expect_no_server_error(exchange, ANY_4XX)
+
+
+def _expect_decoded_answer(context: CheckContext, exchange: Exchange, decoded: str) -> Iterator[Finding]:
+    """An address that is decoded before it is routed shows what the decoded address shows, and nothing else."""
+    served = advisory("4xx", f"{exchange.status}: an encoded slash is decoded before routing", exchange)
+    if exchange.request.method == "POST":
+        Follower(context).let_end(exchange)
+        yield served
+        return
+    plain = context.send(replace(exchange.request, path=decoded))
+    if why := inconclusive_reason(plain):
+        yield inconclusive(why, plain)
+    elif plain.is_success and (plain.value == exchange.value or plain.ids == exchange.ids):
+        yield served
+    else:
+        shown = f"the answer {plain.status} of {decoded}" if plain.is_refusal else "4xx"
+        yield violation(shown, f"{exchange.status}", exchange)
 
 
 UNDOCUMENTED_METHODS: dict[Operation, tuple[str, ...]] = {

@@ -1,28 +1,44 @@
-"""AUTH-1 … AUTH-9: who may speak at all, and to which hub.
+"""AUTH-1 … AUTH-10: who may speak at all, and to which hub.
 
 All are judged on resources that exist and with a valid body: what a server looks at first is CAP-9's business.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from conformance.contract.operations import GRANTS, lacks
+from conformance.generation.addresses import other_spellings
 from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import is_judgeable
 from conformance.judging.checks import Stage, check, passive
-from conformance.judging.expectations import ANY_4XX, expect_no_server_error, expect_status, expect_success, violation
+from conformance.judging.expectations import (
+    ANY_4XX,
+    advisory,
+    expect_no_server_error,
+    expect_status,
+    expect_success,
+    inconclusive,
+    inconclusive_reason,
+    violation,
+)
 from conformance.scenarios import restore_scenarios
+from conformance.scenarios.follower import Follower
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
+from conformance.suite.support import DENIAL_CLAUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.contract.operations import Operation
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
 
+#: How much of a body is searched for the id of a resource, in bytes.
+MAX_PAGE = 65_536
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
 #: beside an unknown key each operation gets other alterations of the full one, so that few are sent in all;
 #: that of a job is unknown as well
@@ -143,3 +159,66 @@ def test_auth_9_keys_open_their_own_hub_only(context: CheckContext, operation: O
     for answer in ask_each(context, operation, *plain, *with_queries(operation, *hubs)):
         yield from expect_status(answer, *([ANY_4XX] if answer.request.hub_id in bent else [401, 403, 404]))
     yield from observed_effects(context)
+
+
+@check("AUTH-10", *EVERYWHERE)
+def test_auth_10_no_other_spelling_opens_an_address(context: CheckContext, operation: Operation) -> Iterator[Finding]:
+    """Other spellings of a refused address: without a key, without the capability, with another hub's key."""
+    ids: OperationOptions = {}
+    if operation == "restore":
+        ids = {"backup": context.fixtures.dedicated_backup("AUTH-10")}
+    elif operation == "job":
+        ids = {"job": restore_scenarios.real_job(context)}
+    for clause, options in refused_senders(context, operation):
+        request = context.build.for_operation(operation, ids, options, expected=Expected.REFUSAL)
+        plain = context.send(request)
+        if why := inconclusive_reason(plain):
+            yield inconclusive(why, plain)
+        elif plain.is_success:
+            yield inconclusive(f"because {clause} failed on {plain.request.line}: {plain.status}", plain)
+        else:
+            yield from opened_by_a_spelling(context, request)
+
+
+def refused_senders(context: CheckContext, operation: Operation) -> Iterator[tuple[str, OperationOptions]]:
+    """Options of requests that the plain address refuses, and the clauses that say so."""
+    yield "AUTH-1", {"key": "none"}
+    states = context.key_proofs.states
+    denied = [name for name in GRANTS if lacks(name, operation) and states.get(name) == "accepted"]
+    for name in denied[:1]:
+        yield DENIAL_CLAUSE[operation], {"key": name}
+    if states.get("other_hub") == "accepted":
+        yield "AUTH-6", {"key": "other_hub", "ownership": "other hub"}
+
+
+def opened_by_a_spelling(context: CheckContext, plain: Request) -> Iterator[Finding]:
+    """What the other spellings of a refused request show all the same."""
+    spelled = dict(other_spellings(plain))
+    unknown = context.send(replace(spelled["HEAD"], path=unknown_path(context, plain))) if "HEAD" in spelled else None
+    requests = list(spelled.values())
+    answers = send_expecting_refusal(context, requests) if plain.method == "POST" else context.send_all(requests)
+    for label, answer in zip(spelled, answers, strict=False):
+        wanted = f"a refusal with {label}, as without"
+        if why := inconclusive_reason(answer):
+            yield inconclusive(why, answer)
+        elif answer.is_success and shows_the_resource(answer, unknown):
+            yield violation(wanted, f"{answer.status}", answer)
+            if answer.request.method == "POST":
+                Follower(context).let_end(answer)
+        elif answer.is_success:
+            yield advisory(wanted, f"{answer.status} that does not show the resource", answer)
+
+
+def unknown_path(context: CheckContext, request: Request) -> str:
+    """The path of a request with its last id replaced by one that names nothing."""
+    place = next(name for name in ("job", "backup", "container") if name in request.resources)
+    return request.path.replace(request.resources[place], context.build.unknown_id())
+
+
+def shows_the_resource(answer: Exchange, unknown: Exchange | None) -> bool:
+    """Whether a success shows what was asked for, and not a page that every address shows."""
+    if answer.request.method == "HEAD":
+        return unknown is None or not unknown.is_success
+    body = answer.response.head(MAX_PAGE) if answer.response else b""
+    place = next(name for name in ("job", "backup", "container") if name in answer.request.resources)
+    return answer.status == 202 or answer.data is not None or answer.request.resources[place].encode() in body

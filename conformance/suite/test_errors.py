@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import strict_json, validation
-from conformance.contract.error_codes import is_published, statuses_with_published_codes
+from conformance.contract.error_codes import is_published, same_code, statuses_with_published_codes
 from conformance.contract.pointers import value_at
 from conformance.evidence.echoes import echoed_in, is_telling
+from conformance.generation.addresses import unknown_addresses
 from conformance.http.exchange import Expected, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
 from conformance.judging.checks import check, passive
-from conformance.judging.expectations import NotTestableError, advisory, violation
+from conformance.judging.expectations import NotTestableError, advisory, inconclusive, inconclusive_reason, violation
 from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.operations import Operation
     from conformance.contract.validation import Mismatch
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
@@ -75,6 +77,20 @@ def error_title_says_something(exchange: Exchange) -> Iterator[Finding]:
 def error_code_is_published(exchange: Exchange) -> Iterator[Finding]:
     if not is_published(str(exchange.code)):
         yield violation(f"a published {exchange.status} code", str(exchange.code), exchange, "/error/code")
+
+
+@check("ERR-5", "get", "logs")
+def test_err_5_unknown_addresses_are_not_found(context: CheckContext, operation: Operation) -> Iterator[Finding]:
+    """Addresses beneath a backup and its logs that do not exist."""
+    plain = context.build.for_operation(operation, expected=Expected.UNDOCUMENTED)
+    for answer in context.send_all(unknown_addresses(plain)):
+        if why := inconclusive_reason(answer) or ("because HTTP-3 failed" if (answer.status or 0) >= 500 else None):
+            yield inconclusive(f"{answer.request.line}: {why}", answer)
+        elif answer.status not in (401, 403, 404):
+            yield violation("404 404.uri", f"{answer.status}", answer)
+        elif answer.status == 404 and not same_code(answer.code or "", "404.uri"):
+            shown = answer.code or "a body without an error code"
+            yield violation("code 404.uri in the error shape", shown, answer, "/error/code")
 
 
 @check("ERR-6", "restore")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract.operations import RESTORE_MAY_CHANGE
+from conformance.generation.addresses import with_encoded_slashes
 from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
-    ANY_4XX,
     NotTestableError,
     expect_code,
     expect_documented_status,
     expect_equal,
     expect_equivalent,
-    expect_no_server_error,
     expect_status,
     expect_success,
     violation,
@@ -27,6 +27,7 @@ from conformance.suite.support import (
     backup_id_of,
     crossed_requests,
     deleted_meanwhile,
+    expect_malformed_refused,
     is_going,
     lasting_differences,
     require_another_container,
@@ -37,11 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.contract.operations import Operation
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
 SAMPLE = 40
+#: percent-encoded bytes that are no UTF-8, and half an encoding
+NOT_UTF_8 = ("%FF", "%C3%28", "%ED%A0%80")
 
 
 @passive("GET-1", when=serves("get"))
@@ -131,23 +134,47 @@ def test_get_5_another_containers_path_shows_nothing(context: CheckContext) -> I
 @check("GET-6", "list", "get", "logs", "restore", "job")
 def test_get_6_malformed_ids_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Too short, not hex, very long, padded, with encoded slash, NUL, control characters, unicode; in every place."""
-    good = {"container": context.fixtures.container_id, "backup": context.fixtures.dedicated_backup("GET-6")}
-    if operation == "job":
-        good["job"] = restore_scenarios.real_job(context)
-    places = {"list": ("container",), "job": ("job",)}.get(operation, ("backup", "container"))
-    requests = [
-        as_malformed(context.build.for_operation(operation, addressing(_ids(operation, good | {place: form}))))
-        for place in places
-        for form in malformed(good[place], brief=place != places[0] or operation not in ("list", "get"))
-    ]
+    requests = [*malformed_requests(context, operation), *encoded_slash_requests(context, operation)]
     answers = send_expecting_refusal(context, requests) if operation == "restore" else context.send_all(requests)
     for answer in answers:
-        yield from expect_no_server_error(answer, ANY_4XX)
+        yield from expect_malformed_refused(context, answer)
 
 
-def _ids(operation: Operation, good: dict[str, str]) -> dict[str, str]:
-    wanted = {"list": ("container",), "job": ("job",)}.get(operation, ("container", "backup"))
-    return {name: good[name] for name in wanted}
+def malformed_requests(context: CheckContext, operation: Operation) -> Iterator[Request]:
+    """The operation with one malformed id, in each place in turn."""
+    good = own_ids(context, operation)
+    for place in reversed(good):
+        brief = place != next(reversed(good)) or operation not in ("list", "get")
+        for form in malformed(good[place], brief=brief):
+            yield as_malformed(context.build.for_operation(operation, addressing(good | {place: form})))
+        plain = context.build.for_operation(operation, addressing(good))
+        for raw in NOT_UTF_8:
+            path = plain.path.replace(good[place], f"{good[place][:-1]}{raw}")
+            yield as_malformed(replace(plain, path=path))
+
+
+def encoded_slash_requests(context: CheckContext, operation: Operation) -> Iterator[Request]:
+    """The operation with slashes encoded, so that an id holds another address: its own, or another container's."""
+    good = own_ids(context, operation)
+    yield from with_encoded_slashes(context.build.for_operation(operation, addressing(good)))
+    if operation in ("get", "logs"):
+        for container in other_containers(context):
+            plain = context.build.for_operation(operation, addressing(good | {"container": container}))
+            yield from list(with_encoded_slashes(plain))[:2]
+
+
+def own_ids(context: CheckContext, operation: Operation) -> dict[str, str]:
+    """The ids of the operation's address, in its order."""
+    if operation == "job":
+        return {"job": restore_scenarios.real_job(context)}
+    good = {"container": context.fixtures.container_id}
+    return good if operation == "list" else {**good, "backup": context.fixtures.dedicated_backup("GET-6")}
+
+
+def other_containers(context: CheckContext) -> list[str]:
+    """Containers of the target file to which no backup of ours belongs."""
+    fixtures = context.fixtures.target.fixtures
+    return [container for container in (fixtures.other_container_id, fixtures.empty_container_id) if container]
 
 
 def malformed(good: str, *, brief: bool = False) -> list[str]:
@@ -161,6 +188,7 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
     wide = "".join(chr(ord(digit) - ord("0") + 0xFF10) if digit.isdecimal() else digit for digit in good)
     found = [
         *forms,
+        *(f"{good}'", f"%{ord(good[0]):02x}{good[1:]}", f"{good};x=1", f"{good}/../..", "../../etc/passwd"),
         *("not-an-id", "-1", "undefined", "*", "%", "{id}", "\x00", "\x7f", "\u202e" + good),
         *(f"\t{good}", f"/{good}", f"{good[:12]}/{good[12:]}", f"{good},{good}", f"{good};", f'"{good}"'),
         *(

@@ -92,9 +92,8 @@ def has_body(exchange: Exchange) -> bool:
     """Something that must be JSON: any body, and any success of a documented request but a redirect."""
     redirect = exchange.status is not None and 300 <= exchange.status < 400
     carries = bool(exchange.response and (exchange.response.body or exchange.response.problem))
-    return (
-        is_body_judged(exchange) and not redirect and (exchange.is_success or carries or is_foreign_refusal(exchange))
-    )
+    documented = exchange.is_success and exchange.request.ownership != "malformed"
+    return is_body_judged(exchange) and not redirect and (documented or carries or is_foreign_refusal(exchange))
 
 
 @passive("HTTP-1", when=has_body)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
 from conformance.generation import requests
 from conformance.generation.explorer import explore
 from conformance.judging.checks import check
-from conformance.judging.expectations import ANY_4XX, expect_no_server_error, expect_status
+from conformance.judging.expectations import expect_status
 from conformance.scenarios.side_effects import send_expecting_refusal
+from conformance.suite.support import expect_malformed_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +30,7 @@ def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Opera
         context.require_served(operation)
     kinds = requests.with_malformed_ids(context, operation)
     send = (lambda batch: send_expecting_refusal(context, batch)) if operation == "restore" else None
-    yield from explore(context, kinds, lambda on: expect_no_server_error(on, ANY_4XX), send=send)
+    yield from explore(context, kinds, partial(expect_malformed_refused, context), send=send)
 
 
 @check("LIST-9", "list", kind=CheckKind.GENERATED)
