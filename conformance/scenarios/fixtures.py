@@ -35,6 +35,8 @@ class Fixtures:
         self.problem: str | None = None
         #: Whether the plain list shows all backups: its default page is no smaller.
         self.plain_list_is_whole = False
+        #: The largest page size that the target was seen to accept; a larger one may be refused.
+        self.largest_page = 100
         self._exclusive = list(exclusive)
         self._shared = [purpose for purpose in shared if purpose not in exclusive]
 

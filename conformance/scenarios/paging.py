@@ -69,9 +69,12 @@ class PagedList:
 
 
 def read_pages(context: CheckContext, way: Way) -> PagedList:
-    """Read pages from number 1 to an empty one or a 4xx, several at a time."""
+    """Read pages from number 1 to an empty one or a 4xx, several at a time.
+
+    Where the target refuses a page size above the largest that it is known to accept, that one is used instead.
+    """
     paged = PagedList()
-    size = way.get("size")
+    size, largest = way.get("size"), context.fixtures.largest_page
     expected = max(len(context.fixtures.backups), 1)
     batch = min(-(-expected // int(size)) + 1, MAX_SIDE_BY_SIDE) if size else 2
     number = 1
@@ -79,6 +82,8 @@ def read_pages(context: CheckContext, way: Way) -> PagedList:
         numbers = range(number, number + batch)
         for page in context.send_all(_page(context, way, number) for number in numbers):
             paged.take(page)
+        if size is not None and int(size) > largest and paged.pages[0].is_refusal:
+            return read_pages(context, {**way, "size": largest})
         number, batch = number + batch, 4
     return paged
 
@@ -89,8 +94,8 @@ def _page(context: CheckContext, way: Way, number: int) -> Request:
 
 
 def read_list(context: CheckContext, **way: Unpack[Way]) -> PagedList:
-    """Read the list in this way, in pages of 100 where nothing else is said."""
-    paged: Way = {"size": 100}
+    """Read the list in this way, in pages as large as the target accepts where nothing else is said."""
+    paged: Way = {"size": context.fixtures.largest_page}
     return read_pages(context, {**paged, **way})
 
 
