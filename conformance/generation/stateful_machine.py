@@ -246,13 +246,9 @@ class ApiStateMachine(RuleBasedStateMachine):
         """What a read shows, held against what must be so."""
         if exchange.operation == "logs":
             yield self._owner(exchange.request.resources["backup"], "HTTP-4"), lambda: self._logs(exchange)
-        items = (
-            items_of(exchange)
-            if exchange.operation == "list"
-            else [object_of(exchange)]
-            if exchange.operation == "get"
-            else []
-        )
+        items: list[dict[str, Any]] = []
+        if not self.model.disturbed and exchange.operation != "logs":
+            items = items_of(exchange) if exchange.operation == "list" else [object_of(exchange)]
         for item in items:
             if item.get("id") in self.model.backups:
                 owner = self._owner(item["id"], "GET-3")
@@ -293,7 +289,7 @@ class ApiStateMachine(RuleBasedStateMachine):
             yield violation("the logs that were there before", f"{len(known - ids)} missing", exchange, "/data")
 
     def _pages(self, size: int, sort: str | None) -> Iterator[Finding]:
-        if not list(self._lost(size, sort, self.model.everything)):
+        if self.model.disturbed or not list(self._lost(size, sort, self.model.everything)):
             return
         for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
             before = set(paging.read_list(self.context).ids)
@@ -369,6 +365,7 @@ def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
     """An offered backup is deleted: it is gone from get and list."""
     told = deletion_scenarios.deleted(context, model.deletable.pop())
     model.deleted.add(told.backup)
+    model.disturbed = True  # whether the deletion changed other backups is DEL-5's
     if not told.gone_in_get:
         yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)
     if not told.gone_in_list:

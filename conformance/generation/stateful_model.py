@@ -54,6 +54,8 @@ class Model:
     deleted: set[str] = field(default_factory=set)
     restores_left: int = 0
     running: Restore | None = None
+    #: something was deleted: a change of another backup is DEL-5's from then on
+    disturbed: bool = False
 
     def key(self, number: int) -> str:
         """One of the keys, the full one first."""

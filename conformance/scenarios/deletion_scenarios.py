@@ -11,6 +11,13 @@ from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
+from conformance.scenarios.neighbours import (
+    Changes,
+    Neighbours,
+    changes_of_neighbours,
+    look_at_neighbours,
+    missing_neighbours,
+)
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
@@ -19,6 +26,10 @@ if TYPE_CHECKING:
 
 #: How many of the offered backups the checks of delete use up, or might.
 DELETIONS_OF_CHECKS = 3
+
+#: How long a backup may stay in state `deleting` before the run goes on, and how often it is read, in seconds.
+END_PATIENCE_S = 5.0
+END_POLL_S = 0.2
 
 
 @dataclass
@@ -29,6 +40,8 @@ class Deletion:
     answer: Exchange
     get: Exchange
     listing: Exchange
+    #: What had changed about the neighbours while the backup was looked for.
+    changes: Changes
     gone_in_get: bool = False
     gone_in_list: bool = False
 
@@ -45,7 +58,8 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         raise NotTestableError("set fixtures.deletable_backup_ids")
     if not context.run_once("deletion served", _serves_deletion):
         raise NotApplicableError("does not apply: the target has no delete")
-    backup = offered[index % len(offered)]
+    left = [backup for backup in offered if backup not in context.run.state.changed_neighbours]
+    backup = (left or offered)[index % len(left or offered)]
     get = context.get(backup)
     if get.status == 404:
         raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
@@ -70,6 +84,7 @@ def _serves_deletion(context: CheckContext) -> bool:
 def deleted(context: CheckContext, index: int = 0) -> Deletion:
     """Delete an offered backup, and look for it until it is gone from get and list."""
     backup = deletable_backup(context, index)
+    before = look_at_neighbours(context, backup)
     context.run.state.add_deletion(backup)
     answer = context.delete(backup)
     context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
@@ -77,25 +92,50 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
         raise CannotTellError(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
-        deletion = _look_for(context, backup, answer)
+        deletion = _look_for(context, answer, before)
         if deletion.gone:
             context.run.state.add_gone(backup)
         if deletion.gone or time.monotonic() > deadline:
             context.record_step("looked for it", deletion.get, "gone" if deletion.gone else "still there")
+            deletion.changes = _changes_at_end(context, deletion, before)
+            context.run.state.add_neighbours(before, deletion.changes)
             return deletion
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:
+def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbours) -> Changes:
+    """What changed about the neighbours until the deletion was over, as far as its end can be awaited."""
+    patience = time.monotonic() + END_PATIENCE_S
+    get = deletion.get
+    while value_at(get.data, "/state/current") == "deleting" and time.monotonic() < patience:
+        context.run.wait(min(context.fixtures.target.restore.poll_s, END_POLL_S))
+        get = context.get(deletion.backup)
+    last = changes_of_neighbours(context, before, paging.read_list(context))
+    found = {**missing_neighbours(context, before), **last.of_steady, **deletion.changes.of_steady}
+    return Changes(found, last.others_moved or deletion.changes.others_moved)
+
+
+def deleted_again(context: CheckContext) -> Deletion:
+    """Delete another offered backup, to see whether what the first deletion did comes again."""
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    left = [index for index, backup in enumerate(offered) if backup not in context.run.state.deleted_backups]
+    if not left:
+        raise NotTestableError("set fixtures.deletable_backup_ids to more than one backup")
+    return deleted(context, left[0])
+
+
+def _look_for(context: CheckContext, answer: Exchange, before: Neighbours) -> Deletion:
+    backup = before.deleted
     get = context.get(backup)
-    pages = paging.read_list(context).pages
-    shown_in = [page for page in pages if backup in page.ids]
+    listing = paging.read_list(context)
+    shown_in = [page for page in listing.pages if backup in page.ids]
     states = [value_at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
     return Deletion(
         backup,
         answer,
         get,
-        shown_in[0] if shown_in else pages[0],
+        shown_in[0] if shown_in else listing.pages[0],
+        changes_of_neighbours(context, before, listing),
         gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
         gone_in_list=all(state in GONE_STATES for state in states),
     )

@@ -23,6 +23,8 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.job_lifecycle import moves_forward
+from conformance.scenarios import paging
+from conformance.scenarios.neighbours import Changes, changes_of_neighbours
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import (
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: Why nothing is concluded from a change of a backup.
+BY_A_DELETION = "because DEL-5 failed: a deletion of this run changed other backups"
 #: How many restores must each have left one log too many before the surplus is put down to them.
 MIN_SURPLUS = 3
 
@@ -103,6 +107,8 @@ def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
     for look in own:
         if look.get is None or look.logs is None:
             yield from look.snapshot.effects or [inconclusive(look.lost)]
+        elif look.snapshot.backup in collateral(context):
+            yield from look.snapshot.effects or [inconclusive(BY_A_DELETION, look.get)]
         else:
             later = changes_since(context, look.snapshot, look.get, look.logs, foreign=foreign)
             yield from look.snapshot.effects or list(later)
@@ -251,8 +257,10 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
             continue
         deleted = value_at(now, "/state/current") in GONE_STATES
         ignored = (*RESTORE_OR_DELETE_MAY_CHANGE, *(["/state/current"] if deleted else []))
-        if {before.get("id"), now.get("id")} == {restore.backup}:
-            yield from expect_equivalent("backup", before, now, get, ignored)
+        if {before.get("id"), now.get("id")} != {restore.backup}:
+            continue
+        changes = list(expect_equivalent("backup", before, now, get, ignored))
+        yield from [inconclusive(BY_A_DELETION, get)] if changes and collateral(context) else changes
 
 
 # ---------------------------------------------------------------- deletions
@@ -267,6 +275,40 @@ def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
             yield violation("404, deleting or deleted for good", "a backup as before", get)
 
 
+@final_review("DEL-5", "delete")
+def review_neighbours_of_deletions(context: CheckContext) -> Iterator[Finding]:
+    """The backups beside a deleted one are still there, and as they were."""
+    changes = reviewed_once(context, "neighbours", _later_changes)
+    if changes.of_steady and changes.others_moved:
+        yield inconclusive("another client may be working on the container: its backups changed by themselves")
+    else:
+        yield from changes.of_steady.values()
+
+
+def collateral(context: CheckContext) -> set[str]:
+    """The backups that changed with a deletion of another one, at once or later."""
+    try:
+        later = reviewed_once(context, "neighbours", _later_changes)
+    except CANNOT_GO_ON:
+        return set()
+    return {*context.run.state.changed_neighbours, *later.of_steady}
+
+
+def _later_changes(context: CheckContext) -> Changes:
+    """What has changed about the neighbours of the first deletion, but for what had changed right after one.
+
+    A change of a backup whose deletion was refused is put down to that.
+    """
+    deletions = context.run.state.neighbours
+    if not deletions:
+        raise NothingToReviewError("no deletion to look at again")
+    changes = changes_of_neighbours(context, deletions[0][0], paging.read_list(context))
+    state = context.run.state
+    known = {*state.changed_neighbours, *(kept.backup for kept in state.kept_backups)}
+    later = {backup: found for backup, found in changes.of_steady.items() if backup not in known}
+    return Changes(later, changes.others_moved)
+
+
 @final_review("DEL-2", "delete")
 @final_review("DEL-4", "delete")
 def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
@@ -274,7 +316,9 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     kept = [one for one in context.run.state.kept_backups if one.clause == context.check.clause]
     gets = context.send_all(_requests(context, [one.backup for one in kept]))
     for one, get in zip(kept, gets, strict=True):
-        if get.status == 404:
+        if one.backup in collateral(context):
+            yield inconclusive(BY_A_DELETION, get)
+        elif get.status == 404:
             yield violation("the backup still there", "404", get)
         elif get.is_success:
             yield from expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)

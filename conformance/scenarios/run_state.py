@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
+    from conformance.scenarios.neighbours import Changes, Neighbours
     from conformance.scenarios.restore import Restore
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class RunState:
         self._kept: list[KeptBackup] = []
         self._deleted: set[str] = set()
         self._gone: set[str] = set()
+        self._neighbours: list[tuple[Neighbours, Changes]] = []
         self._scenarios: dict[str, _Scenario] = {}
         self._reviews = 0
 
@@ -175,6 +177,28 @@ class RunState:
         """Note that a scenario is about to delete a backup."""
         with self._lock:
             self._deleted.add(backup)
+
+    def add_neighbours(self, before: Neighbours, changes: Changes) -> None:
+        """Keep what a deletion did to the backups beside the deleted one."""
+        with self._lock:
+            self._neighbours.append((before, changes))
+
+    @property
+    def neighbours(self) -> list[tuple[Neighbours, Changes]]:
+        """The backups beside each deleted one, and what changed about them."""
+        with self._lock:
+            return list(self._neighbours)
+
+    @property
+    def changed_neighbours(self) -> set[str]:
+        """The backups that changed with the deletion of another."""
+        return {backup for _, changes in self.neighbours for backup in changes.of_steady}
+
+    @property
+    def deleted_backups(self) -> list[str]:
+        """The backups that a scenario deleted, or was about to."""
+        with self._lock:
+            return sorted(self._deleted)
 
     def add_gone(self, backup: str) -> None:
         """Note that a deleted backup was seen to be gone."""

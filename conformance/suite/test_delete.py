@@ -1,7 +1,8 @@
-"""DEL-1 … DEL-4: the destructive companion, only on backups that the target file offers, last of all changes."""
+"""DEL-1 … DEL-5: the destructive companion, only on backups that the target file offers, last of all changes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.http.exchange import Expected
@@ -12,6 +13,7 @@ from conformance.judging.expectations import (
     expect_documented_status,
     expect_status,
     expect_success,
+    inconclusive,
     inconclusive_reason,
     violation,
 )
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
+
+
+#: The finding where a change need not be a deletion's.
+ANOTHER_CLIENT = inconclusive("another client may be working on the container: its backups changed by themselves")
 
 
 @passive("DEL-1", when=serves("delete"))
@@ -51,26 +57,46 @@ def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
 
 @check("DEL-4", "delete", stage=Stage.DELETES)
 def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator[Finding]:
-    """Unknown, through another container's path, without a key, with another hub's key; nothing changes."""
+    """Unknown, through another container, without a key or a hub, with another hub's key or id; nothing changes."""
     backup = deletion_scenarios.deletable_backup(context, -2)
     unknown = context.delete(context.build.unknown_id(), ownership="missing", expected=Expected.REFUSAL)
     yield from expect_status(unknown, 404)
-    asked: list[tuple[OperationOptions, tuple[int, ...], tuple[int, ...]]] = [({"key": "none"}, (401,), ())]
-    if sibling := context.fixtures.target.fixtures.other_container_id:
-        asked.append(({"container": sibling, "ownership": "crossed"}, (403, 404), (404,)))
-    if context.key_proofs.states.get("other_hub") == "accepted":
-        outside: OperationOptions = {"key": "other_hub", "ownership": "other hub"}
-        asked.append((outside, (401, 403, 404), ()))
-        if other := context.fixtures.target.keys.other_hub_id:
-            asked.append(({**outside, "hub": other}, (401, 403, 404), ()))
+    asked = [*refused_deletions(context)]
     requests = [
-        context.build.for_operation("delete", options, backup=backup, expected=Expected.REFUSAL)
-        for options, _, _ in asked
+        context.build.for_operation("delete", refused.options, backup=backup, expected=Expected.REFUSAL)
+        for refused in asked
     ]
     answers, changes = send_deletions_expecting_refusal(context, backup, requests)
-    for answer, (_, allowed, advise) in zip(answers, asked, strict=False):
-        yield from expect_status(answer, *allowed, advise=advise)
+    for answer, refused in zip(answers, asked, strict=False):
+        yield from expect_status(answer, *refused.allowed, advise=refused.advised)
     yield from changes
+
+
+@dataclass(frozen=True)
+class RefusedDeletion:
+    """How a deletion is sent that must be refused, and with which statuses it must and should be."""
+
+    options: OperationOptions
+    allowed: tuple[int | range, ...]
+    advised: tuple[int, ...] = ()
+
+
+def refused_deletions(context: CheckContext) -> Iterator[RefusedDeletion]:
+    """Deletions of a backup that exists, by those who may not delete it and through addresses that are not its own."""
+    target, unknown = context.fixtures.target, context.build.unknown_hub()
+    outside = (401, 403, 404)
+    yield RefusedDeletion({"key": "none"}, (401,))
+    yield RefusedDeletion({"hub": None}, (ANY_4XX,))
+    yield RefusedDeletion({"hub": ""}, (ANY_4XX,))
+    if sibling := target.fixtures.other_container_id:
+        yield RefusedDeletion({"container": sibling, "ownership": "crossed"}, (403, 404), (404,))
+    hubs = [unknown, *([target.keys.other_hub_id] if target.keys.other_hub_id else [])]
+    for hub in hubs:
+        yield RefusedDeletion({"hub": hub, "ownership": "other hub"}, outside)
+    if context.key_proofs.states.get("other_hub") == "accepted":
+        yield RefusedDeletion({"key": "other_hub", "ownership": "other hub"}, outside)
+        for hub in hubs[1:]:
+            yield RefusedDeletion({"key": "other_hub", "ownership": "other hub", "hub": hub}, outside)
 
 
 @check("CAP-9", "delete", stage=Stage.DELETES)
@@ -104,3 +130,22 @@ def test_del_3_a_deleted_backup_is_gone(context: CheckContext) -> Iterator[Findi
         yield violation(f"not listed, deleting or deleted in list {within}", "listed as before", told.listing, "/data")
     if context.fixtures.target.fixtures.instance_id:
         yield from expect_status(context.restore(told.backup, expected=Expected.REFUSAL), ANY_4XX)
+
+
+@check("DEL-5", "delete", stage=Stage.DELETES)
+def test_del_5_a_deletion_takes_no_other_backup_with_it(context: CheckContext) -> Iterator[Finding]:
+    """The other live backups after each deletion of the run; what changed must change with a second one as well."""
+    context.try_scenario("deleted", deletion_scenarios.deleted)
+    deletions = [changes for _, changes in context.run.state.neighbours]
+    if not deletions:
+        context.run_once("deleted", deletion_scenarios.deleted)  # says why there is none
+    changed = [changes for changes in deletions if changes.of_steady]
+    if len(changed) == 1:
+        again = context.try_scenario("deleted again", deletion_scenarios.deleted_again)
+        deletions += [again.changes] if again else []
+        changed += [again.changes] if again and again.changes.of_steady else []
+    if len(changed) > 1 or (len(deletions) == 1 and not any(changes.others_moved for changes in changed)):
+        for changes in changed:
+            yield from changes.of_steady.values()
+    elif changed:
+        yield ANOTHER_CLIENT

@@ -1,0 +1,118 @@
+"""What a deletion does to the backups beside the one that it deletes (DEL-5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from conformance.contract import equivalence
+from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE
+from conformance.contract.pointers import value_at
+from conformance.judging.expectations import violation
+from conformance.scenarios import paging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from conformance.http.exchange import Exchange
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
+
+    Items = Mapping[str, dict[str, Any]]
+
+#: How many neighbours are read one by one as well.
+SAMPLE = 20
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The list before a deletion: `steady` are the live backups that did not change between two readings."""
+
+    deleted: str
+    listed: Items
+    steady: Items
+
+
+@dataclass
+class Changes:
+    """What had changed about the neighbours in a later reading."""
+
+    #: The findings about steady neighbours, by backup.
+    of_steady: dict[str, Finding] = field(default_factory=dict)
+    #: Whether a backup came, or one that was not steady went or changed: somebody else works on the container.
+    others_moved: bool = False
+
+
+def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
+    """Read the list twice, before the deletion of a backup."""
+    first, second = _items(paging.read_list(context)), _items(paging.read_list(context))
+    steady = {
+        backup: item
+        for backup, item in second.items()
+        if backup != deleted
+        and value_at(item, "/state/current") == "live"
+        and not _differences(first.get(backup), item)
+    }
+    return Neighbours(deleted, second, steady)
+
+
+def changes_of_neighbours(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:
+    """Compare a later reading of the list with the list before the deletion.
+
+    What this run restored or deleted itself is left out.
+    """
+    now, changes = _items(listing), Changes()
+    steady, own = _untouched(context, before), _own(context, before)
+    for backup, item in steady.items():
+        for found in _changes(backup, item, now, listing.last):
+            changes.of_steady.setdefault(backup, found)
+    others = {*now, *before.listed} - steady.keys() - own
+    changes.others_moved = any(
+        _differences(before.listed.get(backup), now.get(backup))
+        for backup in others
+        if not context.run.state.accepted(backup)
+    )
+    return changes
+
+
+def missing_neighbours(context: CheckContext, before: Neighbours) -> dict[str, Finding]:
+    """Read some steady neighbours one by one, and return findings about those that are not found."""
+    steady = list(_untouched(context, before))
+    sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(SAMPLE, len(steady)))
+    gets = context.send_all(context.build.get(backup) for backup in sample)
+    return {
+        get.request.resources["backup"]: violation("a backup as before the deletion of another", "404", get)
+        for get in gets
+        if get.status == 404
+    }
+
+
+def _untouched(context: CheckContext, before: Neighbours) -> dict[str, dict[str, Any]]:
+    """The steady neighbours that this run has neither restored nor deleted since."""
+    state, own = context.run.state, _own(context, before)
+    kept = before.steady.keys() - own
+    return {backup: before.steady[backup] for backup in sorted(kept) if not state.accepted(backup)}
+
+
+def _own(context: CheckContext, before: Neighbours) -> set[str]:
+    """The backups that this run deleted."""
+    return {before.deleted, *context.run.state.deleted_backups}
+
+
+def _items(listing: paging.PagedList) -> dict[str, dict[str, Any]]:
+    return {item["id"]: item for page in listing.pages for item in page.items if isinstance(item.get("id"), str)}
+
+
+def _differences(before: dict[str, Any] | None, now: dict[str, Any] | None) -> list[str]:
+    if before is None or now is None:
+        return [] if before is now else [""]
+    return equivalence.differences("backup", before, now, ignore=RESTORE_OR_DELETE_MAY_CHANGE)
+
+
+def _changes(backup: str, before: dict[str, Any], now: Items, last: Exchange) -> Iterator[Finding]:
+    if backup not in now:
+        yield violation(f"the backup {backup} still listed after the deletion of another", "not listed", last, "/data")
+        return
+    for pointer in _differences(before, now[backup]):
+        wanted = f"the backup {backup} unchanged by the deletion of another"
+        yield violation(wanted, f"{pointer} changed", last, "/data")
