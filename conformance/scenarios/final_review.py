@@ -25,7 +25,7 @@ from conformance.judging.expectations import (
 from conformance.judging.job_lifecycle import moves_forward
 from conformance.scenarios import paging
 from conformance.scenarios.neighbours import Changes, changes_of_neighbours
-from conformance.scenarios.restore import of_instance
+from conformance.scenarios.restore import message_of, of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import (
     changes_since,
@@ -212,6 +212,19 @@ def _surplus(context: CheckContext, found: Sequence[LogsLeft]) -> Iterator[Findi
         yield violation("one log for each accepted restore", got, well[0].exchange, "/data")
 
 
+@final_review("LOG-6", "logs")
+def review_that_logs_stay(context: CheckContext) -> Iterator[Finding]:
+    """A log that was shown once is in every later reading, as long as its backup is not deleted."""
+    history, deleted = context.run.state.logs, {*context.run.state.deleted_backups}
+    if not history.readings():
+        raise NothingToReviewError("no logs were read twice")
+    lost = [log for log in history.lost() if log.backup not in deleted]
+    for log in lost:
+        yield violation("every log that was shown before", f"the log {log.log_id} is missing", log.exchange, "/data")
+    if not lost:
+        yield from expect_answer(context.logs())
+
+
 # ---------------------------------------------------------------- jobs
 
 
@@ -235,6 +248,25 @@ def review_how_jobs_moved(context: CheckContext) -> Iterator[Finding]:
     """All states that were seen of a job, up to the last one, only move forward."""
     for restore, job in reviewed_once(context, "jobs", _last_jobs):
         yield from moves_forward([seen for seen in (*restore.jobs, job) if seen.is_success])
+
+
+@final_review("JBS-5", "job")
+def review_what_jobs_say(context: CheckContext) -> Iterator[Finding]:
+    """The parts of a completed job agree: it has no error, and no task that failed."""
+    for _, job in reviewed_once(context, "jobs", _last_jobs):
+        if job.is_success and value_at(job.data, "/state/current") == "completed":
+            yield from _expect_no_errors(job)
+
+
+def _expect_no_errors(job: Exchange) -> Iterator[Finding]:
+    tasks = value_at(job.data, "/tasks")
+    places = ["", *(f"/tasks/{index}" for index in range(len(tasks) if isinstance(tasks, list) else 0))]
+    for place in places:
+        if place and value_at(job.data, f"{place}/state/current") == "error":
+            yield violation("no failed task in a completed job", "state error", job, f"/data{place}/state/current")
+        for member in (f"{place}/error", f"{place}/state/error"):
+            if message_of({"error": value_at(job.data, member)}):
+                yield violation("no error in a completed job", "a message", job, f"/data{member}")
 
 
 # ---------------------------------------------------------------- backups

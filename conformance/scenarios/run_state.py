@@ -13,6 +13,7 @@ from conformance.config.secrets import KeyUnavailableError
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
 from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.scenarios.log_history import LogHistory
 from conformance.scenarios.restore import log_ids, of_instance
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class RunState:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self.logs = LogHistory()
         self._requested: Counter[str] = Counter()
         self._accepted: Counter[str] = Counter()
         self._restores: list[Restore] = []
@@ -84,7 +86,8 @@ class RunState:
     # ------------------------------------------------------------ restores
 
     def observe(self, exchange: Exchange) -> None:
-        """Count a request for a restore. One whose answer was lost counts as accepted."""
+        """Count a request for a restore, and keep the logs that were read. A restore without an answer is accepted."""
+        self.logs.observe(exchange)
         if not asks_for_restore(exchange.request):
             return
         backup = exchange.request.resources["backup"]
