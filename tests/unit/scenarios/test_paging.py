@@ -28,7 +28,7 @@ class Listing:
     shows: Callable[[int, int], list[str]]
     got: dict[str, str] = field(default_factory=dict)
     readings: int = 0
-    fixtures: Any = field(default_factory=lambda: SimpleNamespace(backups=[]))
+    fixtures: Any = field(default_factory=lambda: SimpleNamespace(backups=[], largest_page=100))
 
     @property
     def build(self) -> Any:
