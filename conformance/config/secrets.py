@@ -45,7 +45,7 @@ class Key:
     Pickles and copies hold the names alone: a key does not travel between processes, each one reads its own.
     """
 
-    __slots__ = ("_fetch", "_fetched_at", "_learners", "_lock", "_refresh_s", "_value", "name", "variable")
+    __slots__ = ("_clock", "_fetch", "_fetched_at", "_learners", "_lock", "_refresh_s", "_value", "name", "variable")
 
     def __init__(self, name: str, value: str | None, variable: str | None = None) -> None:
         self.name = name
@@ -54,15 +54,23 @@ class Key:
         self._fetch: Callable[[], str] | None = None
         self._refresh_s = DEFAULT_REFRESH_S
         self._fetched_at = 0.0
+        self._clock = time.monotonic
         self._lock = threading.RLock()
         self._learners: list[Learn] = []
 
     @classmethod
     def from_command(
-        cls, name: str, command: Sequence[str], refresh_s: float = DEFAULT_REFRESH_S, *, timeout_s: float | None = None
+        cls,
+        name: str,
+        command: Sequence[str],
+        refresh_s: float = DEFAULT_REFRESH_S,
+        *,
+        timeout_s: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> Self:
-        """A key that a command prints; fetched when it is first needed and again after `refresh_s`."""
+        """A key that a command prints; fetched when it is first needed and again after `refresh_s` on the clock."""
         key = cls(name, None)
+        key._clock = clock
         limit = COMMAND_TIMEOUT_S if timeout_s is None else timeout_s
         key._fetch = lambda: _printed_by(name, tuple(command), limit)
         key._refresh_s = refresh_s
@@ -101,11 +109,11 @@ class Key:
                 learn(self.name, self._value)
 
     def _outlived(self) -> bool:
-        return time.monotonic() - self._fetched_at >= self._refresh_s
+        return self._clock() - self._fetched_at >= self._refresh_s
 
     def _fetch_now(self, fetch: Callable[[], str]) -> None:
         self._value = fetch()
-        self._fetched_at = time.monotonic()
+        self._fetched_at = self._clock()
         for learn in self._learners:
             learn(self.name, self._value)
 

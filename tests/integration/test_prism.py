@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sitegen import openapi
 from support import nodejs
+from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 #: the last release that runs on every Node since 18; npx fetches it once and finds it in its cache from then on
 PRISM = "@stoplight/prism-cli@5.14.2"
-PATIENCE_S = 180.0
 READY = "Prism is listening"
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("prism")]  # one server for all of them
@@ -133,7 +133,7 @@ def mock(npx: str, folder: Path) -> Iterator[Prism]:
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(PATIENCE_S)
         listener.join(10)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.waiting import PATIENCE_S
 
 from conformance.reference import launch
 
@@ -62,4 +63,4 @@ def test_it_exits_when_stdin_closes() -> None:
     with launch.spawn() as spawned:
         assert spawned.process.stdin
         spawned.process.stdin.close()
-        assert spawned.process.wait(5) == 0
+        assert spawned.process.wait(PATIENCE_S) == 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import reporting
+from support.waiting import PATIENCE_S
 
 from conformance.report.carrier import finished_page
 from conformance.report.html import css_path
@@ -56,7 +57,7 @@ def page_of(results: Any, folder: Path) -> str:
     options = ["--html=report.html", "--self-contained-html", f"--css={css_path()}", "--metadata", "secret", "from-ci"]
     alone = ["-p", "no:cacheprovider", "-p", "no:backups_conformance", "-c", "/dev/null", "--rootdir=."]
     command = [sys.executable, "-m", "pytest", "-q", *alone, *options]
-    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 1, done.stdout + done.stderr
     return (folder / "report.html").read_text()
 

@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support import running
+from support.waiting import wait_until
 
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PATIENCE_S = 60.0
 SUBJECT = f"registry.example.test/backups@sha256:{'ab' * 32}"
 #: the target lets too many restore, echoes keys in several places and shows its integrations' secrets
 FAULTS = ["restore_with_view", "denied_key_echoed", "unknown_key_echoed", "secret_in_clear", "config_in_clear"]
@@ -187,7 +187,7 @@ def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dic
         return process.poll() is not None or bool(states and len(records_of(states[0])) >= 10)
 
     try:
-        running.await_that(in_the_middle)
+        wait_until(in_the_middle)
         assert process.poll() is None, "the run was over before it could be killed"
         assert command("report", states[0].parent).returncode == 2  # it still goes on
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import hostile, running
+from support.waiting import PATIENCE_S, wait_until
 
 from conformance.reference import launch
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-#: what is over in four seconds may take so long on a machine that does other things as well
-SOON_S = 20.0
 #: a run whose checks are few: what is looked at here is how it begins and ends
 FEW = ("--only", "HTTP-1,HTTP-4,LIST,JOB-1", "--examples", "2")
+#: what takes so long is not over while a test waits for it
+LONG_S = 3_500
 UNWRITABLE = Path("/proc/reports" if sys.platform == "linux" else "/reports")
 
 
@@ -48,7 +50,6 @@ def test_a_connection_that_is_refused(tmp_path: Path) -> None:
     assert ran.results["summary"]["must_failed"] == ran.results["summary"]["passed"] == 0
     assert ran.results["run"]["restores_accepted"] == 0
     assert ran.results["run"]["restores_maybe_running"] == []
-    assert ran.seconds < SOON_S
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,6 @@ def test_a_target_of_which_nothing_can_be_told(answer: hostile.Answering, why: s
     assert ran.has_reports()
     assert {"failed", "warned"}.isdisjoint(ran.outcomes.values())
     assert hostile.KEY not in ran.out + ran.err
-    assert ran.seconds < SOON_S
 
 
 def test_a_web_site_is_judged_as_what_it_is(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
         file = tmp_path / "target.toml"
         file.write_text(server.target_toml)
         process = running.start(["run", "--target", file, "--report-dir", out, "--examples", "2"])
-        running.await_that(lambda: running.ledger_of(out).get("reads_done", 0) >= 10)
+        wait_until(lambda: running.ledger_of(out).get("reads_done", 0) >= 10)
         server.process.kill()
         ran = running.end(process, out)
     assert ran.code == 3
@@ -104,7 +104,6 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
     assert ran.has_reports()
     assert ran.results["summary"]["failed"] == ran.results["summary"]["warned"] == 0
     assert ran.results["summary"]["passed"] > 0
-    assert ran.seconds < SOON_S
 
 
 # ---------------------------------------------------------------- usage
@@ -123,7 +122,7 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_done_as_asked_is_2(arguments: list[str], problem: str, tmp_path: Path) -> None:
     process = running.start(["run", *arguments], cwd=tmp_path)
-    out, err = process.communicate(timeout=running.PATIENCE_S)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert err.startswith(f"backups-conformance: error: {problem}")
     assert len(err.splitlines()) == 1
@@ -135,7 +134,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         process = running.start(["serve", "--port", str(port), "--write-target", tmp_path / "target.toml"])
-        out, err = process.communicate(timeout=running.PATIENCE_S)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert err.startswith(f"backups-conformance: error: port {port} cannot be used: ")
     assert (len(err.splitlines()), out) == (1, "")
@@ -146,11 +145,18 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
 
 
 @contextmanager
-def restoring(out: Path, *pytest_args: str) -> Iterator[tuple[subprocess.Popen[str], launch.Spawned]]:
-    """A run under way whose first restore was accepted and takes longer than anybody waits."""
-    with launch.spawn(restore_seconds=30) as server:
-        process = running.start(["run", "--target", server.target_file, "--report-dir", out, *FEW, *pytest_args])
-        running.await_that(lambda: running.ledger_of(out).get("restores_accepted", 0) >= 1)
+def restoring(
+    out: Path, *pytest_args: str, sigint: signal.Handlers = signal.SIG_DFL
+) -> Iterator[tuple[subprocess.Popen[str], launch.Spawned]]:
+    """A run under way whose first restore was accepted; only a run that does not wait for its end ends in time."""
+    with launch.spawn(restore_seconds=LONG_S) as server:
+        patient = re.sub(r"^timeout_s = 20$", f"timeout_s = {LONG_S}", server.target_toml, flags=re.MULTILINE)
+        assert patient != server.target_toml
+        target = out.with_name("patient.toml")
+        target.write_text(patient, "utf-8")
+        reports = ("--report-dir", out)
+        process = running.start(["run", "--target", target, *reports, *FEW, *pytest_args], sigint=sigint)
+        wait_until(lambda: running.ledger_of(out).get("restores_accepted", 0) >= 1)
         yield process, server
 
 
@@ -165,10 +171,8 @@ def test_a_run_that_is_ended_while_a_restore_runs(
     out = tmp_path / "out"
     with restoring(out, *pytest_args) as (process, server):
         instance = server.target_toml.partition('\ninstance_id = "')[2][:24]
-        begun = time.monotonic()
         process.send_signal(number)
-        ran = running.end(process, out, begun)
-    assert ran.seconds < SOON_S
+        ran = running.end(process, out)
     assert ran.code == 3
     assert ran.has_reports()
     results = ran.results
@@ -181,6 +185,17 @@ def test_a_run_that_is_ended_while_a_restore_runs(
     assert results["run"]["requests"] > 0
     assert results["summary"]["failed"] == results["summary"]["error"] == 0
     assert not (out / ".state").exists()
+
+
+def test_an_ignored_sigint_stays_ignored(tmp_path: Path) -> None:
+    """A shell ignores it for what runs in its background, so that Ctrl-C ends what runs in the foreground alone."""
+    out = tmp_path / "out"
+    with restoring(out, sigint=signal.SIG_IGN) as (process, _):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        ran = running.end(process, out)
+    assert ran.code == 3
+    assert ran.results["run"]["interruption"] == "interrupted (SIGTERM)"
 
 
 def test_impatience_does_not_cost_the_reports(tmp_path: Path) -> None:

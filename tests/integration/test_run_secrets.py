@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from support import running
+from support.waiting import PATIENCE_S, wait_until
 
 from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.reference import launch
@@ -187,9 +188,9 @@ def test_in_pytest_with_crashes_of_our_own(target: Path, secrets: dict[str, str]
 def test_what_a_killed_run_leaves(target: Path, secrets: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = running.start(["run", "--target", target, "--report-dir", out, "--seed", "1", "--", "-n", "2"])
-    running.await_that(lambda: running.ledger_of(out).get("reads_done", 0) >= 20)
+    wait_until(lambda: running.ledger_of(out).get("reads_done", 0) >= 20)
     process.send_signal(signal.SIGKILL)
-    ran_out, ran_err = process.communicate(timeout=running.PATIENCE_S)
+    ran_out, ran_err = process.communicate(timeout=PATIENCE_S)
     told = {**left_by(out), "stdout": ran_out.encode(), "stderr": ran_err.encode()}
     assert any(name.startswith(".state") for name in told)
     assert leaks(secrets, told) == []

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import nodejs
+from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVER = Path(__file__).parents[1] / "second" / "server.mjs"
-PATIENCE_S = 120.0
 
 pytestmark = [pytest.mark.node, pytest.mark.xdist_group("second server")]  # one at a time: they wait for real restores
 
@@ -58,11 +58,11 @@ def second_server(folder: Path, *arguments: str) -> Iterator[Path]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         said = process.stdout.readline() if process.stdout else ""
-        assert said.startswith("ready"), f"it ended with {process.wait(10)}"
+        assert said.startswith("ready"), f"it ended with {process.wait(PATIENCE_S)}"
         yield target
     finally:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
+        process.communicate(timeout=PATIENCE_S)
 
 
 def judged(target: Path, *arguments: str) -> dict[str, Any]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET  # what is read is our own
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from support.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 FILES = ("results.json", "report.html", "junit.xml", "summary.md", "signoff.json")
-PATIENCE_S = 60.0
 
 
 @dataclass
@@ -26,7 +27,6 @@ class Ran:
     code: int
     out: str
     err: str
-    seconds: float
     folder: Path
     _results: dict[str, Any] = field(default_factory=dict)
 
@@ -56,38 +56,47 @@ def line(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-P", "-m", "conformance", *map(str, arguments)]
 
 
+#: a shell starts what runs in its background with SIGINT ignored, and processes inherit that; a test says what it wants
+_WITH_SIGINT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.Handlers[sys.argv[1]])
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 def start(
-    arguments: Sequence[str | Path], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    arguments: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    sigint: signal.Handlers = signal.SIG_DFL,
 ) -> subprocess.Popen[str]:
-    """The command, under way."""
+    """Start the command, with this disposition of SIGINT whatever ours is, in a process group of its own."""
     pipe = subprocess.PIPE
-    # an interrupt is sent to it alone, so it gets a group of its own
+    command = [sys.executable, "-ISc", _WITH_SIGINT, sigint.name, *line(*arguments)]
     return subprocess.Popen(
-        line(*arguments), stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=environment(env), start_new_session=True
+        command, stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=environment(env), start_new_session=True
     )
 
 
-def end(process: subprocess.Popen[str], folder: Path, begun: float | None = None) -> Ran:
-    """What came of it. `begun`: since when the seconds count."""
-    begun = time.monotonic() if begun is None else begun
+def end(process: subprocess.Popen[str], folder: Path) -> Ran:
+    """Wait for the end of a command that was started."""
     try:
         out, err = process.communicate(timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"it did not end within {PATIENCE_S:g} s\n{out}\n{err}") from None
-    return Ran(process.returncode, out, err, time.monotonic() - begun, folder)
+    return Ran(process.returncode, out, err, folder)
 
 
 def run(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
     """`backups-conformance run` with its reports in `folder`; what follows `--` must come last."""
-    begun = time.monotonic()
-    return end(start(["run", "--report-dir", folder, *arguments], cwd=cwd, env=env), folder, begun)
+    return end(start(["run", "--report-dir", folder, *arguments], cwd=cwd, env=env), folder)
 
 
 def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Ran:
     """`pytest --pyargs conformance.suite` with its reports in `folder`."""
-    begun = time.monotonic()
     command = [sys.executable, "-m", "pytest", "--pyargs", "conformance.suite", "--report-dir", str(folder)]
     done = subprocess.run(
         [*command, *map(str, arguments)],
@@ -98,15 +107,7 @@ def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Ma
         env=environment(env),
         timeout=PATIENCE_S,
     )
-    return Ran(done.returncode, done.stdout, done.stderr, time.monotonic() - begun, folder)
-
-
-def await_that(what: Callable[[], object]) -> None:
-    """Waits until it holds, within our patience."""
-    end = time.monotonic() + PATIENCE_S
-    while not what():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.01)
+    return Ran(done.returncode, done.stdout, done.stderr, folder)
 
 
 def ledger_of(folder: Path) -> dict[str, float]:

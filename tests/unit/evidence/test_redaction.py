@@ -278,9 +278,9 @@ def test_a_large_page_takes_no_longer_than_ten_times_its_parsing() -> None:
     def best_of_three(work: Callable[[], object]) -> float:
         times = []
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             work()
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     assert best_of_three(lambda: redactor.body(page.encode())) < 10 * best_of_three(lambda: json.loads(page))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
+from support.waiting import PATIENCE_S
+
 from conformance.execution.exclusive_window import ExclusiveWindow
 
 
@@ -23,7 +25,7 @@ def waiting_thread(window: ExclusiveWindow) -> tuple[threading.Thread, threading
 
 def test_an_open_window_stops_nobody() -> None:
     thread, passed = waiting_thread(ExclusiveWindow())
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert passed.is_set()
 
 
@@ -33,7 +35,7 @@ def test_others_wait_until_it_is_let_go() -> None:
         window.wait_for_turn()  # the holder itself is not stopped
         thread, passed = waiting_thread(window)
         assert not passed.wait(0.1)
-    thread.join(10)
+    thread.join(PATIENCE_S)
     assert passed.is_set()
 
 
@@ -41,6 +43,6 @@ def test_nobody_waits_longer_than_was_asked_for() -> None:
     window, begun = ExclusiveWindow(), time.monotonic()
     with window.held(0.1):
         thread, passed = waiting_thread(window)
-        assert passed.wait(10)
+        assert passed.wait(PATIENCE_S)
         assert time.monotonic() - begun >= 0.1
-    thread.join(10)
+    thread.join(PATIENCE_S)

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from support.waiting import PATIENCE_S
 
 from conformance.execution.shared_state import SharedState
 
@@ -60,7 +61,7 @@ def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: SharedS
         thread.start()
     for thread in threads:
         thread.join()
-    elsewhere = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    elsewhere = [int(worker.communicate(timeout=PATIENCE_S)[0]) for worker in workers]
     assert len(taken) == 80
     assert sum(taken) + sum(elsewhere) == ledger.read("places") == 100
 
@@ -106,7 +107,7 @@ def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: 
         thread = threading.Thread(target=enter)  # shares the place of worker 1
         thread.start()
         assert not entered.wait(0.1)
-    assert entered.wait(5)
+    assert entered.wait(PATIENCE_S)
     thread.join()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 import pytest
+from support.waiting import PATIENCE_S
 
 from conformance import reference
 from conformance.reference import launch
@@ -67,9 +68,9 @@ class Client:
         return until(ended)
 
 
-def until(look: Callable[[], Found | None], patience: float = 5) -> Found:
+def until(look: Callable[[], Found | None]) -> Found:
     """Call `look` until it returns something."""
-    end = time.monotonic() + patience
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         found = look()
         if found:

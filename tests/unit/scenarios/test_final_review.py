@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from support.waiting import wait_until
 
 from conformance.config.target_file import load_target
 from conformance.config.waivers_file import load_waivers
@@ -50,10 +50,7 @@ def reviewed(tmp_path: Path, *, server_dies: bool, checks: tuple[str, ...], faul
 
 def _await_deletion(run: Run) -> None:
     [kept] = run.context.state.kept_backups
-    deadline = time.monotonic() + 10
-    while run.client.send(run.build.get(kept.backup)).status != 404:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: run.client.send(run.build.get(kept.backup)).status == 404)
 
 
 def test_an_effect_that_comes_late_is_found_by_the_review(tmp_path: Path) -> None:
