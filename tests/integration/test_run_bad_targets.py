@@ -45,7 +45,7 @@ def test_a_connection_that_is_refused(tmp_path: Path) -> None:
     file = hostile.target_file(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", allow=True)
     ran = running.run(tmp_path / "out", "--target", file, "--examples", "2")
     assert ran.code == 3
-    assert words(ran) == "inconclusive: the target could not be reached: connection refused"
+    assert words(ran) == "Inconclusive: the target could not be reached: connection refused"
     assert ran.has_reports()
     assert ran.results["summary"]["must_failed"] == ran.results["summary"]["passed"] == 0
     assert ran.results["run"]["restores_accepted"] == 0
@@ -74,7 +74,7 @@ def test_a_target_of_which_nothing_can_be_told(answer: hostile.Answering, why: s
     with hostile.serve(answer) as server:
         ran = running.run(tmp_path / "out", "--target", hostile.target_file(tmp_path, server.base_url), *FEW)
     assert ran.code == 3
-    assert words(ran) == f"inconclusive: {why}"
+    assert words(ran) == f"Inconclusive: {why}"
     assert ran.has_reports()
     assert {"failed", "warned"}.isdisjoint(ran.outcomes.values())
     assert hostile.KEY not in ran.out + ran.err
@@ -100,7 +100,7 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
         server.process.kill()
         ran = running.end(process, out)
     assert ran.code == 3
-    assert words(ran) == "inconclusive: the target stopped answering: connection refused"
+    assert words(ran) == "Inconclusive: the target stopped answering: connection refused"
     assert ran.has_reports()
     assert ran.results["summary"]["failed"] == ran.results["summary"]["warned"] == 0
     assert ran.results["summary"]["passed"] > 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import running
+from support.waiting import wait_until
 
 from conformance.reference import launch
 
@@ -181,7 +182,7 @@ BROKEN_OUTPUTS = {
 def test_the_exit_code_of_a_run_does_not_depend_on_readers(output: str, target: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = shell(BROKEN_OUTPUTS[output], "run", "--target", target, *FEW, "--report-dir", out, cwd=tmp_path)
-    ran = running.Ran(done.returncode, done.stdout, done.stderr, 0, out)
+    ran = running.Ran(done.returncode, done.stdout, done.stderr, out)
     assert ran.code == 0, done.stderr
     assert ran.has_reports()
     if output == "full":
@@ -219,7 +220,7 @@ def test_a_run_that_is_killed_leaves_what_it_was_in_its_log(target: Path, tmp_pa
             running.line("run", "--target", target, "--seed", "77", "--report-dir", "out"),
             stdout=stream, stderr=subprocess.STDOUT, cwd=tmp_path, env=running.environment({}),
         )  # fmt: skip
-        running.await_that(lambda: "seed" in log.read_text())
+        wait_until(lambda: "seed" in log.read_text())
         process.send_signal(signal.SIGKILL)
         process.wait()
     (line, *_) = log.read_text().splitlines()
