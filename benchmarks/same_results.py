@@ -56,6 +56,9 @@ RUN_S = 900.0
 #: an observation at one place of a run: an outcome (a text) or a count (anything else)
 Observed = str | int | tuple[tuple[str, str, int], ...]
 
+#: a place, and what was observed there in the old and in the new checkout
+Difference = tuple[str, str, str]
+
 
 class Failed(Exception):  # noqa: N818 - not an error of a program, but the end of this one
     """A checkout could not be prepared or run."""
@@ -207,20 +210,38 @@ def check_name(check_id: str) -> str:
     return f"{head}/{RENAMED_KINDS.get(kind, kind)}"
 
 
-def qualification(old: Checkout, new: Checkout, folder: Path, seed: int, faults: int) -> Iterator[tuple[str, str, str]]:
-    """Yield place, old and new value of each difference in a share of the qualification."""
-    timeout_s = faults * RUN_S
-    rows_old = _qualified(old, folder / "old", timeout_s, "--seed", str(seed), "--sample", str(faults))
-    named = [argument for name in rows_old for argument in ("--faults", escape(name))]
-    rows_new = _qualified(new, folder / "new", timeout_s, "--seed", str(seed), *named)
-    for name, row in rows_old.items():
-        if name not in rows_new:
-            yield f"{QUALIFICATION}/{name}", row["outcome"], "(no such fault or variant)"
-            continue
-        for what in ("outcome", "seen", "undeclared", "accused"):
-            before, after = row.get(what), rows_new[name].get(what)
-            if before != after:
-                yield f"{QUALIFICATION}/{name}/{what}", str(before), str(after)
+def qualification(old: Checkout, new: Checkout, folder: Path, options: argparse.Namespace) -> Iterator[Difference]:
+    """Yield each difference in a share of the qualification; what differs is tried again, and must differ each time."""
+    seed, timeout_s = str(options.seed), options.faults * RUN_S
+    sample = _qualified(old, folder / "sample", timeout_s, "--seed", seed, "--sample", str(options.faults))
+    names, rows_old = list(sample), sample
+    differences: list[Difference] = []
+    for turn in range(1 + options.confirm):
+        named = [argument for name in names for argument in ("--faults", escape(name))]
+        if turn:
+            rows_old = _qualified(old, folder / f"old-{turn}", timeout_s, "--seed", seed, *named)
+        rows_new = _qualified(new, folder / f"new-{turn}", timeout_s, "--seed", seed, *named)
+        differences = [found for name in names for found in _row_differences(name, rows_old[name], rows_new.get(name))]
+        names = list(dict.fromkeys(place.removeprefix(f"{QUALIFICATION}/").rpartition("/")[0]
+                                   for place, _, _ in differences))  # fmt: skip
+        print(f"  {QUALIFICATION}: run {turn + 1}, {len(names)} rows differ", file=sys.stderr, flush=True)
+        if not names:
+            break
+    yield from differences
+
+
+def _row_differences(name: str, old: Mapping[str, Any], new: Mapping[str, Any] | None) -> Iterator[Difference]:
+    if new is None:
+        yield f"{QUALIFICATION}/{name}/outcome", old["outcome"], "(no such fault or variant)"
+        return
+    for member in ("outcome", "seen", "undeclared", "accused"):
+        before, after = _plain(old.get(member)), _plain(new.get(member))
+        if before != after:
+            yield f"{QUALIFICATION}/{name}/{member}", before, after
+
+
+def _plain(value: str | list[str] | None) -> str:
+    return ", ".join(sorted(value)) if isinstance(value, list) else str(value)
 
 
 def _qualified(checkout: Checkout, folder: Path, timeout_s: float, *more: str) -> dict[str, dict[str, Any]]:
@@ -244,7 +265,7 @@ class Comparison:
         """The number of counts that varied within a checkout and were not compared."""
         return sum(self._varies(place) for place in self._places() if not place.endswith(("outcome", "verdict")))
 
-    def differences(self) -> Iterator[tuple[str, str, str]]:
+    def differences(self) -> Iterator[Difference]:
         """Yield place, old and new value of each difference."""
         for place in self._places():
             old, new = self._values(self.old, place), self._values(self.new, place)
@@ -267,12 +288,12 @@ def _text(values: set[Observed]) -> str:
     return " or ".join(sorted(map(str, values)))
 
 
-def compare(old: Checkout, new: Checkout, options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
+def compare(old: Checkout, new: Checkout, options: argparse.Namespace) -> Iterator[Difference]:
     """Run the scenarios; yield place, old and new value of each difference."""
     for name in options.only:
         with tempfile.TemporaryDirectory(prefix="same-results-") as scratch:
             if name == QUALIFICATION:
-                yield from qualification(old, new, Path(scratch), options.seed, options.faults)
+                yield from qualification(old, new, Path(scratch), options)
                 continue
             comparison = Comparison()
             for turn in range(options.repeat + options.confirm):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import running
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 from conformance.reference import launch
 
@@ -139,7 +139,7 @@ def test_what_pytest_refuses_is_2_and_writes_nothing(
     out.mkdir()
     (out / "results.json").write_text("of an earlier run")
     process = running.start(["run", "--target", target, *FEW, "--report-dir", out, "--", *arguments], cwd=tmp_path)
-    printed, complaint = process.communicate(timeout=running.PATIENCE_S)
+    printed, complaint = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2, printed + complaint
     assert words in printed + complaint
     assert [path.name for path in out.iterdir()] == ["results.json"]
@@ -160,7 +160,7 @@ def test_an_option_with_one_value_is_given_once(option: str, tmp_path: Path) -> 
 
 def test_asking_pytest_for_a_list_runs_nothing(target: Path, tmp_path: Path) -> None:
     process = running.start(["run", "--target", target, *FEW, "--", "--collect-only", "-q"], cwd=tmp_path)
-    printed, _ = process.communicate(timeout=running.PATIENCE_S)
+    printed, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "test_list_8" in printed
     assert [path.name for path in tmp_path.iterdir()] == ["target.toml"]
