@@ -158,7 +158,8 @@ def show(plan: Plan, target: Target, profile: str, console: Console) -> None:
         console.print(table, markup=False)
         console.print("A clause in brackets is tested on other operations.", highlight=False)
     console.print(
-        f"At most {plan.effect.restores} accepted restores and {plan.effect.deletions} deleted backups; "
+        f"At most {plan.effect.restores} accepted restores and {plan.effect.deletions} deleted backups. "
+        "One of the restores is of a backup of another instance, where the list has one; "
         "every other request that could change something must be refused.",
         highlight=False,
     )

@@ -20,12 +20,16 @@ from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, lacks
 from conformance.generation import batches
 from conformance.generation.explorer import BrokenError
 from conformance.generation.stateful_model import (
+    CLAUSES_WITHOUT_EFFECT,
     KEYS_WITHOUT_ACCESS,
     RESTORE,
     Model,
     SequenceResults,
+    delete,
+    follow,
     initial_model,
 )
+from conformance.http.budget import asks_for_restore
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
     ANY_4XX,
@@ -35,15 +39,17 @@ from conformance.judging.expectations import (
     expect_same_ids,
     expect_status,
     expect_success,
+    inconclusive,
     items_of,
     object_of,
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import deletion_scenarios, paging, restore_scenarios
-from conformance.scenarios.follower import Follower
+from conformance.scenarios import paging, restore_scenarios
 from conformance.scenarios.paging import present
+from conformance.scenarios.proofs.log_book import names
 from conformance.scenarios.restore import of_instance
+from conformance.scenarios.side_effects import ANOTHER_CLIENT, by_refused_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -206,6 +212,8 @@ class ApiStateMachine(RuleBasedStateMachine):
 
         def ask() -> Iterator[Finding]:
             answer = self.context.send(request)
+            if asks_for_restore(request):
+                self.model.refused.setdefault(request.resources["backup"], []).append(request)
             if answer.is_success:
                 self.model.forget(request.resources.get("backup", ""))
             return expect_status(answer, *allowed)
@@ -270,23 +278,31 @@ class ApiStateMachine(RuleBasedStateMachine):
             known = self.model.backups[backup]
         elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
             known = self.model.listed.setdefault(backup, item)
-        return expect_equivalent("backup", known, item, exchange, RESTORE_OR_DELETE_MAY_CHANGE if moving else ())
+        changes = [*expect_equivalent("backup", known, item, exchange, RESTORE_OR_DELETE_MAY_CHANGE if moving else ())]
+        yield from self._by_refusals(backup, changes) if changes and clause in CLAUSES_WITHOUT_EFFECT else changes
 
     def _logs(self, exchange: Exchange) -> Iterator[Finding]:
-        """The logs of before, all of them; more only where a restore was accepted."""
+        """No more logs than before, but where a restore was accepted. A log that is missing is LOG-6's matter.
+
+        What others restore to other instances is left to the final review of refused restores.
+        """
         backup = exchange.request.resources["backup"]
-        known, ids = self.model.logs.get(backup), frozenset(exchange.ids)
-        if known is None:
+        known = self.model.logs.get(backup)
+        if known is None or self._busy(exchange):
             return
-        new = of_instance(
-            [log for log in exchange.items if log.get("id") not in known], self.context.fixtures.instance_id
-        )
-        if new and not self._busy(
-            exchange
-        ):  # what others restore to other instances is left to the second look at refusals
-            yield violation("no log that no restore left", f"{len(new)} new", exchange, "/data")
-        if known - ids:
-            yield violation("the logs that were there before", f"{len(known - ids)} missing", exchange, "/data")
+        fresh = [log for log in exchange.items if log.get("id") not in known and names(log, backup)]
+        if new := of_instance(fresh, self.context.fixtures.instance_id):
+            effect = violation("no log that no restore left", f"{len(new)} new", exchange, "/data")
+            yield from self._by_refusals(backup, [effect])
+
+    def _by_refusals(self, backup: str, effects: list[Finding]) -> Iterator[Finding]:
+        """Effects on the backup of a kind of refusal, as far as the refused requests are proved to have them."""
+        clause = next((clause for clause, of in self.model.roles.items() if of == backup), "")
+        requests = self.model.refused.get(backup)
+        if not requests or clause not in CLAUSES_WITHOUT_EFFECT:
+            yield inconclusive(self.context.run.state.log_book.problem or ANOTHER_CLIENT, effects[0].exchange)
+            return
+        yield from by_refused_requests(self.context, clause, requests, effects)
 
     def _pages(self, size: int, sort: str | None) -> Iterator[Finding]:
         if self.model.disturbed or not list(self._lost(size, sort, self.model.everything)):
@@ -347,29 +363,6 @@ class ApiStateMachine(RuleBasedStateMachine):
             results.record(clause, one, self.steps)
         if any(one.outcome is not Outcome.ERROR for one in found):
             raise BrokenError(clause)
-
-
-def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
-    """The restore that runs comes to its end, and leaves one log."""
-    restore, model.running = model.running, None
-    if restore is None:
-        return
-    Follower(context).follow(restore)
-    model.logs[restore.backup] = restore.logs_before | {str(log.get("id")) for log in restore.logs}
-    if restore.ended and len(restore.new_logs) != 1:
-        on = restore.logs_exchange or restore.answer
-        yield violation("one new log of the restore", f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
-
-
-def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
-    """An offered backup is deleted: it is gone from get and list."""
-    told = deletion_scenarios.deleted(context, model.deletable.pop())
-    model.deleted.add(told.backup)
-    model.disturbed = True  # whether the deletion changed other backups is DEL-5's
-    if not told.gone_in_get:
-        yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)
-    if not told.gone_in_list:
-        yield violation("not listed, deleting or deleted", "listed as before", told.listing, "/data")
 
 
 def run_sequences(context: CheckContext) -> SequenceResults:

@@ -10,12 +10,16 @@ from conformance.judging.expectations import (
     NotTestableError,
     items_of,
     object_of,
+    violation,
 )
 from conformance.scenarios import deletion_scenarios, paging, restore_scenarios
+from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from conformance.http.exchange import Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
@@ -49,6 +53,8 @@ class Model:
     backups: dict[str, dict[str, Any]] = field(default_factory=dict)
     listed: dict[str, dict[str, Any]] = field(default_factory=dict)
     logs: dict[str, frozenset[str]] = field(default_factory=dict)
+    #: the refused restores of each backup that were sent so far
+    refused: dict[str, list[Request]] = field(default_factory=dict)
     everything: set[str] = field(default_factory=set)
     deletable: list[int] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
@@ -141,3 +147,27 @@ def _assign_roles(context: CheckContext, model: Model) -> None:
     for clause, backup in wanted.items():
         if backup not in model.roles.values() and (clause == RESTORE or not context.run.state.accepted(backup)):
             model.roles[clause] = backup
+
+
+def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
+    """The restore that runs comes to its end, and leaves one log."""
+    restore, model.running = model.running, None
+    if restore is None:
+        return
+    Follower(context).follow(restore)
+    model.logs[restore.backup] = restore.logs_before | {str(log.get("id")) for log in restore.logs}
+    if restore.ended and len(restore.new_logs) != 1:
+        on = restore.logs_exchange or restore.answer
+        number = f"{len(restore.new_logs)} ({restore.last_seen})"
+        yield from wrong_number_of_logs(context, restore, violation("one new log of the restore", number, on, "/data"))
+
+
+def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
+    """An offered backup is deleted: it is gone from get and list."""
+    told = deletion_scenarios.deleted(context, model.deletable.pop())
+    model.deleted.add(told.backup)
+    model.disturbed = True  # whether the deletion changed other backups is DEL-5's
+    if not told.gone_in_get:
+        yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)
+    if not told.gone_in_list:
+        yield violation("not listed, deleting or deleted", "listed as before", told.listing, "/data")

@@ -1,9 +1,9 @@
-"""RST-5: how the state of a job may change from one reading to the next, and the order of its times."""
+"""RST-5 and JBS-5: how the state of a job may change from one reading to the next, and the order of its times."""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance.contract.operations import JOB_PROGRESS, TERMINAL_STATES
 from conformance.contract.pointers import value_at
@@ -26,6 +26,29 @@ def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
             yield violation(f"no state before {before} after it", f"{after}", later, "/data/state/current")
     for job in jobs:
         yield from times_in_order(job)
+
+
+def error_messages(job: object) -> list[str]:
+    """The messages of a job's own error and of its tasks' errors; an empty message is none."""
+    tasks = value_at(job, "/tasks")
+    errors = [value_at(job, "/state/error"), *(value_at(task, "/error") for task in _documents(tasks))]
+    messages = [value_at(error, "/message") for error in errors]
+    return [message for message in messages if isinstance(message, str) and message.strip()]
+
+
+def parts_agree(job: Exchange) -> Iterator[Finding]:
+    """Expect no error of a completed job, and no task of it in state error or with an error."""
+    if value_at(job.data, "/state/current") != "completed":
+        return
+    for message in error_messages(job.data):
+        yield violation("a completed job without an error", message, job, "/data/state/error")
+    for index, task in enumerate(_documents(value_at(job.data, "/tasks"))):
+        if value_at(task, "/state/current") == "error":
+            yield violation("no task of a completed job in error", "error", job, f"/data/tasks/{index}/state/current")
+
+
+def _documents(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def times_in_order(job: Exchange) -> Iterator[Finding]:

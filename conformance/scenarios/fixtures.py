@@ -107,6 +107,12 @@ class Fixtures:
         rest = [item for item in known if item not in first]
         return (first + rng.sample(rest, len(rest)))[:most]
 
+    def instance_of(self, backup: str) -> str:
+        """Return the instance that a backup was made of, as the list said; empty where it did not."""
+        listed = next((item for item in self.backups if item["id"] == backup), {})
+        instance = listed.get("instance_id")
+        return instance if isinstance(instance, str) else ""
+
     # ------------------------------------------------------------ who uses which backup
 
     def reserved_ids(self) -> set[str]:
@@ -125,6 +131,10 @@ class Fixtures:
     def stable_ids(self) -> list[str]:
         """Return live backups without a role, or the main one where there is none."""
         return self._free() or [self.backup_id]
+
+    def restorable_ids(self) -> list[str]:
+        """Return the backups that restores may be requested of at once: the main one and those kept for restores."""
+        return [self.backup_id, *self._free()[:RESTORED]]
 
     def _free(self) -> list[str]:
         reserved = self.reserved_ids()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from conformance.scenarios.restore import Restore, counted, last_look, log_ids, message_of
+from conformance.scenarios.restore import Restore, counted, last_look, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,10 +76,20 @@ class Follower:
     def let_end(self, answer: Exchange) -> None:
         """Wait for the end of a restore that should have been refused, so that it disturbs no other."""
         backup, instance = answer.request.resources["backup"], answer.request.resources["instance"]
-        known = log_ids(self._context.logs(backup).items)
-        restore = Restore(answer, backup, instance, known, self._clock())
+        known = self._context.run.state.log_book.seen(backup, self._context.logs(backup).items)
+        restore = Restore(answer, backup, instance, frozenset(known), self._clock())
         if restore.accepted:
             self._poll_to_end(restore, restore.requested_at)
+
+    def leaves_log(self, restore: Restore) -> bool:
+        """Whether a restore that was refused leaves a log all the same, within `restore.timeout_s`."""
+        while True:
+            self.read_logs(restore)
+            if restore.own_logs:
+                return True
+            if self._clock() - restore.requested_at > self._policy.timeout_s:
+                return False
+            self._context.run.wait(self._policy.poll_s)
 
     def await_message(self, restore: Restore) -> None:
         """Wait until the log of a failed restore says why: a log may be there before its restore has ended."""
@@ -181,8 +191,9 @@ class Follower:
         return restore.readable or self._clock() - restore.requested_at < JOB_APPEARS_S
 
     def read_logs(self, restore: Restore) -> None:
-        """Read the logs of the backup, and keep those that are new since the request."""
+        """Read the logs of the backup, and keep those that were ever shown since the request, and never before."""
         exchange = self._context.logs(restore.backup)
         if exchange.is_success:
             restore.logs_exchange = exchange
-            restore.logs = [log for log in exchange.items if log.get("id") not in restore.logs_before]
+            seen = self._context.run.state.log_book.seen(restore.backup, exchange.items)
+            restore.logs = [log for log_id, log in seen.items() if log_id not in restore.logs_before]

@@ -43,6 +43,8 @@ class Restore:
     digest: str | None = None
     #: The instance was reported busy for as long as the scenario waited.
     stayed_busy: bool = False
+    #: Others were requested at the same time.
+    at_once: bool = False
 
     @property
     def job_id(self) -> str | None:
@@ -85,6 +87,11 @@ class Restore:
     def ended(self) -> bool:
         """Whether its end was seen: a terminal state of its job or, without a readable job, a log."""
         return self.terminal is not None if self.readable else bool(self.own_logs)
+
+    @property
+    def followed_alone(self) -> bool:
+        """Whether it was followed to its end while no other restore of this run was under way."""
+        return self.accepted and self.ended and self.after is not None and not self.at_once
 
     @property
     def logless(self) -> bool:

@@ -13,7 +13,7 @@ from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError, items_of
 from conformance.scenarios.follower import Follower
-from conformance.scenarios.restore import Restore, log_ids
+from conformance.scenarios.restore import Restore
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
     from conformance.scenarios.request_builder import RestoreOptions
 
 #: How many accepted restores each scenario needs at least, the most valuable scenario first.
-COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "unusual": 1, "walk": 1}
+COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "source": 1, "unusual": 1, "walk": 1}
 #: The scenarios that run behind all others: concurrent restores leave their part of the budget alone.
 LAST_SCENARIOS = ("unusual", "walk")
 #: Places in the budget that are kept for requests that must be refused: they need one while they are in flight.
 RESERVED = 1
 #: How long the main restore has exclusive access to the target.
 EXCLUSIVE_S = 1.0
-#: From this many concurrent restores on, one of them is of another backup.
-MIN_FOR_MIXED_BACKUPS = 3
 #: Statuses that say that the instance is busy. They are believed for as long as a restore may take.
 BUSY_STATUSES = (409, 423)
 #: Statuses that may say so among other things. They are believed for `POSSIBLY_BUSY_S`.
@@ -64,7 +62,7 @@ class Main:
 
 @dataclass
 class AtOnce:
-    """Concurrent restores to the one instance: of the main backup, and one of another."""
+    """Concurrent restores to the one instance, of different backups where the list has them."""
 
     restores: list[Restore] = field(default_factory=list)
     own_after: str | None = None
@@ -113,8 +111,8 @@ def _require_idle(context: CheckContext) -> None:
         raise CannotTellError(f"{clause} failed first: an earlier restore has no end ({stuck.last_seen})")
 
 
-def _restores_left(context: CheckContext) -> int:
-    """How many more restores the budget allows, beside the places that are reserved."""
+def restores_left(context: CheckContext) -> int:
+    """Return how many more restores the budget allows, beside the places that are reserved."""
     accepted = int(context.client.shared_state.read("restores_accepted"))
     return context.fixtures.target.restore.max_restores - RESERVED - accepted
 
@@ -161,8 +159,9 @@ def request_concurrently(context: CheckContext, backups: list[str], **options: U
     instance, before = context.fixtures.instance_id, {}
     for backup in dict.fromkeys(backups):
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
-        context.run.state.record_logs(backup, items_of(logs))
-        before[backup] = get, log_ids(items_of(logs))
+        seen = context.run.state.log_book.seen(backup, items_of(logs))
+        context.run.state.record_logs(backup, seen.values())
+        before[backup] = get, frozenset(seen)
     answers = context.send_all(context.build.restore(backup, instance, **options) for backup in backups)
     now = time.monotonic()
     return [
@@ -221,7 +220,7 @@ def _leave_main_state(context: CheckContext) -> None:
     if other == context.fixtures.backup_id:
         return  # nothing else can be restored: the instance is judged as it was found
     restore = context.try_scenario("manage", manage)
-    if (restore and restore.accepted) or probe is None or _restores_left(context) <= COSTS["main"]:
+    if (restore and restore.accepted) or probe is None or restores_left(context) <= COSTS["main"]:
         return
     if _digest(context, context.fixtures.instance_id, Digests()) == probe.expected:
         restore = request_restore(context, other)
@@ -272,10 +271,10 @@ def at_once(context: CheckContext) -> AtOnce:
     for name, scenario in (("main", main), ("failing", failing)):
         context.try_scenario(name, scenario)
     _require_idle(context)
-    count = _concurrent_restores(context)
+    backups = _concurrent_backups(context)
     if (state := value_at(context.get(context.fixtures.backup_id).data, "/state/current")) != "live":
         raise CannotTellError(f"RST-3 failed first: the backup is {state} after a restore")
-    concurrent = AtOnce(_request_at_once(context, count))
+    concurrent = AtOnce(_request_at_once(context, backups))
     context.run.state.add_restores(concurrent.restores)
     for restore in concurrent.restores:
         conclusion = "accepted" if restore.accepted else "refused"
@@ -287,26 +286,33 @@ def at_once(context: CheckContext) -> AtOnce:
     return concurrent
 
 
-def _concurrent_restores(context: CheckContext) -> int:
-    """How many restores to request at once. Raises NotTestableError where there is no room for two."""
+def _concurrent_backups(context: CheckContext) -> list[str]:
+    """The backups to restore at once: different ones where there are any, as many as budget and concurrency allow.
+
+    Raises NotTestableError where there is no room for two restores.
+    """
     policy, limits = context.fixtures.target.restore, context.fixtures.target.limits
     later = sum(COSTS[name] for name in LAST_SCENARIOS if name in scenarios_within_budget(policy.max_restores))
-    room = _restores_left(context) - later
+    room = restores_left(context) - later
     count = min(room, limits.concurrency)
     if count < COSTS["at once"]:
         # restores whose answers were lost took places as well
         needed = max(budget_for_all_scenarios(), policy.max_restores + COSTS["at once"] - room)
         raise NotTestableError(f"set restore.max_restores to at least {needed}, limits.concurrency to 2")
-    return count
+    main, other = context.fixtures.backup_id, other_backup(context)
+    more = [backup for backup in context.fixtures.restorable_ids() if backup not in (main, other)]
+    if context.fixtures.target.probe is not None:
+        more = []  # what the instance then holds is only known of backups that were restored alone
+    return [main, other, *more][:count]
 
 
-def _request_at_once(context: CheckContext, count: int) -> list[Restore]:
-    """Request this many restores; again where all of them are refused, since an earlier one may not be over."""
-    last = other_backup(context) if count >= MIN_FOR_MIXED_BACKUPS else context.fixtures.backup_id
-    backups = [*[context.fixtures.backup_id] * (count - 1), last]
+def _request_at_once(context: CheckContext, backups: list[str]) -> list[Restore]:
+    """Request these restores; again where all of them are refused, since an earlier one may not be over."""
     begun = time.monotonic()
     while True:
         restores = request_concurrently(context, backups, throttled=Throttled.ACCEPT)
+        for restore in restores:
+            restore.at_once = True
         patience_s = min(busy_patience_s(context, restore) for restore in restores)
         if any(restore.accepted for restore in restores) or time.monotonic() - begun >= patience_s:
             return restores

@@ -13,13 +13,13 @@ from conformance.config.secrets import KeyUnavailableError
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios.log_history import LogHistory
+from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import log_ids, of_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.neighbours import Changes, Neighbours
     from conformance.scenarios.restore import Restore
@@ -46,6 +46,9 @@ class Snapshot:
     logged_before: int
     #: What had changed right after the requests.
     effects: list[Finding] = field(default_factory=list)
+    #: The check that sent the requests, and the requests, to send them again for another backup.
+    source: str = ""
+    requests: tuple[Request, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class RunState:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.logs = LogHistory()
+        #: The logs that were ever shown.
+        self.log_book = LogBook()
         self._requested: Counter[str] = Counter()
         self._accepted: Counter[str] = Counter()
         self._restores: list[Restore] = []
@@ -82,12 +86,17 @@ class RunState:
         self._neighbours: list[tuple[Neighbours, Changes]] = []
         self._scenarios: dict[str, _Scenario] = {}
         self._reviews = 0
+        #: Clauses whose effects were seen again with another backup.
+        self.confirmed: set[str] = set()
 
     # ------------------------------------------------------------ restores
 
     def observe(self, exchange: Exchange) -> None:
-        """Count a request for a restore, and keep the logs that were read. A restore without an answer is accepted."""
-        self.logs.observe(exchange)
+        """Count a request for a restore, and keep the logs that a reading shows.
+
+        A restore whose answer was lost counts as accepted.
+        """
+        self.log_book.observe(exchange)
         if not asks_for_restore(exchange.request):
             return
         backup = exchange.request.resources["backup"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence
 from conformance.contract.operations import RESTORE_MAY_CHANGE
+from conformance.contract.pointers import value_at
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
     CannotTellError,
@@ -18,9 +20,10 @@ from conformance.judging.expectations import (
     object_of,
     violation,
 )
+from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
-from conformance.scenarios.restore import log_ids
-from conformance.scenarios.run_state import KeptBackup, Snapshot
+from conformance.scenarios.proofs.log_book import names
+from conformance.scenarios.run_state import CANNOT_GO_ON, KeptBackup, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -38,6 +41,10 @@ WATCH_FACTOR = 3
 MAX_WATCHED_BACKUPS = 64
 #: How many changed members of a backup are reported.
 MAX_CHANGES = 3
+#: How long to look for an effect on another backup at most, in seconds, and how many backups are tried for that.
+MAX_PATIENCE_S = 10.0
+MAX_CANDIDATES = 5
+ANOTHER_CLIENT = "another client may be restoring this backup"
 
 #: Clauses whose own text forbids an effect of a refused restore. For restores that other checks send, CAP-8 does
 #: where the key lacks the capability, and JOB-10 where anything else is wrong.
@@ -94,11 +101,19 @@ def observed_effects(context: CheckContext) -> Iterator[Finding]:
     """What the refused requests of this check changed at once, where the check's clause forbids effects."""
     for snapshot in context.snapshots:
         if snapshot.clause == context.check.clause:
-            yield from snapshot.effects
+            yield from confirmed(context, snapshot, snapshot.effects)
 
 
 def _take_snapshot(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
-    """Look at the backup that the requests name; None where they name none that exists."""
+    """Keep a look at the backup that the requests name; None where they name none that exists."""
+    snapshot = _look_before(context, requests)
+    if snapshot is not None:
+        context.snapshots.append(snapshot)
+        context.run.state.add_snapshot(snapshot)
+    return snapshot
+
+
+def _look_before(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
     backup = requests[0].resources.get("backup", "")
     if requests[0].ownership in ("missing", "malformed"):
         return None
@@ -106,20 +121,20 @@ def _take_snapshot(context: CheckContext, requests: Sequence[Request]) -> Snapsh
     before, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
     if isinstance(before.data, dict) and before.data.get("id") != backup:
         return None  # GET-2's defect: what changes on another backup says nothing of this one
-    state, entries, own_instance = context.run.state, items_of(logs), context.fixtures.instance_id
-    state.record_logs(backup, entries)
-    snapshot = Snapshot(
+    state, own_instance = context.run.state, context.fixtures.instance_id
+    seen = state.log_book.seen(backup, items_of(logs))
+    state.record_logs(backup, seen.values())
+    return Snapshot(
         clause=_clause_of_effects(context, requests[0]),
         backup=backup,
         instances=frozenset(instances | {own_instance}),
         before=object_of(before),
-        logs=log_ids(entries),
+        logs=frozenset(seen),
         requested_before=state.requested(backup),
-        logged_before=state.restores_logged(backup, entries, own_instance),
+        logged_before=state.restores_logged(backup, seen.values(), own_instance),
+        source=str(context.check.id),
+        requests=tuple(requests),
     )
-    context.snapshots.append(snapshot)
-    state.add_snapshot(snapshot)
-    return snapshot
 
 
 def _clause_of_effects(context: CheckContext, request: Request) -> str:
@@ -136,7 +151,7 @@ def changes_since(
     `foreign`: logs of restores to instances that nobody named count as well.
     """
     try:
-        backup, entries = object_of(get), items_of(logs)
+        backup, entries = object_of(get), context.run.state.log_book.seen(snapshot.backup, items_of(logs))
     except CannotTellError as reason:
         yield inconclusive(str(reason), get)
         return
@@ -148,7 +163,7 @@ def changes_since(
         return
     for pointer in changed:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
-    fresh = [log for log in entries if log.get("id") not in snapshot.logs]
+    fresh = [log for log_id, log in entries.items() if log_id not in snapshot.logs]
     new = [log for log in fresh if log.get("instance_id") in snapshot.instances]
     new += restores_elsewhere(fresh, snapshot.instances) if foreign else []
     if len(new) > explained:
@@ -164,9 +179,121 @@ def _changes_by_itself(context: CheckContext, get: Exchange) -> bool:
     )
 
 
+# ---------------------------------------------------------------- the same again with another backup
+
+
+def confirmed(
+    context: CheckContext, snapshot: Snapshot, findings: Iterable[Finding], *, foreign: bool = False
+) -> Iterator[Finding]:
+    """Report effects as failures if the same requests have them on another backup as well, else as inconclusive.
+
+    Another client may restore the backup of the snapshot, and what the run itself did may have changed it.
+    """
+    suspected: list[Finding] = []
+    for finding in findings:
+        if finding.outcome is Outcome.FAILED:
+            suspected.append(finding)
+        else:
+            yield finding
+    if not suspected:
+        return
+    if doubt := _doubt(context, snapshot, suspected, foreign=foreign):
+        yield inconclusive(doubt, suspected[0].exchange)
+    else:
+        yield from suspected
+
+
+def by_refused_requests(
+    context: CheckContext, clause: str, requests: Sequence[Request], effects: Iterable[Finding]
+) -> Iterator[Finding]:
+    """Report effects that were seen after these refused restores of one backup, in the same way."""
+    snapshot = Snapshot(
+        clause=clause,
+        backup=requests[0].resources["backup"],
+        instances=frozenset({context.fixtures.instance_id}),
+        before={},
+        logs=frozenset(),
+        requested_before=0,
+        logged_before=0,
+        source="the walk",
+        requests=tuple(requests),
+    )
+    yield from confirmed(context, snapshot, effects)
+
+
+def _doubt(context: CheckContext, snapshot: Snapshot, suspected: Sequence[Finding], *, foreign: bool) -> str:
+    """Why an effect cannot be blamed on the requests of the snapshot; empty where it was seen again."""
+    state = context.run.state
+    if state.log_book.problem and all(_is_of_logs(finding) for finding in suspected):
+        return state.log_book.problem
+    if snapshot.clause in state.confirmed:
+        return ""
+    name = f"effects of {snapshot.clause} by {snapshot.source}"
+    try:
+        doubt = context.run_once(name, lambda own: _try_elsewhere(own, snapshot, foreign=foreign))
+    except CANNOT_GO_ON as reason:
+        return f"{ANOTHER_CLIENT}: {reason}"
+    if not doubt:
+        state.confirmed.add(snapshot.clause)
+    return doubt
+
+
+def _is_of_logs(finding: Finding) -> bool:
+    return finding.exchange is not None and finding.exchange.operation == "logs"
+
+
+def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
+    """Send the requests again for a backup that nothing touched, and look for effects until the time is over.
+
+    Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Return why
+    nothing is proved; empty where effects were seen.
+    """
+    backup = _untouched_backup(context, snapshot)
+    if backup is None:
+        return f"{ANOTHER_CLIENT}: there is no other backup to see it again with"
+    requests = [_for_backup(request, backup) for request in snapshot.requests]
+    again = _look_before(context, requests)
+    if again is None:
+        return f"{ANOTHER_CLIENT}: the other backup cannot be read"
+    _send_until_accepted(context, requests)
+    deadline = time.monotonic() + min(context.fixtures.target.restore.timeout_s, MAX_PATIENCE_S)
+    while True:
+        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+        effects = list(changes_since(context, again, get, logs, foreign=foreign))
+        if any(finding.outcome is Outcome.FAILED for finding in effects):
+            context.record_step(f"the same requests for {backup}", logs, "the same effect")
+            return ""
+        if time.monotonic() > deadline:
+            context.record_step(f"the same requests for {backup}", logs, "no effect")
+            return f"{ANOTHER_CLIENT}: the same requests for another backup had no effect"
+        context.run.wait(context.fixtures.target.restore.poll_s)
+
+
+def _untouched_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
+    """A live backup that no restore was requested of, else one of which none was accepted."""
+    state = context.run.state
+    own = {snapshot.backup, *context.fixtures.restored_ids()}
+    free = [backup for backup in context.fixtures.stable_ids() if backup not in own and not state.accepted(backup)]
+    free.sort(key=state.requested)
+    for backup in free[:MAX_CANDIDATES]:
+        if value_at(context.get(backup).data, "/state/current") == "live":
+            return backup
+    return None
+
+
+def _for_backup(request: Request, backup: str) -> Request:
+    """The request with another backup in its address."""
+    path = request.path.replace(request.resources["backup"], backup)
+    return replace(request, path=path, resources={**request.resources, "backup": backup})
+
+
+# ---------------------------------------------------------------- restores to other instances
+
+
 def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[dict[str, Any]]:
     """New logs of restores to other instances: the request may have gone astray, or another client restores."""
-    return restores_elsewhere([log for log in logs.items if log.get("id") not in snapshot.logs], snapshot.instances)
+    new = [log for log in logs.items if log.get("id") not in snapshot.logs and names(log, snapshot.backup)]
+    return restores_elsewhere(new, snapshot.instances)
 
 
 def restores_elsewhere(logs: Iterable[dict[str, Any]], instances: Collection[str]) -> list[dict[str, Any]]:

@@ -211,7 +211,8 @@ def _oracle(context: CheckContext, operation: Operation, key: str) -> Iterator[R
         container = context.build.unknown_container()
         yield context.build.for_operation("list", denied, container=container, ownership="missing")
         return
-    backup = context.fixtures.dedicated_backup("CAP-9")
+    # an effect without a key is no effect of a denial
+    backup = context.fixtures.dedicated_backup("AUTH-1" if key == "none" else "CAP-9")
     yield context.build.for_operation(operation, denied, backup=backup)
     if operation == "restore":
         bad: OperationOptions = {

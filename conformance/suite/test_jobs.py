@@ -1,4 +1,4 @@
-"""JBS-1 … JBS-4: the companion that shows how a restore is getting on."""
+"""JBS-1 … JBS-5: the companion that shows how a restore is getting on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from conformance.judging.expectations import (
     expect_success,
     violation,
 )
+from conformance.judging.job_lifecycle import parts_agree
 from conformance.scenarios import restore_scenarios
 from conformance.suite.support import keys_without
 
@@ -66,6 +67,17 @@ def test_jbs_3_an_unknown_job_is_not_found(context: CheckContext) -> Iterator[Fi
     answer = context.job(ownership="missing")
     yield from expect_status(answer, 404)
     yield from expect_code(answer, "404.job")
+
+
+@check("JBS-5", "job")
+def test_jbs_5_the_parts_of_a_job_agree(context: CheckContext) -> Iterator[Finding]:
+    """The jobs of all restores that were followed, at their last reading."""
+    restore_scenarios.real_job(context)
+    restore_scenarios.try_all(context)
+    for restore in context.run.state.restores:
+        if restore.accepted and restore.readable:
+            last = context.job(restore.job_id)
+            yield from parts_agree(last if last.is_success else restore.jobs[-1])
 
 
 @passive("JBS-4", when=serves("restore", "delete", "job"))

@@ -1,4 +1,4 @@
-"""LOG-1 … LOG-5: what a backup's logs are."""
+"""LOG-1 … LOG-6: what a backup's logs are."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+
+#: How many backups' logs are read several times, and how often.
+SAMPLE, READINGS = 6, 4
 
 
 @passive("LOG-1", when=serves("logs"))
@@ -63,6 +66,21 @@ def test_log_4_the_logs_of_an_unknown_backup_are_not_found(context: CheckContext
     """A well-formed id that names no backup."""
     answer = context.logs(context.build.unknown_id(), ownership="missing")
     yield from expect_status(answer, 404)
+
+
+@check("LOG-6", "logs")
+def test_log_6_a_log_that_was_shown_stays_shown(context: CheckContext) -> Iterator[Finding]:
+    """Several readings of some backups' logs in a row; the review looks at all other readings of the run."""
+    for backup in context.fixtures.sample(context.rng, SAMPLE):
+        readings = [context.logs(backup) for _ in range(READINGS)]
+        unreadable = next((reading for reading in readings if not reading.is_judgeable_success), None)
+        if unreadable is not None and not deleted_meanwhile(context, unreadable):
+            yield from expect_success(unreadable)
+    offered = context.fixtures.target.fixtures.deletable_backup_ids  # a deleted backup may lose its logs
+    lost = [loss for loss in context.run.state.log_book.losses if loss.backup not in offered]
+    for loss in lost[:1]:
+        wanted = f"the log {loss.log.get('id')}, which an earlier reading showed"
+        yield violation(wanted, "a reading without it", loss.reading, "/data")
 
 
 @check("LOG-5", "logs")

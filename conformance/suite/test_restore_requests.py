@@ -26,6 +26,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs import restore_evidence
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
 from conformance.suite.support import crossed_requests, expect_accepted
 
@@ -74,7 +75,8 @@ def test_job_3_every_job_has_its_own_id(context: CheckContext) -> Iterator[Findi
     """All restores that were accepted in this run, those asked for at once among them."""
     context.run_once("main", restore_scenarios.main)
     restore_scenarios.try_all(context)
-    ids = [restore.job_id for restore in context.run.state.restores if restore.accepted and restore.job_id]
+    accepted = [restore for restore in context.run.state.restores if restore.accepted]
+    ids = [restore.job_id for restore in restore_evidence.own_jobs(context, accepted) if restore.job_id]
     yield from expect_unique(ids, context.run.state.restores[-1].answer, "job")
 
 

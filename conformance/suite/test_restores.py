@@ -17,12 +17,14 @@ from conformance.judging.expectations import (
     expect_success,
     expect_unique,
     inconclusive,
+    inconclusive_reason,
     object_of,
     violation,
 )
-from conformance.judging.job_lifecycle import moves_forward
+from conformance.judging.job_lifecycle import error_messages, moves_forward
 from conformance.scenarios import restore_scenarios
-from conformance.scenarios.restore import last_look, message_of
+from conformance.scenarios.proofs import restore_evidence, source_instance
+from conformance.scenarios.restore import counted, last_look, message_of
 from conformance.suite.support import probed_main_restore
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
         yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
     if len(restore.new_logs) != 1:
         within = f"one new log within {context.fixtures.target.restore.timeout_s:g} s"
-        yield violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
+        number = violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
+        yield from restore_evidence.wrong_number_of_logs(context, restore, number)
     for log in restore.new_logs:
         yield from speaks_of(log, restore, on)
         if log.get("error") is not None:
@@ -143,11 +146,12 @@ def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Findi
         if restore.terminal is None:
             raise CannotTellError("RST-1 failed first: the failing restore did not come to an end")
         yield from expect_equal(restore.terminal, "error", on, "/data/state/current")
-        if restore.terminal == "error" and not str(value_at(on.data, "/state/error/message") or "").strip():
-            yield violation("an error message", "none", on, "/data/state/error")
+        if restore.terminal == "error" and not error_messages(on.data):
+            yield violation("an error message of the job or of a task", "none", on, "/data/state/error")
     logs, logged_in = restore.new_logs, restore.logs_exchange or on
     if not any(message_of(log) for log in logs):
-        yield violation("a log with an error message", f"{len(logs)} without", logged_in, "/data")
+        without = violation("a log with an error message", f"{len(logs)} without", logged_in, "/data")
+        yield from [without] if logs else restore_evidence.wrong_number_of_logs(context, restore, without)
     for log in logs:
         yield from speaks_of(log, restore, logged_in)
     yield from unchanged(restore)
@@ -166,29 +170,47 @@ def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding
 
 @check("RST-6", "restore")
 def test_rst_6_restores_at_once_do_not_mix(context: CheckContext) -> Iterator[Finding]:
-    """Each accepted one has its own job and its own log; the others are refused and leave nothing."""
-    told = context.run_once("at once", restore_scenarios.at_once)
-    for restore in told.restores:
+    """Each accepted one has its own job and log and ends as it would alone; the others are refused without effect."""
+    at_once = context.run_once("at once", restore_scenarios.at_once)
+    for restore in at_once.restores:
         if not restore.accepted and not restore.answer.is_success:
             yield from expect_status(restore.answer, *BUSY)
-    if not told.accepted:
-        yield violation("at least one accepted", "none", told.restores[0].answer)
+    if not at_once.accepted:
+        if not any(inconclusive_reason(restore.answer) for restore in at_once.restores):
+            yield violation("at least one accepted", "none", at_once.restores[0].answer)
         return
-    last = told.accepted[-1]
-    yield from expect_unique([one.job_id for one in told.accepted if one.job_id], last.answer, "job")
-    for backup in dict.fromkeys(one.backup for one in told.accepted):
-        yield from a_log_each([one for one in told.accepted if one.backup == backup])
-    for one in told.accepted:
-        if not one.ended:
-            yield violation("every accepted restore to end", one.last_seen, last_look(one), "/data/state/current")
+    jobs = restore_evidence.own_jobs(context, at_once.accepted)
+    yield from expect_unique([restore.job_id for restore in jobs if restore.job_id], jobs[-1].answer, "job")
+    for backup in dict.fromkeys(restore.backup for restore in jobs):
+        yield from a_log_each(context, [restore for restore in jobs if restore.backup == backup])
+    for restore in jobs:
+        yield from ends_as_alone(context, restore)
 
 
-def a_log_each(restores: list[Restore]) -> Iterator[Finding]:
+def a_log_each(context: CheckContext, restores: list[Restore]) -> Iterator[Finding]:
     """As many new logs as accepted restores of the one backup."""
     last = restores[-1]
-    if len(last.own_logs) != len(restores):
-        wanted = f"{len(restores)} new logs, one for each accepted restore"
-        yield violation(wanted, f"{len(last.own_logs)} ({last.last_seen})", last.logs_exchange or last.answer, "/data")
+    if len(last.own_logs) == len(restores):
+        return
+    wanted = f"{counted(len(restores), 'new log')}, one for each accepted restore"
+    got = f"{len(last.own_logs)} ({last.last_seen})"
+    number = violation(wanted, got, last.logs_exchange or last.answer, "/data")
+    if len(last.own_logs) > len(restores):
+        yield from restore_evidence.surplus_of_logs(context, number)
+    else:
+        problem = context.run.state.log_book.problem
+        yield inconclusive(problem, number.exchange) if problem else number
+
+
+def ends_as_alone(context: CheckContext, restore: Restore) -> Iterator[Finding]:
+    """It comes to an end, and completes where a restore of the same backup alone is known to."""
+    on = last_look(restore)
+    if not restore.ended:
+        yield violation("every accepted restore to end", restore.last_seen, on, "/data/state/current")
+    elif not restore.went_well and restore_evidence.is_good(context, restore.backup):
+        wanted = "a restore that completes, as it does alone"
+        message = restore.failed or value_at(on.data, "/state/error/message") or "no message"
+        yield violation(wanted, f"{restore.terminal or 'a log with an error'}: {message}", on, "/data/state/current")
 
 
 @check("RST-7", "restore")
@@ -245,7 +267,7 @@ def one_of_them(context: CheckContext, told: restore_scenarios.Main, expected: s
     known[told.restore.backup] = expected
     if at_once is None or at_once.own_after is None or not all(one.went_well for one in at_once.accepted):
         return
-    wanted = {known.get(one.backup) or at_once.own_after for one in at_once.accepted}
+    wanted = {known.get(one.backup) or at_once.own_after for one in at_once.restores}
     if at_once.own_after not in wanted:
         yield violation(f"the data {' or '.join(sorted(wanted))}", at_once.own_after, last_look(at_once.accepted[-1]))
 
@@ -255,6 +277,7 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
     """The probe's digest of the second instance before the first restore, after the main one, and after all."""
     if context.fixtures.target.probe is None:
         raise NotTestableError("set probe.command")
+    yield from source_instance_untouched(context)
     second = context.fixtures.fixture("second_instance_id")
     told = context.run_once("main", restore_scenarios.main)
     before = context.run_once("second instance", restore_scenarios.second_instance)
@@ -263,3 +286,17 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
         if digest is not None and digest != before:
             yield violation(f"the data {before} as before", digest, last_look(told.restore))
             return
+
+
+def source_instance_untouched(context: CheckContext) -> Iterator[Finding]:
+    """The instance that a backup was made of, after a restore of it to another one, and after a second such restore."""
+    first = context.try_scenario("source", source_instance.source)
+    if first is None or not first.touched:
+        return
+    again = context.try_scenario("source again", source_instance.source_again)
+    on = last_look(first.restore)
+    if again is None or not again.touched:
+        yield inconclusive(f"the instance {first.source} changed, but not with a second such restore", on)
+        return
+    wanted = f"the data {first.before} of {first.source}, of which the restored backup was made"
+    yield violation(wanted, first.after, on)

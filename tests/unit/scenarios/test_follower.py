@@ -10,6 +10,7 @@ from typing import Any, cast
 from conformance.config.target import Jobs, RestorePolicy
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.scenarios.follower import LATE_LOG_S, Follower
+from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import Restore
 
 JOB = "6a0000000000000000000001"
@@ -50,7 +51,7 @@ class Scripted:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
         self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=self.follows_jobs)))
         self.key_proofs = SimpleNamespace(jobs=None)
-        self.run = SimpleNamespace(wait=self._wait, state=SimpleNamespace(restores=self.restores))
+        self.run = SimpleNamespace(wait=self._wait, state=SimpleNamespace(restores=self.restores, log_book=LogBook()))
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
