@@ -52,7 +52,7 @@ def logged_for_the_instance_of_the_backup(server: Behaviours) -> None:
     on_restore_log(server, change)
 
 
-@fault(breaks=("RST-2",), also=("HTTP-4", "RST-6"))
+@fault(breaks=("RST-2",), also=("HTTP-4", "LOG-6", "RST-6"))
 def log_vanishes(server: Behaviours) -> None:
     """The log of a restore disappears after a second."""
 
