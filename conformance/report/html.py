@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.contract import catalogue
+from conformance.contract.documentation import clause_page
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.report import plots, qualified, views
@@ -134,6 +135,7 @@ def environment() -> Environment:
     """The templates of reports, with what they call."""
     made = templates(_HERE / "templates")
     made.globals["plots"] = plots
+    made.globals["clause_page"] = clause_page
     made.filters.update(prose=prose, one_line=one_line, seconds=plots.seconds, when=when, label=_label)
     return made
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
+from conformance.contract.documentation import clause_page
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results.queries import (
@@ -88,6 +89,8 @@ def _clause(clause: ClauseRow, console: Console) -> None:
     if clause["should"]:
         _indented(console, f"SHOULD: {clause['should']}")
     _indented(console, f"from {'; '.join(sources(clause))}", "bright_black")
+    if page := clause_page(clause["id"]):
+        _indented(console, f"see {page}", "bright_black")
 
 
 def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
