@@ -105,6 +105,8 @@ class Target:
     limits: Limits = Limits()
     jobs: Jobs = Jobs()
     probe: Probe | None = None
+    #: False for a quick run without a target file, whose keys come from the environment.
+    from_file: bool = True
 
     @property
     def default_profile(self) -> Literal["full", "read"]:

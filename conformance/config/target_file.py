@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -60,7 +60,7 @@ def target_from_options(
     names: dict[tuple[str | int, ...], str] = {("keys", name): variable for name, variable in variables.items()}
     names |= {("target", "base_url"): "--base-url", ("target", "hub_id"): "--hub", ("target", "name"): "--base-url"}
     names |= {("fixtures", "container_id"): "--container", ("keys", "other_hub_id"): "BACKUPS_OTHER_HUB_ID"}
-    return _Reader(Document("options", data, {}, names), environ, Path.cwd()).target()
+    return replace(_Reader(Document("options", data, {}, names), environ, Path.cwd()).target(), from_file=False)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING
 
+from conformance.contract.check_id import CheckKind
 from conformance.execution.thread_pool import Background
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose, Sender
@@ -15,6 +16,7 @@ from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.context import CheckContext
 from conformance.scenarios.final_review import NothingToReviewError
+from conformance.scenarios.preflight.requirements import in_one_line
 from conformance.scenarios.run_state import CANNOT_GO_ON
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.judging.checks import Check
     from conformance.scenarios.context import RunContext
+    from conformance.scenarios.preflight.requirements import Situation
 
 #: How many exchanges of a check without findings are kept as evidence.
 PASSED_EXCHANGES_KEPT = 2
@@ -67,6 +70,8 @@ class Executor:
         self._reading: dict[CheckId, Future[CheckRecord]] = {}
         self._changing: dict[CheckId, Future[CheckRecord]] = {}
         self._reviewed = False
+        #: What there is to work with, once preflight has run: checks that need more do not begin.
+        self.situation: Situation | None = None
 
     @property
     def stopped(self) -> bool:
@@ -132,6 +137,28 @@ class Executor:
 
     def execute(self, check: Check) -> CheckRecord:
         """Run a check, and hand on the record of what it found if its clause is selected."""
+        try:
+            record = self._without_running(check) or self._run_check(check)
+        except NothingToReviewError as reason:
+            return CheckRecord(check.id, Outcome.NOT_TESTED, str(reason))
+        if check.clause in self._selected:
+            self._on_record(record)
+        return record
+
+    def _without_running(self, check: Check) -> CheckRecord | None:
+        """The record of a check that does not begin: preflight stopped the run, or found that something is missing."""
+        situation = self.situation
+        if situation is None or check.kind is CheckKind.FINAL_REVIEW:
+            return None
+        if problem := situation.preflight.problem:
+            return CheckRecord(check.id, Outcome.ERROR, self._recorder.text(problem))
+        if not (gaps := situation.gaps(check)):
+            return None
+        wrong = [gap for gap in gaps if gap.wrong]
+        outcome = Outcome.ERROR if wrong else Outcome.NOT_TESTED
+        return CheckRecord(check.id, outcome, self._recorder.text(in_one_line(wrong or gaps)))
+
+    def _run_check(self, check: Check) -> CheckRecord:
         started = time.monotonic()
         record = CheckRecord(check.id, Outcome.PASSED)
         context = CheckContext(check, self._run)
@@ -141,9 +168,8 @@ class Executor:
                 findings.add(finding)
             if not context.exchanges and not findings.defects:
                 findings.add(inconclusive("the check sent nothing: an error of the suite"))
-        except NothingToReviewError as reason:
-            record.outcome, record.reason = Outcome.NOT_TESTED, str(reason)
-            return record
+        except NothingToReviewError:
+            raise
         except CANNOT_GO_ON as reason:
             if isinstance(reason, NotTestableError | NotAllowedError):
                 record.outcome, record.reason = Outcome.NOT_TESTED, self._recorder.text(str(reason))
@@ -156,8 +182,6 @@ class Executor:
             findings.add(inconclusive(_error_of_ours(error)))
         record.duration_s = round(time.monotonic() - started, 4)
         self._complete(record, context, findings)
-        if check.clause in self._selected:
-            self._on_record(record)
         return record
 
     def _complete(self, record: CheckRecord, context: CheckContext, findings: FindingSet) -> None:

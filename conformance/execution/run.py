@@ -17,12 +17,16 @@ from conformance.execution.observer import Observer
 from conformance.execution.shared_state import SharedState
 from conformance.http import credentials
 from conformance.http.client import Client
+from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.judging.passive import PassiveJudges
 from conformance.scenarios.context import RunContext
 from conformance.scenarios.discovery import discover_fixtures
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.key_proofs import KeyProofs
-from conformance.scenarios.run_state import CANNOT_GO_ON, RunState
+from conformance.scenarios.preflight.model import Preflight
+from conformance.scenarios.preflight.requirements import Situation
+from conformance.scenarios.preflight.stage import Stage
+from conformance.scenarios.run_state import RunState
 from conformance.scenarios.side_effects import FORBID_EFFECTS
 from conformance.suite.registry import all_checks, all_reviews, judges_of
 
@@ -52,6 +56,8 @@ class Run:
         archived: bool = False,
     ) -> None:
         self.target = target
+        #: What preflight found out; empty before `start`.
+        self.preflight = Preflight()
         redactor = Redactor()
         recorder = Recorder(target, redactor)
         _watch_secrets(target, redactor)
@@ -89,17 +95,16 @@ class Run:
         self.client.use_keys(lambda exchange: proofs.handle_unauthorized(self.build, exchange))
 
     def start(self) -> None:
-        """Prove the keys and discover the fixtures. Raises nothing that the target does: the checks report it."""
+        """Run preflight: prove the base URL and the keys, and discover the fixtures.
+
+        Raises nothing that the target does. What preflight found wrong ends the checks that rest on it, or all of them.
+        """
         proofs, fixtures = self.context.key_proofs, self.context.fixtures
-        try:
-            self.client.use_controls(self._controls())
-            self.client.reach()
-            proofs.prove_all(self.build)
-            discover_fixtures(fixtures, self.client, self.build)
-            proofs.jobs = True if self.client.send(self.build.job()).code == "404.job" else None
-        except CANNOT_GO_ON as reason:
-            fixtures.problem = str(reason)
-        self.observer.journal.write(WorkerFacts(keys=proofs.states))
+        self.client.use_controls(self._controls())
+        stage = Stage(self.client, fixtures, proofs, self.context.rng("preflight"), self._discover)
+        self.preflight = stage.run()
+        self.executor.situation = Situation(self.target, self.context.profile, self.preflight)
+        self.observer.journal.write(WorkerFacts(keys=proofs.states, problem=self.recorder.text(self.preflight.problem)))
 
     def stop(self) -> None:
         """End the run early: cut off what is in flight, and refuse what would come. Not for threads of checks."""
@@ -111,7 +116,9 @@ class Run:
         facts = WorkerFacts(
             requests=self.client.requests,
             keys=self.context.key_proofs.states,
-            problem=self.recorder.text(self.client.liveness.gone or self.context.key_proofs.problem),
+            problem=self.recorder.text(
+                self.preflight.problem or self.client.liveness.gone or self.context.key_proofs.problem
+            ),
             restores_accepted=int(self.shared_state.read("restores_accepted")),
             throttled=int(self.shared_state.read("throttled")),
             waited_s=self.shared_state.read("waited_s"),
@@ -120,6 +127,12 @@ class Run:
         self.client.close()
 
     # ------------------------------------------------------------ parts
+
+    def _discover(self) -> None:
+        try:
+            discover_fixtures(self.context.fixtures, self.client, self.build)
+        except (NotTestableError, CannotTellError) as reason:
+            self.context.fixtures.problem = str(reason)
 
     def _observe(self, exchange: Exchange) -> None:
         self.observer.observe(exchange)

@@ -33,6 +33,8 @@ class KeyProofs:
         self._client = client
         self._lock = threading.Lock()
         self.states: dict[str, str] = {}
+        #: The first answer that each key drew: to the list of the own container, for keys of this hub.
+        self.first_answers: dict[str, Exchange] = {}
         #: whether GET /v1/jobs/{id} is there for the full key; None: not known
         self.jobs: bool | None = None
 
@@ -112,6 +114,7 @@ class KeyProofs:
         try:
             for request in self._requests(build, name):
                 exchange = self._client.send(request, Purpose.CONTROL)
+                self.first_answers.setdefault(name, exchange)
                 if exchange.status not in (None, 401, 429, 502, 503, 504):
                     return "accepted"
                 answer = answer or _words(exchange)

@@ -53,12 +53,14 @@ def _await_deletion(run: Run) -> None:
     wait_until(lambda: run.client.send(run.build.get(kept.backup)).status == 404)
 
 
+@pytest.mark.process  # the probe
 def test_an_effect_that_comes_late_is_found_by_the_review(tmp_path: Path) -> None:
     records = reviewed(tmp_path, server_dies=False, checks=("DEL-2/delete",), fault=LATE_DELETION)
     assert records["DEL-2/delete"].outcome is Outcome.PASSED
     assert records["DEL-2/delete/final-review"].outcome is Outcome.FAILED
 
 
+@pytest.mark.process  # the probe
 def test_a_review_that_is_lost_is_an_error_of_its_clause(tmp_path: Path) -> None:
     records = reviewed(tmp_path, server_dies=True, checks=("DEL-2/delete",), fault=LATE_DELETION)
     assert records["DEL-2/delete"].outcome is Outcome.PASSED

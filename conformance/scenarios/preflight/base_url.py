@@ -1,0 +1,141 @@
+"""Does the base URL speak this API? A redirect, a foreign page or one refusal of everything stops the run."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from conformance.http.intermediaries import answerer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.config.target import Target
+    from conformance.http.exchange import Exchange
+    from conformance.http.intermediaries import Answerer
+
+#: What to change, by a part of the reason why no response came.
+FAILURES: tuple[tuple[str, str], ...] = (
+    ("certificate is not accepted", "set target.verify_tls to a file with the CA that signed it, or to false"),
+    ("certificate required", "set target.client_cert and target.client_key: it wants a client certificate"),
+    ("wrong version number", "the port speaks plain HTTP: write http:// in target.base_url"),
+    ("record layer failure", "the port speaks plain HTTP: write http:// in target.base_url"),
+    ("connection refused", "nothing listens there: check host and port of target.base_url"),
+    ("name or service not known", "no such host: check target.base_url"),
+    ("name resolution", "the host name cannot be resolved now: check target.base_url and the network"),
+    ("no address associated", "no such host: check target.base_url"),
+    ("the proxy refused", "check the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"),
+)
+#: What to change, by a part of the words of an intermediary.
+PAGES: tuple[tuple[str, str], ...] = (
+    ("ssl certificate was sent", "set target.client_cert and target.client_key: it wants a client certificate"),
+    ("http request was sent to https port", "write https:// in target.base_url"),
+    ("http request to an https server", "write https:// in target.base_url"),
+    ("reason: you're speaking plain http", "write https:// in target.base_url"),
+    ("ssl certificate error", "check target.client_cert and target.client_key: it does not accept the certificate"),
+)
+#: What to change, by the code with which everything is refused.
+CODES: dict[str, tuple[str, str]] = {
+    "404.hub": ("target.hub_id", "the target knows no such hub"),
+    "403.wrong-hub": ("target.hub_id", "the key is of another hub"),
+    "404.container": ("fixtures.container_id", "the target knows no such container"),
+    "404.uri": ("target.base_url", "the API is not at this path"),
+}
+TLS_TIMEOUT_S = 3.0
+
+
+def is_of_the_contract(exchange: Exchange) -> bool:
+    """Whether a response has one of the contract's shapes, which proves the base URL."""
+    if exchange.oauth or (exchange.is_success and exchange.is_judgeable_success):
+        return exchange.oauth or exchange.data is not None
+    return exchange.status is not None and exchange.status >= 400 and isinstance(exchange.error.get("code"), str)
+
+
+def cause_of_silence(target: Target, failure: str) -> str:
+    """Say in one line why the target cannot be reached, and what to change."""
+    hint = next((fix for part, fix in FAILURES if part in failure.lower()), "")
+    if not hint and urlsplit(target.base_url).scheme == "http" and _speaks_tls(target.base_url):
+        hint = "the port speaks TLS: write https:// in target.base_url"
+    return f"{target.base_url}: {failure}" + (f"; {hint}" if hint else "")
+
+
+def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, str]:
+    """Return the cause that holds for every address that was read, and who answered instead of the API.
+
+    Both are empty if one of the responses has the contract's shape, and they are not all refused with one code.
+    """
+    answered = [exchange for exchange in exchanges if exchange.status is not None]
+    if not answered:
+        return "", ""
+    if not any(map(is_of_the_contract, answered)):
+        if to := _redirected_to(target, answered):
+            return f'{target.base_url}: everything is redirected to {to}; write base_url = "{to}"', ""
+        if answerer := _one_answerer(answered):
+            return _foreign(target, answerer, len(answered)), answerer.name
+        return "", ""
+    codes = {exchange.code for exchange in answered}
+    code = next(iter(codes)) if len(codes) == 1 else None
+    if code in CODES and not any(exchange.is_success for exchange in answered):
+        member, what = CODES[code]
+        return _refused(target, member, what, code), ""
+    return "", ""
+
+
+def _refused(target: Target, member: str, what: str, code: str) -> str:
+    path = urlsplit(target.base_url).path.rstrip("/")
+    if member != "target.base_url":
+        value = target.hub_id if member == "target.hub_id" else target.fixtures.container_id
+        return f"{member}: {what} ({value}: {code} on every address); set {member} to one that exists"
+    if path.endswith("/v1"):
+        return f"{member}: {what} ({code} on every address); leave /v1 out, requests add it"
+    return f"{member}: {what} ({code} on every address of {target.base_url}); check its path"
+
+
+def _redirected_to(target: Target, exchanges: Sequence[Exchange]) -> str:
+    """The base URL to which every request is redirected, keeping its path; empty if there is no such URL."""
+    bases = set()
+    for exchange in exchanges:
+        location = exchange.response.header("location") if exchange.response else None
+        if exchange.status not in (301, 302, 303, 307, 308) or not location:
+            return ""
+        asked = f"{urlsplit(target.base_url).path.rstrip('/')}{exchange.request.target}"
+        if location.startswith("/"):
+            return ""
+        bases.add(location.removesuffix(asked).rstrip("/") if location.endswith(asked) else "")
+    return next(iter(bases)) if len(bases) == 1 else ""
+
+
+def _one_answerer(exchanges: Sequence[Exchange]) -> Answerer | None:
+    """The intermediary that sent every response; None if one of them is not a foreign page, or they differ."""
+    answerers = {answerer_of(exchange) for exchange in exchanges}
+    return next(iter(answerers)) if len(answerers) == 1 else None
+
+
+def _foreign(target: Target, answerer: Answerer, count: int) -> str:
+    words = str(answerer)
+    hint = next((fix for part, fix in PAGES if part in words.lower()), "")
+    if not hint and answerer.status in (401, 403, 407):
+        hint = "set [headers] if the gateway wants a token of its own"
+    if not hint and 300 <= answerer.status < 400:
+        hint = "write the URL of the API itself"
+    hint = hint or "check target.base_url"
+    return f"{target.base_url}: answered by {words}, not by the API ({count} of {count} addresses); {hint}"
+
+
+def _speaks_tls(base_url: str) -> bool:
+    """Whether a TLS handshake with the host of a plain URL gets an answer in TLS."""
+    url = urlsplit(base_url)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((url.hostname or "", url.port or 80), TLS_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=url.hostname),
+        ):
+            return True
+    except ssl.SSLError as error:
+        return "ALERT" in (error.reason or "") or "CERTIFICATE" in (error.reason or "")
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,143 @@
+"""What a check needs, what is missing of it, and what would provide it: the one model of that.
+
+A need is a member of the target file, or several of which one will do. What a clause needs follows from the operation
+of its check; the tables add what single clauses need. A check may still find out for itself that it cannot judge,
+such as a list that is too short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.contract.check_id import CheckKind
+from conformance.contract.operations import GRANTS, lacks
+from conformance.scenarios.preflight.model import Gap
+from conformance.scenarios.restore_scenarios import budget_for_all_scenarios, scenarios_within_budget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.config.target import Target
+    from conformance.contract.operations import Operation
+    from conformance.judging.checks import Check
+    from conformance.scenarios.preflight.model import Preflight
+
+#: A member of the target file, or alternatives of which one will do.
+Need = str | tuple[str, ...]
+
+FULL, INSTANCE, BACKUP = "keys.full", "fixtures.instance_id", "fixtures.backup_id"
+PROFILE, ALLOW, FOLLOW, DELETABLE = "--profile full", "restore.allow", "jobs.follow", "fixtures.deletable_backup_ids"
+RESTORES: tuple[Need, ...] = (FULL, BACKUP, INSTANCE, ALLOW, PROFILE)
+
+#: What each operation's checks need.
+BY_OPERATION: dict[Operation, tuple[Need, ...]] = {
+    "list": (FULL,),
+    "get": (FULL, BACKUP),
+    "logs": (FULL, BACKUP),
+    "restore": RESTORES,
+    "job": (*RESTORES, FOLLOW),
+    "delete": (FULL, DELETABLE, PROFILE),
+}
+#: What single checks need instead of that, by clause and operation: they use ids that do not exist, or no key.
+INSTEAD: dict[tuple[str, str], tuple[Need, ...]] = {
+    ("AUTH-1", "list"): (),
+    ("GET-4", "get"): (FULL,),
+    ("LOG-4", "logs"): (FULL,),
+    ("HTTP-5", "list"): (FULL, PROFILE),
+    ("HTTP-5", "get"): (FULL, PROFILE),
+    ("HTTP-5", "logs"): (FULL, PROFILE),
+    ("HTTP-5", "restore"): (FULL, PROFILE),
+    ("HTTP-6", "restore"): (FULL, ALLOW, PROFILE),
+    ("JBS-3", "job"): (FULL, FOLLOW),
+}
+#: What the checks of a clause need beside that.
+BY_CLAUSE: dict[str, tuple[Need, ...]] = {
+    "AUTH-3": ("keys.expired",),
+    "AUTH-6": ("keys.other_hub", "keys.other_hub_id"),
+    "CAP-5": ("keys.view",),
+    "CAP-6": ("keys.manage",),
+    "CAP-10": ("keys.unrelated",),
+    "LIST-8": ("fixtures.empty_container_id",),
+    "GET-5": (("fixtures.other_container_id", "fixtures.empty_container_id", "fixtures.foreign_backup_id"),),
+    "LOG-5": (("fixtures.other_container_id", "fixtures.empty_container_id", "fixtures.foreign_backup_id"),),
+    "RST-4": ("fixtures.failing_backup_id",),
+    "RST-8": ("probe.command", "probe.expected"),
+    "RST-9": ("probe.command", "fixtures.second_instance_id"),
+}
+#: Clauses about denials: each needs a key that lacks the operation's capability.
+DENIALS = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4", "CAP-7", "CAP-8", "CAP-9", "JBS-2", "DEL-2"})
+#: Clauses whose check runs a restore scenario, by the scenario; the budget may not allow it.
+BY_SCENARIO: dict[str, str] = {
+    **dict.fromkeys(("JOB-1", "JOB-3", "RST-1", "RST-2", "RST-3", "RST-5", "RST-7", "RST-8", "RST-9"), "main"),
+    **dict.fromkeys(("JBS-1", "JBS-2"), "main"),
+    "CAP-6": "manage",
+    "RST-4": "failing",
+    "RST-6": "at once",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a run has to work with: the target file, the profile, and what preflight found."""
+
+    target: Target
+    profile: str
+    preflight: Preflight
+
+    def gaps(self, check: Check) -> list[Gap]:
+        """Return everything that the check needs and that is not there, all at once."""
+        found = [gap for need in needs_of(check) for gap in self._missing(need)]
+        return found or list(self._budget(check))
+
+    def _missing(self, need: Need) -> list[Gap]:
+        if isinstance(need, str):
+            gap = self._gap(need)
+            return [gap] if gap is not None else []
+        gaps = [self._gap(member) for member in need]
+        if None in gaps:
+            return []
+        known = [gap for gap in gaps if gap is not None]
+        wrong = [gap for gap in known if gap.wrong]
+        return wrong or [_alternatives(known)]
+
+    def _gap(self, member: str) -> Gap | None:
+        if member == PROFILE:
+            return (
+                Gap(member, "the read profile changes nothing: use --profile full") if self.profile == "read" else None
+            )
+        if member == ALLOW:
+            return None if self.target.restore.allow else Gap(member, "set restore.allow = true")
+        if member == FOLLOW:
+            return None if self.target.jobs.follow else Gap(member, "set jobs.follow = true")
+        return self.preflight.gap(member)
+
+    def _budget(self, check: Check) -> Iterator[Gap]:
+        scenario = BY_SCENARIO.get(check.clause) if check.operation in ("restore", "job") else None
+        if scenario and scenario not in scenarios_within_budget(self.target.restore.max_restores):
+            yield Gap("restore.max_restores", f"set restore.max_restores to at least {budget_for_all_scenarios()}")
+
+
+def needs_of(check: Check) -> tuple[Need, ...]:
+    """Return what a check needs: by its operation, by its clause, and for a denial a key that is denied."""
+    base = INSTEAD.get((check.clause, check.operation), BY_OPERATION[check.operation])
+    if check.operation == "job" and check.kind.is_generated:
+        base = (FULL, FOLLOW)  # generated jobs do not exist
+    denied = tuple(f"keys.{name}" for name in GRANTS if lacks(name, check.operation))
+    denials: tuple[Need, ...] = (denied,) if check.clause in DENIALS else ()
+    sequences = (ALLOW, PROFILE) if check.kind is CheckKind.STATEFUL else ()
+    return tuple(dict.fromkeys((*base, *BY_CLAUSE.get(check.clause, ()), *denials, *sequences)))
+
+
+def in_one_line(gaps: list[Gap]) -> str:
+    """Return what to change, all of it in one line."""
+    return "; ".join(dict.fromkeys(gap.fix for gap in gaps))
+
+
+def _alternatives(gaps: list[Gap]) -> Gap:
+    fixes = [gap.fix for gap in gaps]
+    starts = {fix.partition(" ")[0] for fix in fixes}
+    if len(starts) == 1:
+        start = starts.pop()
+        return Gap(gaps[0].member, f"{start} {' or '.join(fix.removeprefix(f'{start} ') for fix in fixes)}")
+    return Gap(gaps[0].member, " or ".join(fixes))

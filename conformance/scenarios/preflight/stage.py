@@ -1,0 +1,321 @@
+"""The preflight stage: about 30 requests at most, reads only, none of them judged."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from conformance.config.secrets import KeyUnavailableError
+from conformance.config.target import KEY_NAMES
+from conformance.contract.operations import CAPABILITY, GRANTS, lacks
+from conformance.contract.pointers import value_at
+from conformance.http.clock import TargetGoneError
+from conformance.http.exchange import Purpose
+from conformance.judging.expectations import CannotTellError
+from conformance.scenarios import probe
+from conformance.scenarios.preflight.base_url import cause_of_silence, is_of_the_contract, stopping_cause
+from conformance.scenarios.preflight.model import Entry, Preflight, State
+from conformance.scenarios.request_builder import RequestBuilder
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterator
+
+    from conformance.http.client import Client
+    from conformance.http.exchange import Exchange, Request
+    from conformance.scenarios.fixtures import Fixtures
+    from conformance.scenarios.key_proofs import KeyProofs
+
+READABLE = ("full", "view")
+MAX_NEAR_MATCHES = 2
+#: Backups of the target file: their member, the container's member, and the states that they must be in.
+NAMED_BACKUPS = (
+    ("backup_id", "container_id", ("live",)),
+    ("failing_backup_id", "container_id", ("live",)),
+    ("not_live_backup_id", "container_id", ("saving", "deleting", "deleted")),
+    ("foreign_backup_id", "other_container_id", ()),
+)
+#: Instances of the target file; requests cannot read them.
+INSTANCES = ("instance_id", "second_instance_id", "foreign_instance_id")
+
+
+class Stage:
+    """Runs preflight against one target. `discover` reads the own container's list, once the base URL is proved."""
+
+    def __init__(
+        self,
+        client: Client,
+        fixtures: Fixtures,
+        proofs: KeyProofs,
+        rng: random.Random,
+        discover: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._target = client.target
+        self._fixtures = fixtures
+        self._proofs = proofs
+        self._discover = discover
+        self._build = RequestBuilder(fixtures, rng, lambda _: None)
+        self._entries: list[Entry] = []
+        self._notes: list[str] = []
+        self._answered_by = ""
+
+    def run(self) -> Preflight:
+        """Run preflight. Whatever the target does is in the result."""
+        begun, sent = time.monotonic(), self._client.requests
+        problem = ""
+        try:
+            problem = self._problem()
+        except TargetGoneError as reason:
+            problem = self._silence(str(reason))
+        except KeyUnavailableError as reason:
+            problem = str(reason)
+        return Preflight(
+            entries=tuple(self._entries),
+            problem=problem,
+            answered_by=self._answered_by,
+            notes=tuple(self._notes),
+            requests=self._client.requests - sent,
+            duration_s=round(time.monotonic() - begun, 3),
+            backups=dict(Counter(str(value_at(one, "/state/current")) for one in self._fixtures.backups)),
+        )
+
+    def _problem(self) -> str:
+        """Look at everything, until something stops the run: then return it."""
+        self._client.reach()
+        addresses = self._client_reads(self._addresses())
+        if not any(exchange.status is not None for exchange in addresses):
+            return self._silence(next((one.failure for one in addresses if one.failure), "no response"))
+        cause, self._answered_by = stopping_cause(self._target, addresses)
+        if cause:
+            return cause
+        self._entries.append(Entry("target.base_url", State.OK, _how_proved(addresses)))
+        self._entries.append(Entry("target.hub_id", State.OK))
+        self._proofs.prove_all(self._build)
+        self._entries += self._keys()
+        if self._proofs.problem:
+            return f"{self._proofs.problem}; check [keys], and target.hub_id"
+        self._look_for_jobs()
+        self._discover()
+        self._entries += self._containers()
+        self._entries += self._backups()
+        self._entries += self._instances()
+        self._entries += self._probe()
+        return ""
+
+    # ------------------------------------------------------------ base URL
+
+    def _addresses(self) -> list[Request]:
+        """Reads of different addresses, with a key that is there."""
+        key = next((name for name in READABLE if self._target.keys.get(name)), None)
+        key = key or next((name for name in GRANTS if self._target.keys.get(name)), "none")
+        backup = self._target.fixtures.backup_id or self._build.unknown_id()
+        return [self._build.list(key=key), self._build.get(backup, key=key), self._build.logs(backup, key=key)]
+
+    def _client_reads(self, requests: list[Request]) -> list[Exchange]:
+        return [self._client.send(request, Purpose.CONTROL) for request in requests]
+
+    def _silence(self, reason: str) -> str:
+        """Why nothing comes from the target, with its URL and what to change."""
+        return cause_of_silence(self._target, reason.removeprefix("the target could not be reached: "))
+
+    # ------------------------------------------------------------ keys
+
+    def _keys(self) -> Iterator[Entry]:
+        """What each key may do, as far as reads show it; and keys that cannot be the ones that they should be."""
+        equal = self._equal_keys()
+        swapped = self._are_swapped()
+        for name in KEY_NAMES:
+            member, state = f"keys.{name}", self._proofs.states.get(name, "missing")
+            if state == "missing":
+                yield Entry(member, State.MISSING, "not given", self._how_to_give(name))
+            elif name in equal:
+                yield Entry(member, State.WRONG, f"has the same value as keys.{equal[name]}", "give each its own key")
+            elif swapped and name in ("view", "manage"):
+                other = "manage" if name == "view" else "view"
+                yield Entry(member, State.WRONG, f"does what keys.{other} should do", "swap view and manage")
+            elif state.startswith("refused"):
+                yield Entry(member, State.WRONG, f"is {state}", "check its value")
+            elif state != "accepted":
+                fix = state.removeprefix("offered: ") if ":" in state else ""
+                yield Entry(member, State.MISSING if fix else State.UNKNOWN, "cannot be proved by reads", fix)
+            else:
+                yield Entry(member, State.OK, self._measured(name))
+        if self._target.keys.other_hub_id is None:
+            yield Entry("keys.other_hub_id", State.MISSING, "not given", self._how_to_give("other_hub_id"))
+
+    def _equal_keys(self) -> dict[str, str]:
+        """Key to another key that has the same value."""
+        values: dict[str, str] = {}
+        equal: dict[str, str] = {}
+        for name, key in self._target.keys.present().items():
+            try:
+                value = key.reveal()
+            except KeyUnavailableError:
+                continue
+            first = values.setdefault(value, name)
+            if first != name:
+                equal[name] = first
+        return equal
+
+    def _are_swapped(self) -> bool:
+        """Whether view and manage each do exactly the other's reads."""
+        first = self._proofs.first_answers
+        view, manage = first.get("view"), first.get("manage")
+        if view is None or manage is None or view.status != 403 or not manage.is_success:
+            return False
+        backup = self._target.fixtures.backup_id or self._build.unknown_id()
+        reads = {
+            key: self._client_reads([self._build.get(backup, key=key), self._build.logs(backup, key=key)])
+            for key in ("view", "manage")
+        }
+        return all(one.status == 403 for one in reads["view"]) and all(one.status != 403 for one in reads["manage"])
+
+    def _measured(self, name: str) -> str:
+        answer = self._proofs.first_answers.get(name)
+        if answer is None or name == "other_hub":
+            return "accepted"
+        if answer.is_success and lacks(name, "list"):
+            self._notes.append(
+                f"keys.{name} may list backups: CAP-1 fails, or the key `{name}` also holds {CAPABILITY['list']}"
+            )
+        return "may list backups" if answer.is_success else f"accepted, and {answer.status} on list"
+
+    def _how_to_give(self, name: str) -> str:
+        """What to set, or which variable to export where there is no target file."""
+        if self._target.from_file:
+            return f"set keys.{name}"
+        return f"export BACKUPS_{'OTHER_HUB_ID' if name == 'other_hub_id' else f'KEY_{name.upper()}'}"
+
+    def _look_for_jobs(self) -> None:
+        """An unknown job's code may tell whether there is a jobs endpoint; else only a restore's own job will."""
+        if self._proofs.states.get("full") != "accepted":
+            return
+        job = self._client.send(self._build.job(), Purpose.CONTROL)
+        self._proofs.jobs = True if job.code == "404.job" else None
+
+    # ------------------------------------------------------------ fixtures
+
+    def _key(self) -> str:
+        """A key that reads."""
+        return next((name for name in READABLE if self._proofs.states.get(name) == "accepted"), "full")
+
+    def _containers(self) -> Iterator[Entry]:
+        fixtures, key = self._target.fixtures, self._key()
+        if self._fixtures.problem:
+            yield Entry("fixtures.container_id", State.UNKNOWN, self._fixtures.problem)
+        else:
+            count = len(self._fixtures.backups)
+            yield Entry("fixtures.container_id", State.OK, f"holds {count} backup{'' if count == 1 else 's'}")
+        for member in ("empty_container_id", "other_container_id"):
+            container: str | None = getattr(fixtures, member)
+            if container is None:
+                yield self._left_out(member)
+                continue
+            listed = self._client.send(self._build.list(container, key=key, ownership="sibling"), Purpose.CONTROL)
+            if listed.status == 404:
+                yield Entry(
+                    f"fixtures.{member}", State.WRONG, f"the target knows no such container ({_answer(listed)})",
+                    f"set fixtures.{member} to one that exists",
+                )  # fmt: skip
+            elif member == "empty_container_id" and listed.items:
+                number = len(listed.items)
+                yield Entry(
+                    f"fixtures.{member}", State.WRONG, f"the container is not empty ({number} on its first page)",
+                    "name one without backups",
+                )  # fmt: skip
+            else:
+                detail = f"holds {len(listed.items)} on its first page" if listed.is_success else _answer(listed)
+                yield Entry(f"fixtures.{member}", State.OK if listed.is_success else State.UNKNOWN, detail)
+
+    def _backups(self) -> Iterator[Entry]:
+        for member, container, states in NAMED_BACKUPS:
+            backup: str | None = getattr(self._target.fixtures, member)
+            if backup is not None:
+                yield self._backup(f"fixtures.{member}", backup, getattr(self._target.fixtures, container), states)
+            elif member == "backup_id" and any(self._fixtures.live()):
+                yield Entry("fixtures.backup_id", State.OK, f"left out: {self._fixtures.backup_id} is used")
+            else:
+                yield self._left_out(member)
+        offered = self._target.fixtures.deletable_backup_ids
+        if not offered:
+            yield self._left_out("deletable_backup_ids")
+            return
+        found = [self._backup("fixtures.deletable_backup_ids", backup, None, ("live",)) for backup in offered]
+        wrong = [entry for entry in found if entry.state is State.WRONG]
+        yield wrong[0] if wrong else Entry("fixtures.deletable_backup_ids", State.OK, f"{len(found)} live backups")
+
+    def _backup(self, member: str, backup: str, container: str | None, states: tuple[str, ...]) -> Entry:
+        """A backup that get shows, in one of these states. It is not there only if list and get agree on that."""
+        own = container in (None, self._target.fixtures.container_id)
+        request = self._build.get(backup, container, key=self._key(), ownership="own" if own else "sibling")
+        got = self._client.send(request, Purpose.CONTROL)
+        if got.status == 404:
+            return self._not_found(member, backup, got, own=own)
+        state = value_at(got.data, "/state/current")
+        if not got.is_success or not isinstance(state, str):
+            return Entry(member, State.UNKNOWN, _answer(got))
+        if states and state not in states:
+            wanted = "a live backup" if states == ("live",) else "a backup that is not live"
+            return Entry(member, State.WRONG, f"{backup} is {state}", f"name {wanted}")
+        return Entry(member, State.OK, f"{state}, found")
+
+    def _not_found(self, member: str, backup: str, got: Exchange, *, own: bool) -> Entry:
+        listed = [str(one["id"]) for one in self._fixtures.backups] if own else []
+        if backup in listed or (own and self._fixtures.problem):
+            return Entry(member, State.UNKNOWN, f"{_answer(got)}, though the list shows it")
+        if member == "fixtures.not_live_backup_id":
+            return Entry(member, State.UNKNOWN, f"{_answer(got)}: a deleted backup need not be shown")
+        near = get_close_matches(backup, listed, MAX_NEAR_MATCHES)
+        held_by = got.request.resources["container"]
+        hint = f"did you mean {' or '.join(near)}?" if near else f"name a backup of container {held_by}"
+        return Entry(member, State.WRONG, f"the target knows no such backup ({backup}: {_answer(got)})", hint)
+
+    def _instances(self) -> Iterator[Entry]:
+        shown = {str(one.get("instance_id")) for one in self._fixtures.backups}
+        for member in INSTANCES:
+            instance: str | None = getattr(self._target.fixtures, member)
+            if instance is None:
+                yield self._left_out(member)
+            elif instance in shown:
+                yield Entry(f"fixtures.{member}", State.OK, "named by backups of the list")
+            else:
+                yield Entry(f"fixtures.{member}", State.UNKNOWN, "reads cannot show an instance: a restore will tell")
+
+    def _left_out(self, member: str) -> Entry:
+        fix = f"set fixtures.{member}"
+        if not self._target.from_file:
+            fix = f"write a target file, and {fix}"
+        return Entry(f"fixtures.{member}", State.MISSING, "not given", fix)
+
+    # ------------------------------------------------------------ probe
+
+    def _probe(self) -> Iterator[Entry]:
+        instance = self._target.fixtures.instance_id
+        if self._target.probe is None:
+            yield Entry("probe.command", State.MISSING, "not given", "set probe.command and probe.expected")
+            return
+        if instance is None or not self._target.restore.allow:
+            yield Entry("probe.command", State.UNKNOWN, "not run: only restores need it")
+        else:
+            try:
+                digest = probe.digest_of(self._target, instance)
+                yield Entry("probe.command", State.OK, f"prints {digest[:80]}")
+            except CannotTellError as reason:
+                yield Entry("probe.command", State.WRONG, str(reason), "run it by hand with this instance")
+        if self._target.probe.expected is None:
+            yield Entry("probe.expected", State.MISSING, "not given", "set probe.expected")
+        else:
+            yield Entry("probe.expected", State.OK)
+
+
+def _how_proved(exchanges: list[Exchange]) -> str:
+    proof = next((exchange for exchange in exchanges if is_of_the_contract(exchange)), None)
+    return f"speaks the API ({_answer(proof)} on {proof.request.operation})" if proof else "answers"
+
+
+def _answer(exchange: Exchange) -> str:
+    answer: Any = exchange.code or exchange.status or exchange.failure
+    return f"{answer}" if exchange.code is None else f"{exchange.status} {exchange.code}"
