@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pytest
@@ -72,7 +72,7 @@ def check_selection(config: pytest.Config) -> None:
 
     Without pytest's plugin `mark` the expression is only looked at when tests are collected.
     """
-    mark: Any = config.pluginmanager.getplugin("mark")
+    mark: object = config.pluginmanager.getplugin("mark")
     if mark is not None and hasattr(mark, "pytest_collection_modifyitems"):
         mark.pytest_collection_modifyitems(items=[], config=config)
 
@@ -80,7 +80,7 @@ def check_selection(config: pytest.Config) -> None:
 # ---------------------------------------------------------------- pytest-xdist
 
 
-def scope_scheduling() -> type[Any]:
+def scope_scheduling() -> type[object]:
     """Return xdist's LoadScopeScheduling, with the members that our scheduling overrides or reads.
 
     Raises IncompatibleError where one of them is missing: changes of the target would be spread over workers.

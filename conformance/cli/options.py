@@ -50,7 +50,7 @@ class Option:
 
     def for_argparse(self, *, twice: bool = False) -> Mapping[str, Any]:
         """Return the keyword arguments of `add_argument`; `twice` allows a second value, which then counts."""
-        told: dict[str, Any] = {"dest": self.dest, "help": self.help}
+        told: dict[str, object] = {"dest": self.dest, "help": self.help}
         if self.kind == "flag":
             return {**told, "action": "store_true"}
         told |= {"metavar": self.metavar, "choices": self.choices, "type": self.convert or str}
@@ -58,12 +58,12 @@ class Option:
             return {**told, "action": "append", "default": []}
         return {**told, "action": "store" if twice else Once, "default": self.default}
 
-    def for_pytest(self) -> Mapping[str, Any]:
+    def for_pytest(self) -> Mapping[str, object]:
         """Return the keyword arguments of pytest's `addoption`: for its help; the values are parsed here.
 
         The destination has a prefix, so that it meets no other plugin's.
         """
-        told: dict[str, Any] = {"dest": f"conformance_{self.dest}", "help": self.help.replace("%(default)s", "25")}
+        told: dict[str, object] = {"dest": f"conformance_{self.dest}", "help": self.help.replace("%(default)s", "25")}
         if self.kind == "flag":
             return {**told, "action": "store_true", "default": None}
         return {**told, "metavar": self.metavar, "choices": self.choices, "action": "append", "default": None}

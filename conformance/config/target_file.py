@@ -53,7 +53,7 @@ def target_from_options(
     if problems:
         raise TargetError(problems)
     variables = {name: f"BACKUPS_KEY_{name.upper()}" for name in KEY_NAMES}
-    keys: dict[str, Any] = {name: {"env": variable} for name, variable in variables.items() if environ.get(variable)}
+    keys: dict[str, object] = {name: {"env": variable} for name, variable in variables.items() if environ.get(variable)}
     if other_hub_id := environ.get("BACKUPS_OTHER_HUB_ID"):
         keys["other_hub_id"] = other_hub_id
     data = {"target": {"base_url": base_url, "hub_id": hub}, "keys": keys, "fixtures": {"container_id": container}}
@@ -171,7 +171,7 @@ class _Reader:
             return None
         return Key(member, value)
 
-    def _sourced_key(self, table: Table, member: str, value: dict[str, Any], *, blanks: bool) -> Key | None:
+    def _sourced_key(self, table: Table, member: str, value: dict[str, object], *, blanks: bool) -> Key | None:
         source = Table(self.document, (*table.path, member), value)
         variable, command = source.string("env"), source.strings("command", filled=True)
         refresh_s = source.number("refresh_s", DEFAULT_REFRESH_S, 1, DAY_S)

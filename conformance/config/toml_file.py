@@ -61,7 +61,7 @@ class Document:
     """A parsed file, the line of each member, and the problems found in it so far."""
 
     name: str
-    data: dict[str, Any]
+    data: dict[str, object]
     lines: dict[MemberPath, int]
     names: dict[MemberPath, str] = field(default_factory=dict)
     _found: list[tuple[int, Problem]] = field(default_factory=list)
@@ -103,7 +103,7 @@ class Table:
 
     document: Document
     path: MemberPath
-    data: dict[str, Any]
+    data: dict[str, object]
     asked: list[str] = field(default_factory=list)
 
     def report(self, member: str, what: str, hint: str = "") -> None:

@@ -46,7 +46,7 @@ class Waiver:
             and (self.check is None or self.check.includes(check))
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         """The waiver as results.json has it, without its state."""
         check = None if self.check is None else str(self.check)
         optional = {"operation": self.operation, "check": check, "ticket": self.ticket}
@@ -79,7 +79,7 @@ def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:
     return tuple(waiver for waiver in found if waiver is not None)
 
 
-def _read(document: Document, index: int, row: dict[str, Any], catalogue: Catalogue) -> Waiver | None:
+def _read(document: Document, index: int, row: dict[str, object], catalogue: Catalogue) -> Waiver | None:
     table = Table(document, ("waiver", index), row)
     clause, reason = table.string("clause", required=True), table.string("reason", required=True)
     expires, operation = _expires(table), table.string("operation")

@@ -6,7 +6,7 @@ a null one, members have no order and those that no shape names do not count.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import escape
 from conformance.contract.schemas import Node, node, project
@@ -33,7 +33,7 @@ class _Comparison:
         self.ignored = ignored
         self.found: list[tuple[str, ...]] = []
 
-    def compare(self, place: Node | None, a: Any, b: Any, at: tuple[str, ...]) -> None:
+    def compare(self, place: Node | None, a: object, b: object, at: tuple[str, ...]) -> None:
         if a is b or any(_matches(pattern, at) for pattern in self.ignored):
             return
         if isinstance(a, dict) and isinstance(b, dict):
@@ -52,7 +52,7 @@ def _matches(pattern: tuple[str, ...], at: tuple[str, ...]) -> bool:
     return len(pattern) == len(at) and all(wanted in ("*", step) for wanted, step in zip(pattern, at, strict=True))
 
 
-def _same(place: Node | None, a: Any, b: Any) -> bool:
+def _same(place: Node | None, a: object, b: object) -> bool:
     if isinstance(a, bool) or isinstance(b, bool):
         return a is b
     if place is not None and place.is_time and isinstance(a, str) and isinstance(b, str):

@@ -27,7 +27,7 @@ def join(steps: Iterable[str | int]) -> str:
     return "".join(f"/{escape(str(step))}" for step in steps)
 
 
-def value_at(value: Any, pointer: str) -> Any:
+def value_at(value: object, pointer: str) -> Any:
     """The value at a pointer, None where there is none (JSON of any type comes in and goes out)."""
     for step in pointer.split("/")[1:]:
         if isinstance(value, dict):

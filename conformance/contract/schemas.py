@@ -92,7 +92,7 @@ def unknown_members(shape: str, value: object) -> set[str]:
     return set(_unknown(node(shape), value, ""))
 
 
-def _unknown(node: Node, value: Any, pointer: str) -> Iterator[str]:
+def _unknown(node: Node, value: object, pointer: str) -> Iterator[str]:
     if isinstance(value, dict) and (node.members or node.values):
         for name, item in value.items():
             below = node.member(name)
@@ -133,7 +133,7 @@ def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
     return (types,) if isinstance(types, str) else tuple(types)
 
 
-def _project(node: Node, value: Any) -> Any:
+def _project(node: Node, value: object) -> object:
     if isinstance(value, dict) and (node.members or node.values):
         places = ((name, node.member(name), item) for name, item in value.items())
         return {name: _project(below, item) for name, below, item in places if below is not None}

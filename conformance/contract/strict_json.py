@@ -156,7 +156,7 @@ class _ConstantError(Exception):
     """Carries the name of a constant out of the scanner."""
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> object:
     raise _ConstantError(constant)
 
 
@@ -185,9 +185,9 @@ class _Objects:
 
     def __init__(self) -> None:
         #: by identity; each object is kept with it, so that no other object gets the same identity
-        self.with_duplicates: dict[int, tuple[dict[str, Any], list[str]]] = {}
+        self.with_duplicates: dict[int, tuple[dict[str, object], list[str]]] = {}
 
-    def decode(self, text: str) -> Any:
+    def decode(self, text: str) -> object:
         """The document's value."""
         try:
             return self._decoder(None).decode(text)
@@ -202,7 +202,7 @@ class _Objects:
             parse_float=_float, parse_int=parse_int, parse_constant=_refuse, object_pairs_hook=self._object
         )
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         members = dict(pairs)
         if len(members) < len(pairs):
             counts = Counter(name for name, _ in pairs)
@@ -210,7 +210,7 @@ class _Objects:
             self.with_duplicates[id(members)] = (members, twice)
         return members
 
-    def duplicates_in(self, value: Any) -> list[str]:
+    def duplicates_in(self, value: object) -> list[str]:
         """Pointers to the members that occur twice, sorted; those in a member that was itself overwritten are left out.
 
         Each container on the way is kept with its parent and its step: pointers are made only for what is named.
@@ -230,7 +230,7 @@ class _Objects:
 class _Place:
     """A value within a document, and the way to it."""
 
-    value: Any
+    value: object
     parent: _Place | None
     step: str | int
 

@@ -91,7 +91,7 @@ def _accepts(shape: str, value: object) -> bool:
 # Nulls at optional members (HTTP-10)
 
 
-def _without_nulls(node: Node, value: Any, pointer: str, nulls: list[Mismatch]) -> Any:
+def _without_nulls(node: Node, value: object, pointer: str, nulls: list[Mismatch]) -> object:
     """A copy of `value` without the nulls that HTTP-10 is about, which are added to `nulls`."""
     if isinstance(value, dict):
         kept = {}
@@ -125,7 +125,7 @@ def _null(parent: Node, name: str, pointer: str) -> Mismatch:
 # Explaining
 
 
-def _reference(validator: Any, reference: str, instance: object, schema: Any) -> Iterator[ValidationError]:
+def _reference(validator: object, reference: str, instance: object, schema: object) -> Iterator[ValidationError]:
     """jsonschema's own $ref, but a part that the compiled validator accepts is not looked into."""
     if not _accepts(reference.removesuffix(".json"), instance):
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
@@ -174,7 +174,7 @@ def _explainer(name: str) -> Any:
     # Without $schema: jsonschema would follow it, at each reference, to its own class of validators.
     bare = {key: {word: said for word, said in one.items() if word != "$schema"} for key, one in schemas().items()}
     resources = [(schema["$id"], DRAFT202012.create_resource(schema)) for schema in bare.values()]
-    registry: Registry[Any] = Registry().with_resources(resources)
+    registry: Registry[object] = Registry().with_resources(resources)
     return _Explainer(bare[name], registry=registry, format_checker=_FORMATS)
 
 

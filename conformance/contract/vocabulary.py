@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any
 
 from conformance.contract.operations import CAPABILITY, OPERATIONS
 from conformance.contract.schemas import schemas
@@ -17,7 +16,7 @@ def vocabulary() -> frozenset[str]:
     """The words of the contract, in small letters: names of members and types, and the values that members may have."""
     words: set[str] = set()
 
-    def collect(schema: Any) -> None:  # a JSON Schema, or part of one
+    def collect(schema: object) -> None:  # a JSON Schema, or part of one
         if isinstance(schema, dict):
             words.update(map(str, schema))
             for item in schema.values():

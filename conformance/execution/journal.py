@@ -180,7 +180,7 @@ def _merge(found: Iterable[Entry]) -> Contents:
     return Contents(merge_records(checks), facts, observations, started, ended)
 
 
-def _to_json(entry: Entry) -> dict[str, Any]:
+def _to_json(entry: Entry) -> dict[str, object]:
     match entry:
         case CheckRecord():
             return {"kind": "check", "value": entry.to_json()}

@@ -110,7 +110,7 @@ class _Planned(CheckContext):
         if self._profile == "read" and changing:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
 
-    def run_once(self, name: str, tell: Callable[[CheckContext], Any]) -> Any:
+    def run_once(self, name: str, tell: Callable[[CheckContext], object]) -> Any:
         """Start each scenario once, as a run does; some take a while to generate their requests."""
         which = (name, self.check.operation in CHANGING)
         if which not in self._stopped:

@@ -122,14 +122,14 @@ def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], Non
         example()
 
 
-def draw_values(strategy: SearchStrategy[Any], seed: int, count: int = 1) -> list[Any]:
+def draw_values(strategy: SearchStrategy[object], seed: int, count: int = 1) -> list[Any]:
     """So many values of a strategy, which belong to the seed."""
-    found: list[Any] = []
+    found: list[object] = []
 
     @hypothesis.seed(seed)
     @settings(examples=count)
     @hypothesis.given(strategy)
-    def example(value: Any) -> None:
+    def example(value: object) -> None:
         found.append(value)
 
     with generation_lock:

@@ -25,12 +25,12 @@ LEFT_OUT = object()
 
 
 NUMBERS = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False))
-JSON_VALUES: SearchStrategy[Any] = st.recursive(
+JSON_VALUES: SearchStrategy[object] = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, st.text()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
     max_leaves=5,
 )
-WRONG: dict[str, SearchStrategy[Any]] = {
+WRONG: dict[str, SearchStrategy[object]] = {
     "null": st.none(),
     "integer": st.integers(-(2**63), 2**64),
     "number or boolean": st.one_of(NUMBERS, st.booleans()),
@@ -46,7 +46,7 @@ class SchemaBreak:
 
     pointer: tuple[str, ...]
     keyword: str
-    values: SearchStrategy[Any]
+    values: SearchStrategy[object]
 
     @property
     def label(self) -> str:
@@ -55,7 +55,7 @@ class SchemaBreak:
         return f"a body that breaks {self.keyword} at {where}"
 
 
-def breaks(valid: dict[str, Any]) -> Iterator[SchemaBreak]:
+def breaks(valid: dict[str, object]) -> Iterator[SchemaBreak]:
     """Every keyword of the schema of job requests, and how to break it in a request that is valid otherwise."""
     yield from _breaks(schemas()[REQUEST], (), valid)
 
@@ -102,11 +102,11 @@ def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
     return {label: words.filter(lambda other: other != word) for label, words in found.items()}
 
 
-def broken(valid: dict[str, Any], *chosen: SchemaBreak) -> SearchStrategy[Any]:
+def broken(valid: dict[str, object], *chosen: SchemaBreak) -> SearchStrategy[object]:
     """The valid request with these keywords broken, one after the other, as far as their places are still there."""
 
-    def build(*values: Any) -> Any:
-        body: Any = copy.deepcopy(valid)
+    def build(*values: object) -> object:
+        body: object = copy.deepcopy(valid)
         for one, value in zip(chosen, values, strict=True):
             body = _put(body, one.pointer, value)
         return body
@@ -114,7 +114,7 @@ def broken(valid: dict[str, Any], *chosen: SchemaBreak) -> SearchStrategy[Any]:
     return st.builds(build, *(one.values for one in chosen))
 
 
-def _put(body: Any, pointer: tuple[str, ...], value: Any) -> Any:
+def _put(body: object, pointer: tuple[str, ...], value: object) -> object:
     if not pointer:
         return value
     name, *rest = pointer
@@ -184,13 +184,13 @@ def strange_members() -> dict[str, SearchStrategy[bytes]]:
     }
 
 
-def with_extra(valid: dict[str, Any], extra: bytes) -> bytes:
+def with_extra(valid: dict[str, object], extra: bytes) -> bytes:
     """The request with that value as a member that nobody knows."""
     return json.dumps(valid)[:-1].encode() + b',"extra":' + extra + b"}"
 
 
 @st.composite
-def respelled(draw: DrawFn, valid: dict[str, Any]) -> bytes:
+def respelled(draw: DrawFn, valid: dict[str, object]) -> bytes:
     """The same valid request as JSON may also be written: other white space, other order, characters escaped."""
     escaped = draw(st.sets(st.sampled_from(sorted(set("actionrestorecontentsinstance_id")))))
     order = draw(st.booleans())

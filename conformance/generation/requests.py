@@ -6,7 +6,7 @@ import json
 import random
 import string
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
@@ -217,12 +217,12 @@ def with_other_hubs(context: CheckContext, operation: Operation) -> list[Kind]:
 # ---------------------------------------------------------------- bodies
 
 
-def valid_body(instance: str) -> dict[str, Any]:
+def valid_body(instance: str) -> dict[str, object]:
     """The plainest job request."""
     return {"action": "restore", "contents": {"instance_id": instance}}
 
 
-def written(body: Any) -> bytes:
+def written(body: object) -> bytes:
     """JSON with every character as itself: what an escape may stand for is another case."""
     return json.dumps(body, ensure_ascii=False).encode()
 
@@ -241,7 +241,7 @@ def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[Sch
     valid = valid_body(context.fixtures.instance_id)
     chosen = [one for one in request_bodies.breaks(valid) if wanted(one)]
 
-    def asked(body: Any) -> Request:
+    def asked(body: object) -> Request:
         return context.build.restore(backup, raw=written(body), expected=Expected.REFUSAL)
 
     kinds = [Kind(one.label, request_bodies.broken(valid, one).map(asked)) for one in chosen]

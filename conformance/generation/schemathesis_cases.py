@@ -29,10 +29,10 @@ class SchemathesisCase:
 
     method: str
     ids: dict[str, str]
-    query: dict[str, Any]
+    query: dict[str, object]
     headers: frozenset[str]
     has_body: bool
-    body: Any
+    body: object
     phase: str
 
 
@@ -61,8 +61,8 @@ def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
     return found
 
 
-def _collector(cases: list[SchemathesisCase]) -> Callable[[Any], None]:
-    def collect(case: Any) -> None:
+def _collector(cases: list[SchemathesisCase]) -> Callable[[object], None]:
+    def collect(case: object) -> None:
         cases.append(_plain(case))
 
     return collect

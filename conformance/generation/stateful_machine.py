@@ -152,7 +152,7 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
-    def restore_incomplete(self, body: Any) -> None:
+    def restore_incomplete(self, body: object) -> None:
         """A restore that does not say all that it must."""
         self._ask(
             self.context.build.restore(self.model.take_role("JOB-10"), body=body, expected=Expected.REFUSAL),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.judging.expectations import (
     CannotTellError,
@@ -50,8 +50,8 @@ class Model:
     #: the roles in which something was asked for: no backup stands for a clause before that
     used_roles: set[str] = field(default_factory=set)
     #: the backups that are watched, as get showed them first, and as the list did
-    backups: dict[str, dict[str, Any]] = field(default_factory=dict)
-    listed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    backups: dict[str, dict[str, object]] = field(default_factory=dict)
+    listed: dict[str, dict[str, object]] = field(default_factory=dict)
     logs: dict[str, frozenset[str]] = field(default_factory=dict)
     #: the refused restores of each backup that were sent so far
     refused: dict[str, list[Request]] = field(default_factory=dict)

@@ -125,7 +125,7 @@ def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
     ]
 
 
-def backups(exchange: Exchange) -> list[tuple[str, dict[str, Any]]]:
+def backups(exchange: Exchange) -> list[tuple[str, dict[str, object]]]:
     """Every backup that a list or get answer shows, with its pointer."""
     if exchange.operation == "list":
         data = exchange.data if isinstance(exchange.data, list) else []
@@ -133,7 +133,7 @@ def backups(exchange: Exchange) -> list[tuple[str, dict[str, Any]]]:
     return [("/data", exchange.data)] if isinstance(exchange.data, dict) else []
 
 
-def integrations(exchange: Exchange) -> dict[str, dict[str, Any]]:
+def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:
     """The included integrations by their keys."""
     includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
     included = includes.get("integrations") if isinstance(includes, dict) else None

@@ -103,7 +103,7 @@ _JUDGES: list[Judge] = []
 
 def check(
     clause: str, *operations: Operation, stage: Stage | None = None, kind: CheckKind = CheckKind.EXAMPLE
-) -> Callable[[CheckFunction], Any]:
+) -> Callable[[CheckFunction], object]:
     """Declare the check of a clause, for one or several operations, and make a pytest test of it.
 
     The test itself checks nothing: the executor runs all checks on threads of its own, in the order of their stages,
@@ -113,7 +113,7 @@ def check(
     `kind`: of a check beside the one that is written by hand, how its requests are generated.
     """
 
-    def declare(function: CheckFunction) -> Any:
+    def declare(function: CheckFunction) -> object:
         takes_operation = function.__code__.co_argcount > 1
         declared = []
         for operation in operations:

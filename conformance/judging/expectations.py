@@ -205,7 +205,7 @@ def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collecti
         yield from next(move for move in moves if move)
 
 
-def _without(value: Any, ids: Collection[str]) -> Any:
+def _without(value: object, ids: Collection[str]) -> object:
     """A list answer without the items of these ids."""
     if not ids or not isinstance(value, dict) or not isinstance(value.get("data"), list):
         return value
@@ -224,7 +224,7 @@ def items_of(exchange: Exchange) -> list[dict[str, Any]]:
 def object_of(exchange: Exchange) -> dict[str, Any]:
     """The object of a get, restore, job or delete answer. Raises CannotTellError as `listed` does."""
     _need(exchange, dict)
-    data: dict[str, Any] = exchange.data
+    data: dict[str, object] = exchange.data
     return data
 
 

@@ -136,12 +136,12 @@ class Controller:
         node.workerinput[WORKER_INPUT] = worker_input(self.setup, workers)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
         """Schedule as the run needs it; the mode that was asked for would spread the changes over the workers."""
         return scheduling.scheduler(config, log)
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+    def pytest_testnodedown(self, node: object, error: object | None) -> None:
         """Take over what the worker knows; a worker that was lost took its knowledge along, and ends the run."""
         if account := getattr(node, "workeroutput", {}).get(WORKER_ACCOUNT):
             self._accounts.append(account)

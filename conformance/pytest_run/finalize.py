@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -39,7 +39,7 @@ def clear(folder: Path) -> None:
     shutil.rmtree(folder / STATE, ignore_errors=True)
 
 
-def complete(folder: Path, results: Results, shown_target: dict[str, Any], key_file: Path | None = None) -> None:
+def complete(folder: Path, results: Results, shown_target: dict[str, object], key_file: Path | None = None) -> None:
     """Write what is still missing, sign it off and remove the run's state: from here on the folder is complete.
 
     Raises sealing.SealError where the key cannot be used; the record is then written without a signature.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance import _compat
 from conformance.judging.checks import Stage
@@ -38,7 +38,7 @@ def _is_plain(spec: str) -> bool:
     return "popen" in parts and not any(part.startswith("python=") for part in parts)
 
 
-def scheduler(config: pytest.Config, log: Any) -> Any:
+def scheduler(config: pytest.Config, log: object) -> object:
     """Return the scheduler of a run with workers."""
     base = _compat.scope_scheduling()
 
@@ -54,7 +54,7 @@ def scheduler(config: pytest.Config, log: Any) -> Any:
             check = all_checks().get(nodeid.rpartition("[")[2].removesuffix("]"))
             return nodeid if check is None or check.stage is Stage.READS else CHANGES
 
-        def _reschedule(self, node: Any) -> None:
+        def _reschedule(self, node: object) -> None:
             """Give a worker more, unless it has the changes: a read behind those would wait for them."""
             if not (CHANGES in self.assigned_work[node] and self.workqueue):
                 super()._reschedule(node)

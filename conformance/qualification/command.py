@@ -76,7 +76,7 @@ def _tried(chosen: Sequence[Trial], options: Options) -> dict[str, Any]:
     return results.document(rows, replace(facts, finished=datetime.now(UTC), interrupted=interrupted))
 
 
-def write(document: dict[str, Any], folder: Path) -> None:
+def write(document: dict[str, object], folder: Path) -> None:
     """The four files, each whole or not there."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "qualification.json", document)

@@ -28,7 +28,7 @@ _TIMES = (
 )
 _OIDS = ("651586fca6078e98982dbd9", "651586fca6078e98982dbd900", "g51586fca6078e98982dbd90", "", "null")
 #: what is written in the place of each type
-_STRANGERS: dict[str, tuple[Any, ...]] = {
+_STRANGERS: dict[str, tuple[object, ...]] = {
     "string": (7, True, ["a string"], {"value": "a string"}, 1.5),
     "integer": ("7", 1.5, True, [7], {"value": 7}),
     "boolean": ("true", 1, 0, "", []),
@@ -76,7 +76,7 @@ class Break:
     """One way in which a value departs from its schema: what is made of the value that stood there."""
 
     name: str
-    change: Callable[[Any], Any]
+    change: Callable[[Any], object]
 
 
 def places(shape: str) -> Iterator[Place]:
@@ -123,12 +123,12 @@ def _broken_bounds(place: Place, salt: str) -> Iterator[Break]:
         yield Break("empty", lambda _: "")
 
 
-def is_time(schema: Mapping[str, Any]) -> bool:
+def is_time(schema: Mapping[str, object]) -> bool:
     """A time, or a schedule, which is one if it says anything."""
     return schema.get("format") == "date-time" or "then" in schema
 
 
-def example(schema: Mapping[str, Any]) -> Any:
+def example(schema: Mapping[str, Any]) -> object:
     """A small value of a schema: it stands in for what an answer leaves out, before that is broken."""
     schema = _resolved(schema)
     types = schema.get("type", "null")

@@ -44,7 +44,7 @@ class Facts:
     interrupted: bool = False
 
 
-def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
+def document(rows: Iterable[Row], facts: Facts) -> dict[str, object]:
     """The whole document. Rows of faults have `breaks`, those of variants have not."""
     rows = list(rows)
     faults, variants = [row for row in rows if is_fault(row)], [row for row in rows if not is_fault(row)]
@@ -59,7 +59,7 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, Any]:
     }
 
 
-def score_alone(told: dict[str, Any]) -> dict[str, Any]:
+def score_alone(told: dict[str, Any]) -> dict[str, object]:
     """Of a whole document what a report shows of it, small enough to be shipped."""
     run = {name: told["run"][name] for name in _TOLD_OF_RUN}
     return {"format": SCORE_FORMAT, "suite": told["suite"], "run": run, "summary": told["summary"]}
@@ -87,7 +87,7 @@ def is_good(row: Row) -> bool:
     return caught and not row["undeclared"] and not row["untold"]
 
 
-def _run(facts: Facts) -> dict[str, Any]:
+def _run(facts: Facts) -> dict[str, object]:
     return {
         "started": _utc(facts.started),
         "finished": _utc(facts.finished),
@@ -106,7 +106,7 @@ def _run(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _summary(faults: Sequence[Row], variants: Sequence[Row]) -> dict[str, Any]:
+def _summary(faults: Sequence[Row], variants: Sequence[Row]) -> dict[str, object]:
     must = [row for row in faults if row["level"] == "MUST"]
     should = [row for row in faults if row["level"] != "MUST"]
     return {
@@ -137,7 +137,7 @@ def score(must: Sequence[Row]) -> float | None:
     return int(1000 * right / len(must)) / 10  # cut, not rounded: 100 means all of them
 
 
-def catch_times(faults: Iterable[Row]) -> dict[str, Any]:
+def catch_times(faults: Iterable[Row]) -> dict[str, object]:
     """How long it took until a MUST was seen broken: from the start of the server on."""
     times = sorted(row["catch_s"] for row in faults if row["catch_s"] is not None)
     if not times:
@@ -146,7 +146,7 @@ def catch_times(faults: Iterable[Row]) -> dict[str, Any]:
     return {"count": len(times), "median": round(median(times), 3), "p90": round(p90, 3), "max": times[-1]}
 
 
-def _clause(clause: catalogue.Clause, faults: Sequence[Row]) -> dict[str, Any]:
+def _clause(clause: catalogue.Clause, faults: Sequence[Row]) -> dict[str, object]:
     own = [row for row in faults if clause.id in row["breaks"]]
     return {
         "id": clause.id,

@@ -108,11 +108,11 @@ class Answers:
             drawn_by = "DEL-3" if self.operation == "delete" else SHAPE_CLAUSE[self.operation]
         return passive_clauses() | {drawn_by, *self.clauses(place)[0]}
 
-    def edited(self, server: Behaviours, edit: Callable[[Any], Any]) -> None:
+    def edited(self, server: Behaviours, edit: Callable[[object], object]) -> None:
         """Change the documents of these answers before they are written."""
         document = server.document
 
-        def edited_document(call: Call, status: int, whole: Any) -> Any:
+        def edited_document(call: Call, status: int, whole: object) -> object:
             whole = document(call, status, whole)
             if call.operation != self.operation or (status >= 400) is not self.are_errors:
                 return whole
@@ -233,11 +233,13 @@ def _variants() -> Iterator[Structural]:
                 yield _variant(answers, place, "is-null", lambda _: None, "null is allowed (|null)")
 
 
-def _present(place: Place) -> Callable[[Any], Any]:
+def _present(place: Place) -> Callable[[object], object]:
     return lambda old: old or example(place.schema)
 
 
-def _variant(answers: Answers, place: Place, word: str, change: Callable[[Any], Any], difference: str) -> Structural:
+def _variant(
+    answers: Answers, place: Place, word: str, change: Callable[[object], object], difference: str
+) -> Structural:
     name = f"{PREFIX}/{answers.word}/{place.word}/{word}"
     advisory = ("CAP-11",) if place.steps[:2] == ("error", "extra") else ()
     apply = _applied(answers, _edit(answers.shape, place.steps, change))
@@ -248,7 +250,7 @@ def _variant(answers: Answers, place: Place, word: str, change: Callable[[Any], 
 
 # ------------------------------------------------------------ the change itself
 
-Edit = Callable[[Any, "Collection[str] | None"], Any]
+Edit = Callable[[object, "Collection[str] | None"], object]
 
 
 def _applied(answers: Answers, edit: Edit, *, one: bool = False) -> Callable[[Behaviours], None]:
@@ -266,11 +268,11 @@ def _one_of_each(server: Behaviours) -> frozenset[str]:
     return frozenset({backups[len(backups) * 2 // 3], store.integrations[2].id})
 
 
-def _edit(shape: str, steps: tuple[str, ...], change: Callable[[Any], Any]) -> Edit:
+def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]) -> Edit:
     """A change at one place of a document; `chosen` are the ids of the only items that it is for."""
     known = {place.steps: place for place in places(shape)}
 
-    def edit(value: Any, done: int, chosen: Collection[str] | None) -> Any:
+    def edit(value: Any, done: int, chosen: Collection[str] | None) -> object:
         if done == len(steps):
             return change(value)
         if value is None and steps[:done] != ("includes",):  # left out, or null: put there what can be changed
@@ -294,7 +296,7 @@ def _edit(shape: str, steps: tuple[str, ...], change: Callable[[Any], Any]) -> E
     return lambda whole, chosen: edit(whole, 0, chosen)
 
 
-def _keys(value: Any, chosen: Collection[str] | None) -> list[Any]:
+def _keys(value: Any, chosen: Collection[str] | None) -> list[object]:
     """The keys or indices of all items, or of the one that was chosen; of items without a chosen id the last."""
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     if chosen is None:

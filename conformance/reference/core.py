@@ -63,7 +63,7 @@ class Call:
     body_too_large: bool = False
 
     query: dict[str, str] = field(init=False)
-    body: Any = None
+    body: object = None
     caller: Key | None = None
     hub_id: str = ""
     action: str = ""
@@ -91,7 +91,7 @@ class Reply:
 
     status: int
     data: Any
-    includes: dict[str, Any] | None = None
+    includes: dict[str, object] | None = None
 
 
 @dataclass
@@ -163,20 +163,20 @@ class Behaviours:
 
     # Request bodies.
     is_json: Callable[[Call, str], bool]
-    decode: Callable[[Call, bytes], Any]
+    decode: Callable[[Call, bytes], object]
     known_actions: set[str]
     #: the action and the instance id of a job request
-    validate: Callable[[Call, Any], tuple[str, str]]
+    validate: Callable[[Call, object], tuple[str, str]]
 
     # Jobs, restores and deletions.
     clock: Callable[[], datetime]
     new_job: Callable[[Call, str], Job]
     start_job: Callable[[Call, Job], None]
-    run_job: Callable[[Behaviours, Job], Coroutine[Any, Any, None]]
+    run_job: Callable[[Behaviours, Job], Coroutine[object, object, None]]
     #: waits for as long as the job stays in a state
-    pace: Callable[[Behaviours, Job, str], Coroutine[Any, Any, None]]
+    pace: Callable[[Behaviours, Job, str], Coroutine[object, object, None]]
     advance: Callable[[Behaviours, Job, str], None]
-    finish_job: Callable[[Behaviours, Job], Coroutine[Any, Any, None]]
+    finish_job: Callable[[Behaviours, Job], Coroutine[object, Any, None]]
     work: dict[str, Work]
     unpack: Callable[[Path, Path], None]
     #: replaces an instance's folder with an unpacked one
@@ -200,8 +200,8 @@ class Behaviours:
     refuse: Callable[[Call, RefusalError], RefusalError]
     envelope: Callable[[Call, Reply], Document]
     #: may change any document before it is encoded
-    document: Callable[[Call, int, Any], Any]
-    encode: Callable[[Call, int, Any], bytes]
+    document: Callable[[Call, int, Any], object]
+    encode: Callable[[Call, int, object], bytes]
     headers: Callable[[Call, int], dict[str, str]]
     #: may change any answer before it is sent
     finish: Callable[[Call, Answer], Answer]

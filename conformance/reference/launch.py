@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import uvicorn
 
@@ -121,7 +121,7 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
         connection.transport.abort()  # uvicorn's own shutdown would wait for them
 
 
-def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(main: Callable[[], Coroutine[object, object, None]]) -> None:
     """Run a coroutine in a new event loop, uvloop's where it is installed."""
     factory = import_module("uvloop").new_event_loop if find_spec("uvloop") else None
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.data import digest
 
@@ -35,7 +35,7 @@ def render(store: Store, base_url: str) -> str:
         )
     }
     probe = [sys.executable, "-I", "-S", str(Path(digest.__file__).resolve()), str(store.root / "instances")]
-    tables: dict[str, dict[str, Any]] = {
+    tables: dict[str, dict[str, object]] = {
         "target": {"name": "reference", "base_url": base_url, "hub_id": store.fixtures.hub_id, "verify_tls": True},
         "keys": {**{name: store.token(name) for name in KEY_NAMES}, "other_hub_id": store.fixtures.other_hub_id},
         "fixtures": fixtures,
@@ -53,7 +53,7 @@ def render(store: Store, base_url: str) -> str:
     return "\n".join(_table(name, members) for name, members in tables.items())
 
 
-def _table(name: str, members: dict[str, Any]) -> str:
+def _table(name: str, members: dict[str, object]) -> str:
     lines = [f"{member} = {json.dumps(value, ensure_ascii=False)}\n" for member, value in members.items()]
     return f"[{name}]\n{''.join(lines)}"
 

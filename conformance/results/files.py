@@ -7,7 +7,6 @@ import os
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -26,6 +25,6 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write JSON in ASCII, so that any string that Python holds (lone surrogates too) can be written and read back."""
     write_atomically(path, json.dumps(value, indent=1, ensure_ascii=True, allow_nan=False))

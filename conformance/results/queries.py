@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
@@ -53,7 +53,7 @@ def shown(value: T) -> T:
     return cast("T", _shown(value))
 
 
-def _shown(value: Any) -> Any:  # of any member of results.json
+def _shown(value: object) -> object:  # of any member of results.json
     if isinstance(value, str):
         return visible(cut(value, _MAX_TEXT))
     if isinstance(value, dict):
@@ -63,7 +63,7 @@ def _shown(value: Any) -> Any:  # of any member of results.json
     return value
 
 
-def _shown_member(key: object, member: Any) -> Any:
+def _shown_member(key: object, member: object) -> object:
     if key == "body" and isinstance(member, str):
         return visible(cut(member, _MAX_BODY))
     return _shown(member)

@@ -56,7 +56,7 @@ def parse_results(data: Any) -> Results:  # JSON of any shape
     return reader(data)
 
 
-def _current(data: dict[str, Any]) -> Results:
+def _current(data: dict[str, object]) -> Results:
     return cast("Results", data)
 
 
@@ -74,7 +74,7 @@ def _format_1(data: dict[str, Any]) -> Results:
     return cast("Results", {"latency": [], **members, "format": FORMAT, "run": run, "clauses": clauses, **judgement})
 
 
-def _format_1_clause(row: dict[str, Any]) -> dict[str, Any]:
+def _format_1_clause(row: dict[str, Any]) -> dict[str, object]:
     checks = [{**check, "id": _format_1_check_id(check["id"])} for check in row.get("checks", [])]
     is_exempt = row["outcome"] == Outcome.NOT_TESTED and row["reason"].startswith("does not apply")
     return {**row, "checks": checks, "applies": not is_exempt}
@@ -86,7 +86,7 @@ def _format_1_check_id(check_id: str) -> str:
     return f"{head}/final-review" if separator and kind == "afterwards" else check_id
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Results]] = {FORMAT: _current, FORMAT_1: _format_1}
+_READERS: dict[str, Callable[[dict[str, object]], Results]] = {FORMAT: _current, FORMAT_1: _format_1}
 
 
 def _damage(data: dict[str, Any]) -> str | None:

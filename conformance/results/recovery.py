@@ -10,7 +10,7 @@ import json
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -48,7 +48,7 @@ class Remembered:
 
     settings: Settings
     target: Target
-    shown_target: dict[str, Any]
+    shown_target: dict[str, object]
     selected: frozenset[str]
     facts: build.RunFacts
 

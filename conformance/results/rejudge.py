@@ -7,7 +7,7 @@ active checks found cannot be judged again, because those checks send requests t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
@@ -113,6 +113,6 @@ def _compare(
         rejudgement.differences.append(Difference(check, old, new, reason))
 
 
-def _sort_key(check: str) -> tuple[Any, ...]:
+def _sort_key(check: str) -> tuple[object, ...]:
     clause = check.partition("/")[0]
     return (0, catalogue.sort_key(clause), check) if clause in catalogue.load().clauses else (1, check)

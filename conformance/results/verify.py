@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import jsonschema_rs
@@ -255,7 +255,7 @@ def _suite(results: Results) -> str:
     return one_line(results["suite"]["version"], 40)
 
 
-def _schema_problem(data: Any) -> str | None:  # JSON of any shape
+def _schema_problem(data: object) -> str | None:  # JSON of any shape
     """Where results.json departs from the schema of its format."""
     written = data.get("format") if isinstance(data, dict) else None
     schema = json.loads((schemas_dir() / _SCHEMAS.get(str(written), "results.json")).read_bytes())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from conformance.reference.data.store import Document, Integration
 from conformance.reference.data.timestamps import ZERO
@@ -43,7 +42,7 @@ def _full(hub_id: str) -> Document:
     }
 
 
-def _definition() -> dict[str, Any]:
+def _definition() -> dict[str, object]:
     flags = ("supports_verification", "supports_multiple", "public", "usable", "editable", "deprecated")
     return {
         "vendor": "aws-s3",

@@ -232,7 +232,7 @@ def included_as_an_array(server: Behaviours) -> None:
     """The included integrations are an array, not an object by id."""
     includes = server.includes
 
-    def listed(call: Call, backups: list[Any]) -> dict[str, Any] | None:
+    def listed(call: Call, backups: list[Any]) -> dict[str, object] | None:
         included = includes(call, backups)
         return {"integrations": list(included["integrations"].values())} if included else included
 

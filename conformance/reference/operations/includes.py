@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conformance.reference.core import Call
@@ -29,7 +29,7 @@ def include_key(_call: Call, integration: Integration) -> str:
     return integration.id
 
 
-def includes(call: Call, backups: list[Backup]) -> dict[str, Any] | None:
+def includes(call: Call, backups: list[Backup]) -> dict[str, object] | None:
     """The includes of a response, or None where none were requested."""
     server = call.server
     if not server.wants_integrations(call):

@@ -28,7 +28,7 @@ def _reject_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def decode(_call: Call, body: bytes) -> Any:
+def decode(_call: Call, body: bytes) -> object:
     """Parse the body. Invalid UTF-8 inside a string becomes U+FFFD, as in Go; the last of duplicate members wins."""
     try:
         return json.loads(body.decode("utf-8", "replace"), parse_constant=_reject_constant)
@@ -45,7 +45,7 @@ def member(holder: Any, name: str, kind: type, pointer: str) -> Any:
     return holder[name]
 
 
-def validate(call: Call, body: Any) -> tuple[str, str]:
+def validate(call: Call, body: object) -> tuple[str, str]:
     """The action and the instance id of a job request."""
     if not isinstance(body, dict):
         raise RefusalError("422.invalid-input", "The body must be an object")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.core import NO_OPERATION, Answer
 from conformance.reference.refusals import RefusalError
@@ -63,7 +63,7 @@ def envelope(_call: Call, reply: Reply) -> Document:
     return {"data": reply.data, "includes": reply.includes}
 
 
-def encode(_call: Call, _status: int, document: Any) -> bytes:
+def encode(_call: Call, _status: int, document: object) -> bytes:
     """The document as JSON."""
     return _ENCODER.encode(document).encode()
 
@@ -99,7 +99,7 @@ def options(call: Call, allowed: str) -> Answer:
     return Answer(204, own, b"")
 
 
-def _answer(call: Call, status: int, document: Any, more_headers: dict[str, str]) -> Answer:
+def _answer(call: Call, status: int, document: object, more_headers: dict[str, str]) -> Answer:
     server = call.server
     body = server.encode(call, status, server.document(call, status, document))
     return server.finish(call, Answer(status, server.headers(call, status) | more_headers, body))

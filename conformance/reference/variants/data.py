@@ -239,7 +239,7 @@ def members_in_another_order(server: Behaviours) -> None:
     """Get orders members differently from the list."""
     encode = server.encode
 
-    def reverse(value: Any) -> Any:
+    def reverse(value: object) -> object:
         if isinstance(value, dict):
             return {name: reverse(value[name]) for name in reversed(value)}
         return [reverse(item) for item in value] if isinstance(value, list) else value
@@ -254,7 +254,7 @@ def escaped_text(server: Behaviours) -> None:
     """Bodies are indented and escape every non-ASCII character and slash."""
     encode = server.encode
 
-    def escaped(call: Call, status: int, whole: Any) -> bytes:
+    def escaped(call: Call, status: int, whole: object) -> bytes:
         text = json.dumps(json.loads(encode(call, status, whole)), indent=2)
         return ("\r\n\t " + text.replace("/", "\\/") + "\n").encode()
 

@@ -214,7 +214,7 @@ def invalid_utf8_is_refused(server: Behaviours) -> None:
     """A body that is not UTF-8 is a 400."""
     decode = server.decode
 
-    def strict(call: Call, body: bytes) -> Any:
+    def strict(call: Call, body: bytes) -> object:
         try:
             body.decode()
         except UnicodeDecodeError as problem:
@@ -229,12 +229,12 @@ def duplicates_are_refused(server: Behaviours) -> None:
     """A body with a duplicate member is a 400."""
     decode = server.decode
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         if len({name for name, _ in pairs}) < len(pairs):
             raise RefusalError("400.invalid-syntax", "A member is there twice")
         return dict(pairs)
 
-    def strict(call: Call, body: bytes) -> Any:
+    def strict(call: Call, body: bytes) -> object:
         value = decode(call, body)
         json.loads(body.decode("utf-8", "replace"), object_pairs_hook=once)
         return value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
@@ -95,7 +95,7 @@ def no_includes_for_nothing(server: Behaviours) -> None:
     """An empty list has no includes, even where they were requested."""
     includes = server.includes
 
-    def if_any(call: Call, backups: list[Backup]) -> dict[str, Any] | None:
+    def if_any(call: Call, backups: list[Backup]) -> dict[str, object] | None:
         return includes(call, backups) if backups else None
 
     server.includes = if_any
@@ -159,7 +159,7 @@ def pages_above_30_are_refused(server: Behaviours) -> None:
 EMPTY = "absent, null, `{}` and `[]` are all empty includes, and so is an empty `integrations`"
 
 
-def _empty_includes(server: Behaviours, empty: Any) -> None:
+def _empty_includes(server: Behaviours, empty: object) -> None:
     """Write these includes where nothing is included, whether requested or not."""
     envelope = server.envelope
 

@@ -103,7 +103,7 @@ def creators_can_be_included(server: Behaviours) -> None:
     """There is a second include, `creators`."""
     includes = server.includes
 
-    def more(call: Call, backups: list[Backup]) -> dict[str, Any] | None:
+    def more(call: Call, backups: list[Backup]) -> dict[str, object] | None:
         included = includes(call, backups)
         if "creators" in call.query.get("include", "").split(","):
             return {**(included or {}), "creators": {new_id(): {"name": "Ada"}}}

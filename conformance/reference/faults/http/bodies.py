@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer
 from conformance.reference.patching import edit_answers, listed_with_integrations, to
@@ -280,7 +280,7 @@ def no_content_for_nothing(server: Behaviours) -> None:
     finish = server.finish
 
     def none(call: Call, answer: Answer) -> Answer:
-        nothing: Any = to("list")(call, answer) and json.loads(answer.body).get("data") == []
+        nothing: object = to("list")(call, answer) and json.loads(answer.body).get("data") == []
         return Answer(204, {}, b"") if nothing else finish(call, answer)
 
     server.finish = none

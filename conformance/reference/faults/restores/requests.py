@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace as copy_of
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.patching import (
     crash_when,
@@ -116,7 +116,7 @@ def array_of_one_is_taken(server: Behaviours) -> None:
     """A body that is an array with one request is accepted."""
     decode = server.decode
 
-    def unwrap(call: Call, body: bytes) -> Any:
+    def unwrap(call: Call, body: bytes) -> object:
         value = decode(call, body)
         return value[0] if isinstance(value, list) and len(value) == 1 else value
 
@@ -140,7 +140,7 @@ def _lenient_member(server: Behaviours, change: Callable[[Call, Document], objec
     """Complete or correct a request body before it is validated."""
     validate = server.validate
 
-    def mend(call: Call, body: Any) -> tuple[str, str]:
+    def mend(call: Call, body: object) -> tuple[str, str]:
         if isinstance(body, dict):
             with suppress(AttributeError, KeyError, TypeError):
                 change(call, body)
@@ -252,7 +252,7 @@ def _finds_instance(server: Behaviours, find_other: Callable[[Call, str], str | 
     """Replace the requested instance."""
     validate = server.validate
 
-    def guess(call: Call, body: Any) -> tuple[str, str]:
+    def guess(call: Call, body: object) -> tuple[str, str]:
         action, instance_id = validate(call, body)
         return action, find_other(call, instance_id) or instance_id
 
