@@ -15,6 +15,8 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import pytest
 
 
@@ -65,6 +67,16 @@ def option_names(parser: pytest.Parser) -> set[str]:
     """
     groups = [*getattr(parser, "_groups", ()), *filter(None, [getattr(parser, "_anonymous", None)])]
     return {name for group in groups for option in getattr(group, "options", ()) for name in option.names()}
+
+
+def forget_paths(config: pytest.Config, paths: Container[str]) -> None:
+    """Let pytest forget arguments that it took for paths of tests, since it did not know their options yet.
+
+    It would look for conftest files beside them, and not in the current folder. Without the private name it does.
+    """
+    known: Any = getattr(config, "known_args_namespace", None)
+    if isinstance(getattr(known, "file_or_dir", None), list):
+        known.file_or_dir = [path for path in known.file_or_dir if path not in paths]
 
 
 def check_selection(config: pytest.Config) -> None:

@@ -24,16 +24,18 @@ def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, object, object]:
     """Register our options, if the suite is named, beside those of plugins and conftest files; theirs come first."""
-    result = yield
-    if names_suite(args, early_config.invocation_params.dir):
-        from conformance._compat import option_names  # noqa: PLC0415 - only the suite's own runs need these
-        from conformance.cli.options import IN_PYTEST  # noqa: PLC0415
+    if not names_suite(args, early_config.invocation_params.dir):
+        return (yield)
+    from conformance import _compat  # noqa: PLC0415 - only the suite's own runs need these
+    from conformance.cli.options import IN_PYTEST, values_in  # noqa: PLC0415
 
-        early_config.stash[_ARGUMENTS] = list(args)
-        taken, group = option_names(parser), parser.getgroup("conformance", "container-backups conformance suite")
-        for option in IN_PYTEST:
-            if (name := option.pytest_name) and name not in taken:
-                group.addoption(name, **option.for_pytest())
+    early_config.stash[_ARGUMENTS] = list(args)
+    _compat.forget_paths(early_config, values_in(args))
+    result = yield
+    taken, group = _compat.option_names(parser), parser.getgroup("conformance", "container-backups conformance suite")
+    for option in IN_PYTEST:
+        if (name := option.pytest_name) and name not in taken:
+            group.addoption(name, **option.for_pytest())
     return result
 
 
@@ -54,7 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _start_run(config: pytest.Config) -> None:
     from conformance.cli.errors import UsageError  # noqa: PLC0415 - only the suite's own runs need these
     from conformance.cli.options import settings_of_pytest  # noqa: PLC0415
-    from conformance.pytest_run import controller, embedded, setup  # noqa: PLC0415
+    from conformance.pytest_run import controller, embedded, executing, setup  # noqa: PLC0415
 
     try:
         arguments = config.stash[_ARGUMENTS]
@@ -62,6 +64,7 @@ def _start_run(config: pytest.Config) -> None:
     except UsageError as error:
         raise pytest.UsageError(*error.lines) from None
     if not controller.runs_tests(config):
+        executing.register(config, None)
         return
     with ExitStack() as stack:
         target, file = stack.enter_context(embedded.target_of(settings))

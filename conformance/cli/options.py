@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -123,6 +124,12 @@ def settings_of_pytest(given: Sequence[str], with_defaults: Sequence[str]) -> Se
     """
     _pytest_parser(twice=False).parse_known_args(list(given))
     return read_settings(_pytest_parser(twice=True).parse_known_args(list(with_defaults))[0])
+
+
+def values_in(arguments: Sequence[str]) -> set[str]:
+    """Return those of pytest's arguments that are values of our options, such as FILE of `--target FILE`."""
+    named = {option.pytest_name for option in IN_PYTEST if option.kind != "flag"}
+    return {value for name, value in pairwise(arguments) if name in named}
 
 
 def _pytest_parser(*, twice: bool) -> Parser:

@@ -27,6 +27,7 @@ from conformance.execution.shared_state import SharedState
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.pytest_run import executing, finalize, progress, scheduling, signals
 from conformance.pytest_run.executing import Account, CheckExecution, crash_text
+from conformance.pytest_run.selection import SUITE
 from conformance.pytest_run.setup import WORKER_ACCOUNT, WORKER_INPUT, for_this_process, worker_input
 from conformance.report import ci, write_all
 from conformance.report.carrier import HtmlCarrier
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
 
 NAME = "conformance-run"
-SUITE = "conformance.suite"
 #: how long the workers of an interrupted run get to write down what they know
 LAST_WORDS_S = 7.0
 #: pytest's options that show something and run no test
@@ -81,7 +81,7 @@ class Controller:
         """Register whatever takes part in the run."""
         self.ran = runs_tests(config)
         if not self.ran:
-            config.pluginmanager.register(self._execution, executing.NAME)
+            executing.register(config, None)
             return
         _compat.check_selection(config)
         if self._quiet and (more := [str(argument) for argument in config.args if argument != SUITE]):
@@ -93,7 +93,7 @@ class Controller:
             config.option.maxfail = 0  # the workers count
             scheduling.prepare(config)
         else:
-            config.pluginmanager.register(self._execution, executing.NAME)
+            executing.register(config, self._execution)
         if self._quiet:
             config.pluginmanager.register(progress.Progress(config, self.setup), "conformance-progress")
 

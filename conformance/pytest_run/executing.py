@@ -8,6 +8,7 @@ only waiting, and a test that is skipped or stopped does not undo what its check
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import traceback
 from typing import TYPE_CHECKING, TypedDict
@@ -19,6 +20,7 @@ from conformance.evidence.redaction import Redactor
 from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import CheckRecord, Outcome
+from conformance.pytest_run import fixture
 from conformance.pytest_run.selection import Selection, check_of, checks_of, stage_of
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from conformance.judging.checks import Check
     from conformance.pytest_run.setup import ProcessSetup
 
-NAME = "conformance-execution"
 TOO_LATE = "not run: the run ended first"
 
 
@@ -37,6 +38,13 @@ class Account(TypedDict):
     left_out: dict[str, str]
     crash: str
     traceback: str
+
+
+def register(config: pytest.Config, execution: CheckExecution | None) -> None:
+    """Register the fixture of the tests, and what executes their checks, if pytest runs them."""
+    config.pluginmanager.register(fixture, "conformance-fixture")
+    if execution is not None:
+        config.pluginmanager.register(execution, fixture.EXECUTION)
 
 
 class CheckExecution:
@@ -89,18 +97,18 @@ class CheckExecution:
 
     # ------------------------------------------------------------ execution
 
-    @pytest.fixture(scope="session")
-    def conformance_run(self, request: pytest.FixtureRequest) -> Iterator[CheckExecution]:
-        """Execute the checks of this process while its tests run."""
-        self._session = request.session
+    @contextlib.contextmanager
+    def running(self, session: pytest.Session) -> Iterator[None]:
+        """Execute the checks of this process, from its first test to its last."""
+        self._session = session
         try:
             self._run = self._start()
         except Exception as error:
             self._crashed(error)
-            request.session.shouldfail = self._crash
+            session.shouldfail = self._crash
             raise
         try:
-            yield self
+            yield
         finally:
             self.end()
 

@@ -10,8 +10,9 @@ import pytest
 
 from conformance.config import hermetic
 from conformance.pytest_run import finalize
-from conformance.pytest_run.controller import SUITE, Controller
+from conformance.pytest_run.controller import Controller
 from conformance.pytest_run.embedded import target_of
+from conformance.pytest_run.selection import SUITE
 from conformance.pytest_run.setup import prepare
 
 if TYPE_CHECKING:

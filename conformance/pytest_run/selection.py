@@ -6,8 +6,10 @@ them, or it is an error of the suite.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import conformance.suite
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.execution.effects import NEEDING_RESTORES
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from conformance.pytest_run.setup import ProcessSetup
 
 #: plugins that belong to pytest or to us; every other plugin, and every conftest.py, is somebody else's
-OURS = ("_pytest", "conformance", "xdist", "pytest_html", "pytest_metadata")
+OURS = (
+    *("_pytest", "conformance", "xdist", "pytest_html", "pytest_metadata"),
+    *("hypothesis", "_hypothesis_pytestplugin", "schemathesis", "anyio"),
+)
 #: the hooks by which somebody else can leave a test out, in the order in which pytest calls them
 COLLECTING = ("pytest_ignore_collect", "pytest_collect_file", "pytest_collect_directory", "pytest_pycollect_makeitem")
 REMOVING = ("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_itemcollected", "pytest_sessionstart")
 RUNNING = ("pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
 NAMED = 3
+SUITE = conformance.suite.__name__
 #: the checks that make an ordinary restore, and read its job
 RESTORE_TRAFFIC = ("JOB-1/restore", "JBS-1/job")
 
@@ -130,7 +136,8 @@ def _deselecting_options(config: pytest.Config) -> str:
 
 def _restricting_options(config: pytest.Config) -> str:
     """Return what of the command line keeps pytest from collecting the whole suite."""
-    named = [argument for argument in config.args if "::" in argument or argument.endswith(".py")]
+    whole = {SUITE, str(Path(conformance.suite.__path__[0]))}
+    named = [] if whole & {argument.rstrip("/") for argument in config.args} else config.args
     ignored = [*(config.option.ignore or ()), *(config.option.ignore_glob or ())]
     given = [("arguments", " ".join(named)), ("--ignore", " ".join(map(str, ignored)))]
     return ", ".join(f"{name} {value!r}" for name, value in given if value)
@@ -147,4 +154,4 @@ def _by_others(config: pytest.Config, hooks: Iterable[str], what: str) -> str:
             if str(module).partition(".")[0] not in OURS:
                 names[f"{implementation.plugin_name} ({hook})"] = None
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{what} by {', '.join(list(names)[:NAMED])}{more}" if names else ""
+    return f"{what} by {'one of ' if len(names) > 1 else ''}{', '.join(list(names)[:NAMED])}{more}" if names else ""

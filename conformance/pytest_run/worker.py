@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.pytest_run import signals
-from conformance.pytest_run.executing import NAME, CheckExecution
+from conformance.pytest_run.executing import CheckExecution, register
 from conformance.pytest_run.setup import WORKER_ACCOUNT, WorkerInput, of_worker
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Worker:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Execute checks, and end when a signal or another process of the run says so."""
         self._open.enter_context(signals.interruptible(self._execution.interrupt))
-        config.pluginmanager.register(self._execution, NAME)
+        register(config, self._execution)
 
     def _watch(self, run: Run) -> None:
         watcher = signals.Watcher(run.shared_state, self._end_with_the_others)

@@ -89,3 +89,16 @@ def test_a_scheduling_without_our_hooks_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(scheduling, "_split_scope")
     with pytest.raises(_compat.IncompatibleError, match=r"LoadScopeScheduling\._split_scope"):
         _compat.scope_scheduling()
+
+
+def test_paths_that_were_values_of_options_are_forgotten(pytester: Pytester) -> None:
+    config = pytester.parseconfigure()
+    config.known_args_namespace.file_or_dir = ["tests", "target.toml"]
+    _compat.forget_paths(config, {"target.toml"})
+    assert config.known_args_namespace.file_or_dir == ["tests"]
+
+
+def test_without_the_known_arguments_nothing_is_forgotten() -> None:
+    config: Any = SimpleNamespace()
+    _compat.forget_paths(config, {"target.toml"})
+    assert vars(config) == {}
