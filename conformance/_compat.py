@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import io
 from importlib import metadata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Container
