@@ -176,7 +176,7 @@ def test_a_part_of_the_suite_is_no_error(target: Path, project: Path) -> None:
         [*command, "--report-dir", project / "out", "--target", target, *FEW],
         capture_output=True, text=True, check=False, cwd=project, env=running.environment({}),
     )  # fmt: skip
-    ran = running.Ran(done.returncode, done.stdout, done.stderr, 0, project / "out")
+    ran = running.Ran(done.returncode, done.stdout, done.stderr, project / "out")
     assert outcomes_of(ran) == {"LIST-8": "passed", "CAP-1": "not_tested", "GET-4": "not_tested"}
     assert reasons_of(ran) == {"left out by pytest's arguments 'conformance.suite.test_list'"}
     assert ran.code == 0
@@ -189,7 +189,6 @@ def test_an_order_that_others_make_does_not_send_bad_keys_first(target: Path, pr
     ran = running.suite(project / "out", *arguments, cwd=project)
     assert ran.code == 0
     assert ran.outcomes["AUTH-2"] == "passed"
-    assert ran.seconds < 60
 
 
 def test_nobody_else_s_test_is_executed_as_a_check(target: Path, project: Path) -> None:
