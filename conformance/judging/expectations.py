@@ -7,7 +7,7 @@ basic clause broke on the very exchange, it raises CannotTellError instead: one 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
 ANY_4XX = range(400, 500)
+#: how many of the ids that are missing a finding names
+MAX_NAMED = 20
 
 
 class CannotTellError(Exception):
@@ -38,13 +40,24 @@ class NotApplicableError(NotTestableError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between wanted and got, on a live exchange."""
+    """One difference between wanted and got, on a live exchange.
+
+    `related`: other exchanges that it rests on, such as the request that had the effect.
+    """
 
     outcome: Outcome
     wanted: str
     got: str
     exchange: Exchange | None = None
     pointer: str | None = None
+    related: tuple[Exchange, ...] = ()
+
+
+def resting_on(findings: Iterable[Finding], exchanges: Iterable[Exchange | None]) -> Iterator[Finding]:
+    """Yield the findings with other exchanges that they rest on."""
+    others = tuple(exchange for exchange in exchanges if exchange is not None)
+    for finding in findings:
+        yield replace(finding, related=(*finding.related, *others))
 
 
 def violation(wanted: str, got: str, exchange: Exchange | None = None, pointer: str | None = None) -> Finding:
@@ -146,7 +159,7 @@ def expect_same_ids(
     yield from expect_unique(got, exchange, what)
     missing, extra = sorted(set(wanted) - set(got)), sorted(set(got) - set(wanted))
     if missing:
-        yield violation(f"every {what}", f"{len(missing)} missing: {', '.join(missing[:3])}", exchange, "/data")
+        yield violation(f"every {what}", f"{len(missing)} missing: {', '.join(missing[:MAX_NAMED])}", exchange, "/data")
     if extra:
         yield violation(
             f"only the {what}s seen otherwise", f"{len(extra)} more: {', '.join(extra[:3])}", exchange, "/data"

@@ -63,6 +63,7 @@ class FindingRow(TypedDict):
     pointer: str | None
     exchange: int | None
     places: int
+    related: NotRequired[list[int]]
 
 
 class StepRow(TypedDict):
@@ -109,7 +110,7 @@ class FindingRecord:
     """A difference between what a clause wants and what the target answered.
 
     `pointer`: a JSON pointer into the response body. `exchange`: an index into the exchanges of the check's record.
-    `places`: how many equal findings this one stands for.
+    `places`: how many equal findings this one stands for. `related`: indices of other exchanges that it rests on.
     """
 
     outcome: Outcome
@@ -118,6 +119,7 @@ class FindingRecord:
     pointer: str | None = None
     exchange: int | None = None
     places: int = 1
+    related: tuple[int, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -142,12 +144,21 @@ class FindingRecord:
             "pointer": self.pointer,
             "exchange": self.exchange,
             "places": self.places,
+            "related": list(self.related),
         }
 
     @classmethod
     def from_json(cls, row: FindingRow) -> FindingRecord:
         """Return the inverse of `to_json`."""
-        return cls(Outcome(row["outcome"]), row["wanted"], row["got"], row["pointer"], row["exchange"], row["places"])
+        return cls(
+            Outcome(row["outcome"]),
+            row["wanted"],
+            row["got"],
+            row["pointer"],
+            row["exchange"],
+            row["places"],
+            tuple(row.get("related", ())),
+        )
 
 
 @dataclass(slots=True)
@@ -218,7 +229,8 @@ class CheckRecord:
                 findings[finding.identity] = replace(known, places=known.places + finding.places)
             else:
                 index = None if finding.exchange is None else finding.exchange + len(worse.exchanges)
-                findings[finding.identity] = replace(finding, exchange=index)
+                related = tuple(index + len(worse.exchanges) for index in finding.related)
+                findings[finding.identity] = replace(finding, exchange=index, related=related)
         return replace(
             worse,
             duration_s=round(worse.duration_s + better.duration_s, 4),

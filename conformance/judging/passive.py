@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_DEFECTS = 12
 MAX_NOTED = 40
+#: how many other exchanges of a finding are kept as evidence
+MAX_RELATED = 8
 
 
 @dataclass
@@ -155,18 +157,21 @@ def attach(
     """Puts findings and their evidence on a record, and sets its outcome and reason by the clause's level."""
     shown: list[Exchange] = []
     for defect in defects:
-        found = defect.first
-        if found.exchange is not None and found.exchange not in shown:
-            look_again(found.exchange)
-            shown.append(found.exchange)
+        finding = defect.first
+        if finding.exchange is not None and finding.exchange not in shown:
+            look_again(finding.exchange)
+            shown.append(finding.exchange)
+        related = [exchange for exchange in finding.related if exchange is not finding.exchange][:MAX_RELATED]
+        shown += [exchange for exchange in dict.fromkeys(related) if exchange not in shown]
         record.findings.append(
             FindingRecord(
-                _by_level(found.outcome, catalogue[record.clause].level),
-                recorder.text(found.wanted),
-                recorder.text(found.got),
-                recorder.text(found.pointer) if found.pointer is not None else None,
-                shown.index(found.exchange) if found.exchange is not None else None,
+                _by_level(finding.outcome, catalogue[record.clause].level),
+                recorder.text(finding.wanted),
+                recorder.text(finding.got),
+                recorder.text(finding.pointer) if finding.pointer is not None else None,
+                shown.index(finding.exchange) if finding.exchange is not None else None,
                 defect.places,
+                tuple(dict.fromkeys(shown.index(exchange) for exchange in related)),
             )
         )
     record.exchanges += [recorder.evidence(exchange) for exchange in shown]

@@ -20,6 +20,7 @@ from conformance.judging.expectations import (
     inconclusive,
     items_of,
     object_of,
+    resting_on,
     violation,
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
@@ -200,15 +201,18 @@ def _differences(context: CheckContext, left: LogsLeft) -> Iterator[Finding]:
     except CannotTellError as reason:
         yield inconclusive(str(reason), left.exchange)
         return
+    answers = [restore.answer for restore in left.restores]
     book, explained = context.run.state.log_book, context.run.state.logs_explained(left.backup)
     if len(left.own) > explained:
         wanted = f"{explained} new logs for {explained} accepted restores"
         surplus = violation(wanted, f"{len(left.own)} in the end", left.exchange, "/data")
         all_accepted = _all_accepted(context, left.backup)
-        yield from surplus_of_logs(context, surplus) if all_accepted else effect_of_refused(context, surplus)
+        proved = surplus_of_logs(context, surplus) if all_accepted else effect_of_refused(context, surplus)
+        yield from resting_on(proved, answers)
     gone = _gone_for_good(context, left) if not book.problem else set()
     if gone:
-        yield violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
+        lost = violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
+        yield from resting_on([lost], answers)
 
 
 def _gone_for_good(context: CheckContext, left: LogsLeft) -> set[str]:
@@ -307,7 +311,10 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
         if {before.get("id"), now.get("id")} != {restore.backup}:
             continue
         changes = list(expect_equivalent("backup", before, now, get, ignored))
-        yield from [inconclusive(BY_A_DELETION, get)] if changes and collateral(context) else changes
+        if changes and collateral(context):
+            yield inconclusive(BY_A_DELETION, get)
+        else:
+            yield from resting_on(changes, (restore.answer, restore.before))
 
 
 # ---------------------------------------------------------------- deletions
@@ -366,9 +373,10 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
         if one.backup in collateral(context):
             yield inconclusive(BY_A_DELETION, get)
         elif get.status == 404:
-            yield violation("the backup still there", "404", get)
+            yield from resting_on([violation("the backup still there", "404", get)], one.answers)
         elif get.is_success:
-            yield from expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
+            changes = expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
+            yield from resting_on(changes, one.answers)
         else:
             yield inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
 

@@ -5,12 +5,13 @@ Live lists change, so whatever a way seems to lose is read once more between two
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
 from conformance.contract.operations import PRESENT_STATES
 from conformance.contract.pointers import value_at
-from conformance.judging.expectations import CannotTellError, inconclusive, inconclusive_reason, items_of
+from conformance.judging.expectations import CannotTellError, inconclusive, inconclusive_reason, items_of, resting_on
 from conformance.scenarios.request_builder import ListOptions
 
 if TYPE_CHECKING:
@@ -159,13 +160,33 @@ def _again(context: CheckContext, way: Way, known: set[str], judge: Judge) -> It
     """Read the same way once more, between two readings of the list that show the same backups."""
     place = place_of(way)
     for _ in range(MAX_TRIES):
-        before = set(read_list(context, **place).ids)
+        reference = read_list(context, **place)
+        before = set(reference.ids)
         there = before.union(present(context, place, known - before))
-        findings = list(judge(read_pages(context, way), there))
+        paged = read_pages(context, way)
+        findings = list(judge(paged, there))
         if not findings or before == set(read_list(context, **place).ids):
-            yield from findings
+            yield from resting_on(findings, _pages_around(paged, reference))
             return
     yield inconclusive("the list kept changing while it was read")
+
+
+def _pages_around(paged: PagedList, reference: PagedList) -> Iterator[Exchange]:
+    """The pages between which backups are missing or that show one twice, and where the reference reading has them."""
+    missing = set(reference.ids) - set(paged.ids)
+    for page in reference.pages:
+        if missing.intersection(page.ids):
+            yield page
+    repeated = {backup for backup, count in Counter(paged.ids).items() if count > 1}
+    neighbours = {
+        neighbour
+        for at, backup in enumerate(reference.ids)
+        if backup in missing
+        for neighbour in (*reference.ids[:at][-1:], *reference.ids[at + 1 :][:1])
+    }
+    for page in paged.pages:
+        if (repeated | neighbours).intersection(page.ids):
+            yield page
 
 
 def present(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:

@@ -44,11 +44,18 @@ class Snapshot:
     #: How many restores of the backup were requested before, and how many of those accepted had left their log.
     requested_before: int
     logged_before: int
+    #: The answers to the requests: any of them may be of the request that had an effect.
+    answers: list[Exchange] = field(default_factory=list)
     #: What had changed right after the requests.
     effects: list[Finding] = field(default_factory=list)
     #: The check that sent the requests, and the requests, to send them again for another backup.
     source: str = ""
     requests: tuple[Request, ...] = ()
+
+    @property
+    def suspects(self) -> list[Exchange]:
+        """The answers, those that say that the request was accepted first."""
+        return sorted(self.answers, key=lambda answer: not answer.is_success)
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class KeptBackup:
     clause: str
     backup: str
     before: dict[str, Any]
+    #: The answers to the deletions.
+    answers: list[Exchange] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from conformance.judging.expectations import (
     inconclusive,
     items_of,
     object_of,
+    resting_on,
     violation,
 )
 from conformance.judging.outcomes import Outcome
@@ -57,6 +58,7 @@ def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -
     answers = _send_until_accepted(context, requests)
     if snapshot is not None:
         get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+        snapshot.answers += answers
         snapshot.effects += changes_since(context, snapshot, get, logs)
     return answers
 
@@ -81,20 +83,21 @@ def send_deletions_expecting_refusal(
 ) -> tuple[list[Exchange], list[Finding]]:
     """Send deletions that must be refused; return the answers, and what changed about the backup in get and list."""
     before = object_of(context.get(backup))
-    context.run.state.add_kept_backup(KeptBackup(context.check.clause, backup, before))
+    kept = KeptBackup(context.check.clause, backup, before)
+    context.run.state.add_kept_backup(kept)
     listed_before = backup in paging.read_list(context).ids
-    answers: list[Exchange] = []
+    answers = kept.answers
     for request in requests:
         answers.append(context.send(request))
         if answers[-1].is_success:  # it is gone now: what comes after it would be refused for that
             break
     after = context.get(backup)
     if not after.is_success:
-        return answers, [violation("the backup still there", f"{after.status}", after)]
+        return answers, [*resting_on([violation("the backup still there", f"{after.status}", after)], answers)]
     changes = list(expect_equivalent("backup", before, after.data, after))
     if not changes and listed_before and backup not in paging.read_list(context).ids:
         changes.append(violation("the backup still listed", "not listed", after))
-    return answers, changes
+    return answers, [*resting_on(changes, answers)]
 
 
 def observed_effects(context: CheckContext) -> Iterator[Finding]:
@@ -150,6 +153,12 @@ def changes_since(
 
     `foreign`: logs of restores to instances that nobody named count as well.
     """
+    yield from resting_on(_changes_since(context, snapshot, get, logs, foreign=foreign), snapshot.suspects)
+
+
+def _changes_since(
+    context: CheckContext, snapshot: Snapshot, get: Exchange, logs: Exchange, *, foreign: bool
+) -> Iterator[Finding]:
     try:
         backup, entries = object_of(get), context.run.state.log_book.seen(snapshot.backup, items_of(logs))
     except CannotTellError as reason:
