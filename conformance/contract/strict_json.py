@@ -38,6 +38,9 @@ _AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 
 
+_CUT_OFF = "the body ends in the middle of the document"
+
+
 class NotJSON(ValueError):  # noqa: N818 - the name says what the body is; callers read `except NotJSON`
     """The body is not one strict JSON document: `reason` says why in one line, `offset` counts bytes (HTTP-1)."""
 
@@ -45,6 +48,11 @@ class NotJSON(ValueError):  # noqa: N818 - the name says what the body is; calle
         super().__init__(f"{reason} (byte {offset})")
         self.reason = reason
         self.offset = offset
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the body is the beginning of a document, and nothing else is wrong with it."""
+        return self.reason == _CUT_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +271,8 @@ def _step(name: str) -> str:
 def _reason(error: json.JSONDecodeError) -> str:
     if error.msg == "Extra data":
         return "something follows the document"
+    if not error.doc[error.pos :].strip() or error.msg.startswith("Unterminated string"):
+        return _CUT_OFF if error.doc.strip() else "the body is empty"
     return error.msg[0].lower() + error.msg[1:].removesuffix(" at").removesuffix(" starting")
 
 

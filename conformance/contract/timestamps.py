@@ -62,6 +62,11 @@ def _parse(text: str) -> Instant | None:
     return Instant(seconds, int(leap), (fraction or "").rstrip("0"))
 
 
+def lacks_offset(text: str) -> bool:
+    """Whether the text would be an RFC 3339 date-time with an offset behind it: a local time of nobody knows where."""
+    return parse_time(text) is None and parse_time(f"{text}Z") is not None
+
+
 _cached = lru_cache(maxsize=16_384)(_parse)
 
 

@@ -23,7 +23,7 @@ from referencing.jsonschema import DRAFT202012
 
 from conformance.contract.pointers import escape
 from conformance.contract.schemas import Node, node, project, schemas, schemas_dir, schemas_sha256
-from conformance.contract.timestamps import parse_time
+from conformance.contract.timestamps import lacks_offset, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,8 @@ __all__ = ["MAX_EXPLAINED", "Mismatch", "mismatches", "project", "render", "sche
 MAX_EXPLAINED = 50
 """How many violations, and beside them how many nulls of HTTP-10, are explained for one value."""
 
+#: how many of the members of an object a mismatch names
+_NAMED = 4
 _GOT_LENGTH = 80
 _INTEGER_DIGITS = 100
 
@@ -199,7 +201,7 @@ def _violation(shape: str, error: ValidationError) -> Mismatch:
         pointer="".join(f"/{escape(str(step))}" for step in error.absolute_path),
         keyword=keyword,
         wanted=_wanted(keyword, error.validator_value) if member is None else f"the member {member}",
-        got=render(error.instance) if member is None else "nothing",
+        got=_got(keyword, error),
         null_optional=False,
         shape=_innermost(shape, error),
     )
@@ -221,6 +223,18 @@ _ARTICLES = {"array": "an array", "integer": "an integer", "object": "an object"
 
 def _any_of(types: tuple[str, ...]) -> str:
     return " or ".join(_ARTICLES.get(name, f"a {name}") for name in types)
+
+
+def _got(keyword: str, error: ValidationError) -> str:
+    """What is there instead: the value, or where a member is missing, those that the object has."""
+    value = error.instance
+    if keyword == "required":
+        names = [render(name) for name in islice(value, _NAMED)] if isinstance(value, dict) else []
+        more = ", …" if isinstance(value, dict) and len(value) > _NAMED else ""
+        return f"nothing (the object has {', '.join(names)}{more})" if names else "nothing (the object is empty)"
+    if keyword == "format" and isinstance(value, str) and lacks_offset(value):
+        return f"{render(value)}, which has no offset"
+    return render(value)
 
 
 def _wanted(keyword: str, asked: Any) -> str:

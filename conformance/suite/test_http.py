@@ -109,7 +109,9 @@ def bodies_are_strict_json(exchange: Exchange) -> Iterator[Finding]:
     if exchange.limit_reached:
         yield inconclusive(exchange.limit_reached, exchange)
     elif isinstance(exchange.parsed, strict_json.NotJSON):
-        yield violation("one JSON document in UTF-8", f"{exchange.parsed} ({content_type})", exchange)
+        length = exchange.response.header("content-length")
+        ending = f", Content-Length {length}" if length and exchange.parsed.is_cut_off else ""
+        yield violation("one JSON document in UTF-8", f"{exchange.parsed}{ending} ({content_type})", exchange)
     elif media_type.strip().lower() != "application/json":
         yield violation("Content-Type application/json", content_type, exchange)
     elif charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):

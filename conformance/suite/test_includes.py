@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract import validation
 from conformance.contract.pointers import value_at
 from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.generation import fixed_inputs
@@ -71,8 +72,9 @@ def included_are_valid(exchange: Exchange) -> Iterator[Finding]:
     for mismatch in mismatches_at(exchange, "/includes"):
         yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
     for key, integration in integrations(exchange).items():
-        if isinstance(integration.get("id"), str):
-            yield from expect_equal(key, integration["id"], exchange, f"/includes/integrations/{key}")
+        if isinstance(integration.get("id"), str) and key != integration["id"]:
+            wanted = f"each integration under its id as the key, here {validation.render(integration['id'])}"
+            yield violation(wanted, f"the key {validation.render(key)}", exchange, f"/includes/integrations/{key}")
 
 
 def references_resolve(exchange: Exchange) -> Iterator[Finding]:

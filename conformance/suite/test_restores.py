@@ -284,7 +284,7 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
     restore_scenarios.try_all(context)
     for digest in (told.digests.second_after, context.digest_of(second)):
         if digest is not None and digest != before:
-            yield violation(f"the data {before} as before", digest, last_look(told.restore))
+            yield violation(f"the data {before} on instance {second} as before", digest, last_look(told.restore))
             return
 
 

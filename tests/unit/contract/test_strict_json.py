@@ -54,6 +54,9 @@ def refusal(body: bytes, **bounds: int) -> NotJSON:
         ('["é", ?]'.encode(), "value", 7),
         (b"\x0b{}", "value", 0),
         (b"\xc2\xa0{}", "value", 0),
+        (b'{"data": [1, 2', "ends in the middle", 14),
+        (b'{"data": "abc', "ends in the middle", 9),
+        (b'{"data": ', "ends in the middle", 9),
     ],
 )
 def test_what_is_not_json_is_refused_with_reason_and_offset(body: bytes, reason: str, offset: int) -> None:

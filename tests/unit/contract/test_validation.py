@@ -52,7 +52,7 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
 @pytest.mark.parametrize(
     ("shape", "value", "where", "keyword", "told"),
     [
-        ("backup-answer", {}, "backup-answer", "required", "the member data, not nothing"),
+        ("backup-answer", {}, "backup-answer", "required", "the member data, not nothing (the object is empty)"),
         ("backup-list-answer", {"data": {}}, "backup-list-answer/data", "type", "an array, not {}"),
         ("includes", [], "includes", "type", "an object or null, not []"),
         (
@@ -74,7 +74,7 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
             {"current": "new", "error": {}},
             "job-error/error",
             "required",
-            "the member message, not nothing",
+            "the member message, not nothing (the object is empty)",
         ),
         (
             "job-task-state",

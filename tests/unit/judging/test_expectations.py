@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
 Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]"]
 #: those that make a finding or answer a question; they have tests of their own below
-OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "items_of", "object_of"}
+OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "items_of", "object_of", "resting_on"}
 
 
 def backup(size: int) -> Exchange:
@@ -216,3 +216,9 @@ def test_separators_in_codes_do_not_count(other: str) -> None:
 )
 def test_status_and_words_of_codes_do_count(other: str) -> None:
     assert not same_code("404.container.backup", other)
+
+
+def test_a_finding_keeps_what_it_rests_on() -> None:
+    shown, sent = answer(200), answer(202)
+    [found] = expectations.resting_on([violation("a", "b", shown)], [sent, None])
+    assert (found.exchange, found.related) == (shown, (sent,))
