@@ -220,5 +220,5 @@ def test_status_and_words_of_codes_do_count(other: str) -> None:
 
 def test_a_finding_keeps_what_it_rests_on() -> None:
     shown, sent = answer(200), answer(202)
-    [found] = expectations.resting_on([violation("a", "b", shown)], [sent, None])
+    [found] = expectations.resting_on([expectations.violation("a", "b", shown)], [sent, None])
     assert (found.exchange, found.related) == (shown, (sent,))
