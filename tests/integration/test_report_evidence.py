@@ -6,6 +6,8 @@ import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from conformance.config.target_file import load_target
 from conformance.execution import journal
 from conformance.execution.run import Run
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.judging.outcomes import CheckRecord
+
+
+pytestmark = pytest.mark.process
 
 
 def records(folder: Path, check: str, fault: str) -> dict[str, CheckRecord]:
