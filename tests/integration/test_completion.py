@@ -1,0 +1,58 @@
+"""Shells complete commands, options and files by the script that the program prints."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from support import running
+
+from conformance.cli import main
+
+OFFERED = """
+source /dev/stdin <<<"$SCRIPT"
+COMP_WORDS=(backups-conformance {words}) COMP_CWORD={at}
+_shtab_backups_conformance
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+def script(shell: str) -> str:
+    """What the command prints for a shell."""
+    return subprocess.run(running.line("completion", shell), capture_output=True, text=True, check=True).stdout
+
+
+def offered(*words: str) -> set[str]:
+    """What bash offers for the last of the words."""
+    asked = OFFERED.format(words=" ".join(words) or '""', at=len(words))
+    environ = {"SCRIPT": script("bash"), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-c", asked], env=environ, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_bash_completes_commands() -> None:
+    assert offered("ver") == {"verify"}
+
+
+def test_bash_completes_options_and_their_choices() -> None:
+    assert offered("run", "--wai") == {"--waivers"}
+    assert offered("run", "--profile", "r") == {"read"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_script_is_valid_and_names_every_command(shell: str) -> None:
+    text = script(shell)
+    _, commands = main.build_parser()
+    assert all(name in text for name in commands)
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"there is no {shell} here to read the script")
+    done = subprocess.run([program, "-n"], input=text, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_another_shell_is_refused_in_one_line() -> None:
+    done = subprocess.run(running.line("completion", "csh"), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
