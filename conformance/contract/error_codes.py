@@ -27,6 +27,16 @@ def statuses_with_published_codes() -> frozenset[int]:
     return frozenset(int(code.partition(".")[0]) for code in published_codes())
 
 
+def published_form(code: str) -> str | None:
+    """Return the code as the vendor writes it; None where the vendor does not publish it."""
+    return _published_forms().get(_normalized(code))
+
+
+@cache
+def _published_forms() -> dict[tuple[str, ...], str]:
+    return {_normalized(code): code for code in reversed(published_codes())}
+
+
 def is_published(code: str) -> bool:
     """Whether the vendor publishes this code; dots, dashes and underscores between its words are alike."""
     return _normalized(code) in _normalized_codes()

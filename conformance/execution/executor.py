@@ -186,6 +186,7 @@ class Executor:
 
     def _complete(self, record: CheckRecord, context: CheckContext, findings: FindingSet) -> None:
         record.requests = len(context.exchanges)
+        record.inputs = len({exchange.request.content for exchange in context.exchanges})
         record.timeline = context.timeline
         attach(record, self._catalogue, findings.defects.values(), self._recorder, self.look_again)
         if not record.exchanges:

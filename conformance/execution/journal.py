@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.http.latency import Counted
+    from conformance.judging.coverage import Counts
 
 POLL_S = 0.02
 
@@ -64,9 +65,27 @@ class RestoreStarted:
 
 @dataclass(frozen=True, slots=True)
 class RestoreEnded:
-    """The end of a restore was seen."""
+    """The end of a restore was seen; `state` is the last one of its job, or empty where no job was read."""
 
     restore: RestoreStarted
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A deletion that was accepted."""
+
+    backup_id: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseLost:
+    """A request that may have changed the target, and whose response was lost."""
+
+    operation: str
+    resource_id: str
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +93,34 @@ class Observations:
     """What a worker observed in all its exchanges; its last entry.
 
     `notes`: what is allowed but not in the contract. `latency`: see `http.latency`. `matrix`: (key, operation,
-    ownership, status) to how often it was seen.
+    ownership, status) to how often it was seen. `coverage`: see `judging.coverage`.
     """
 
     notes: frozenset[str] = frozenset()
     latency: tuple[Counted, ...] = ()
     matrix: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    coverage: tuple[Counts, ...] = ()
 
     def merged(self, other: Observations) -> Observations:
         """Return the observations of both workers."""
-        return Observations(self.notes | other.notes, self.latency + other.latency, self.matrix + other.matrix)
+        return Observations(
+            self.notes | other.notes,
+            self.latency + other.latency,
+            self.matrix + other.matrix,
+            self.coverage + other.coverage,
+        )
 
 
-Entry = CheckRecord | WorkerFacts | RestoreStarted | RestoreEnded | Observations
+#: the kinds of entries; those in _PLAIN are written as their members
+_CHECK, _OBSERVATIONS, _RESTORE_ENDED = "check", "observations", "restore ended"
+_PLAIN: dict[str, type[WorkerFacts | RestoreStarted | RestoreEnded | Deleted | ResponseLost]] = {
+    "facts": WorkerFacts,
+    "restore started": RestoreStarted,
+    _RESTORE_ENDED: RestoreEnded,
+    "deleted": Deleted,
+    "response lost": ResponseLost,
+}
+Entry = CheckRecord | WorkerFacts | RestoreStarted | RestoreEnded | Deleted | ResponseLost | Observations
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +131,15 @@ class Contents:
     facts: WorkerFacts
     observations: Observations
     restores_started: list[RestoreStarted]
-    restores_ended: list[RestoreStarted]
+    restores_ended: list[RestoreEnded]
+    deletions: list[Deleted]
+    lost: list[ResponseLost]
 
     @property
     def restores_maybe_running(self) -> list[RestoreStarted]:
         """The restores whose end was not seen; of a worker that died, all that it started."""
-        return [restore for restore in self.restores_started if restore not in self.restores_ended]
+        ended = {end.restore for end in self.restores_ended}
+        return [restore for restore in self.restores_started if restore not in ended]
 
 
 class Journal:
@@ -163,7 +200,9 @@ def await_ends(folder: Path, patience_s: float) -> None:
 def _merge(found: Iterable[Entry]) -> Contents:
     checks: list[CheckRecord] = []
     started: list[RestoreStarted] = []
-    ended: list[RestoreStarted] = []
+    ended: list[RestoreEnded] = []
+    deletions: list[Deleted] = []
+    lost: list[ResponseLost] = []
     facts, observations = WorkerFacts(), Observations()
     for entry in found:
         match entry:
@@ -174,40 +213,39 @@ def _merge(found: Iterable[Entry]) -> Contents:
             case RestoreStarted():
                 started.append(entry)
             case RestoreEnded():
-                ended.append(entry.restore)
+                ended.append(entry)
+            case Deleted():
+                deletions.append(entry)
+            case ResponseLost():
+                lost.append(entry)
             case Observations():
                 observations = observations.merged(entry)
-    return Contents(merge_records(checks), facts, observations, started, ended)
+    return Contents(merge_records(checks), facts, observations, started, ended, deletions, lost)
 
 
 def _to_json(entry: Entry) -> dict[str, object]:
     match entry:
         case CheckRecord():
-            return {"kind": "check", "value": entry.to_json()}
-        case WorkerFacts():
-            return {"kind": "facts", "value": {**asdict(entry), "keys": dict(entry.keys)}}
-        case RestoreStarted():
-            return {"kind": "restore started", "value": asdict(entry)}
-        case RestoreEnded():
-            return {"kind": "restore ended", "value": asdict(entry.restore)}
+            return {"kind": _CHECK, "value": entry.to_json()}
         case Observations():
             cells = [[*cell, count] for cell, count in entry.matrix.items()]
-            value = {"notes": sorted(entry.notes), "latency": entry.latency, "matrix": cells}
-            return {"kind": "observations", "value": value}
+            value = {
+                "notes": sorted(entry.notes),
+                "latency": entry.latency,
+                "matrix": cells,
+                "coverage": entry.coverage,
+            }
+            return {"kind": _OBSERVATIONS, "value": value}
+    kind = next(name for name, plain in _PLAIN.items() if isinstance(entry, plain))
+    return {"kind": kind, "value": asdict(entry)}
 
 
 def _from_json(kind: str, value: Any) -> Entry:  # a line of a file that this module wrote
-    match kind:
-        case "check":
-            return CheckRecord.from_json(value)
-        case "facts":
-            return WorkerFacts(**value)
-        case "restore started":
-            return RestoreStarted(**value)
-        case "restore ended":
-            return RestoreEnded(RestoreStarted(**value))
-        case "observations":
-            matrix = Counter({tuple(cell[:-1]): cell[-1] for cell in value["matrix"]})
-            return Observations(frozenset(value["notes"]), tuple(value["latency"]), matrix)
-        case _:
-            raise ValueError(f"no journal has entries of kind {kind!r}")
+    if kind == _CHECK:
+        return CheckRecord.from_json(value)
+    if kind == _OBSERVATIONS:
+        matrix = Counter({tuple(cell[:-1]): cell[-1] for cell in value["matrix"]})
+        return Observations(frozenset(value["notes"]), tuple(value["latency"]), matrix, tuple(value["coverage"]))
+    if kind == _RESTORE_ENDED:
+        return RestoreEnded(RestoreStarted(**value["restore"]), value["state"])
+    return _PLAIN[kind](**value)

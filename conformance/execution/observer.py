@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from conformance.contract.operations import SAFE_METHODS
 from conformance.contract.pointers import value_at
 from conformance.evidence.archive import Archive
-from conformance.execution.journal import Journal, Observations, RestoreEnded, RestoreStarted
+from conformance.execution.journal import Deleted, Journal, Observations, ResponseLost, RestoreEnded, RestoreStarted
 from conformance.http.budget import asks_for_restore, may_have_started
 from conformance.http.latency import Latencies
+from conformance.judging.coverage import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,17 +42,29 @@ class Observer:
         self._recorder = recorder
         self._state = state
         self._latencies = Latencies()
+        self._coverage = Coverage()
         self._archive = Archive(folder, worker, recorder) if archived else None
 
     def observe(self, exchange: Exchange) -> None:
         """Count, archive and judge an exchange."""
         self._state.observe(exchange)
-        if asks_for_restore(exchange.request) and may_have_started(exchange):
-            self.journal.write(_started(exchange))
+        self._journal_effect(exchange)
         if self._archive is not None:
             self._archive.keep(exchange)
         self._latencies.observe(exchange)
+        self._coverage.observe(exchange)
         self.judges.observe(exchange)
+
+    def _journal_effect(self, exchange: Exchange) -> None:
+        """Write what the exchange has changed on the target, or may have."""
+        request = exchange.request
+        if asks_for_restore(request) and may_have_started(exchange):
+            self.journal.write(_started(exchange))
+        if request.operation == "delete" and request.method == "DELETE" and exchange.is_success:
+            self.journal.write(Deleted(request.resources.get("backup", ""), _since(exchange)))
+        if exchange.status is None and request.method not in SAFE_METHODS:
+            lost = ResponseLost(request.operation, request.resources.get("backup", ""), _since(exchange))
+            self.journal.write(lost)
 
     def close(self, facts: WorkerFacts, look_again: Callable[[Exchange], None]) -> None:
         """Write the records of the passive judges and the worker's facts, and close all files."""
@@ -59,16 +73,22 @@ class Observer:
         self.journal.write(facts)
         for restore in self._state.restores:
             if restore.ended:
-                self.journal.write(RestoreEnded(_started(restore.answer)))
+                state = restore.states[-1] if restore.states else ""
+                self.journal.write(RestoreEnded(_started(restore.answer), self._recorder.text(state)))
         if self._archive is not None:
             self._archive.close()
         notes = frozenset(map(self._recorder.text, self.judges.notes))
-        self.journal.write(Observations(notes, (self._latencies.counted(),), self.judges.matrix))
+        seen = (self._latencies.counted(),), self.judges.matrix, (self._coverage.counted(),)
+        self.journal.write(Observations(notes, *seen))
         self.journal.close()
 
 
 def _started(exchange: Exchange) -> RestoreStarted:
     """A restore that was accepted, or may have been since its answer was lost."""
-    since = datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     resources, job = exchange.request.resources, value_at(exchange.data, "/job/id")
-    return RestoreStarted(job if isinstance(job, str) else "", resources["backup"], resources["instance"], since)
+    job_id = job if isinstance(job, str) else ""
+    return RestoreStarted(job_id, resources["backup"], resources["instance"], _since(exchange))
+
+
+def _since(exchange: Exchange) -> str:
+    return datetime.fromtimestamp(exchange.started, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -102,6 +102,12 @@ class Request:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
+    def content(self) -> int:
+        """A number that is the same for requests that send the same."""
+        sent = (self.method, self.target, self.key, self.authorization, self.hub_id, self.headers, self.body)
+        return hash((*sent, self.without))
+
+    @property
     def repeatable(self) -> bool:
         """Whether it may be sent again when its answer was lost: a read, or what a correct server does not act on."""
         return self.method in SAFE_METHODS or self.expected is not Expected.DOCUMENTED

@@ -78,7 +78,7 @@ class StepRow(TypedDict):
 class CheckRow(TypedDict):
     """A check's record as results.json has it; see CheckRecord.
 
-    Files written before these members existed lack `requests` and `applies`.
+    Files written before these members existed lack `requests`, `inputs` and `applies`.
     """
 
     id: str
@@ -90,6 +90,7 @@ class CheckRow(TypedDict):
     exchanges: list[ExchangeRow]
     timeline: list[StepRow]
     requests: NotRequired[int]
+    inputs: NotRequired[int]
     applies: NotRequired[bool]
 
 
@@ -165,8 +166,9 @@ class FindingRecord:
 class CheckRecord:
     """The outcome of one check, with its findings and evidence.
 
-    `exchanges`: masked, bounded evidence, some of the `requests` exchanges that the check judged. `duration_s`: in
-    seconds. `applies`: false where the contract exempts the target from the clause, and the check was not executed.
+    `exchanges`: masked, bounded evidence, some of the `requests` exchanges that the check judged, of which `inputs`
+    had different requests. `duration_s`: in seconds. `applies`: false where the contract exempts the target from the
+    clause, and the check was not executed.
     """
 
     id: CheckId
@@ -177,6 +179,7 @@ class CheckRecord:
     exchanges: list[ExchangeRow] = field(default_factory=list)
     timeline: list[StepRow] = field(default_factory=list)
     requests: int = 0
+    inputs: int = 0
     applies: bool = True
 
     @property
@@ -201,6 +204,7 @@ class CheckRecord:
             "exchanges": self.exchanges,
             "timeline": self.timeline,
             "requests": self.requests,
+            "inputs": self.inputs,
             "applies": self.applies,
         }
 
@@ -216,6 +220,7 @@ class CheckRecord:
             exchanges=row["exchanges"],
             timeline=row["timeline"],
             requests=row.get("requests", 0),
+            inputs=row.get("inputs", 0),
             applies=row.get("applies", True),
         )
 
@@ -238,6 +243,7 @@ class CheckRecord:
             exchanges=worse.exchanges + better.exchanges,
             timeline=worse.timeline + better.timeline,
             requests=worse.requests + better.requests,
+            inputs=worse.inputs + better.inputs,
             applies=worse.applies or better.applies,
         )
 

@@ -49,6 +49,7 @@ class FindingSet:
 
     judged: int = 0
     defects: dict[tuple[str, ...], Defect] = field(default_factory=dict)
+    inputs: set[int] = field(default_factory=set)
 
     def add(self, found: Finding) -> None:
         """Counts a finding in with its equals."""
@@ -96,6 +97,7 @@ class PassiveJudges:
             for judge, found in results:
                 tally = self._tallies.setdefault(judge.id(exchange.operation), FindingSet())
                 tally.judged += 1
+                tally.inputs.add(request.content)
                 for one in found:
                     tally.add(one)
                     if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
@@ -142,7 +144,7 @@ class PassiveJudges:
         look_again: Callable[[Exchange], None],
     ) -> CheckRecord:
         record = CheckRecord(check_id, Outcome.PASSED)
-        record.requests = tally.judged
+        record.requests, record.inputs = tally.judged, len(tally.inputs)
         attach(record, self._catalogue, tally.defects.values(), recorder, look_again)
         return record
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 from conformance import __version__
 from conformance.contract import catalogue, validation
 from conformance.contract.check_id import CheckId, CheckKind
-from conformance.contract.operations import CAPABILITY, GRANTS
+from conformance.contract.operations import CAPABILITY, GRANTS, OPERATIONS
 from conformance.execution import journal
 from conformance.http import latency
-from conformance.judging import applicability
+from conformance.judging import applicability, coverage
 from conformance.judging.outcomes import Outcome, worst
 from conformance.results import environment, verdicts, waivers
 from conformance.results.model import FORMAT
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from conformance.results.model import (
         CiRow,
         ClauseRow,
+        CoverageRow,
+        FootprintRow,
         LatencyRow,
         PermissionRow,
         Results,
         RunRow,
         SubjectRow,
         SuiteRow,
+        ValuesRow,
     )
 
 NOTHING_OBSERVED = "not exercised: the run had no exchange that this clause is about"
@@ -93,6 +96,8 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "keys": dict(contents.facts.keys),
         "matrix": _matrix(observations.matrix),
         "latency": cast("list[LatencyRow]", latency.rows(observations.latency)),
+        "coverage": _coverage(contents, records),
+        "footprint": _footprint(contents),
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
@@ -190,6 +195,48 @@ def _matrix(seen: Counter[tuple[str, str, str, str]]) -> list[PermissionRow]:
         }
         for (key, operation, ownership), statuses in sorted(cells.items())
     ]
+
+
+def _coverage(contents: journal.Contents, records: Sequence[CheckRecord]) -> CoverageRow:
+    operations: dict[str, dict[str, int]] = {operation: {} for operation in OPERATIONS}
+    for (_, operation, _, status), count in sorted(contents.observations.matrix.items()):
+        statuses = operations.setdefault(operation, {})
+        statuses[status] = statuses.get(status, 0) + count
+    inputs: dict[str, int] = {clause.id: 0 for clause in catalogue.load()}
+    for record in records:
+        inputs[record.clause] = inputs.get(record.clause, 0) + record.inputs
+    seen = coverage.added(contents.observations.coverage)
+    values: list[ValuesRow] = [
+        {"name": name, "seen": seen[name], "unseen": [value for value in known if value not in seen[name]]}
+        for name, known in coverage.known_values().items()
+    ]
+    return {"operations": operations, "values": values, "inputs": inputs}
+
+
+def _footprint(contents: journal.Contents) -> FootprintRow:
+    states = {end.restore: end.state for end in contents.restores_ended}
+    return {
+        "restores": [
+            {
+                "job_id": restore.job_id,
+                "backup_id": restore.backup_id,
+                "instance_id": restore.instance_id,
+                "since": restore.since,
+                "state": states.get(restore, ""),
+            }
+            for restore in contents.restores_started
+        ],
+        "deletions": [{"backup_id": entry.backup_id, "since": entry.since} for entry in contents.deletions],
+        "lost": [
+            {"operation": entry.operation, "resource_id": entry.resource_id, "since": entry.since}
+            for entry in contents.lost
+        ],
+        "instances": {
+            restore.instance_id: restore.backup_id
+            for restore in contents.restores_started
+            if states.get(restore, "") not in ("error", "expired")
+        },
+    }
 
 
 def _wanted(key: str, operation: str, ownership: str) -> str:

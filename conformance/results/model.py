@@ -196,8 +196,9 @@ class ValuesRow(TypedDict):
 class CoverageRow(TypedDict):
     """Which parts of the contract the run saw. Nothing is judged by it.
 
-    `operations` maps an operation to its statuses and their counts, `values` lists enumerations (backup and job
-    states, log types), members and error codes, `inputs` maps a clause to its number of distinct requests.
+    `operations` maps an operation to its statuses and their counts. `values`: backup and job states, log types,
+    published error codes, and the members of each response. `inputs` maps a clause to the number of different requests
+    by which its checks judged it.
     """
 
     operations: dict[str, dict[str, int]]
@@ -231,7 +232,10 @@ class LostRow(TypedDict):
 
 
 class FootprintRow(TypedDict):
-    """What the run left behind; `instances` maps an instance to the backup that was last restored to it."""
+    """What the run left behind.
+
+    `instances` maps an instance to the backup of the last restore to it that was accepted and did not end in error.
+    """
 
     restores: list[RestoreRow]
     deletions: list[DeletionRow]

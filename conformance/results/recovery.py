@@ -21,6 +21,7 @@ from conformance.contract import catalogue
 from conformance.evidence import archive
 from conformance.execution import journal
 from conformance.http.latency import Latencies
+from conformance.judging.coverage import Coverage
 from conformance.judging.passive import PassiveJudges
 from conformance.results import build
 from conformance.results.files import write_json
@@ -139,10 +140,11 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
             Latencies(),
             archive.Replayed(),
         )
-        requests = 0
+        requests, coverage = 0, Coverage()
         for exchange in replayed.exchanges(archive.read_state(file)):
             judges.observe(exchange)
             latencies.observe(exchange)
+            coverage.observe(exchange)
             requests += 1
         # A file of its own: the last line of the worker's may be cut off, and nothing may follow that.
         (state / f"journal-{worker}-recovered.ndjson").unlink(missing_ok=True)
@@ -150,7 +152,8 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
             for record in judges.records(replayed, lambda _: None):
                 recovered.write(record)
             recovered.write(journal.WorkerFacts(requests=requests))
-            recovered.write(journal.Observations(frozenset(judges.notes), (latencies.counted(),), judges.matrix))
+            seen = (latencies.counted(),), judges.matrix, (coverage.counted(),)
+            recovered.write(journal.Observations(frozenset(judges.notes), *seen))
 
 
 def _has_observations(file: Path) -> bool:
