@@ -12,9 +12,15 @@ if TYPE_CHECKING:
 
 
 class ExclusiveWindow:
-    """Open to every thread unless one holds it, and never held for longer than that thread asked for."""
+    """Open to every thread unless one holds it, and never held for longer than that thread asked for.
+
+    A thread that takes it waits until what others have under way is answered, for as long again at most.
+    """
 
     def __init__(self) -> None:
+        self._one_holder = threading.RLock()
+        self._answered = threading.Condition()
+        self._under_way = 0
         self._open = threading.Event()
         self._open.set()
         self._holder = 0
@@ -23,14 +29,33 @@ class ExclusiveWindow:
     @contextlib.contextmanager
     def held(self, seconds: float) -> Iterator[None]:
         """Make all other threads wait, for at most so many seconds. One thread at a time may hold the window."""
-        self._holder, self._until = threading.get_ident(), time.monotonic() + seconds
-        self._open.clear()
+        with self._one_holder:
+            self._holder, self._until = threading.get_ident(), time.monotonic() + 2 * seconds
+            self._open.clear()
+            try:
+                with self._answered:
+                    self._answered.wait_for(lambda: not self._under_way, seconds)
+                self._until = time.monotonic() + seconds
+                yield
+            finally:
+                self._open.set()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait while another thread holds the window, then send; whoever takes it next waits for the answer."""
+        if threading.get_ident() == self._holder and not self._open.is_set():
+            yield
+            return
+        self._wait_for_turn()
+        with self._answered:
+            self._under_way += 1
         try:
             yield
         finally:
-            self._open.set()
+            with self._answered:
+                self._under_way -= 1
+                self._answered.notify_all()
 
-    def wait_for_turn(self) -> None:
-        """Wait while another thread holds the window."""
-        if threading.get_ident() != self._holder and not self._open.is_set():
-            self._open.wait(max(0.0, self._until - time.monotonic()))
+    def _wait_for_turn(self) -> None:
+        while not self._open.is_set() and (left := self._until - time.monotonic()) > 0:
+            self._open.wait(left)

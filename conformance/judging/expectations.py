@@ -208,7 +208,7 @@ def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collecti
         if reading.status != readings[0].status:
             yield violation(f"{readings[0].status} as before", f"{reading.status}", reading)
             return
-    seen = [(_without(x.value, without), x) for x in readings]
+    seen = [(without_items(x.value, without), x) for x in readings]
     moves = [list(expect_equivalent(shape, a, b, on)) for (a, _), (b, on) in pairwise(seen)]
     came_back = any(
         move and not any(True for _ in expect_equivalent(shape, earlier, later, on))
@@ -218,7 +218,7 @@ def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collecti
         yield from next(move for move in moves if move)
 
 
-def _without(value: object, ids: Collection[str]) -> object:
+def without_items(value: object, ids: Collection[str]) -> object:
     """A list answer without the items of these ids."""
     if not ids or not isinstance(value, dict) or not isinstance(value.get("data"), list):
         return value

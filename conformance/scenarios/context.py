@@ -38,8 +38,8 @@ class ExclusiveWindow(Protocol):
         """Make all other checks wait, for at most so many seconds."""
         ...
 
-    def wait_for_turn(self) -> None:
-        """Wait while another thread has exclusive access."""
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait while another thread has exclusive access; whoever takes it next waits until this is over."""
         ...
 
 
@@ -107,22 +107,22 @@ class CheckContext:
 
     def send(self, request: Request) -> Exchange:
         """Send one request."""
-        self.run.window.wait_for_turn()
-        exchange = self.client.send(request)
+        with self.run.window.turn():
+            exchange = self.client.send(request)
         self.exchanges.append(exchange)
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Send requests side by side; the exchanges come in the requests' order."""
-        self.run.window.wait_for_turn()
-        exchanges = self.client.send_all(requests)
+        with self.run.window.turn():
+            exchanges = self.client.send_all(requests)
         self.exchanges += exchanges
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
         """Send those that may still be sent, side by side. Raises NotAllowedError where none may."""
-        self.run.window.wait_for_turn()
-        exchanges = self.client.send_allowed(requests)
+        with self.run.window.turn():
+            exchanges = self.client.send_allowed(requests)
         self.exchanges += exchanges
         return exchanges
 

@@ -36,6 +36,7 @@ from conformance.judging.expectations import (
 from conformance.judging.unusual_requests import sender_of, unusual_part
 from conformance.scenarios.request_builder import addressing
 from conformance.scenarios.side_effects import send_expecting_refusal
+from conformance.suite.interleaved import changed_by_other_reads
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
 
 if TYPE_CHECKING:
@@ -219,11 +220,15 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 
 @check("HTTP-4", "list", "get", "logs")
 def test_http_4_reading_again_gives_the_same(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """Eight readings, and as many more on a doubt: data may move on, but never with each reading, and never back."""
+    """Eight readings, and as many more on a doubt: data may move on, but never with each reading, and never back.
+
+    Then the same read before and after others: sorted, included, paged, by other keys.
+    """
     told: dict[Operation, list[Exchange]] = context.run_once("readings", readings)
     if not told[operation]:
         raise NotTestableError("set fixtures.container_id to a container with backups")
     yield from unmoved(operation, told[operation])
+    yield from changed_by_other_reads(context, operation, longest_logs(context))
 
 
 def readings(context: CheckContext) -> dict[Operation, list[Exchange]]:

@@ -15,7 +15,7 @@ def waiting_thread(window: ExclusiveWindow) -> tuple[threading.Thread, threading
     passed = threading.Event()
 
     def go() -> None:
-        window.wait_for_turn()
+        window.turn().__enter__()
         passed.set()
 
     thread = threading.Thread(target=go)
@@ -32,7 +32,7 @@ def test_an_open_window_stops_nobody() -> None:
 def test_others_wait_until_it_is_let_go() -> None:
     window = ExclusiveWindow()
     with window.held(60):
-        window.wait_for_turn()  # the holder itself is not stopped
+        window.turn().__enter__()  # the holder itself is not stopped
         thread, passed = waiting_thread(window)
         assert not passed.wait(0.1)
     thread.join(PATIENCE_S)
@@ -46,3 +46,20 @@ def test_nobody_waits_longer_than_was_asked_for() -> None:
         assert passed.wait(PATIENCE_S)
         assert time.monotonic() - begun >= 0.1
     thread.join(PATIENCE_S)
+
+
+def test_whoever_takes_it_waits_for_what_is_under_way() -> None:
+    window, begun, taken = ExclusiveWindow(), threading.Event(), threading.Event()
+
+    def take() -> None:
+        begun.set()
+        with window.held(PATIENCE_S):
+            taken.set()
+
+    with window.turn():
+        thread = threading.Thread(target=take)
+        thread.start()
+        assert begun.wait(PATIENCE_S)
+        assert not taken.wait(0.1)
+    thread.join(PATIENCE_S)
+    assert taken.is_set()

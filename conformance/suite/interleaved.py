@@ -1,0 +1,112 @@
+"""HTTP-4's interleaved form: a read A, the same again, a different read B, and A once more.
+
+Only what holds in every round counts: A = A and A' ≠ A in three rounds of three, and no difference at all in three
+rounds with A in B's place. Each round runs while no other thread of the run sends anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.contract.operations import GRANTS, TRANSIENT_STATES, lacks
+from conformance.contract.pointers import value_at
+from conformance.judging.answer_shapes import ANSWER_SHAPE
+from conformance.judging.expectations import expect_equivalent, inconclusive_reason, violation, without_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from conformance.contract.operations import Operation
+    from conformance.http.exchange import Exchange, Request
+    from conformance.judging.expectations import Finding
+    from conformance.scenarios.context import CheckContext
+
+ROUNDS = 3
+#: How long one round may keep the other threads waiting, in seconds.
+ROUND_S = 2.0
+#: How many reads go before a round, so that what the last B left is gone.
+SETTLING = 2
+
+
+@dataclass(frozen=True)
+class Round:
+    """The answers of one round, and how A' differs from A. `calm`: A = A."""
+
+    calm: bool
+    differences: list[Finding]
+
+    @property
+    def shows(self) -> bool:
+        """Whether B seems to have changed what A shows."""
+        return self.calm and bool(self.differences)
+
+
+def changed_by_other_reads(context: CheckContext, operation: Operation, backup: str) -> Iterator[Finding]:
+    """What a read shows differently after another read, always, and never after itself."""
+    read = _read(context, operation, backup)
+    for others in _others(context, backup):
+        rounds: list[Round] = []
+        while len(rounds) < ROUNDS and all(done.shows for done in rounds):
+            rounds.append(_round(context, read, others[len(rounds) % len(others)]))
+        if not all(done.shows for done in rounds):
+            continue
+        controls = [_round(context, read, read) for _ in range(ROUNDS)]
+        if all(control.calm and not control.differences for control in controls):
+            yield from rounds[-1].differences[:1]
+            return
+
+
+def _round(context: CheckContext, read: Request, between: Request) -> Round:
+    """Send A, A, B, A'."""
+    with context.run.window.held(ROUND_S):
+        for _ in range(SETTLING):
+            context.send(read)
+        first, second, _, last = [context.send(request) for request in (read, read, between, read)]
+    if any(inconclusive_reason(answer) for answer in (first, second, last)):
+        return Round(False, [])
+    ignored = _changing(context)
+    if read.operation == "list":  # what is new, is being made or is being deleted says nothing
+        ignored |= set(last.ids) - set(first.ids)
+        ignored |= {str(item["id"]) for item in last.items if value_at(item, "/state/current") in TRANSIENT_STATES}
+    calm = not _differences(first, second, ignored)
+    return Round(calm, _differences(second, last, ignored))
+
+
+def _differences(first: Exchange, second: Exchange, ignored: set[str]) -> list[Finding]:
+    if first.status != second.status:
+        return [violation(f"{first.status}, as before another read", f"{second.status}", second)]
+    values = without_items(first.value, ignored), without_items(second.value, ignored)
+    return list(expect_equivalent(ANSWER_SHAPE[first.operation], *values, second))
+
+
+def _changing(context: CheckContext) -> set[str]:
+    """The backups that this run restores or deletes."""
+    fixtures, state = context.fixtures, context.run.state
+    accepted = {str(backup["id"]) for backup in fixtures.backups if state.accepted(str(backup["id"]))}
+    return fixtures.restored_ids() | fixtures.reserved_ids() | accepted
+
+
+def _read(context: CheckContext, operation: Operation, backup: str) -> Request:
+    return context.build.list() if operation == "list" else context.build.for_operation(operation, backup=backup)
+
+
+def _others(context: CheckContext, backup: str) -> Iterator[Sequence[Request]]:
+    """The reads that come between: in turns where one of them may leave what the next read would not change."""
+    build = context.build
+    ascending, descending = build.list(sort="id"), build.list(sort="-id")
+    yield (ascending,)
+    yield (descending,)
+    yield ascending, descending
+    yield descending, ascending
+    yield (build.list(include="integrations"),)
+    yield (build.get(backup, include="integrations"),)
+    yield (build.list(page=1, size=1),)
+    yield (build.list(page=2, size=2),)
+    alive = [key for key in GRANTS if key != "full" and context.key_proofs.states.get(key) == "accepted"]
+    allowed = [key for key in alive if not lacks(key, "list")][:1]
+    denied = [key for key in alive if lacks(key, "list")][:1]
+    for key in (*allowed, *denied):
+        yield (build.list(key=key),)
+        yield (build.get(backup, key=key),)
+        yield (build.logs(backup, key=key),)
