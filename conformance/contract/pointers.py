@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: names are shown up to this length
+MAX_SHOWN = 200
 #: an index without leading zeros, and of no more digits than an index of a list can have
 _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -27,13 +30,23 @@ def join(steps: Iterable[str | int]) -> str:
     return "".join(f"/{escape(str(step))}" for step in steps)
 
 
+def shown(steps: Iterable[str | int]) -> str:
+    """The pointer for people: long names are cut, so that it need not lead anywhere."""
+    return join(step if isinstance(step, int) or len(step) <= MAX_SHOWN else f"{step[:MAX_SHOWN]}…" for step in steps)
+
+
 def value_at(value: object, pointer: str) -> Any:
     """The value at a pointer, None where there is none (JSON of any type comes in and goes out)."""
-    for step in pointer.split("/")[1:]:
+    for name in _names(pointer):
         if isinstance(value, dict):
-            value = value.get(unescape(step))
-        elif isinstance(value, list) and _INDEX.fullmatch(step) and int(step) < len(value):
-            value = value[int(step)]
+            value = value.get(name)
+        elif isinstance(value, list) and _INDEX.fullmatch(name) and int(name) < len(value):
+            value = value[int(name)]
         else:
             return None
     return value
+
+
+@lru_cache(maxsize=1024)
+def _names(pointer: str) -> tuple[str, ...]:
+    return tuple(map(unescape, pointer.split("/")[1:]))

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
 
 NOTED_ITEMS = 5
-"""So many items of an array are looked at for members that the contract does not name."""
+"""So many items of an array are searched for members that the contract does not name."""
+MAX_NOTED = 50
+"""So many of them are named for one value."""
+MAX_NAME = 100
+"""Their names are cut to so many characters."""
 
 _NO_SHAPES = {
     "results.json",
@@ -88,8 +93,11 @@ def project(shape: str, value: object) -> Any:
 
 
 def unknown_members(shape: str, value: object) -> set[str]:
-    """Pointers to members that the shapes do not name, with `*` for indices and the keys of maps: legal, but told."""
-    return set(_unknown(node(shape), value, ""))
+    """Pointers to members that the shapes do not name, with `*` for indices and the keys of maps: legal, but noted.
+
+    At most MAX_NOTED of them, with long names cut.
+    """
+    return set(islice(_unknown(node(shape), value, ""), MAX_NOTED))
 
 
 def _unknown(node: Node, value: object, pointer: str) -> Iterator[str]:
@@ -97,7 +105,7 @@ def _unknown(node: Node, value: object, pointer: str) -> Iterator[str]:
         for name, item in value.items():
             below = node.member(name)
             if below is None:
-                yield f"{pointer}/{escape(name)}"
+                yield f"{pointer}/{escape(name if len(name) <= MAX_NAME else name[:MAX_NAME] + '…')}"
             else:
                 yield from _unknown(below, item, f"{pointer}/{escape(name) if name in node.members else '*'}")
     elif isinstance(value, list) and node.items is not None:

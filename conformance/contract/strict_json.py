@@ -13,9 +13,10 @@ import re
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from conformance.contract.pointers import escape
+from conformance.contract import pointers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,16 +24,21 @@ if TYPE_CHECKING:
 MAX_DEPTH = 200
 #: so many members that occur twice are named
 MAX_DUPLICATES = 50
-#: a step of a duplicate's pointer is cut to so many characters
-MAX_STEP = 200
+#: so many objects with such members are remembered
+MAX_OBJECTS = 1000
 
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 _LARGEST = sys.float_info.max
-#: strings, the last one perhaps without an end; possessive, so that no match is ever tried again
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
-_CONSTANT = re.compile(rb"NaN|-?Infinity")
-_BRACKET = re.compile(rb"[\[{]|[\]}]")
+#: a string, perhaps without an end; possessive, so that no match is ever tried again
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'
+_CONSTANT = re.compile(rb"%s|(?P<constant>NaN|-?Infinity)" % _STRING, re.DOTALL)
+_BRACKET = re.compile(rb"%s|(?P<open>[\[{])|(?P<close>[\]}])" % _STRING, re.DOTALL)
+#: what comes before a value or a name, with all before it that brings none
+_BRINGS_ONE = re.compile(
+    rb'(?:[^"\[{,:]++|%s|[\[{](?=[ \t\r\n]*+[\]}]))*+(?:(?P<brought>[\[{,:])|\Z)' % _STRING, re.DOTALL
+)
+_ESCAPED = (b"\\\\", b'\\"')
 #: the brackets of objects become those of arrays, and all but brackets, quotes and escapes is deleted
 _AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
@@ -96,15 +102,10 @@ def has_more_values(body: bytes, limit: int) -> bool:
     """
     if body.lstrip(_BLANKS)[:1] not in (b"{", b"["):
         return False
-    most = 1 + sum(map(body.count, (b",", b":", b"[", b"{")))
-    return most > limit and _count_values(_without_strings(body)) > limit
-
-
-def _count_values(outside_strings: bytes) -> int:
-    """Each comma and each opening of a container that is not empty brings one value, each colon one name."""
-    dense = outside_strings.translate(None, _BLANKS)
-    empty = dense.count(b"[]") + dense.count(b"{}")
-    return 1 + sum(map(dense.count, (b",", b":", b"[", b"{"))) - empty
+    if 1 + sum(map(body.count, (b",", b":", b"[", b"{"))) <= limit:
+        return False
+    brought = (match for match in _BRINGS_ONE.finditer(body) if match.lastgroup)
+    return next(islice(brought, limit - 1, None), None) is not None
 
 
 def _decode(body: bytes) -> str:
@@ -128,7 +129,9 @@ def _is_deeper(body: bytes, max_depth: int) -> bool:
     if marks.count(b"[") <= max_depth:
         return False
     if 2 * marks.count(b'""') != marks.count(b'"'):  # a bracket or an escape in a string
-        marks = _without_strings(body).translate(_AS_ARRAYS, _NO_MARKS)
+        for escaped in _ESCAPED:
+            body = body.replace(escaped, b"")
+        marks = re.sub(rb'"[^"]++(?:"|\Z)', b"", body.translate(_AS_ARRAYS, _NO_MARKS).replace(b'""', b""))
     brackets = marks.translate(None, b'"\\')
     for _ in range(max_depth):
         length = len(brackets)
@@ -139,22 +142,12 @@ def _is_deeper(body: bytes, max_depth: int) -> bool:
 
 
 def _too_deep(body: bytes, max_depth: int) -> NotJSON:
-    depth = 0
-    for match in _BRACKET.finditer(_blank_strings(body)):
-        depth += 1 if match[0] in b"[{" else -1
+    depth, reason = 0, f"it is nested deeper than {max_depth} levels"
+    for match in _BRACKET.finditer(body):
+        depth += {"open": 1, "close": -1}.get(match.lastgroup or "", 0)
         if depth > max_depth:
-            return NotJSON(f"it is nested deeper than {max_depth} levels", match.start())
-    return NotJSON(f"it is nested deeper than {max_depth} levels")
-
-
-def _without_strings(body: bytes) -> bytes:
-    """The body with every string replaced by two quotes."""
-    return _STRING.sub(b'""', body)
-
-
-def _blank_strings(body: bytes) -> bytes:
-    """The body with every string replaced by as many quotes: offsets stay, brackets in strings are gone."""
-    return _STRING.sub(lambda match: b'"' * len(match[0]), body)
+            return NotJSON(reason, match.start())
+    return NotJSON(reason)
 
 
 # Numbers and constants
@@ -181,8 +174,7 @@ def _int(literal: str) -> int | float:
 
 
 def _constant_offset(body: bytes) -> int:
-    constant = _CONSTANT.search(_blank_strings(body))
-    return constant.start() if constant else 0
+    return next((match.start() for match in _CONSTANT.finditer(body) if match["constant"]), 0)
 
 
 # Members that occur twice
@@ -212,7 +204,7 @@ class _Objects:
 
     def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         members = dict(pairs)
-        if len(members) < len(pairs):
+        if len(members) < len(pairs) and len(self.with_duplicates) < MAX_OBJECTS:
             counts = Counter(name for name, _ in pairs)
             twice = [name for name, count in counts.most_common(MAX_DUPLICATES) if count > 1]
             self.with_duplicates[id(members)] = (members, twice)
@@ -223,15 +215,15 @@ class _Objects:
 
         Each container on the way is kept with its parent and its step: pointers are made only for what is named.
         """
-        pointers: list[str] = []
+        found: list[str] = []
         rest: list[_Place] = [_Place(value, None, "")]
-        while rest and len(pointers) < MAX_DUPLICATES:
+        while rest and len(found) < MAX_DUPLICATES:
             place = rest.pop()
             if id(place.value) in self.with_duplicates:
                 _, twice = self.with_duplicates[id(place.value)]
-                pointers += [f"{place.pointer}/{_step(name)}" for name in twice]
+                found += [pointers.shown([*place.steps, name]) for name in twice]
             rest.extend(place.containers())
-        return sorted(pointers[:MAX_DUPLICATES])
+        return sorted(found[:MAX_DUPLICATES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +235,13 @@ class _Place:
     step: str | int
 
     @property
-    def pointer(self) -> str:
-        steps: list[str] = []
+    def steps(self) -> list[str | int]:
+        steps: list[str | int] = []
         place = self
         while place.parent is not None:
-            steps.append(_step(str(place.step)))
+            steps.append(place.step)
             place = place.parent
-        return "".join(f"/{step}" for step in reversed(steps))
+        return steps[::-1]
 
     def containers(self) -> Iterator[_Place]:
         """The arrays and objects directly within."""
@@ -259,10 +251,6 @@ class _Place:
         elif isinstance(self.value, list):
             inner = enumerate(self.value)
         return (_Place(item, self, step) for step, item in inner if isinstance(item, dict | list))
-
-
-def _step(name: str) -> str:
-    return escape(name if len(name) <= MAX_STEP else f"{name[:MAX_STEP]}…")
 
 
 # Reasons

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,14 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from conformance.contract.pointers import escape
+from conformance.contract.pointers import shown
 from conformance.contract.schemas import Node, node, project, schemas, schemas_dir, schemas_sha256
 from conformance.contract.timestamps import lacks_offset, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Steps = tuple[str | int, ...]
 
 __all__ = ["MAX_EXPLAINED", "Mismatch", "mismatches", "project", "render", "schemas_dir", "schemas_sha256"]
 
@@ -66,7 +68,7 @@ def mismatches(shape: str, value: object) -> list[Mismatch]:
     if _accepts(shape, value):
         return []
     nulls: list[Mismatch] = []
-    cleaned = _without_nulls(node(shape), value, "", nulls)
+    cleaned = _without_nulls(node(shape), value, (), nulls)
     if nulls and _accepts(shape, cleaned):
         return nulls[:MAX_EXPLAINED]
     return _explain(shape, cleaned) + nulls[:MAX_EXPLAINED]
@@ -77,13 +79,29 @@ def mismatches(shape: str, value: object) -> list[Mismatch]:
 
 @cache
 def _compiled(name: str) -> jsonschema_rs.Draft202012Validator:
-    registry = jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas().values()])
-    return jsonschema_rs.Draft202012Validator(schemas()[name], registry=registry, validate_formats=True)
+    return jsonschema_rs.Draft202012Validator(schemas()[name], registry=_registry(), validate_formats=True)
+
+
+@cache
+def _registry() -> jsonschema_rs.Registry:
+    return jsonschema_rs.Registry([(schema["$id"], schema) for schema in schemas().values()])
 
 
 def _accepts(shape: str, value: object) -> bool:
     """Does the compiled validator accept it? False as well where it cannot tell: then jsonschema has to say."""
-    validator = _compiled(f"{shape}.json")
+    return _is_valid(_compiled(f"{shape}.json"), value)
+
+
+@lru_cache(maxsize=256)
+def _part_accepts(schema: str) -> Callable[[object], bool]:
+    """The same for a part of a schema, as JSON, whose references are to whole shapes."""
+    base = "".join(next(iter(schemas().values()))["$id"].rpartition("/")[:2])
+    part = {**json.loads(schema), "$id": f"{base}part.json"}
+    validator = jsonschema_rs.Draft202012Validator(part, registry=_registry(), validate_formats=True)
+    return lambda value: _is_valid(validator, value)
+
+
+def _is_valid(validator: jsonschema_rs.Draft202012Validator, value: object) -> bool:
     try:
         return validator.is_valid(value)
     except (ValueError, OverflowError, RecursionError):  # a lone surrogate in a name, a depth beyond its own bound
@@ -93,29 +111,43 @@ def _accepts(shape: str, value: object) -> bool:
 # Nulls at optional members (HTTP-10)
 
 
-def _without_nulls(node: Node, value: object, pointer: str, nulls: list[Mismatch]) -> object:
-    """A copy of `value` without the nulls that HTTP-10 is about, which are added to `nulls`."""
+def _without_nulls(node: Node, value: object, steps: Steps, nulls: list[Mismatch]) -> object:
+    """`value` without the nulls that HTTP-10 is about, which are added to `nulls`; what has none is not copied."""
     if isinstance(value, dict):
-        kept = {}
-        for name, item in value.items():
-            below = node.member(name)
-            if item is None and node.refuses_null_at(name):
-                if len(nulls) <= MAX_EXPLAINED:
-                    nulls.append(_null(node, name, pointer))
-            elif below is None or not isinstance(item, dict | list):
-                kept[name] = item
-            else:
-                kept[name] = _without_nulls(below, item, f"{pointer}/{escape(name)}", nulls)
-        return kept
+        return _object_without_nulls(node, value, steps, nulls)
     if isinstance(value, list) and node.items is not None:
-        return [_without_nulls(node.items, item, f"{pointer}/{index}", nulls) for index, item in enumerate(value)]
+        changed: list[Any] | None = None
+        for index, item in enumerate(value):
+            if isinstance(item, dict | list):
+                kept = _without_nulls(node.items, item, (*steps, index), nulls)
+                if kept is not item:
+                    changed = list(value) if changed is None else changed
+                    changed[index] = kept
+        return value if changed is None else changed
     return value
 
 
-def _null(parent: Node, name: str, pointer: str) -> Mismatch:
+def _object_without_nulls(node: Node, value: dict[str, Any], steps: Steps, nulls: list[Mismatch]) -> dict[str, Any]:
+    changed: dict[str, Any] | None = None
+    for name, item in value.items():
+        below = node.member(name)
+        if item is None and node.refuses_null_at(name):
+            if len(nulls) <= MAX_EXPLAINED:
+                nulls.append(_null(node, name, steps))
+            changed = dict(value) if changed is None else changed
+            del changed[name]
+        elif below is not None and isinstance(item, dict | list):
+            kept = _without_nulls(below, item, (*steps, name), nulls)
+            if kept is not item:
+                changed = dict(value) if changed is None else changed
+                changed[name] = kept
+    return value if changed is None else changed
+
+
+def _null(parent: Node, name: str, steps: Steps) -> Mismatch:
     member = parent.members[name]
     return Mismatch(
-        pointer=f"{pointer}/{escape(name)}",
+        pointer=shown((*steps, name)),
         keyword="type",
         wanted=f"{_any_of(member.types)}, or no member at all",
         got="null",
@@ -131,6 +163,25 @@ def _reference(validator: object, reference: str, instance: object, schema: obje
     """jsonschema's own $ref, but a part that the compiled validator accepts is not looked into."""
     if not _accepts(reference.removesuffix(".json"), instance):
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
+
+
+def _items(validator: Any, schema: dict[str, Any], instance: Any, _: object) -> Iterator[ValidationError]:
+    """`items`; elements that the compiled validator accepts are not looked into, since there may be very many."""
+    if validator.is_type(instance, "array"):
+        accepts = _part_accepts(json.dumps(schema))
+        for index, item in enumerate(instance):
+            if not accepts(item):
+                yield from validator.descend(item, schema, path=index)
+
+
+def _additional(validator: Any, schema: dict[str, Any], instance: Any, whole: Any) -> Iterator[ValidationError]:
+    """`additionalProperties` of maps; what the compiled validator accepts is not looked into."""
+    if validator.is_type(instance, "object"):
+        accepts = _part_accepts(json.dumps(schema))
+        named = whole.get("properties", {})
+        for name, item in instance.items():
+            if name not in named and not accepts(item):
+                yield from validator.descend(item, schema, path=name)
 
 
 # jsonschema writes the whole value into its messages, which is slow for a page and fails for an integer of more than
@@ -160,7 +211,10 @@ def _pattern(validator: Any, pattern: str, instance: object, _schema: object) ->
         yield ValidationError("")
 
 
-_EXPLAINING = {"$ref": _reference, "type": _type, "enum": _enum, "required": _required, "pattern": _pattern}
+_EXPLAINING = {
+    "$ref": _reference, "type": _type, "enum": _enum, "required": _required, "pattern": _pattern,
+    "items": _items, "additionalProperties": _additional,
+}  # fmt: skip
 _extend: Any = extend  # which has no annotations
 _Explainer = _extend(Draft202012Validator, _EXPLAINING)
 _FORMATS = FormatChecker(formats=())
@@ -198,7 +252,7 @@ def _violation(shape: str, error: ValidationError) -> Mismatch:
     keyword = str(error.validator)
     member = error.message if keyword == "required" else None
     return Mismatch(
-        pointer="".join(f"/{escape(str(step))}" for step in error.absolute_path),
+        pointer=shown(error.absolute_path),
         keyword=keyword,
         wanted=_wanted(keyword, error.validator_value) if member is None else f"the member {member}",
         got=_got(keyword, error),

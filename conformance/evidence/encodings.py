@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: longer secrets are looked for in pieces of this length
 MAX_PIECE = 512
+#: what lies beyond so many of them is looked for at its own place only
+MAX_PIECES = 64
 #: how many layers of escapes are looked through
 LAYERS = 3
 
@@ -40,7 +42,7 @@ def forms_of(secret: str, shortest: int) -> set[Form]:
 
 
 def _pieces(secret: str, shortest: int) -> Iterable[str]:
-    starts = range(0, len(secret), MAX_PIECE)
+    starts = range(0, min(len(secret), MAX_PIECE * MAX_PIECES), MAX_PIECE)
     return [secret[max(0, min(start, len(secret) - shortest)) :][:MAX_PIECE] for start in starts]
 
 

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import RunContext
     from conformance.scenarios.preflight.requirements import Situation
 
-#: How many exchanges of a check without findings are kept as evidence.
-PASSED_EXCHANGES_KEPT = 2
 #: How long to wait for the reads of other workers before the bad keys, in seconds.
 READS_PATIENCE_S = 300.0
 READS_POLL_S = 0.1
@@ -166,7 +164,7 @@ class Executor:
         try:
             for finding in check.run(context):
                 findings.add(finding)
-            if not context.exchanges and not findings.defects:
+            if not context.exchanges.count and not findings.defects:
                 findings.add(inconclusive("the check sent nothing: an error of the suite"))
         except NothingToReviewError:
             raise
@@ -177,7 +175,7 @@ class Executor:
             elif self.stopped:  # whatever else could not be determined is because of that
                 record.outcome, record.reason = Outcome.NOT_TESTED, "not run: the run ended first"
             else:
-                findings.add(inconclusive(str(reason), context.exchanges[-1] if context.exchanges else None))
+                findings.add(inconclusive(str(reason), context.exchanges.last))
         except Exception as error:  # an error of ours is never the target's failure
             findings.add(inconclusive(_error_of_ours(error)))
         record.duration_s = round(time.monotonic() - started, 4)
@@ -185,13 +183,12 @@ class Executor:
         return record
 
     def _complete(self, record: CheckRecord, context: CheckContext, findings: FindingSet) -> None:
-        record.requests = len(context.exchanges)
-        record.inputs = len({exchange.request.content for exchange in context.exchanges})
+        record.requests = context.exchanges.count
+        record.inputs = len(context.exchanges.inputs)
         record.timeline = context.timeline
         attach(record, self._catalogue, findings.defects.values(), self._recorder, self.look_again)
         if not record.exchanges:
-            kept = context.exchanges[:PASSED_EXCHANGES_KEPT]
-            record.exchanges = [self._recorder.evidence(exchange) for exchange in kept]
+            record.exchanges = [self._recorder.evidence(exchange) for exchange in context.exchanges.first]
 
     def look_again(self, exchange: Exchange) -> None:
         """Read once more what failed, to tell "seen 2 of 2" from "seen 1 of 2"; the outcome stays."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 #: longer bodies are kept in files
-IN_MEMORY = 256 * 1024
+IN_MEMORY = 32 * 1024
 #: the beginning of such a body is kept in memory as well: evidence is made of it
-HEAD = 64 * 1024
+HEAD = 32 * 1024
 
 
 class StoredBody:

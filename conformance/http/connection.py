@@ -15,7 +15,7 @@ import httpx
 
 from conformance.config.machine import MachineError, exhausted
 from conformance.contract.strict_json import has_more_values
-from conformance.http.bodies import BodyStore, BodyWriter
+from conformance.http.bodies import HEAD, BodyStore, BodyWriter
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.http.exchange import Exchange, Headers, Request, Response
@@ -25,10 +25,8 @@ from conformance.http.pools import open_pool
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.config.target import Target
+    from conformance.config.target import Limits, Target
 
-#: so many bytes of a body over the limit are kept, as evidence
-KEPT_OF_TOO_LARGE = 64 * 1024
 #: methods whose requests say that they have no body
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 _FAILURES = (
@@ -147,13 +145,13 @@ class Connections:
             failure = f"{response.status}, but its body was cut off after {writer.length} bytes: {reason}"
             return Exchange(request, None, failure=failure, started=started)
         elapsed = time.monotonic() - clock
-        too_large = self._limit_exceeded(writer)
-        if too_large is None:
+        exceeded = too_large(writer, self._limits)
+        if exceeded is None:
             received = Response(response.status, headers, writer.finish(), elapsed, problem)
         else:
-            head = writer.head(KEPT_OF_TOO_LARGE)
+            head = writer.head(HEAD)
             writer.discard()
-            received = Response(response.status, headers, head, elapsed, too_large, too_large=True)
+            received = Response(response.status, headers, head, elapsed, exceeded, too_large=True)
         return Exchange(request, received, started=started)
 
     def _read(self, response: httpcore.Response, headers: Headers, writer: BodyWriter, clock: float) -> None:
@@ -167,11 +165,11 @@ class Connections:
             if time.monotonic() - clock > self._limits.timeout_s:
                 raise httpcore.ReadTimeout("the request's time is over")
 
-    def _limit_exceeded(self, writer: BodyWriter) -> str | None:
-        """The limit that a body exceeds, in words; its values are counted before any of them is built."""
-        if writer.length > self._max_bytes:
-            return f"a body of more than {self._limits.max_body_mb:g} MB (limits.max_body_mb)"
-        most = self._limits.max_values
-        if writer.length > most and has_more_values(writer.content(), most):
-            return f"more than {most} JSON values (limits.max_values)"
-        return None
+
+def too_large(body: BodyWriter, limits: Limits) -> str | None:
+    """The limit that a body exceeds, in words; its values are counted before any of them is built."""
+    if body.length > int(limits.max_body_mb * 2**20):
+        return f"a body of more than {limits.max_body_mb:g} MB (limits.max_body_mb)"
+    if body.length > limits.max_values and has_more_values(body.content(), limits.max_values):
+        return f"more than {limits.max_values} JSON values (limits.max_values)"
+    return None

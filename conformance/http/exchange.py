@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-import weakref
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -13,12 +11,13 @@ from urllib.parse import quote
 from conformance.contract import strict_json
 from conformance.contract.error_codes import is_code_of
 from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
-from conformance.http.bodies import StoredBody
+from conformance.http.values import RecentValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from conformance.contract.operations import Operation
+    from conformance.http.bodies import StoredBody
 
 T = TypeVar("T")
 
@@ -176,7 +175,6 @@ class Exchange:
     #: no answer (or 502-504) twice in a row, while a control request before, between and after was answered
     unanswered: bool = False
     key_died: bool = False
-    _derived: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def operation(self) -> Operation:
@@ -215,31 +213,21 @@ class Exchange:
 
     @property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
-        """The body as strict JSON, or why it is none.
-
-        The value of a long body is not kept, since it takes many times the body's memory: only the last one that was
-        asked for is.
-        """
+        """The body as strict JSON, or why it is none: parsed again where it was not used for a while."""
         response = self.response
         if response is None:
             return strict_json.NotJSON("no answer", 0)
-        if isinstance(response.body, StoredBody):
-            return _LARGE.parsed(self, response)
-        if "parsed" not in self._derived:
-            self._derived["parsed"] = _parse(response)
-        return self._derived["parsed"]  # type: ignore[no-any-return]
+        return _VALUES.get(self, len(response.body), lambda: _parse(response))
 
     @property
     def value(self) -> Any:
         """The body's JSON value; None where the body is not JSON."""
-        parsed = self.parsed
-        return parsed.value if isinstance(parsed, strict_json.Parsed) else None
+        return _value_of(self.parsed)
 
     @property
     def data(self) -> Any:
         """The envelope's `data`; None where there is no such thing."""
-        value = self.value
-        return value.get("data") if isinstance(value, dict) else None
+        return _data_of(self.parsed)
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -252,12 +240,14 @@ class Exchange:
         return self._derive("ids", _ids)
 
     def _derive(self, name: str, derive: Callable[[Any], list[T]]) -> list[T]:
-        """A list made of the envelope's data; kept where the data are kept."""
-        if self.response is not None and isinstance(self.response.body, StoredBody):
-            return derive(self.data)
-        if name not in self._derived:
-            self._derived[name] = derive(self.data)
-        return self._derived[name]  # type: ignore[no-any-return]
+        """A list made of the envelope's data."""
+        response = self.response
+        if response is None:
+            return []
+        derived: list[T] = _VALUES.derive(
+            self, len(response.body), lambda: _parse(response), name, lambda parsed: derive(_data_of(parsed))
+        )
+        return derived
 
     @property
     def error(self) -> dict[str, Any]:
@@ -292,6 +282,15 @@ def _parse(response: Response) -> strict_json.Parsed | strict_json.NotJSON:
         return problem
 
 
+def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> Any:
+    return parsed.value if isinstance(parsed, strict_json.Parsed) else None
+
+
+def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> Any:
+    value = _value_of(parsed)
+    return value.get("data") if isinstance(value, dict) else None
+
+
 def _items(data: Any) -> list[dict[str, Any]]:
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
@@ -300,28 +299,7 @@ def _ids(data: Any) -> list[str]:
     return [item["id"] for item in _items(data) if isinstance(item.get("id"), str)]
 
 
-class _LargeValues:
-    """The value of one long body at a time: all judges of an exchange ask for it, one after the other."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last: tuple[weakref.ref[Exchange], strict_json.Parsed | strict_json.NotJSON] | None = None
-
-    def parsed(self, exchange: Exchange, response: Response) -> strict_json.Parsed | strict_json.NotJSON:
-        """The exchange's body, parsed now unless it was the last one."""
-        with self._lock:
-            if self._last is None or self._last[0]() is not exchange:
-                self._last = None  # the old value goes before the new one comes
-                self._last = weakref.ref(exchange, self._forget), _parse(response)
-            return self._last[1]
-
-    def _forget(self, exchange: weakref.ref[Exchange]) -> None:
-        last = self._last
-        if last is not None and last[0] is exchange:
-            self._last = None
-
-
-_LARGE = _LargeValues()
+_VALUES: RecentValues[strict_json.Parsed | strict_json.NotJSON] = RecentValues()
 
 
 def well_coded(exchange: Exchange) -> bool:

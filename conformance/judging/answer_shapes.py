@@ -10,6 +10,8 @@ from conformance.http.exchange import Sender, well_coded
 from conformance.judging.unusual_requests import asks_for_its_refusal, unusual_part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
 
@@ -125,12 +127,15 @@ def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
     ]
 
 
-def backups(exchange: Exchange) -> list[tuple[str, dict[str, object]]]:
+def backups(exchange: Exchange) -> Iterator[tuple[str, dict[str, object]]]:
     """Every backup that a list or get answer shows, with its pointer."""
     if exchange.operation == "list":
-        data = exchange.data if isinstance(exchange.data, list) else []
-        return [(f"/data/{index}", item) for index, item in enumerate(data) if isinstance(item, dict)]
-    return [("/data", exchange.data)] if isinstance(exchange.data, dict) else []
+        data = exchange.data
+        for index, item in enumerate(data if isinstance(data, list) else ()):
+            if isinstance(item, dict):
+                yield f"/data/{index}", item
+    elif isinstance(exchange.data, dict):
+        yield "/data", exchange.data
 
 
 def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:

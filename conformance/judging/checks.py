@@ -56,11 +56,6 @@ class Context(Protocol):
         """The check."""
         ...
 
-    @property
-    def exchanges(self) -> list[Exchange]:
-        """What it has sent so far, with the answers."""
-        ...
-
 
 @dataclass(frozen=True)
 class Check:

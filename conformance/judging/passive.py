@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from conformance.contract.schemas import unknown_members
@@ -26,6 +27,10 @@ MAX_DEFECTS = 12
 MAX_NOTED = 40
 #: how many other exchanges of a finding are kept as evidence
 MAX_RELATED = 8
+#: from then on no more notes are added
+MAX_NOTES = 200
+#: so many findings of one clause on one exchange are counted
+MAX_FINDINGS = 1000
 
 
 @dataclass
@@ -91,7 +96,8 @@ class PassiveJudges:
         request = exchange.request
         notes = self._notes(exchange)
         with self._lock:
-            self.notes |= notes
+            if len(self.notes) < MAX_NOTES:
+                self.notes |= notes
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
             for judge, found in results:
@@ -130,7 +136,7 @@ class PassiveJudges:
 
     def _apply(self, judge: Judge, exchange: Exchange) -> list[Finding]:
         try:
-            return list(judge.function(exchange))
+            return list(islice(judge.function(exchange), MAX_FINDINGS))
         except CannotTellError:
             return []
         except Exception as bug:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
@@ -15,7 +15,7 @@ from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from contextlib import AbstractContextManager
 
     from conformance.http.client import Client
@@ -75,6 +75,39 @@ class RunContext:
         self.client.waiting.wait(seconds)
 
 
+#: How many exchanges of a check without findings are kept as evidence.
+EVIDENCE_KEPT = 2
+
+
+@dataclass
+class SentExchanges:
+    """What is kept of the exchanges of a check, however many there were.
+
+    `inputs`: hashes of the different requests; `first` and `last`: exchanges for the check's evidence.
+    """
+
+    count: int = 0
+    inputs: set[int] = field(default_factory=set)
+    first: list[Exchange] = field(default_factory=list)
+    last: Exchange | None = None
+
+    def add(self, exchanges: Collection[Exchange]) -> None:
+        """Count exchanges in."""
+        self.count += len(exchanges)
+        self.inputs.update(exchange.request.content for exchange in exchanges)
+        for exchange in exchanges:
+            if len(self.first) < EVIDENCE_KEPT:
+                self.first.append(exchange)
+            self.last = exchange
+
+    def add_all(self, others: SentExchanges) -> None:
+        """Count in those of a scenario."""
+        self.add(others.first)
+        self.count += others.count - len(others.first)
+        self.inputs |= others.inputs
+        self.last = others.last or self.last
+
+
 class CheckContext:
     """Sends the requests of one check. `exchanges` and `timeline` are its evidence.
 
@@ -90,7 +123,7 @@ class CheckContext:
         self.key_proofs = run.key_proofs
         self.rng = run.rng(str(check.id))
         self.build = run.builder(self.rng)
-        self.exchanges: list[Exchange] = []
+        self.exchanges = SentExchanges()
         self.snapshots: list[Snapshot] = []
         self.timeline: list[StepRow] = []
 
@@ -109,21 +142,21 @@ class CheckContext:
         """Send one request."""
         with self.run.window.turn():
             exchange = self.client.send(request)
-        self.exchanges.append(exchange)
+        self.exchanges.add([exchange])
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Send requests side by side; the exchanges come in the requests' order."""
         with self.run.window.turn():
             exchanges = self.client.send_all(requests)
-        self.exchanges += exchanges
+        self.exchanges.add(exchanges)
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
         """Send those that may still be sent, side by side. Raises NotAllowedError where none may."""
         with self.run.window.turn():
             exchanges = self.client.send_allowed(requests)
-        self.exchanges += exchanges
+        self.exchanges.add(exchanges)
         return exchanges
 
     def list(self, container: str | None = None, **options: Unpack[ListOptions]) -> Exchange:
@@ -160,7 +193,7 @@ class CheckContext:
         Its exchanges are evidence for each of them.
         """
         result, exchanges, timeline = self.run.state.run_once(name, lambda: self._run_scenario(scenario))
-        self.exchanges += exchanges
+        self.exchanges.add_all(exchanges)
         self.timeline += timeline
         return result
 
@@ -171,9 +204,7 @@ class CheckContext:
         except (NotTestableError, CannotTellError, NotAllowedError):
             return None
 
-    def _run_scenario(
-        self, scenario: Callable[[CheckContext], T]
-    ) -> tuple[T, builtins.list[Exchange], builtins.list[StepRow]]:
+    def _run_scenario(self, scenario: Callable[[CheckContext], T]) -> tuple[T, SentExchanges, builtins.list[StepRow]]:
         own = CheckContext(self.check, self.run)
         return scenario(own), own.exchanges, own.timeline
 

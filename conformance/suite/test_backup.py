@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 def shows_backups(exchange: Exchange, *states: str) -> bool:
     """A success of list or get with a backup in it, in one of these states where some are named."""
-    shown = backups(exchange) if serves("list", "get")(exchange) else []
-    return any(not states or value_at(backup, "/state/current") in states for _, backup in shown)
+    return serves("list", "get")(exchange) and any(
+        not states or value_at(backup, "/state/current") in states for _, backup in backups(exchange)
+    )
 
 
 @passive("BKP-1", when=shows_backups)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.contract.strict_json import MAX_DUPLICATES, MAX_STEP, NotJSON, Parsed, has_more_values, parse
+from conformance.contract.pointers import MAX_SHOWN
+from conformance.contract.strict_json import MAX_DUPLICATES, NotJSON, Parsed, has_more_values, parse
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -199,5 +200,5 @@ def test_pointers_to_duplicates_stay_short() -> None:
     long = b"x" * 100_000
     items = b",".join([b'{"a":1,"a":2}'] * 1000)
     duplicates = parse(b'{"%s":[%s]}' % (long, items)).duplicates
-    assert max(map(len, duplicates)) < 2 * MAX_STEP
+    assert max(map(len, duplicates)) < 2 * MAX_SHOWN
     assert len(duplicates) == MAX_DUPLICATES

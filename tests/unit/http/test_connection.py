@@ -25,8 +25,8 @@ from support.waiting import PATIENCE_S
 
 from conformance.config.machine import MachineError
 from conformance.config.target_file import load_target
-from conformance.http.bodies import BodyStore, StoredBody
-from conformance.http.connection import KEPT_OF_TOO_LARGE, Connections
+from conformance.http.bodies import HEAD, BodyStore, StoredBody
+from conformance.http.connection import Connections
 from conformance.http.exchange import Exchange, Expected, Request
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_a_body_over_the_limit_is_cut_off_and_said_to_be(
     response = ask(answer).response
     assert response is not None
     assert response.problem == "a body of more than 0.25 MB (limits.max_body_mb)"
-    assert len(response.body) == KEPT_OF_TOO_LARGE
+    assert len(response.body) == HEAD
 
 
 @pytest.mark.parametrize(

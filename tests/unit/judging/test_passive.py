@@ -139,10 +139,10 @@ def test_a_null_of_http_10_is_no_violation_at_a_place() -> None:
 
 
 def test_the_backups_and_integrations_that_an_answer_shows() -> None:
-    assert answer_shapes.backups(answer(body={"data": ONE})) == [("/data", ONE)]
-    assert answer_shapes.backups(answer(body={"data": [ONE]})) == []
-    assert answer_shapes.backups(answer(body={"data": [7, ONE]}, operation="list")) == [("/data/1", ONE)]
-    assert answer_shapes.backups(answer(body={"data": ONE}, operation="list")) == []
+    assert list(answer_shapes.backups(answer(body={"data": ONE}))) == [("/data", ONE)]
+    assert list(answer_shapes.backups(answer(body={"data": [ONE]}))) == []
+    assert list(answer_shapes.backups(answer(body={"data": [7, ONE]}, operation="list"))) == [("/data/1", ONE)]
+    assert list(answer_shapes.backups(answer(body={"data": ONE}, operation="list"))) == []
     included = {"a": ONE, "b": 7}
     assert answer_shapes.integrations(answer(body={"includes": {"integrations": included}})) == {"a": ONE}
     others: list[Any] = [{"includes": {"integrations": []}}, {"includes": None}, {}, []]
