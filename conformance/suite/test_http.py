@@ -34,9 +34,9 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.unusual_requests import sender_of, unusual_part
+from conformance.scenarios.proofs.interleaved import changed_by_other_reads
 from conformance.scenarios.request_builder import addressing
 from conformance.scenarios.side_effects import send_expecting_refusal
-from conformance.suite.interleaved import changed_by_other_reads
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
 
 if TYPE_CHECKING:
