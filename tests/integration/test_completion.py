@@ -1,14 +1,17 @@
-"""Shells complete commands, options and files by the script that the program prints."""
+"""Shells complete commands and options by the script that the program prints; the man page names all of them."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from support import running
 
 from conformance.cli import main
+
+MAN_PAGE = Path(__file__).parents[2] / "deploy" / "backups-conformance.1"
 
 OFFERED = """
 source /dev/stdin <<<"$SCRIPT"
@@ -56,3 +59,24 @@ def test_another_shell_is_refused_in_one_line() -> None:
     done = subprocess.run(running.line("completion", "csh"), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
+
+
+def test_the_man_page_names_every_command_and_option() -> None:
+    text = MAN_PAGE.read_text("utf-8").replace("\\-", "-")
+    _, commands = main.build_parser()
+    missing = [name for name in commands if f"COMMAND \\fI\\,'backups-conformance {name}'" not in text]
+    options = {
+        option for command in commands.values() for action in command._actions for option in action.option_strings
+    }
+    missing += [option for option in options - {"-h", "--help"} if option not in text]
+    assert missing == [], "run `python tools/manpage.py`"
+
+
+def test_the_man_page_is_valid_roff() -> None:
+    program = shutil.which("groff")
+    if program is None:
+        pytest.skip("there is no groff here to read the page")
+    command = [program, "-man", "-Kutf8", "-Tutf8", "-ww", "-z", str(MAN_PAGE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    warnings = [line for line in done.stderr.splitlines() if "cannot" not in line]
+    assert (done.returncode, warnings) == (0, [])
