@@ -16,7 +16,6 @@ class ExitCode(IntEnum):
     """What the exit codes of all commands have in common; those of `run` follow from its verdict."""
 
     OK = 0
-    FOUND_SOMETHING = 1
     USAGE = 2
     INCONCLUSIVE = 3
 

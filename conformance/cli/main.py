@@ -11,8 +11,19 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
-from conformance.cli import clauses, compare, completion, index, qualify, rejudge, report, run, serve, verify
 from conformance.cli.arguments import Commands, Parser
+from conformance.cli.commands import (
+    clauses,
+    compare,
+    completion,
+    index,
+    qualify,
+    rejudge,
+    report,
+    run,
+    serve,
+    verify,
+)
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
 from conformance.config.toml_file import did_you_mean
 
@@ -55,7 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         raise UsageError(*_unknown(surplus, commands.get(options.name, parser)))
     if cut < len(arguments) and options.name != "run":
         raise UsageError(f"{options.name} takes nothing after --")
-    options.pytest_args = pytest_args
+    options.pytest_args, options.parser, options.parsers = pytest_args, parser, commands
     return options
 
 

@@ -7,6 +7,7 @@ read), and the content encodings that we accept. What breaks a limit is describe
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from conformance.http.bodies import HEAD, BodyStore, BodyWriter
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.http.exchange import Exchange, Headers, Request, Response
-from conformance.http.failures import describe
 from conformance.http.pools import open_pool
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Connections:
         except _FAILURES as error:
             if shortage := exhausted(error):
                 raise MachineError(shortage) from None
-            failure = describe(error)
+            failure = _describe(error)
         finally:
             if response is not None:
                 with contextlib.suppress(*_FAILURES):
@@ -141,7 +141,7 @@ class Connections:
             writer.discard()
             # Half a response is none: what it would have said nobody knows.
             late = isinstance(error, httpcore.TimeoutException)
-            reason = f"not complete within {self._limits.timeout_s:g} s" if late else describe(error)
+            reason = f"not complete within {self._limits.timeout_s:g} s" if late else _describe(error)
             failure = f"{response.status}, but its body was cut off after {writer.length} bytes: {reason}"
             return Exchange(request, None, failure=failure, started=started)
         elapsed = time.monotonic() - clock
@@ -173,3 +173,31 @@ def too_large(body: BodyWriter, limits: Limits) -> str | None:
     if body.length > limits.max_values and has_more_values(body.content(), limits.max_values):
         return f"more than {limits.max_values} JSON values (limits.max_values)"
     return None
+
+
+def _describe(error: Exception) -> str:
+    """Why no response came, in one line of our own: the text of an error may quote what the target sent."""
+    inner = error.args[0] if error.args else None  # the pool raises without a cause, but the first error is inside
+    cause = error.__cause__ or (inner if isinstance(inner, Exception) else error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the TLS certificate is not accepted: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {(cause.reason or 'unknown reason').lower().replace('_', ' ')}"
+    if isinstance(error, httpcore.ConnectError) and not isinstance(cause, ConnectionRefusedError):
+        return f"no connection: {(getattr(cause, 'strerror', None) or 'unknown reason').lower()}"
+    if isinstance(error, httpcore.RemoteProtocolError):
+        return next((words for start, words in _PROTOCOL.items() if str(error).startswith(start)), "not HTTP/1.1")
+    return _KINDS.get(type(error), "connection reset")
+
+
+_KINDS: dict[type[Exception], str] = {
+    httpcore.ConnectError: "connection refused",
+    httpcore.WriteError: "connection reset while sending",
+    httpcore.LocalProtocolError: "not to be sent as HTTP",
+    httpcore.ProxyError: "the proxy refused",
+}
+_PROTOCOL = {
+    "Server disconnected": "connection closed without an answer",
+    "peer closed connection": "connection closed",
+    "Receive buffer too long": "headers of more than 100 kB",
+}

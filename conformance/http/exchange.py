@@ -11,7 +11,7 @@ from urllib.parse import quote
 from conformance.contract import strict_json
 from conformance.contract.error_codes import is_code_of
 from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
-from conformance.http.values import RecentValues
+from conformance.http.bodies import RecentValues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

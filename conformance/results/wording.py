@@ -75,12 +75,6 @@ def versions_words(run: RunRow) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items()))
 
 
-def reproduce_command(results: Results) -> str:
-    """Return the command that repeats the run; a comment names the versions on which its requests depend."""
-    command, versions = results["run"]["command"], versions_words(results["run"])
-    return f"{command}  # with {versions}" if versions else command
-
-
 def clause_command(results: Results, clause_id: str) -> str:
     """Return the command that tests one clause again, on the same target and with the same seed."""
     command = results["run"]["command"]

@@ -220,10 +220,6 @@ def _newer(job: Job, backups: list[Backup]) -> list[Backup]:
     return [backup for backup in backups if backup.created > job.backup.created]
 
 
-def _older(job: Job, backups: list[Backup]) -> list[Backup]:
-    return [backup for backup in backups if backup.created < job.backup.created]
-
-
 def _remove(backups: list[Backup], job: Job) -> None:
     for backup in backups:
         job.container.backups.pop(backup.id, None)

@@ -73,11 +73,6 @@ class Preflight:
         """Return the entry of a member; None if preflight did not come to it."""
         return next((entry for entry in self.entries if entry.member == member), None)
 
-    def is_usable(self, member: str) -> bool:
-        """Whether a check may rely on this member."""
-        entry = self.entry(member)
-        return entry is not None and entry.state in (State.OK, State.UNKNOWN)
-
     def gap(self, member: str) -> Gap | None:
         """Return what is wrong with a member; None if a check may rely on it."""
         entry = self.entry(member)
@@ -91,11 +86,6 @@ class Preflight:
     def mistakes(self) -> tuple[Entry, ...]:
         """The members by which the target file and the target do not fit."""
         return tuple(entry for entry in self.entries if entry.state is State.WRONG)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether everything fits: nothing stops the run, and no member is wrong."""
-        return not self.problem and not self.mistakes
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as results.json and the journal have it."""
