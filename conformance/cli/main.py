@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from conformance import __version__
 from conformance.cli.arguments import Commands, Parser
 from conformance.cli.commands import (
+    check,
     clauses,
     compare,
     completion,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-COMMANDS = (run, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
+COMMANDS = (run, check, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

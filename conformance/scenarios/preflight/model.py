@@ -87,6 +87,11 @@ class Preflight:
         """The members by which the target file and the target do not fit."""
         return tuple(entry for entry in self.entries if entry.state is State.WRONG)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything fits: nothing stops the run, and no member is wrong."""
+        return not self.problem and not self.mistakes
+
     def to_json(self) -> dict[str, Any]:
         """Return the result as results.json and the journal have it."""
         return {**asdict(self), "entries": [asdict(entry) for entry in self.entries], "notes": list(self.notes)}
