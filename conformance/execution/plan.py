@@ -22,6 +22,8 @@ from conformance.execution.run import Run
 from conformance.http.client import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.scenarios.context import CheckContext
+from conformance.scenarios.preflight.model import Preflight
+from conformance.scenarios.preflight.requirements import Situation, in_one_line
 from conformance.suite.registry import all_checks, all_judges
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.http.exchange import Request
     from conformance.judging.checks import Check
+    from conformance.scenarios.context import RunContext
 
 
 CHANGING = {"restore", "delete"}
@@ -47,6 +50,7 @@ class Plan:
     testable: set[str] = field(default_factory=set)
     lacking: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     problem: str | None = None
+    preflight: Preflight = field(default_factory=Preflight)
 
 
 def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
@@ -57,11 +61,16 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
             run.start()
-            plan.problem = run.client.liveness.gone or run.context.key_proofs.problem or None
+            plan.preflight = run.preflight
+            plan.problem = run.preflight.problem or None
+            situation = Situation(target, profile, run.preflight)
             stopped: dict[tuple[str, bool], Exception] = {}
             for check in all_checks().values() if plan.problem is None else ():
                 if check.clause in selected and plan.effect.fits(check):
-                    _consider(plan, _Planned(check, run, profile, stopped))
+                    if gaps := situation.gaps(check):
+                        plan.lacking[check.clause].add(in_one_line(gaps))
+                    else:
+                        _consider(plan, Planned(check, run.context, profile, stopped))
     if plan.problem is None:
         judged = {judge.clause for judge in all_judges() if judge.clause in selected}
         plan.testable |= {
@@ -70,25 +79,25 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
     return plan
 
 
-class _WouldSendError(Exception):
+class WouldSendError(Exception):
     """The check got as far as its first request: it would be tested."""
 
 
 #: all that a check which sends nothing can come to
-_STOPS = (_WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
+_STOPS = (WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
 
 
-class _Planned(CheckContext):
-    """An api that sends nothing: it stops a check at the first request that its profile would let it send."""
+class Planned(CheckContext):
+    """A context that sends nothing: it stops a check at the first request that its profile would let it send."""
 
-    def __init__(self, check: Check, run: Run, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
-        super().__init__(check, run.context)
+    def __init__(self, check: Check, run: RunContext, profile: str, stopped: dict[tuple[str, bool], Exception]) -> None:
+        super().__init__(check, run)
         self._profile = profile
         self._stopped = stopped
 
     def send(self, request: Request) -> NoReturn:
         self._consider(request)
-        raise _WouldSendError
+        raise WouldSendError
 
     def send_all(self, requests: Iterable[Request]) -> Any:
         sent = False
@@ -98,7 +107,7 @@ class _Planned(CheckContext):
             if self._profile == "full":
                 break
         if sent:
-            raise _WouldSendError
+            raise WouldSendError
         return []
 
     def send_allowed(self, requests: Iterable[Request]) -> Any:
@@ -122,19 +131,19 @@ class _Planned(CheckContext):
 
     def digest_of(self, instance: str) -> str:
         del instance
-        raise _WouldSendError
+        raise WouldSendError
 
     @property
     def profile(self) -> str:
         return self._profile
 
 
-def _consider(plan: Plan, context: _Planned) -> None:
+def _consider(plan: Plan, context: Planned) -> None:
     clause = context.check.clause
     try:
         for _ in context.check.run(context):
             break
-    except _WouldSendError:
+    except WouldSendError:
         plan.testable.add(clause)
     except (NotTestableError, NotAllowedError, CannotTellError) as reason:
         plan.lacking[clause].add(str(reason))

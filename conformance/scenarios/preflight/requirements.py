@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Need = str | tuple[str, ...]
 
 FULL, INSTANCE, BACKUP = "keys.full", "fixtures.instance_id", "fixtures.backup_id"
+#: The main backup, named by the target file: what `probe.expected` speaks of is no other backup.
+NAMED_BACKUP = "the named fixtures.backup_id"
 PROFILE, ALLOW, FOLLOW, DELETABLE = "--profile full", "restore.allow", "jobs.follow", "fixtures.deletable_backup_ids"
 RESTORES: tuple[Need, ...] = (FULL, BACKUP, INSTANCE, ALLOW, PROFILE)
 
@@ -39,9 +41,8 @@ BY_OPERATION: dict[Operation, tuple[Need, ...]] = {
     "job": (*RESTORES, FOLLOW),
     "delete": (FULL, DELETABLE, PROFILE),
 }
-#: What single checks need instead of that, by clause and operation: they use ids that do not exist, or no key.
+#: What the written checks of a clause need instead of that, by clause and operation: they use ids that do not exist.
 INSTEAD: dict[tuple[str, str], tuple[Need, ...]] = {
-    ("AUTH-1", "list"): (),
     ("GET-4", "get"): (FULL,),
     ("LOG-4", "logs"): (FULL,),
     ("HTTP-5", "list"): (FULL, PROFILE),
@@ -49,8 +50,10 @@ INSTEAD: dict[tuple[str, str], tuple[Need, ...]] = {
     ("HTTP-5", "logs"): (FULL, PROFILE),
     ("HTTP-5", "restore"): (FULL, PROFILE),
     ("HTTP-6", "restore"): (FULL, ALLOW, PROFILE),
-    ("JBS-3", "job"): (FULL, FOLLOW),
+    ("JBS-3", "job"): (FULL,),
 }
+#: Clauses whose written checks of reads send no request with the full key.
+WITHOUT_FULL = frozenset({"AUTH-1", "AUTH-3", "CAP-1", "CAP-2", "CAP-3", "CAP-9", "CAP-10"})
 #: What the checks of a clause need beside that.
 BY_CLAUSE: dict[str, tuple[Need, ...]] = {
     "AUTH-3": ("keys.expired",),
@@ -62,7 +65,8 @@ BY_CLAUSE: dict[str, tuple[Need, ...]] = {
     "GET-5": (("fixtures.other_container_id", "fixtures.empty_container_id", "fixtures.foreign_backup_id"),),
     "LOG-5": (("fixtures.other_container_id", "fixtures.empty_container_id", "fixtures.foreign_backup_id"),),
     "RST-4": ("fixtures.failing_backup_id",),
-    "RST-8": ("probe.command", "probe.expected"),
+    "RST-5": (FOLLOW,),
+    "RST-8": ("probe.command", "probe.expected", NAMED_BACKUP),
     "RST-9": ("probe.command", "fixtures.second_instance_id"),
 }
 #: Clauses about denials: each needs a key that lacks the operation's capability.
@@ -87,8 +91,8 @@ class Situation:
 
     def gaps(self, check: Check) -> list[Gap]:
         """Return everything that the check needs and that is not there, all at once."""
-        found = [gap for need in needs_of(check) for gap in self._missing(need)]
-        return found or list(self._budget(check))
+        found = dict.fromkeys(gap for need in needs_of(check) for gap in self._missing(need))
+        return list(found) or list(self._budget(check))
 
     def _missing(self, need: Need) -> list[Gap]:
         if isinstance(need, str):
@@ -106,6 +110,9 @@ class Situation:
             return (
                 Gap(member, "the read profile changes nothing: use --profile full") if self.profile == "read" else None
             )
+        if member == NAMED_BACKUP:
+            named = self.target.fixtures.backup_id is not None
+            return self.preflight.gap(BACKUP) if named else Gap(BACKUP, f"set {BACKUP}")
         if member == ALLOW:
             return None if self.target.restore.allow else Gap(member, "set restore.allow = true")
         if member == FOLLOW:
@@ -120,9 +127,13 @@ class Situation:
 
 def needs_of(check: Check) -> tuple[Need, ...]:
     """Return what a check needs: by its operation, by its clause, and for a denial a key that is denied."""
-    base = INSTEAD.get((check.clause, check.operation), BY_OPERATION[check.operation])
+    base = BY_OPERATION[check.operation]
+    if check.kind in (CheckKind.EXAMPLE, CheckKind.GENERATED):
+        base = INSTEAD.get((check.clause, check.operation), base)
     if check.operation == "job" and check.kind.is_generated:
         base = (FULL, FOLLOW)  # generated jobs do not exist
+    if check.kind is CheckKind.EXAMPLE and check.clause in WITHOUT_FULL and PROFILE not in base:
+        base = tuple(need for need in base if need != FULL)
     denied = tuple(f"keys.{name}" for name in GRANTS if lacks(name, check.operation))
     denials: tuple[Need, ...] = (denied,) if check.clause in DENIALS else ()
     sequences = (ALLOW, PROFILE) if check.kind is CheckKind.STATEFUL else ()
