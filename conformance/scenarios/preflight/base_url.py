@@ -58,7 +58,7 @@ def cause_of_silence(target: Target, failure: str) -> str:
     hint = next((fix for part, fix in FAILURES if part in failure.lower()), "")
     if not hint and urlsplit(target.base_url).scheme == "http" and _speaks_tls(target.base_url):
         hint = "the port speaks TLS: write https:// in target.base_url"
-    return f"{target.base_url}: {failure}" + (f"; {hint}" if hint else "")
+    return f"{failure} ({target.base_url})" + (f"; {hint}" if hint else "")
 
 
 def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, str]:

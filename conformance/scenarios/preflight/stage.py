@@ -119,7 +119,7 @@ class Stage:
 
     def _silence(self, reason: str) -> str:
         """Why nothing comes from the target, with its URL and what to change."""
-        return cause_of_silence(self._target, reason.removeprefix("the target could not be reached: "))
+        return cause_of_silence(self._target, reason)
 
     # ------------------------------------------------------------ keys
 
