@@ -11,7 +11,20 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
-from conformance.cli import clauses, compare, completion, index, qualify, rejudge, report, run, serve, verify
+from conformance.cli import (
+    check,
+    clauses,
+    compare,
+    completion,
+    index,
+    init,
+    qualify,
+    rejudge,
+    report,
+    run,
+    serve,
+    verify,
+)
 from conformance.cli.arguments import Commands, Parser
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
 from conformance.config.toml_file import did_you_mean
@@ -20,7 +33,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-COMMANDS = (run, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
+COMMANDS = (run, check, init, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

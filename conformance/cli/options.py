@@ -144,7 +144,7 @@ def _pytest_parser(*, twice: bool) -> Parser:
 def read_settings(options: argparse.Namespace) -> Settings:
     """Return the settings of a run. Raises UsageError with every problem of every file and option."""
     problems: list[str] = []
-    target, waivers = _target(options, problems), _waivers(options.waivers, problems)
+    target, waivers = read_target(options, problems), _waivers(options.waivers, problems)
     only, skip = selectors(options.only), selectors(options.skip)
     problems += [*selector_problems("--only", options.only), *selector_problems("--skip", options.skip)]
     if not problems and not catalogue.load().select(only, skip):
@@ -174,8 +174,11 @@ def read_settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def _target(options: argparse.Namespace, problems: list[str]) -> Target | None:
-    """Return the target of the file or of the options; None, with neither, is the embedded server."""
+def read_target(options: argparse.Namespace, problems: list[str]) -> Target | None:
+    """Return the target of the file or of the options; None, with neither, is the embedded server.
+
+    What is wrong with them goes into `problems`, a line each.
+    """
     quick = any(value is not None for value in (options.base_url, options.hub, options.container))
     try:
         if options.target is not None and quick:
