@@ -11,7 +11,8 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
-from conformance.cli import (
+from conformance.cli.arguments import Commands, Parser
+from conformance.cli.commands import (
     check,
     clauses,
     compare,
@@ -25,7 +26,6 @@ from conformance.cli import (
     serve,
     verify,
 )
-from conformance.cli.arguments import Commands, Parser
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
 from conformance.config.toml_file import did_you_mean
 
@@ -69,6 +69,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if cut < len(arguments) and options.name != "run":
         raise UsageError(f"{options.name} takes nothing after --")
     options.pytest_args = pytest_args
+    options.parser, options.parsers = parser, commands
     return options
 
 

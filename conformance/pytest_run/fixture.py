@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from conformance.pytest_run.executing import CheckExecution
+    from contextlib import AbstractContextManager
 
 #: the name under which the plugin is registered that executes checks in this process
 EXECUTION = "conformance-execution"
 
 
+class Execution(Protocol):
+    """What executes the checks of this process."""
+
+    def running(self, session: pytest.Session) -> AbstractContextManager[None]:
+        """Execute them, from the first test to the last."""
+
+
 @pytest.fixture(scope="session")
-def conformance_run(request: pytest.FixtureRequest) -> Iterator[CheckExecution | None]:
+def conformance_run(request: pytest.FixtureRequest) -> Iterator[Execution | None]:
     """Execute the checks of this process while its tests run; None where pytest only shows what it would do."""
-    execution: CheckExecution | None = request.config.pluginmanager.getplugin(EXECUTION)
+    execution: Execution | None = request.config.pluginmanager.getplugin(EXECUTION)
     if execution is None:
         yield None
         return

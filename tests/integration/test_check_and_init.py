@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import running
+from support.waiting import PATIENCE_S
 
 from conformance.reference import launch
 
@@ -202,7 +203,7 @@ def test_init_asks_on_a_terminal_and_never_shows_or_writes_the_key(described: di
             shown += piece
     except OSError:  # the terminal's other end is closed
         pass
-    assert process.wait(running.PATIENCE_S) == 0, shown.decode()
+    assert process.wait(PATIENCE_S) == 0, shown.decode()
     assert key.encode() not in shown
     assert b"First export BACKUPS_KEY_FULL" in shown
     assert key not in (tmp_path / "target.toml").read_text()

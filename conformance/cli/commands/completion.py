@@ -35,12 +35,9 @@ def execute(options: argparse.Namespace) -> int:
     """Print the script."""
     import shtab  # noqa: PLC0415 - no other command needs it
 
-    from conformance.cli.main import build_parser  # noqa: PLC0415 - that module imports this one
-
-    parser, commands = build_parser()
-    for command in commands.values():
+    for command in options.parsers.values():
         complete_files(command)
-    sys.stdout.write(shtab.complete(parser, shell=options.shell))
+    sys.stdout.write(shtab.complete(options.parser, shell=options.shell))
     return 0
 
 

@@ -1,0 +1,1 @@
+"""One module per command: `add` gives it its arguments, `execute` runs it and returns the exit code."""
