@@ -132,6 +132,16 @@ def values_in(arguments: Sequence[str]) -> set[str]:
     return {value for name, value in pairwise(arguments) if name in named}
 
 
+def without_ours(arguments: Sequence[str]) -> list[str]:
+    """Return pytest's arguments without our options and their values. Raises UsageError.
+
+    Another plugin may have an option of the same name that takes no value, as pytest-profiling's `--profile` does:
+    pytest would then take our value for a path.
+    """
+    cut = list(arguments).index("--") if "--" in arguments else len(arguments)
+    return [*_pytest_parser(twice=True).parse_known_args(list(arguments[:cut]))[1], *arguments[cut:]]
+
+
 def _pytest_parser(*, twice: bool) -> Parser:
     parser = Parser(add_help=False)
     for option in IN_PYTEST:

@@ -124,7 +124,7 @@ class Runner:
         assert (report / "results.json").is_file(), done.stdout + done.stderr
         results = json.loads((report / "results.json").read_text("utf-8"))
         outcomes = {check["id"]: check["outcome"] for row in results["clauses"] for check in row["checks"]}
-        return Ran(done.returncode, done.stdout, done.stderr, results["verdict_words"], outcomes, sent)
+        return Ran(done.returncode, done.stdout, done.stderr, results["headline"], outcomes, sent)
 
 
 @pytest.fixture
