@@ -23,14 +23,22 @@ _ARGUMENTS = pytest.StashKey[list[str]]()
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]
 ) -> Generator[None, object, object]:
-    """Register our options, if the suite is named, beside those of plugins and conftest files; theirs come first."""
-    if not names_suite(args, early_config.invocation_params.dir):
+    """Take our options out of the arguments, if the suite is named, and register them for `--help`.
+
+    Options of the same name that plugins and conftest files have stay theirs.
+    """
+    if early_config.pluginmanager.hasplugin(RUN) or not names_suite(args, early_config.invocation_params.dir):
         return (yield)
     from conformance import _compat  # noqa: PLC0415 - only the suite's own runs need these
-    from conformance.cli.options import IN_PYTEST, values_in  # noqa: PLC0415
+    from conformance.cli.errors import UsageError  # noqa: PLC0415
+    from conformance.cli.options import IN_PYTEST, values_in, without_ours  # noqa: PLC0415
 
     early_config.stash[_ARGUMENTS] = list(args)
     _compat.forget_paths(early_config, values_in(args))
+    try:
+        args[:] = without_ours(args)
+    except UsageError as error:
+        raise pytest.UsageError(*error.lines) from None
     result = yield
     taken, group = _compat.option_names(parser), parser.getgroup("conformance", "container-backups conformance suite")
     for option in IN_PYTEST:

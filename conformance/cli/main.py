@@ -18,6 +18,7 @@ from conformance.cli.commands import (
     compare,
     completion,
     index,
+    init,
     qualify,
     rejudge,
     report,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-COMMANDS = (run, check, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
+COMMANDS = (run, check, init, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +69,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if cut < len(arguments) and options.name != "run":
         raise UsageError(f"{options.name} takes nothing after --")
     options.pytest_args, options.parser, options.parsers = pytest_args, parser, commands
+    options.parser, options.parsers = parser, commands
     return options
 
 

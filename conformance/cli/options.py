@@ -132,6 +132,16 @@ def values_in(arguments: Sequence[str]) -> set[str]:
     return {value for name, value in pairwise(arguments) if name in named}
 
 
+def without_ours(arguments: Sequence[str]) -> list[str]:
+    """Return pytest's arguments without our options and their values. Raises UsageError.
+
+    Another plugin may have an option of the same name that takes no value, as pytest-profiling's `--profile` does:
+    pytest would then take our value for a path.
+    """
+    cut = list(arguments).index("--") if "--" in arguments else len(arguments)
+    return [*_pytest_parser(twice=True).parse_known_args(list(arguments[:cut]))[1], *arguments[cut:]]
+
+
 def _pytest_parser(*, twice: bool) -> Parser:
     parser = Parser(add_help=False)
     for option in IN_PYTEST:
@@ -175,7 +185,10 @@ def read_settings(options: argparse.Namespace) -> Settings:
 
 
 def read_target(options: argparse.Namespace, problems: list[str]) -> Target | None:
-    """Return the target of the file or of the options; None, with neither, is the embedded server."""
+    """Return the target of the file or of the options; None, with neither, is the embedded server.
+
+    What is wrong with them goes into `problems`, a line each.
+    """
     quick = any(value is not None for value in (options.base_url, options.hub, options.container))
     try:
         if options.target is not None and quick:

@@ -15,10 +15,10 @@ EXECUTION = "conformance-execution"
 
 
 class Execution(Protocol):
-    """What the fixture needs of the plugin that executes checks."""
+    """What executes the checks of this process."""
 
-    def running(self, session: pytest.Session) -> AbstractContextManager[object]:
-        """Execute the checks of this process as long as the context is open."""
+    def running(self, session: pytest.Session) -> AbstractContextManager[None]:
+        """Execute them, from the first test to the last."""
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from conformance.contract import equivalence
@@ -10,37 +9,18 @@ from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import violation
 from conformance.scenarios import paging
+from conformance.scenarios.run_state import Changes, Neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-
-    Items = Mapping[str, dict[str, Any]]
+    from conformance.scenarios.run_state import Items
 
 #: How many neighbours are read one by one as well.
 SAMPLE = 20
-
-
-@dataclass(frozen=True)
-class Neighbours:
-    """The list before a deletion: `steady` are the live backups that did not change between two readings."""
-
-    deleted: str
-    listed: Items
-    steady: Items
-
-
-@dataclass
-class Changes:
-    """What had changed about the neighbours in a later reading."""
-
-    #: The findings about steady neighbours, by backup.
-    of_steady: dict[str, Finding] = field(default_factory=dict)
-    #: Whether a backup came, or one that was not steady went or changed: somebody else works on the container.
-    others_moved: bool = False
 
 
 def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:

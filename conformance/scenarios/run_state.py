@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -21,13 +22,35 @@ if TYPE_CHECKING:
 
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
-    from conformance.scenarios.neighbours import Changes, Neighbours
     from conformance.scenarios.restore import Restore
 
 T = TypeVar("T")
 
 #: Reasons for which a check cannot go on. None of them says anything about its clause.
 CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError, MachineError)
+
+
+#: Backups by their ids.
+Items = Mapping[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The list before a deletion: `steady` are the live backups that did not change between two readings."""
+
+    deleted: str
+    listed: Items
+    steady: Items
+
+
+@dataclass
+class Changes:
+    """What had changed about the neighbours in a later reading."""
+
+    #: The findings about steady neighbours, by backup.
+    of_steady: dict[str, Finding] = field(default_factory=dict)
+    #: Whether a backup came, or one that was not steady went or changed: somebody else works on the container.
+    others_moved: bool = False
 
 
 @dataclass

@@ -220,10 +220,7 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 
 @check("HTTP-4", "list", "get", "logs")
 def test_http_4_reading_again_gives_the_same(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """Eight readings, and as many more on a doubt: data may move on, but never with each reading, and never back.
-
-    Then the same read before and after others: sorted, included, paged, by other keys.
-    """
+    """Eight readings, and as many again in doubt; then before and after other reads, and by other keys."""
     told: dict[Operation, list[Exchange]] = context.run_once("readings", readings)
     if not told[operation]:
         raise NotTestableError("set fixtures.container_id to a container with backups")

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.process
 def records(folder: Path, check: str, fault: str) -> dict[str, CheckRecord]:
     """The records of one check and its final review, on the reference server with a fault."""
     state, file = folder / "state", folder / "target.toml"
-    with launch.serve_in_thread([fault], restore_seconds=0.02) as server:
+    with launch.serve_in_thread([fault], restore_seconds=0) as server:
         file.write_text(server.target_toml, "utf-8")
         target = load_target(file, os.environ)
         run = Run(target, seed=1, profile="full", selected={all_checks()[check].clause}, state=state)

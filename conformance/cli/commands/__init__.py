@@ -1,1 +1,1 @@
-"""One module per command: its arguments, and what it does."""
+"""One module per command: `add` gives it its arguments, `execute` runs it and returns the exit code."""

@@ -1,94 +1,95 @@
-"""`check`: preflight alone. Reads only; shows whether the keys and fixtures of a target file fit the target."""
+"""`check`: whether the target file and the target fit, before anything is tested."""
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
-from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance.cli.arguments import Once
 from conformance.cli.errors import ExitCode, UsageError
 from conformance.cli.options import TARGET, read_target
 
 if TYPE_CHECKING:
     import argparse
 
+    from rich.console import Console
+
     from conformance.cli.arguments import Commands
-    from conformance.config.target import Target
-    from conformance.scenarios.preflight.model import Preflight
+    from conformance.execution.inspection import Inspection
 
 EXIT_CODES = """exit codes:
-  0  ready: everything that the target file names fits the target
-  2  wrong usage, or a wrong target file
-  3  something does not fit, or the target cannot be reached"""
+  0  ready: the target file and the target fit
+  2  wrong usage, or the target file is wrong in itself
+  3  something does not fit: each member is named with what to change"""
 
 
 def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "check",
-        help="check that a target file fits its target; reads only",
-        description="Proves the base URL, each key, each fixture and the probe, in about 30 reads. Changes nothing.",
+        help="check that the target file and the target fit",
+        description="Proves the base URL, the keys, the fixtures and the probe with about 30 reads, and shows what a "
+        "run would test and what would enable the rest.",
         epilog=EXIT_CODES,
     )
     parser.set_defaults(command=execute)
     for option in TARGET:
         parser.add_argument(option.name, **option.for_argparse())
+    parser.add_argument("--profile", action=Once, choices=("read", "full"), help="the profile of the run to come")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run preflight and print what it found out."""
+    """Run preflight, print what it found, and return 3 where something does not fit."""
     problems: list[str] = []
     target = read_target(options, problems)
     if problems:
         raise UsageError(*problems)
-    if target is None:
-        raise UsageError("check needs --target FILE, or --base-url with --hub and --container")
-    preflight = examine(target)
+    from conformance.config.settings import Settings  # noqa: PLC0415 - what follows loads the suite
+    from conformance.execution.inspection import inspect  # noqa: PLC0415
+    from conformance.pytest_run.embedded import target_of  # noqa: PLC0415
+
+    with target_of(Settings(target=target, target_file=options.target)) as (found, _):
+        inspection = inspect(found, options.profile or found.default_profile)
+        name = f"{found.name} ({found.base_url})"
     if options.json:
-        sys.stdout.write(json.dumps(preflight.to_json(), indent=1) + "\n")
+        sys.stdout.write(json.dumps(inspection.to_json(), indent=2) + "\n")
     else:
-        show(preflight, target)
-    return ExitCode.OK if preflight.is_ready else ExitCode.INCONCLUSIVE
+        from rich.console import Console  # noqa: PLC0415 - loads the tables
+
+        show(inspection, name, Console(soft_wrap=not sys.stdout.isatty(), highlight=False))
+    return ExitCode.OK if inspection.preflight.is_ready else ExitCode.INCONCLUSIVE
 
 
-def examine(target: Target) -> Preflight:
-    """Run preflight against a target: reads only, whatever the target file allows."""
-    from conformance.execution.run import Run  # noqa: PLC0415 - loads the suite
-
-    with tempfile.TemporaryDirectory(prefix="conformance-check-") as folder:
-        run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
-        with closing(run):
-            run.start()
-            return run.preflight
-
-
-def show(preflight: Preflight, target: Target) -> None:
-    """Print a table with one row for each member of the target file, and the cause that stops a run, if any."""
-    from rich.console import Console  # noqa: PLC0415 - only tables need it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def show(inspection: Inspection, name: str, console: Console) -> None:
+    """Print a line for each member of the target file, then what would be tested, and the conclusion last."""
+    from rich.text import Text  # noqa: PLC0415 - slow to load
 
     from conformance.evidence.text import one_line  # noqa: PLC0415
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("member", no_wrap=True)
-    table.add_column("state")
-    table.add_column("what was found", overflow="fold")
+    def line(text: str, style: str = "") -> None:
+        console.print(Text(one_line(text, 1000), style))
+
+    preflight = inspection.preflight
+    styles = {"ok": "green", "missing": "bright_black", "wrong": "bold red", "unknown": "yellow"}
+    width = max((len(entry.member) for entry in preflight.entries), default=0)
     for entry in preflight.entries:
-        found = "; ".join(filter(None, (entry.detail, entry.fix)))
-        table.add_row(*(Text(one_line(text)) for text in (entry.member, entry.state, found)))
-    console = Console(soft_wrap=not sys.stdout.isatty())
-    if preflight.entries:
-        console.print(table)
+        words = "; ".join(part for part in (entry.detail, entry.fix) if part)
+        line(f"{entry.state.value:<8} {entry.member:<{width}}  {words}".rstrip(), styles[entry.state.value])
     for note in preflight.notes:
-        console.print(Text(f"note: {one_line(note)}"))
+        line(f"note     {note}", "yellow")
+    if inspection.enabling:
+        console.print()
+        line("Not tested, and what would enable it:")
+        for change, clauses in inspection.enabling.items():
+            line(f"  {change}: {', '.join(clauses)}")
+    console.print()
     if preflight.problem:
-        console.print(Text(one_line(f"Not ready: {preflight.problem}")))
-    elif not preflight.is_ready:
-        console.print(Text(f"Not ready: {len(preflight.mistakes)} of the members above do not fit {target.name}"))
+        line(f"Not ready: {preflight.problem}", "bold red")
+    elif preflight.mistakes:
+        count = len(preflight.mistakes)
+        line(f"Not ready: {count} member{'' if count == 1 else 's'} of the target file must change", "bold red")
     else:
-        console.print(Text(f"Ready: {target.name} answers as the target file says"))
+        tested, total = len(inspection.testable), len(inspection.testable) + sum(map(len, inspection.enabling.values()))
+        line(f"Ready: a run of {name}, profile {inspection.profile}, would test {tested} of {total} clauses", "green")

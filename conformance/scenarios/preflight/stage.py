@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +109,15 @@ class Stage:
     # ------------------------------------------------------------ base URL
 
     def _addresses(self) -> list[Request]:
-        """Reads of different addresses, with a key that is there."""
-        key = next((name for name in READABLE if self._target.keys.get(name)), None)
-        key = key or next((name for name in GRANTS if self._target.keys.get(name)), "none")
+        """Reads of different addresses, with the first key that is there and can be fetched."""
         backup = self._target.fixtures.backup_id or self._build.unknown_id()
+        for key in dict.fromkeys((*READABLE, *GRANTS)):
+            if self._target.keys.get(key):
+                with suppress(KeyUnavailableError):
+                    return self._reads_with(key, backup)
+        return self._reads_with("none", backup)
+
+    def _reads_with(self, key: str, backup: str) -> list[Request]:
         return [self._build.list(key=key), self._build.get(backup, key=key), self._build.logs(backup, key=key)]
 
     def _client_reads(self, requests: list[Request]) -> list[Exchange]:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
 
+#: the fixtures run the probe of the target file
+pytestmark = pytest.mark.process
+
 SEEDS = range(8)
 GOOD = "0123456789abcdef01234567"
 RNG = Random(1)

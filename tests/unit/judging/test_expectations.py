@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
 Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]"]
 #: those that make a finding or answer a question; they have tests of their own below
-OTHERS = {"violation", "advisory", "inconclusive", "inconclusive_reason", "items_of", "object_of", "resting_on"}
+OTHERS = {
+    "violation",
+    "advisory",
+    "inconclusive",
+    "inconclusive_reason",
+    "items_of",
+    "object_of",
+    "resting_on",
+    "without_items",
+}
 
 
 def backup(size: int) -> Exchange:
@@ -222,3 +231,10 @@ def test_a_finding_keeps_what_it_rests_on() -> None:
     shown, sent = answer(200), answer(202)
     [found] = expectations.resting_on([expectations.violation("a", "b", shown)], [sent, None])
     assert (found.exchange, found.related) == (shown, (sent,))
+
+
+def test_items_of_given_ids_are_left_out() -> None:
+    value = {"data": [{"id": FIRST}, {"id": SECOND}], "includes": {}}
+    assert expectations.without_items(value, [FIRST]) == {"data": [{"id": SECOND}], "includes": {}}
+    assert expectations.without_items(value, []) is value
+    assert expectations.without_items("no list", [FIRST]) == "no list"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.http.exchange import Request
 
+#: the fixtures run the probe of the target file
+pytestmark = pytest.mark.process
+
 #: What the contract lists, by a piece of a query that shows it.
 LISTED_IN_QUERIES = (
     *("constructor", "__proto__", "toString", "hasOwnProperty", "__class__"),

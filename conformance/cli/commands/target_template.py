@@ -1,0 +1,136 @@
+"""The text of a target file: what was discovered, and a comment for each member that is left out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.config.target import KEY_NAMES
+from conformance.contract.pointers import value_at
+from conformance.scenarios.preflight.model import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.config.target import Target
+    from conformance.execution.inspection import Inspection
+
+#: an ID as it may stand in a target file; a discovered value of another form is left out
+_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+NOT_LIVE = ("saving", "deleting", "deleted")
+#: fixtures that are written as a comment: a person has to decide whose data may be overwritten
+SUGGESTED = ("instance_id", "second_instance_id")
+KEY_COMMENTS = {
+    "full": "may view and manage, and view jobs where jobs are followed",
+    "view": "holds containers-backups-view alone",
+    "manage": "holds containers-backups-manage alone",
+    "unrelated": "holds other capabilities, none of these two",
+    "expired": "has expired",
+    "other_hub": "has full rights in another hub",
+}
+FIXTURE_COMMENTS = {
+    "container_id": "the container that is tested",
+    "backup_id": "a live backup of it",
+    "instance_id": "an instance of it; restores overwrite its data: uncomment one that may be overwritten",
+    "second_instance_id": "another instance of it, which must stay as it is",
+    "empty_container_id": "a container without backups",
+    "other_container_id": "another container of the same hub",
+    "foreign_backup_id": "a backup of other_container_id",
+    "foreign_instance_id": "an instance of other_container_id",
+    "failing_backup_id": "a backup whose restore is known to fail",
+    "not_live_backup_id": "a backup that is saving, deleting or deleted",
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What goes into the file: IDs that were given or discovered, and which keys the environment has."""
+
+    name: str
+    base_url: str
+    hub_id: str
+    keys: tuple[str, ...]
+    other_hub_id: str | None
+    fixtures: dict[str, str]
+
+    @classmethod
+    def of(cls, target: Target, inspection: Inspection, keys: Sequence[str], other_hub_id: str | None) -> Answers:
+        """Return what was given, and what preflight found in the container."""
+        given = {"container_id": target.fixtures.container_id, **_discovered(inspection)}
+        for name in ("empty_container_id", "other_container_id"):
+            container = getattr(target.fixtures, name)
+            entry = inspection.preflight.entry(f"fixtures.{name}")
+            if container and (entry is None or entry.state is not State.WRONG):
+                given[name] = container
+        return cls(target.name, target.base_url, target.hub_id, tuple(keys), other_hub_id, given)
+
+
+def _discovered(inspection: Inspection) -> dict[str, str]:
+    """Return fixtures from the container's list: a live backup, one that is not live, and two instances."""
+    found: dict[str, str] = {}
+    instances: dict[str, None] = {}
+    for backup in inspection.backups:
+        backup_id, instance, state = backup.get("id"), backup.get("instance_id"), value_at(backup, "/state/current")
+        if isinstance(instance, str) and _ID.fullmatch(instance):
+            instances[instance] = None
+        if isinstance(backup_id, str) and _ID.fullmatch(backup_id):
+            if state == "live":
+                found.setdefault("backup_id", backup_id)
+            elif state in NOT_LIVE:
+                found.setdefault("not_live_backup_id", backup_id)
+    failing = [backup for backup in inspection.failing if _ID.fullmatch(backup) and backup != found.get("backup_id")]
+    if failing:
+        found["failing_backup_id"] = failing[0]
+    return {**found, **dict(zip(SUGGESTED, instances, strict=False))}
+
+
+def render(answers: Answers) -> str:
+    """Return the text of the file: valid TOML, with every member that may be set."""
+    lines = [
+        "# A target of backups-conformance. Check it with: backups-conformance check --target <this file>",
+        "# Keys are not in this file: it names the environment variables that hold them.",
+        "",
+        "[target]",
+        f"name = {_quoted(answers.name)}  # in reports and their paths",
+        f"base_url = {_quoted(answers.base_url)}",
+        f"hub_id = {_quoted(answers.hub_id)}",
+        '# verify_tls = true  # or the path of a CA bundle, such as "ca.pem"',
+        "",
+        "[keys]  # a key that is left out leaves its clauses untested",
+    ]
+    for key in KEY_NAMES:
+        start = "" if key in answers.keys else "# "
+        lines.append(f'{start}{key} = {{env = "BACKUPS_KEY_{key.upper()}"}}  # {KEY_COMMENTS[key]}')
+    start = "" if answers.other_hub_id else "# "
+    lines.append(f"{start}other_hub_id = {_quoted(answers.other_hub_id or '…')}  # the hub of other_hub")
+    lines += ["", "[fixtures]  # what is left out is discovered, or leaves its clauses untested"]
+    for name, comment in FIXTURE_COMMENTS.items():
+        value = answers.fixtures.get(name)
+        is_set = value and name not in SUGGESTED
+        lines.append(f"{'' if is_set else '# '}{name} = {_quoted(value or '…')}  # {comment}")
+    lines += [
+        '# deletable_backup_ids = ["…"]  # backups that may be deleted, four at most',
+        "",
+        "[restore]",
+        "allow = false  # true: the suite may restore to instance_id, which overwrites its data",
+        "max_restores = 10  # in one run, however many workers",
+        "timeout_s = 120  # for one restore",
+        "",
+        "[limits]",
+        "requests_per_second = 0  # 0: no limit",
+        "concurrency = 8",
+        "timeout_s = 10  # for one request",
+        "",
+        "# [probe]  # prints a digest of an instance's data; RST-8 and RST-9 need it",
+        '# command = ["./digest-of", "{instance_id}"]',
+        '# expected = "sha256:…"  # once backup_id is restored',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", escaped) + '"'

@@ -1,0 +1,111 @@
+"""What a run would have to work with: preflight alone, and what would be tested with what it found."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.contract import catalogue
+from conformance.execution.run import Run
+from conformance.http.exchange import Purpose
+from conformance.judging.expectations import items_of
+from conformance.scenarios.preflight.requirements import Situation, in_one_line
+from conformance.suite.registry import all_checks, all_judges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.config.target import Target
+    from conformance.scenarios.preflight.model import Gap, Preflight
+
+
+#: logs that are read for restores that failed
+MAX_LOGS_READ = 20
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Preflight of a target, the clauses that a run would test, and by what would be needed the others.
+
+    All texts are masked. `backups` are the items of the own container's list, as the target gave them.
+    """
+
+    preflight: Preflight
+    profile: str
+    testable: tuple[str, ...]
+    enabling: dict[str, tuple[str, ...]]
+    backups: tuple[dict[str, Any], ...] = ()
+    #: live backups whose logs have a restore that failed
+    failing: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the inspection as `check --json` prints it."""
+        return {
+            "ready": self.preflight.is_ready,
+            "profile": self.profile,
+            "preflight": self.preflight.to_json(),
+            "testable": list(self.testable),
+            "enabling": [{"change": change, "clauses": list(ids)} for change, ids in self.enabling.items()],
+        }
+
+
+def inspect(target: Target, profile: str, *, logs: bool = False) -> Inspection:
+    """Run preflight, which only reads, and derive what a run with this profile would test.
+
+    `logs` reads the logs of some live backups as well, for restores that failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="conformance-check-") as folder:
+        run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
+        with closing(run):
+            run.start()
+            preflight = _masked(run)
+            backups = tuple(run.context.fixtures.backups)
+            failing = _failing(run) if logs and not preflight.problem else ()
+    gaps = {} if preflight.problem else _gaps(Situation(target, profile, preflight))
+    ordered = sorted(gaps, key=catalogue.sort_key)
+    enabling: dict[str, list[str]] = {}
+    for clause in ordered:
+        if gaps[clause]:
+            enabling.setdefault(in_one_line(list(gaps[clause])), []).append(clause)
+    return Inspection(
+        preflight=preflight,
+        profile=profile,
+        testable=tuple(clause for clause in ordered if not gaps[clause]),
+        enabling={change: tuple(clauses) for change, clauses in enabling.items()},
+        backups=backups,
+        failing=failing,
+    )
+
+
+def _failing(run: Run) -> tuple[str, ...]:
+    """Return the live backups, of some, that have a log of a restore which ended with an error."""
+    live = [str(backup["id"]) for backup in run.context.fixtures.live()][:MAX_LOGS_READ]
+    read = [run.client.send(run.build.logs(backup), Purpose.CONTROL) for backup in live]
+    return tuple(
+        backup
+        for backup, exchange in zip(live, read, strict=True)
+        if any(log.get("type") == "restore" and log.get("error") for log in items_of(exchange))
+    )
+
+
+def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
+    """Return what each clause lacks: of its checks, what the one lacks that lacks least; nothing for passive judges."""
+    found: dict[str, Sequence[Gap]] = {judge.clause: () for judge in all_judges()}
+    for check in all_checks().values():
+        gaps = situation.gaps(check)
+        if check.clause not in found or len(gaps) < len(found[check.clause]):
+            found[check.clause] = gaps
+    return found
+
+
+def _masked(run: Run) -> Preflight:
+    """Preflight without keys: the target may repeat them in what it answers."""
+    text, found = run.recorder.text, run.preflight
+    entries = tuple(replace(entry, detail=text(entry.detail), fix=text(entry.fix)) for entry in found.entries)
+    notes = tuple(text(note) for note in found.notes)
+    return replace(
+        found, entries=entries, problem=text(found.problem), answered_by=text(found.answered_by), notes=notes
+    )
