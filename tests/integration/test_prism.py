@@ -48,7 +48,6 @@ FAILED = {
     "LIST-2": f"{ONE_ANSWER}, so another container shows this one's backup",
     "LIST-3": "every page is page 1",
     "LIST-5": "every page is page 1",
-    "LIST-8": f"{ONE_ANSWER}, so no container is empty",
     "LIST-9": f"{ONE_ANSWER}, so no container is unknown",
     "INC-3": "include is checked and then forgotten: the example has no includes",
     "INC-4": "include is checked and then forgotten: the example has no includes",
@@ -58,8 +57,9 @@ FAILED = {
     "LOG-2": f"{ONE_ANSWER}, whose ids are not those asked for",
     "LOG-4": f"{ONE_ANSWER}, so no backup is unknown",
     "LOG-5": f"{ONE_ANSWER}, whichever container the path names",
-    "JBS-1": f"{ONE_ANSWER}, whose id is not the one asked for",
 }
+#: clauses whose checks send requests that Prism does not survive
+UNUSUAL = "HTTP,GET-6,LIST-10,INC-6,AUTH-10,ERR-5"
 WARNED = {
     "AUTH-8": "Prism takes Bearer for the scheme's name, and neither bearer nor BEARER",
     "LIST-6": "every page is page 1, however far past the end",
@@ -166,8 +166,8 @@ def done(prism: Prism, tmp_path_factory: pytest.TempPathFactory) -> Done:
     (folder / "prism.toml").write_text(TARGET.format(base_url=prism.base_url))
     command = [sys.executable, "-m", "conformance", "run", "--target", "prism.toml"]
     command += ["--profile", "read", "--seed", "1", "--report-dir", "report"]
-    # generated requests find more of the same, and odd headers end Prism itself (Accept: ;q=x,,/)
-    command += ["--", "-k", "not generated and not odd"]
+    # clauses of unusual requests are left out: some of these end Prism itself, such as `Accept: ;q=x,,/`
+    command += ["--skip", UNUSUAL, "--", "-k", "not generated"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert (folder / "report/results.json").exists(), ended.stderr
     return Done(ended.returncode, ended.stderr, json.loads((folder / "report/results.json").read_text()))
@@ -186,7 +186,8 @@ def test_prism_is_not_conformant_and_the_run_says_so(done: Done) -> None:
 
 def test_nothing_is_left_unclear(done: Done) -> None:
     """Prism answers whatever it is asked, so what could not be told would be our own fault."""
-    assert done.with_outcome("error") == {}
+    # every container of Prism has a backup, so the target file names no empty one
+    assert done.with_outcome("error").keys() == {"LIST-8"}
     unclear = [
         finding["got"]
         for row in done.results["clauses"]
