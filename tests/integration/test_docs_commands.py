@@ -30,7 +30,7 @@ BLOCK = re.compile(rf"^(?P<indent> *){COMMENT}```sh.*\n(?P<lines>(?:.*\n)*?)(?P=
 PROGRAM = """#!/bin/sh
 case " $* " in
 " run "*" --only "* | " run "*" --plan "*) ;;
-" run "*) set -- "$@" --only LIST-8 ;;
+" run "*) set -- "$@" --only LIST-9 ;;
 esac
 exec "{python}" -m conformance "$@"
 """
