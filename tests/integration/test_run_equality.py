@@ -97,7 +97,7 @@ def test_selections_meet(tmp_path: Path) -> None:
     assert reasons["LIST-5"] == "left out by --only or --skip"
     assert reasons["LIST-7"] == "deselected by pytest's -k 'LIST-4 or 5'"
     assert ran.results["run"]["selection"] == {"only": ["LIST", "GET-1"], "skip": ["LIST-1", "LIST-5"]}
-    assert (ran.code, ran.results["verdict"]) == (0, "conformant")
+    assert (ran.code, ran.results["verdict"]) == (0, "partial")
 
 
 @pytest.mark.parametrize("pytest_args", [(), ("-n", "2")], ids=["alone", "with workers"])
@@ -160,6 +160,7 @@ def test_no_run_starts_more_restores_than_it_may(faults: tuple[str, ...], worker
         counted = server.store.counters.accepted_restores
     assert 1 <= counted <= 3
     assert ran.results["run"]["restores_accepted"] == counted
-    assert ran.code == (1 if faults else 0)
+    # three restores may be used up before a failure is confirmed by a second one: then the run is inconclusive
+    assert ran.code in ({1, 3} if faults else {0})
     needed = [row["reason"] for row in ran.results["clauses"] if "restore.max_restores to at least" in row["reason"]]
     assert needed
