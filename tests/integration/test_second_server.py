@@ -28,14 +28,13 @@ pytestmark = [pytest.mark.node, pytest.mark.xdist_group("second server")]  # one
 #: what each preset does not offer, so that nothing can be said of it
 NOT_TESTED = {
     "A": set[str](),
-    "B": {"HTTP-8", "RST-5", "JBS-1", "JBS-2", "JBS-3", "DEL-1", "DEL-2", "DEL-3", "DEL-4"},
+    "B": {"HTTP-8", "RST-5", "JBS-1", "JBS-2", "JBS-3", "JBS-5", "DEL-1", "DEL-2", "DEL-3", "DEL-4", "DEL-5"},
     "C": {"HTTP-8"},
 }
 #: a mistake of each chapter, and the clause that must show it
 FAULTS = {
     "trailing-comma": "HTTP-1",
     "no-cors-on-post": "HTTP-6",
-    "status-zero-job": "ERR-2",
     "key-cut": "AUTH-2",
     "foreign-key-restores": "AUTH-6",
     "oracle-backup-restore": "CAP-9",
