@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sitegen import clauses, examples, hooks, llms, reference
+from sitegen import clauses, examples, llms, reference
 
 from conformance import plugin
 from conformance.cli import main, options
@@ -143,11 +143,6 @@ def test_the_pytest_command_has_options_that_the_plugin_has() -> None:
     words = shlex.split(line)
     assert words[1:3] == ["--pyargs", plugin.SUITE]
     assert {word for word in words[3:] if word.startswith("--")} <= {option.pytest_name for option in options.IN_PYTEST}
-
-
-def test_every_generator_is_used_and_every_marker_has_one() -> None:
-    used = {match["name"] for path in PAGES for match in hooks.MARKER.finditer(path.read_text("utf-8"))}
-    assert used == set(hooks.GENERATORS)
 
 
 def test_llms_txt_lists_pages_under_their_section(tmp_path: Path) -> None:

@@ -103,3 +103,10 @@ def test_the_search_finds_a_clause(reader: browser.Browser, address: str) -> Non
     while "/clauses/CAP-4/" not in (found := reader.evaluate(results)):
         assert time.monotonic() < end, f"the search found {found or 'nothing'}"
         time.sleep(0.2)
+
+
+def test_every_generator_is_used_and_every_marker_has_one() -> None:
+    hooks = pytest.importorskip("sitegen.hooks")
+    pages = [path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")]
+    used = {match["name"] for page in pages for match in hooks.MARKER.finditer(page)}
+    assert used == set(hooks.GENERATORS)

@@ -111,7 +111,7 @@ RESET = b"(reset)"
 
 def _request(stream: Any) -> Seen:
     first = stream.readline()
-    if not first:
+    if first.count(b" ") < 2:  # the peer reset the connection within the request line, or before it
         raise EOFError
     method, target, _ = first.decode("latin-1").split(" ", 2)
     headers: dict[str, str] = {}
