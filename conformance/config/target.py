@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from conformance.config.secrets import Key
+    from conformance.contract.json_types import JsonObject
 
 KEY_NAMES = ("full", "view", "manage", "unrelated", "expired", "other_hub")
 
@@ -118,7 +119,7 @@ class Target:
         for key in (*self.keys.present().values(), *self.headers.values()):
             key.watch(learn)
 
-    def without_keys(self) -> dict[str, Any]:
+    def without_keys(self) -> JsonObject:
         """The target as reports may show it: of a key, whether there is one; of a header, its name."""
         present = self.keys.present()
         return {

@@ -9,7 +9,7 @@ import re
 import shutil
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from conformance.config.secrets import DEFAULT_REFRESH_S, Key, unsendable
@@ -18,6 +18,8 @@ from conformance.config.toml_file import Document, FileProblemsError, Problem, T
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from conformance.contract.json_types import JsonObject
 
 TABLES = ("target", "headers", "keys", "fixtures", "restore", "limits", "jobs", "probe")
 OWN_HEADERS = frozenset(
@@ -210,7 +212,7 @@ class _Reader:
 
     def _fixtures(self) -> FixtureIds:
         table = self.document.table("fixtures")
-        found: dict[str, Any] = {}
+        found: JsonObject = {}
         for member in (each.name for each in fields(FixtureIds) if each.name != "deletable_backup_ids"):
             found[member] = table.string(member, required=member == "container_id")
             self._id(table, member, found[member])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.config.toml_file import Document, FileProblemsError, Table, did_you_mean, kind, read_document
 from conformance.contract.check_id import CheckId, CheckIdError, CheckKind
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.contract.catalogue import Catalogue, Clause
+    from conformance.contract.json_types import JsonObject
 
 
 class WaiverError(FileProblemsError):
@@ -54,7 +55,7 @@ class Waiver:
         return {"clause": self.clause, "reason": self.reason, "expires": self.expires.isoformat(), **given}
 
     @classmethod
-    def from_json(cls, row: dict[str, Any]) -> Waiver:
+    def from_json(cls, row: JsonObject) -> Waiver:
         """The inverse of `to_json`."""
         check = CheckId.parse(row["check"]) if row.get("check") else None
         return cls(**{**row, "expires": date.fromisoformat(row["expires"]), "check": check})

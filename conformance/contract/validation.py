@@ -28,6 +28,8 @@ from conformance.contract.timestamps import lacks_offset, parse_time
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conformance.contract.json_types import JsonObject
+
     Steps = tuple[str | int, ...]
 
 __all__ = ["MAX_EXPLAINED", "Mismatch", "mismatches", "project", "render", "schemas_dir", "schemas_sha256"]
@@ -127,8 +129,8 @@ def _without_nulls(node: Node, value: object, steps: Steps, nulls: list[Mismatch
     return value
 
 
-def _object_without_nulls(node: Node, value: dict[str, Any], steps: Steps, nulls: list[Mismatch]) -> dict[str, Any]:
-    changed: dict[str, Any] | None = None
+def _object_without_nulls(node: Node, value: JsonObject, steps: Steps, nulls: list[Mismatch]) -> JsonObject:
+    changed: JsonObject | None = None
     for name, item in value.items():
         below = node.member(name)
         if item is None and node.refuses_null_at(name):
@@ -165,7 +167,7 @@ def _reference(validator: object, reference: str, instance: object, schema: obje
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
 
 
-def _items(validator: Any, schema: dict[str, Any], instance: Any, _: object) -> Iterator[ValidationError]:
+def _items(validator: Any, schema: JsonObject, instance: Any, _: object) -> Iterator[ValidationError]:
     """`items`; elements that the compiled validator accepts are not looked into, since there may be very many."""
     if validator.is_type(instance, "array"):
         accepts = _part_accepts(json.dumps(schema))
@@ -174,7 +176,7 @@ def _items(validator: Any, schema: dict[str, Any], instance: Any, _: object) -> 
                 yield from validator.descend(item, schema, path=index)
 
 
-def _additional(validator: Any, schema: dict[str, Any], instance: Any, whole: Any) -> Iterator[ValidationError]:
+def _additional(validator: Any, schema: JsonObject, instance: Any, whole: Any) -> Iterator[ValidationError]:
     """`additionalProperties` of maps; what the compiled validator accepts is not looked into."""
     if validator.is_type(instance, "object"):
         accepts = _part_accepts(json.dumps(schema))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from conformance.contract.json_types import JsonObject
     from conformance.evidence.recorder import Recorder
     from conformance.evidence.rows import ExchangeRow
 
@@ -81,7 +82,7 @@ def merge(state: Path, path: Path) -> None:
     fresh.replace(path)
 
 
-def read(path: Path) -> Iterator[dict[str, Any]]:
+def read(path: Path) -> Iterator[JsonObject]:
     """The records of a report folder's archive. Raises ArchiveError."""
     try:
         with gzip.open(path, "rt", encoding="ascii") as lines:
@@ -98,7 +99,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
         raise ArchiveError(f"{path}: is damaged: a line is no JSON") from None
 
 
-def read_state(file: Path) -> Iterator[dict[str, Any]]:
+def read_state(file: Path) -> Iterator[JsonObject]:
     """The records that one worker left; a line that a crash cut off is left out."""
     with file.open(encoding="ascii") as lines:
         for line in lines:
@@ -108,7 +109,7 @@ def read_state(file: Path) -> Iterator[dict[str, Any]]:
                 continue
 
 
-def restored(record: dict[str, Any]) -> Exchange | None:
+def restored(record: JsonObject) -> Exchange | None:
     """The exchange of a record; None where its body was not kept. Raises ArchiveError."""
     try:
         if record["left_out"]:
@@ -143,9 +144,9 @@ class Replayed(Masking):
 
     def __init__(self) -> None:
         super().__init__(Redactor())
-        self._shown: dict[int, dict[str, Any]] = {}
+        self._shown: dict[int, JsonObject] = {}
 
-    def exchanges(self, records: Iterable[dict[str, Any]]) -> Iterator[Exchange]:
+    def exchanges(self, records: Iterable[JsonObject]) -> Iterator[Exchange]:
         """The exchanges of these records that can be judged, each remembered with what is shown of it."""
         for record in records:
             exchange = restored(record)
@@ -159,7 +160,7 @@ class Replayed(Masking):
         return self._evidence(exchange, shown["url"], shown["headers"], shown["curl"])
 
 
-def _typed(given: dict[str, Any]) -> dict[str, Any]:
+def _typed(given: JsonObject) -> JsonObject:
     """The members of a request with its enums; archives of the first release have booleans in their place."""
     if "expected" not in given:
         first = {name: given.get(name) for name in ("documented", "refusable", "good_key", "patient")}
@@ -178,7 +179,7 @@ def _bytes(kept: Any) -> bytes | None:
     return str(kept).encode() if isinstance(kept, str) else base64.b64decode(kept["base64"], validate=True)
 
 
-def _body(came: dict[str, Any], labels: dict[str, str]) -> bytes:
+def _body(came: JsonObject, labels: dict[str, str]) -> bytes:
     body = _bytes(came["body"]) or b""
     for label, plain in labels.items():
         body = body.replace(label.encode(), plain.encode())

@@ -18,6 +18,7 @@ from conformance.http.credentials import authorization_for_shell
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
+    from conformance.contract.json_types import JsonObject
     from conformance.evidence.redaction import Redactor
     from conformance.evidence.rows import ExchangeRow, ResponseRow
     from conformance.http.exchange import Exchange, Request, Response
@@ -117,7 +118,7 @@ class Recorder(Masking):
         url = self._redactor.text(self._url(request))
         return self._evidence(exchange, url, self._request_headers(request), self.curl(request))
 
-    def replayable(self, exchange: Exchange, longest: int) -> dict[str, Any]:
+    def replayable(self, exchange: Exchange, longest: int) -> JsonObject:
         """The exchange with all that judging it again needs: whole, unless its body is longer than that."""
         request, response = exchange.request, exchange.response
         left_out = len(request.body or b"") > longest or (
@@ -150,7 +151,7 @@ class Recorder(Masking):
             },
         }
 
-    def clean_again(self, record: dict[str, Any]) -> dict[str, Any]:
+    def clean_again(self, record: JsonObject) -> JsonObject:
         """A record of `replayable`, without the secrets that were learnt after it was made."""
         response = record["response"]
         if response is None:
@@ -179,7 +180,7 @@ class Recorder(Masking):
 
     # ------------------------------------------------------------ parts
 
-    def _kept_response(self, exchange: Exchange, response: Response) -> dict[str, Any]:
+    def _kept_response(self, exchange: Exchange, response: Response) -> JsonObject:
         self._learn(exchange, response)
         body = response.content()
         placed = secret_members.mask_places(body)

@@ -6,7 +6,7 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.execution.run import Run
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.config.target import Target
+    from conformance.contract.json_types import JsonObject
     from conformance.scenarios.preflight.model import Gap, Preflight
 
 
@@ -37,11 +38,11 @@ class Inspection:
     profile: str
     testable: tuple[str, ...]
     enabling: dict[str, tuple[str, ...]]
-    backups: tuple[dict[str, Any], ...] = ()
+    backups: tuple[JsonObject, ...] = ()
     #: live backups whose logs have a restore that failed
     failing: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the inspection as `check --json` prints it."""
         return {
             "ready": self.preflight.is_ready,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn, SearchStrategy
 
+    from conformance.contract.json_types import JsonObject
+
 REQUEST = "job-request.json"
 LEFT_OUT = object()
 
@@ -60,7 +62,7 @@ def breaks(valid: dict[str, object]) -> Iterator[SchemaBreak]:
     yield from _breaks(schemas()[REQUEST], (), valid)
 
 
-def _breaks(schema: dict[str, Any], pointer: tuple[str, ...], valid: Any) -> Iterator[SchemaBreak]:
+def _breaks(schema: JsonObject, pointer: tuple[str, ...], valid: Any) -> Iterator[SchemaBreak]:
     if "$ref" in schema:
         yield from _breaks(schemas()[schema["$ref"]], pointer, valid)
         return
@@ -125,7 +127,7 @@ def _put(body: object, pointer: tuple[str, ...], value: object) -> object:
     return {**body, name: _put(body.get(name), tuple(rest), value)}
 
 
-def not_json_objects(valid: dict[str, Any]) -> dict[str, SearchStrategy[bytes]]:
+def not_json_objects(valid: JsonObject) -> dict[str, SearchStrategy[bytes]]:
     """Bodies that are no JSON, all of them made of a valid request; and JSON that is no object."""
     good = json.dumps(valid)
     quoted = good.replace('"', "'")

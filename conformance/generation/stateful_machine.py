@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import hypothesis
 from hypothesis import strategies as st
@@ -54,6 +54,7 @@ from conformance.scenarios.side_effects import ANOTHER_CLIENT, by_refused_reques
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
@@ -254,7 +255,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         """What a read shows, held against what must be so."""
         if exchange.operation == "logs":
             yield self._owner(exchange.request.resources["backup"], "HTTP-4"), lambda: self._logs(exchange)
-        items: list[dict[str, Any]] = []
+        items: list[JsonObject] = []
         if not self.model.disturbed and exchange.operation != "logs":
             items = items_of(exchange) if exchange.operation == "list" else [object_of(exchange)]
         for item in items:
@@ -270,7 +271,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         clause = owners.get(backup, else_clause)
         return "RST-3" if clause == RESTORE else clause
 
-    def _item(self, exchange: Exchange, item: dict[str, Any], clause: str) -> Iterator[Finding]:
+    def _item(self, exchange: Exchange, item: JsonObject, clause: str) -> Iterator[Finding]:
         """GET-3 alone compares a list's item with get's: what a request changed, both readings of one kind show."""
         backup, moving = item["id"], item["id"] in self.context.fixtures.restored_ids()
         known = self.model.listed.get(backup, item)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
+    from conformance.contract.json_types import JsonObject
+
 T = TypeVar("T")
 
 #: values of bodies of so many bytes together are kept, and that of the last one in any case
@@ -150,7 +152,7 @@ class _Kept(Generic[T]):
     owner: weakref.ref[Any]
     value: T
     size: int
-    derived: dict[str, Any] = field(default_factory=dict)
+    derived: JsonObject = field(default_factory=dict)
 
 
 class RecentValues(Generic[T]):

@@ -16,6 +16,7 @@ from conformance.http.bodies import RecentValues
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.bodies import StoredBody
 
@@ -230,7 +231,7 @@ class Exchange:
         return _data_of(self.parsed)
 
     @property
-    def items(self) -> list[dict[str, Any]]:
+    def items(self) -> list[JsonObject]:
         """The objects of a list answer (anything else in the list is left to the shape's clause)."""
         return self._derive("items", _items)
 
@@ -250,7 +251,7 @@ class Exchange:
         return derived
 
     @property
-    def error(self) -> dict[str, Any]:
+    def error(self) -> JsonObject:
         """The envelope's `error`; empty where there is no such object."""
         value = self.value
         error = value.get("error") if isinstance(value, dict) else None
@@ -291,7 +292,7 @@ def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> Any:
     return value.get("data") if isinstance(value, dict) else None
 
 
-def _items(data: Any) -> list[dict[str, Any]]:
+def _items(data: Any) -> list[JsonObject]:
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
 
 Counted = dict[str, dict[str, int]]
@@ -35,7 +36,7 @@ class Latencies:
             return {operation: dict(times) for operation, times in self._seen.items()}
 
 
-def rows(found: Iterable[Counted]) -> list[dict[str, Any]]:
+def rows(found: Iterable[Counted]) -> list[JsonObject]:
     """results.json's rows, from what all workers counted."""
     added: dict[str, Counter[float]] = defaultdict(Counter)
     for counted in found:
@@ -45,7 +46,7 @@ def rows(found: Iterable[Counted]) -> list[dict[str, Any]]:
     return [_row(operation, sorted(times.items())) for operation, times in sorted(added.items())]
 
 
-def _row(operation: str, times: list[tuple[float, int]]) -> dict[str, Any]:
+def _row(operation: str, times: list[tuple[float, int]]) -> JsonObject:
     bars: Counter[float] = Counter()
     for seconds, count in times:
         bars[_bar(seconds)] += count

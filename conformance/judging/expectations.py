@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence, strict_json, validation
 from conformance.contract.error_codes import same_code
@@ -20,6 +20,8 @@ from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from conformance.contract.json_types import JsonObject
 
 ANY_4XX = range(400, 500)
 #: how many of the ids that are missing a finding names
@@ -228,13 +230,13 @@ def without_items(value: object, ids: Collection[str]) -> object:
     }
 
 
-def items_of(exchange: Exchange) -> list[dict[str, Any]]:
+def items_of(exchange: Exchange) -> list[JsonObject]:
     """The items of a list or logs answer. Raises CannotTellError where a more basic clause broke."""
     _need(exchange, list)
     return exchange.items
 
 
-def object_of(exchange: Exchange) -> dict[str, Any]:
+def object_of(exchange: Exchange) -> JsonObject:
     """The object of a get, restore, job or delete answer. Raises CannotTellError as `listed` does."""
     _need(exchange, dict)
     data: dict[str, object] = exchange.data

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.operations import JOB_PROGRESS, TERMINAL_STATES
 from conformance.contract.pointers import value_at
@@ -13,6 +13,7 @@ from conformance.judging.expectations import violation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
 
@@ -47,7 +48,7 @@ def parts_agree(job: Exchange) -> Iterator[Finding]:
             yield violation("no task of a completed job in error", "error", job, f"/data/tasks/{index}/state/current")
 
 
-def _documents(value: object) -> list[dict[str, Any]]:
+def _documents(value: object) -> list[JsonObject]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.catalogue import sort_key
+from conformance.contract.json_types import JsonObject
 from conformance.judging.outcomes import blocking_clause
 from conformance.qualification.measure import NEVER_TESTED, Result, signs_of
 from conformance.reference.registry import Fault, Variant
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.qualification.trials import Trial
 
-Row = dict[str, Any]
+Row = JsonObject
 
 RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "green", "accused", "error"
 

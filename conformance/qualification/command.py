@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -19,6 +19,7 @@ from conformance.results.files import write_atomically, write_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.qualification.trials import Trial
 
 
@@ -56,7 +57,7 @@ def qualify(options: Options) -> int:
     return 0 if page.results_are_good(document) else 1
 
 
-def _tried(chosen: Sequence[Trial], options: Options) -> dict[str, Any]:
+def _tried(chosen: Sequence[Trial], options: Options) -> JsonObject:
     jobs = min(options.jobs or runner.cores(), len(chosen))
     facts = results.Facts(
         jobs=jobs,
@@ -85,13 +86,13 @@ def write(document: dict[str, object], folder: Path) -> None:
     write_atomically(folder / "qualification.md", page.markdown(document))
 
 
-def _verdict(document: dict[str, Any]) -> str:
+def _verdict(document: JsonObject) -> str:
     if document["run"]["interrupted"]:
         return "Interrupted: not everything was tried"
     return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
 
 
-def _say(document: dict[str, Any], folder: Path) -> None:
+def _say(document: JsonObject, folder: Path) -> None:
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     summary, times = document["summary"], document["summary"]["catch_s"]
     must, should = summary["must"], summary["should"]

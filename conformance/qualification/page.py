@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Environment
 
+    from conformance.contract.json_types import JsonObject
     from conformance.qualification.assessing import Row
 
 _HERE = Path(__file__).parent
@@ -58,7 +59,7 @@ class Shape:
     right: int
 
 
-def render(document: dict[str, Any]) -> str:
+def render(document: JsonObject) -> str:
     """The page. Nothing in it comes from a foreign server, and all of it is escaped."""
     faults: list[Row] = document["faults"]
     variants: list[Row] = document["variants"]
@@ -83,13 +84,13 @@ def render(document: dict[str, Any]) -> str:
     )
 
 
-def results_are_good(document: dict[str, Any]) -> bool:
+def results_are_good(document: JsonObject) -> bool:
     """Whether the suite is qualified by this document: nothing is wrong, and something was tried to the end."""
     tried = bool(document["faults"] or document["variants"])
     return tried and not document["summary"]["problems"] and not document["run"]["interrupted"]
 
 
-def headline(document: dict[str, Any]) -> str:
+def headline(document: JsonObject) -> str:
     """The whole in one sentence."""
     must, variants = document["summary"]["must"], document["summary"]["variants"]
     parts = []
@@ -147,7 +148,7 @@ def _by_difference(variants: Iterable[Row]) -> list[tuple[str, int, int]]:
     return [(words, len(rows), sum(row["outcome"] == GREEN for row in rows)) for words, rows in found.items()]
 
 
-def markdown(document: dict[str, Any]) -> str:
+def markdown(document: JsonObject) -> str:
     """The table of the docs: a line for each clause."""
     summary, run = document["summary"], document["run"]
     lines = [
@@ -183,13 +184,13 @@ def _by_hand(faults: Iterable[Row]) -> Iterator[str]:
         yield f"| {' | '.join(cells)} | {seconds(row['catch_s'])} |"
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: JsonObject) -> str:
     counts = row["faults"]
     cells = [row["id"], row["level"], counts["total"], counts[RIGHT], counts[OTHERS], counts[MISSED]]
     return f"| {' | '.join(map(str, cells))} | {seconds(row['catch_s'])} |"
 
 
-def _catching(times: dict[str, Any]) -> str:
+def _catching(times: JsonObject) -> str:
     if times["median"] is None:
         return "No MUST was seen broken."
     return f"The median time to catch a fault is {seconds(times['median'])}, from the start of its server on."

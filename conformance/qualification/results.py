@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import median, quantiles
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.config.settings import DEFAULT_EXAMPLES
 from conformance.contract import catalogue
@@ -18,6 +18,7 @@ from conformance.results import build
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.qualification.assessing import Row
 
 FORMAT = "backups-conformance/qualification/1"
@@ -59,7 +60,7 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, object]:
     }
 
 
-def score_alone(told: dict[str, Any]) -> dict[str, object]:
+def score_alone(told: JsonObject) -> dict[str, object]:
     """Of a whole document what a report shows of it, small enough to be shipped."""
     run = {name: told["run"][name] for name in _TOLD_OF_RUN}
     return {"format": SCORE_FORMAT, "suite": told["suite"], "run": run, "summary": told["summary"]}

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from conformance.contract.json_types import JsonObject
+
 
 #: runs of one target that are listed, and those of them that the trend shows
 _LISTED, _DRAWN = 200, 60
@@ -110,7 +112,7 @@ def _entry(path: Path, folder: Path) -> RunEntry | None:
     )
 
 
-def _verdict(record: dict[str, Any]) -> tuple[Verdict, str]:
+def _verdict(record: JsonObject) -> tuple[Verdict, str]:
     """Verdict and headline; older records knew no partial verdict, so a conformant one may be partial today."""
     verdict = Verdict(record["verdict"])
     if "headline" in record:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from conformance.contract.json_types import JsonObject
     from conformance.results.model import Results
 
 FILE = "qualification.json"
@@ -16,7 +17,7 @@ def in_words(results: Results, published: bytes | None = None) -> str | None:
     """The score of the version that wrote these results; None where it brings none, another's, or one of a part."""
     text = _published() if published is None else published
     try:
-        told: dict[str, Any] = json.loads(text or b"null") or {}
+        told: JsonObject = json.loads(text or b"null") or {}
         of_this = all(told["suite"][name] == results["suite"][name] for name in ("version", "catalogue_sha256"))
         run, must, variants = told["run"], told["summary"]["must"], told["summary"]["variants"]
         score = told["summary"]["score"]

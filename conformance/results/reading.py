@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from conformance.contract.json_types import JsonObject
     from conformance.results.model import Results
 
 FORMAT_1 = "backups-conformance/results/1"
@@ -60,7 +61,7 @@ def _current(data: dict[str, object]) -> Results:
     return cast("Results", data)
 
 
-def _format_1(data: dict[str, Any]) -> Results:
+def _format_1(data: JsonObject) -> Results:
     """Format 1, with what format 2 added: from its rows where they tell it, else as unknown.
 
     Its verdicts knew no `partial`: a run that left MUST clauses out could be conformant.
@@ -74,7 +75,7 @@ def _format_1(data: dict[str, Any]) -> Results:
     return cast("Results", {"latency": [], **members, "format": FORMAT, "run": run, "clauses": clauses, **judgement})
 
 
-def _format_1_clause(row: dict[str, Any]) -> dict[str, object]:
+def _format_1_clause(row: JsonObject) -> dict[str, object]:
     checks = [{**check, "id": _format_1_check_id(check["id"])} for check in row.get("checks", [])]
     is_exempt = row["outcome"] == Outcome.NOT_TESTED and row["reason"].startswith("does not apply")
     return {**row, "checks": checks, "applies": not is_exempt}
@@ -89,7 +90,7 @@ def _format_1_check_id(check_id: str) -> str:
 _READERS: dict[str, Callable[[dict[str, object]], Results]] = {FORMAT: _current, FORMAT_1: _format_1}
 
 
-def _damage(data: dict[str, Any]) -> str | None:
+def _damage(data: JsonObject) -> str | None:
     """What keeps the file from being used; the schema is for a complete validation."""
     for name, members in _MEMBERS.items():
         part = data.get(name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from pathlib import Path
 
+    from conformance.contract.json_types import JsonObject
     from conformance.results.model import Results
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -84,7 +85,7 @@ def render(results: Results, digests: dict[str, str]) -> str:
     return json.dumps(statement(results, digests), indent=1, ensure_ascii=True) + "\n"
 
 
-def statement(results: Results, digests: dict[str, str]) -> dict[str, Any]:
+def statement(results: Results, digests: dict[str, str]) -> JsonObject:
     """The statement. Without a subject it speaks of results.json itself: nobody said which build was tested."""
     subjects = results["run"]["subjects"] or [{"name": "results.json", "sha256": digests["results.json"]}]
     return {
@@ -119,7 +120,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _configuration(results: Results, digests: dict[str, str]) -> list[dict[str, Any]]:
+def _configuration(results: Results, digests: dict[str, str]) -> list[JsonObject]:
     files = [
         {"name": name, "digest": {"sha256": digest}, "mediaType": MEDIA_TYPES.get(name, _SCRIPT_TYPE)}
         for name, digest in digests.items()

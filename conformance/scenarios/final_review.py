@@ -6,7 +6,7 @@ Each review is a registered check of one clause. The looks that several of them 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
@@ -40,6 +40,7 @@ from conformance.scenarios.side_effects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -131,7 +132,7 @@ class LogsLeft:
     restores: Sequence[Restore]
     exchange: Exchange
     #: Those that were not there before the first restore, whichever reading of the run showed them.
-    new: list[dict[str, Any]]
+    new: list[JsonObject]
 
     @property
     def backup(self) -> str:
@@ -139,12 +140,12 @@ class LogsLeft:
         return self.restores[0].backup
 
     @property
-    def own(self) -> list[dict[str, Any]]:
+    def own(self) -> list[JsonObject]:
         """Those of the instance that was restored to."""
         return of_instance(self.new, self.restores[0].instance)
 
     @property
-    def elsewhere(self) -> list[dict[str, Any]]:
+    def elsewhere(self) -> list[JsonObject]:
         """Those of restores to instances to which this run restored nothing."""
         return restores_elsewhere(self.new, {restore.instance for restore in self.restores})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.config.target import Target
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
 
 #: How many of the free backups a run may restore: the main one, where the target file names none, and another.
@@ -30,7 +31,7 @@ class Fixtures:
     def __init__(self, target: Target, exclusive: Sequence[str] = (), shared: Sequence[str] = ()) -> None:
         self.target = target
         self.container_id = target.fixtures.container_id
-        self.backups: list[dict[str, Any]] = []
+        self.backups: list[JsonObject] = []
         #: Why the list could not be read; None if it could.
         self.problem: str | None = None
         #: Whether the plain list shows all backups: its default page is no smaller.
@@ -87,13 +88,13 @@ class Fixtures:
         self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
         self.plain_list_is_whole = set(first.ids) >= {backup["id"] for backup in self.backups}
 
-    def live(self) -> Iterator[dict[str, Any]]:
+    def live(self) -> Iterator[JsonObject]:
         """The backups that were live when they were discovered."""
         for backup in self.backups:
             if value_at(backup, "/state/current") == "live":
                 yield backup
 
-    def lasting(self) -> Iterator[dict[str, Any]]:
+    def lasting(self) -> Iterator[JsonObject]:
         """The backups that this run does not delete."""
         for backup in self.backups:
             if backup["id"] not in self.target.fixtures.deletable_backup_ids:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence
 from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE
@@ -14,6 +14,7 @@ from conformance.scenarios.run_state import Changes, Neighbours
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -67,7 +68,7 @@ def missing_neighbours(context: CheckContext, before: Neighbours) -> dict[str, F
     }
 
 
-def _untouched(context: CheckContext, before: Neighbours) -> dict[str, dict[str, Any]]:
+def _untouched(context: CheckContext, before: Neighbours) -> dict[str, JsonObject]:
     """The steady neighbours that this run has neither restored nor deleted since."""
     state, own = context.run.state, _own(context, before)
     kept = before.steady.keys() - own
@@ -79,17 +80,17 @@ def _own(context: CheckContext, before: Neighbours) -> set[str]:
     return {before.deleted, *context.run.state.deleted_backups}
 
 
-def _items(listing: paging.PagedList) -> dict[str, dict[str, Any]]:
+def _items(listing: paging.PagedList) -> dict[str, JsonObject]:
     return {item["id"]: item for page in listing.pages for item in page.items if isinstance(item.get("id"), str)}
 
 
-def _differences(before: dict[str, Any] | None, now: dict[str, Any] | None) -> list[str]:
+def _differences(before: JsonObject | None, now: JsonObject | None) -> list[str]:
     if before is None or now is None:
         return [] if before is now else [""]
     return equivalence.differences("backup", before, now, ignore=RESTORE_OR_DELETE_MAY_CHANGE)
 
 
-def _changes(backup: str, before: dict[str, Any], now: Items, last: Exchange) -> Iterator[Finding]:
+def _changes(backup: str, before: JsonObject, now: Items, last: Exchange) -> Iterator[Finding]:
     if backup not in now:
         yield violation(f"the backup {backup} still listed after the deletion of another", "not listed", last, "/data")
         return

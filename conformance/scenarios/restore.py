@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.operations import TERMINAL_STATES
 from conformance.contract.pointers import value_at
@@ -11,6 +11,7 @@ from conformance.contract.pointers import value_at
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
 
 
@@ -35,7 +36,7 @@ class Restore:
     reads_before: list[Exchange] = field(default_factory=list)
     reads: list[Exchange] = field(default_factory=list)
     #: The logs that are new since the request, and the answer that showed them.
-    logs: list[dict[str, Any]] = field(default_factory=list)
+    logs: list[JsonObject] = field(default_factory=list)
     logs_exchange: Exchange | None = None
     polls: int = 0
     took_s: float = 0.0
@@ -58,12 +59,12 @@ class Restore:
         return self.answer.is_success and value_at(self.answer.data, "/job/accepted") is not False
 
     @property
-    def own_logs(self) -> list[dict[str, Any]]:
+    def own_logs(self) -> list[JsonObject]:
         """The new logs of this instance; other clients may restore the same backup to other instances meanwhile."""
         return of_instance(self.logs, self.instance)
 
     @property
-    def new_logs(self) -> list[dict[str, Any]]:
+    def new_logs(self) -> list[JsonObject]:
         """The logs to judge: those of this instance, or where there is none, whatever came instead."""
         return self.own_logs or self.logs
 
@@ -117,17 +118,17 @@ class Restore:
         return f"{state} after {self.took_s:.1f} s and {polls}, {logs}"
 
 
-def of_instance(logs: Iterable[dict[str, Any]], instance: str) -> list[dict[str, Any]]:
+def of_instance(logs: Iterable[JsonObject], instance: str) -> list[JsonObject]:
     """Return the logs that name this instance."""
     return [log for log in logs if log.get("instance_id") == instance]
 
 
-def log_ids(logs: Iterable[dict[str, Any]]) -> frozenset[str]:
+def log_ids(logs: Iterable[JsonObject]) -> frozenset[str]:
     """Return the ids of these logs."""
     return frozenset(str(log.get("id")) for log in logs)
 
 
-def message_of(log: dict[str, Any]) -> str:
+def message_of(log: JsonObject) -> str:
     """Return the error message of a log; empty if it has none."""
     message = value_at(log, "/error/message")
     return message.strip() if isinstance(message, str) else ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.config.machine import MachineError
 from conformance.config.secrets import KeyUnavailableError
+from conformance.contract.json_types import JsonObject
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
 from conformance.judging.expectations import CannotTellError, NotTestableError
@@ -31,7 +32,7 @@ CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneEr
 
 
 #: Backups by their ids.
-Items = Mapping[str, dict[str, Any]]
+Items = Mapping[str, JsonObject]
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Snapshot:
     backup: str
     #: The instances that the requests name.
     instances: frozenset[str]
-    before: dict[str, Any]
+    before: JsonObject
     #: The ids of the logs.
     logs: frozenset[str]
     #: How many restores of the backup were requested before, and how many of those accepted had left their log.
@@ -87,7 +88,7 @@ class KeptBackup:
 
     clause: str
     backup: str
-    before: dict[str, Any]
+    before: JsonObject
     #: The answers to the deletions.
     answers: list[Exchange] = field(default_factory=list)
 
@@ -159,13 +160,13 @@ class RunState:
 
     # ------------------------------------------------------------ logs that restores explain
 
-    def record_logs(self, backup: str, logs: Iterable[dict[str, Any]]) -> None:
+    def record_logs(self, backup: str, logs: Iterable[JsonObject]) -> None:
         """Remember the first reading of a backup's logs, which later ones are counted from."""
         ids = log_ids(logs)
         with self._lock:
             self._first_logs.setdefault(backup, _FirstLogs(ids, self._accepted[backup]))
 
-    def restores_logged(self, backup: str, logs: Iterable[dict[str, Any]], instance: str) -> int:
+    def restores_logged(self, backup: str, logs: Iterable[JsonObject], instance: str) -> int:
         """Return how many of the accepted restores to the instance have left their log in this reading.
 
         The log of a restore that still runs is yet to come. Where the backup was never read before, all of them have.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence
 from conformance.contract.operations import RESTORE_MAY_CHANGE
@@ -29,6 +29,7 @@ from conformance.scenarios.run_state import CANNOT_GO_ON, KeptBackup, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
     from conformance.scenarios.context import CheckContext
 
@@ -299,13 +300,13 @@ def _for_backup(request: Request, backup: str) -> Request:
 # ---------------------------------------------------------------- restores to other instances
 
 
-def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[dict[str, Any]]:
+def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[JsonObject]:
     """New logs of restores to other instances: the request may have gone astray, or another client restores."""
     new = [log for log in logs.items if log.get("id") not in snapshot.logs and names(log, snapshot.backup)]
     return restores_elsewhere(new, snapshot.instances)
 
 
-def restores_elsewhere(logs: Iterable[dict[str, Any]], instances: Collection[str]) -> list[dict[str, Any]]:
+def restores_elsewhere(logs: Iterable[JsonObject], instances: Collection[str]) -> list[JsonObject]:
     """Those of the logs that tell of restores to other instances."""
     return [log for log in logs if log.get("type") != "backup" and log.get("instance_id") not in instances]
 

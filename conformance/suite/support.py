@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from conformance.contract import validation
 from conformance.contract.operations import GRANTS, lacks
@@ -28,6 +28,7 @@ from conformance.scenarios.follower import Follower
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
@@ -121,7 +122,7 @@ def deleted_meanwhile(context: CheckContext, exchange: Exchange) -> bool:
     return backup_id_of(exchange) not in listed or is_going(listed[backup_id_of(exchange)])
 
 
-def is_going(item: dict[str, Any]) -> bool:
+def is_going(item: JsonObject) -> bool:
     """A backup that is as good as gone: once it was deleted get may show it or not."""
     return value_at(item, "/state/current") in ("deleting", "deleted")
 

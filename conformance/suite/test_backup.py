@@ -15,6 +15,7 @@ from conformance.judging.expectations import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
 
@@ -60,6 +61,6 @@ def live_backups_have_a_file(exchange: Exchange) -> Iterator[Finding]:
                 yield violation(f"the {name} of a live backup", "an empty string", exchange, f"{pointer}/target/{name}")
 
 
-def time_at(backup: dict[str, Any], pointer: str) -> Any:
+def time_at(backup: JsonObject, pointer: str) -> Any:
     value = value_at(backup, pointer)
     return parse_time(value) if isinstance(value, str) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.operations import RESTORE_MAY_CHANGE
 from conformance.generation.addresses import with_encoded_slashes
@@ -37,6 +37,7 @@ from conformance.suite.support import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
@@ -100,7 +101,7 @@ def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[F
     }
 
 
-def _compare(exchange: Exchange, item: dict[str, Any] | None, ignore: tuple[str, ...]) -> Iterator[Finding]:
+def _compare(exchange: Exchange, item: JsonObject | None, ignore: tuple[str, ...]) -> Iterator[Finding]:
     if item is None:
         return  # that every backup is listed is LIST-5's business
     if not exchange.is_success:

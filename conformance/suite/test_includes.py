@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import validation
 from conformance.contract.pointers import value_at
@@ -33,6 +33,7 @@ from conformance.suite.support import deleted_meanwhile
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
@@ -92,12 +93,12 @@ def references_resolve(exchange: Exchange) -> Iterator[Finding]:
             )
 
 
-def names_of(integration: dict[str, Any]) -> list[str]:
+def names_of(integration: JsonObject) -> list[str]:
     """What a backup may call an integration."""
     return [name for name in (integration.get("id"), integration.get("identifier")) if isinstance(name, str)]
 
 
-def reference_of(backup: dict[str, Any]) -> str | None:
+def reference_of(backup: JsonObject) -> str | None:
     """The integration that a backup refers to; none where the member is empty or not a string."""
     target = backup.get("target")
     reference = target.get("integration_id") if isinstance(target, dict) else None
@@ -193,7 +194,7 @@ def nothing_needless_is_included(exchange: Exchange) -> Iterator[Finding]:
             yield violation("only what the backups refer to", shapes_of(one), exchange, f"/includes/integrations/{key}")
 
 
-def shapes_of(integration: dict[str, Any]) -> str:
+def shapes_of(integration: JsonObject) -> str:
     return f"integration {integration.get('identifier')}"
 
 

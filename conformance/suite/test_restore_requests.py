@@ -33,6 +33,7 @@ from conformance.suite.support import crossed_requests, expect_accepted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -80,7 +81,7 @@ def test_job_3_every_job_has_its_own_id(context: CheckContext) -> Iterator[Findi
     yield from expect_unique(ids, context.run.state.restores[-1].answer, "job")
 
 
-def valid_body(context: CheckContext, **other: Any) -> dict[str, Any]:
+def valid_body(context: CheckContext, **other: Any) -> JsonObject:
     return {"action": "restore", "contents": {"instance_id": context.fixtures.instance_id}, **other}
 
 
@@ -94,7 +95,7 @@ def refuse_bodies(context: CheckContext, bodies: list[Any]) -> Iterator[Finding]
         yield from expect_status(answer, ANY_4XX)
 
 
-def with_more(body: dict[str, Any]) -> dict[str, Any]:
+def with_more(body: JsonObject) -> JsonObject:
     """The body with members that nobody knows, beside the others and in its contents: legal, and no excuse."""
     contents = body.get("contents")
     more = {"contents": {**contents, "note": "x"}} if isinstance(contents, dict) else {}

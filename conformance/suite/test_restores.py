@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, SHAPE_CLAUSE
 from conformance.contract.pointers import value_at
@@ -30,6 +30,7 @@ from conformance.suite.support import probed_main_restore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -103,13 +104,13 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
             yield violation("no error", f"{value_at(log, '/error/message')}", on, "/data")
 
 
-def speaks_of(log: dict[str, Any], restore: Restore, exchange: Exchange) -> Iterator[Finding]:
+def speaks_of(log: JsonObject, restore: Restore, exchange: Exchange) -> Iterator[Finding]:
     """The log is a restore's, of this backup to this instance."""
     for name, wanted in {"type": "restore", "backup_id": restore.backup, "instance_id": restore.instance}.items():
         yield from expect_equal(log.get(name), wanted, exchange, f"/data/{_index(log, exchange)}/{name}")
 
 
-def _index(log: dict[str, Any], exchange: Exchange) -> int:
+def _index(log: JsonObject, exchange: Exchange) -> int:
     return next((index for index, one in enumerate(exchange.items) if one.get("id") == log.get("id")), 0)
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.contract.json_types import JsonObject
 
 
 class State(StrEnum):
@@ -92,12 +95,12 @@ class Preflight:
         """Whether everything fits: nothing stops the run, and no member is wrong."""
         return not self.problem and not self.mistakes
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the result as results.json and the journal have it."""
         return {**asdict(self), "entries": [asdict(entry) for entry in self.entries], "notes": list(self.notes)}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Preflight:
+    def from_json(cls, data: JsonObject) -> Preflight:
         """Return the inverse of `to_json`."""
         entries = tuple(Entry(**{**row, "state": State(row["state"])}) for row in data["entries"])
         return cls(**{**data, "entries": entries, "notes": tuple(data["notes"])})

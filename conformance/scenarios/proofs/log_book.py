@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from conformance.contract.json_types import JsonObject
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import Instant, parse_time
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from conformance.http.exchange import Exchange
 
-Log = dict[str, Any]
+Log = JsonObject
 
 
 @dataclass(frozen=True)
