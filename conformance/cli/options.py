@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from conformance.cli.arguments import Once, Parser, folder_problem, number, selector_problems, selectors
 from conformance.cli.errors import UsageError
-from conformance.config.settings import DEFAULT_EXAMPLES, Settings
+from conformance.config.settings import DEFAULT_EXAMPLES, Output, Settings
 from conformance.config.target_file import load_target, target_from_options
 from conformance.config.toml_file import FileProblemsError, Problem
 from conformance.config.waivers_file import Waiver, load_waivers
@@ -105,6 +105,8 @@ REPORTING = (
     Option("--report-dir", "default: reports/<target name>/<UTC time>, also as …/latest", "DIR", convert=Path),
     Option("--subject", "what is being released; the sign-off record names it", "NAME@sha256:HEX", kind="list"),
     Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
+    Option("--quiet", "write only the verdict to standard output", kind="flag", pytest_name=None),
+    Option("--json", "write events to standard output, one JSON object per line", kind="flag", pytest_name=None),
 )
 #: the groups of `run --help`, with their options
 GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
@@ -147,7 +149,7 @@ def _pytest_parser(*, twice: bool) -> Parser:
     for option in IN_PYTEST:
         assert option.pytest_name is not None  # noqa: S101 - by the definition of IN_PYTEST
         parser.add_argument(option.pytest_name, **option.for_argparse(twice=twice))
-    parser.set_defaults(plan=False)
+    parser.set_defaults(plan=False, quiet=False, json=False)
     return parser
 
 
@@ -163,6 +165,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
         problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
     subjects = _subjects(options.subject, problems)
     _check_signing_key(options.sign, problems)
+    if sum((options.quiet, options.json, options.plan)) > 1:
+        problems.append("--quiet, --json and --plan exclude each other")
     if problems:
         raise UsageError(*problems)
     return Settings(
@@ -181,6 +185,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         require_conformant=options.require == "conformant",
         subjects=subjects,
         sign=options.sign,
+        output=Output.JSON if options.json else Output.QUIET if options.quiet else Output.TEXT,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
     from conformance.config.waivers_file import Waiver
 
 DEFAULT_EXAMPLES = 25
+
+
+class Output(StrEnum):
+    """What a run writes to standard output."""
+
+    TEXT = "text"
+    #: the verdict alone
+    QUIET = "quiet"
+    #: an event per line
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +47,4 @@ class Settings:
     subjects: tuple[dict[str, str], ...] = ()
     #: the private key that signs the record
     sign: Path | None = None
+    output: Output = Output.TEXT

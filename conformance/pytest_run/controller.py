@@ -21,7 +21,9 @@ from rich.console import Console
 from rich.text import Text
 
 from conformance import _compat
+from conformance.config.settings import Output
 from conformance.evidence.redaction import Redactor
+from conformance.evidence.text import one_line
 from conformance.execution import journal
 from conformance.execution.shared_state import SharedState
 from conformance.judging.outcomes import CheckRecord, Outcome
@@ -29,7 +31,7 @@ from conformance.pytest_run import executing, finalize, progress, scheduling, si
 from conformance.pytest_run.executing import Account, CheckExecution, crash_text
 from conformance.pytest_run.selection import SUITE
 from conformance.pytest_run.setup import WORKER_ACCOUNT, WORKER_INPUT, for_this_process, worker_input
-from conformance.report import ci, write_all
+from conformance.report import ci, events, write_all
 from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
 from conformance.report.terminal import show
@@ -38,6 +40,8 @@ from conformance.results.recovery import LOCK, remember
 from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.pytest_run.setup import RunSetup
     from conformance.results.model import Results
 
@@ -227,11 +231,20 @@ class Controller:
             self._open.close()
 
     def _finish(self, results: Results) -> None:
-        console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
         with signals.undisturbed():
             problems = finalize.sign_off(self.setup, results, self._page, self._open)
         for account in self._crashes():
             sys.stderr.write(f"{account['traceback']}\n")
+        if self.setup.settings.output is Output.JSON:
+            sys.stdout.writelines(events.ending(results, self.setup.folder, problems))
+        elif self.setup.settings.output is Output.QUIET:
+            sys.stdout.write(f"{one_line(results['headline'])}\n")
+            sys.stderr.writelines(f"{problem}\n" for problem in problems)
+        else:
+            self._show(results, problems)
+
+    def _show(self, results: Results, problems: Sequence[str]) -> None:
+        console = Console(soft_wrap=True) if not sys.stdout.isatty() else Console()
         with ci.no_commands(sys.stdout, os.environ):
             show(results, console, _shown(self.setup.folder))
         if os.environ.get("GITHUB_ACTIONS") == "true":

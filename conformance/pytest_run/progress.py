@@ -1,11 +1,11 @@
-"""What a run shows while it lasts: a bar on a terminal; elsewhere a line at the start and one for each chapter."""
+"""What a run shows while it lasts: a bar on a terminal; in a pipe lines of text, or events as JSON."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from rich.console import Console
@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TaskID, 
 from rich.progress import Progress as Bar
 
 from conformance import _compat
+from conformance.config.settings import Output
 from conformance.contract import catalogue
+from conformance.report import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +29,7 @@ class Progress:
     def __init__(self, config: pytest.Config, setup: RunSetup) -> None:
         self._config = config
         self._setup = setup
-        self._lines = None if sys.stdout.isatty() else ChapterLines(setup)
+        self._lines = _lines(setup)
         console = Console(file=sys.stderr)
         self._bar = Bar(
             SpinnerColumn(),
@@ -81,6 +83,44 @@ class Progress:
             self._lines.begin(nodes)
 
 
+class Lines(Protocol):
+    """What a run writes to standard output while it lasts."""
+
+    def begin(self, nodes: Sequence[str]) -> None:
+        """Write what is being run; `nodes` are the node IDs of the tests."""
+
+    def count(self, node: str, outcome: str) -> None:
+        """Count one test, with pytest's outcome."""
+
+
+def _lines(setup: RunSetup) -> Lines | None:
+    if setup.settings.output is Output.JSON:
+        return EventLines(setup)
+    if setup.settings.output is Output.QUIET or sys.stdout.isatty():
+        return None
+    return ChapterLines(setup)
+
+
+class EventLines:
+    """The events of a run for programs, each written at once."""
+
+    def __init__(self, setup: RunSetup) -> None:
+        self._setup = setup
+
+    def begin(self, nodes: Sequence[str]) -> None:
+        """Write the event `start`."""
+        setup = self._setup
+        members = {"target": setup.target.name, "base_url": setup.target.base_url, "profile": setup.profile}
+        _write(
+            events.line("start", {**members, "seed": setup.seed, "report_dir": str(setup.folder), "checks": len(nodes)})
+        )
+
+    def count(self, node: str, outcome: str) -> None:
+        """Write the event `check`."""
+        check_id = node.rpartition("[")[2].removesuffix("]")
+        _write(events.line("check", {"id": check_id, "outcome": "not_tested" if outcome == "skipped" else outcome}))
+
+
 class ChapterLines:
     """The lines of a run whose output nobody watches: written at once, so that a run that is killed leaves them."""
 
@@ -89,13 +129,13 @@ class ChapterLines:
         self._left: Counter[str] = Counter()
         self._counted: dict[str, Counter[str]] = {}
 
-    def begin(self, nodes: Iterable[str]) -> None:
+    def begin(self, nodes: Sequence[str]) -> None:
         """Write what is being run, and count the checks of each chapter."""
         self._left.update(map(_chapter, nodes))
         setup, folder = self._setup, self._setup.folder
         shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
         target = f"{setup.target.name} ({setup.target.base_url})"
-        self._write(f"Testing {target}, profile {setup.profile}, seed {setup.seed}; report: {shown}")
+        _write(f"Testing {target}, profile {setup.profile}, seed {setup.seed}; report: {shown}\n")
 
     def count(self, node: str, outcome: str) -> None:
         """Count one check of a chapter; after the last one write the chapter's line."""
@@ -106,11 +146,12 @@ class ChapterLines:
             counted = self._counted[chapter]
             words = {"passed": "passed", "failed": "failed or inconclusive", "skipped": "not tested"}
             parts = ", ".join(f"{counted[name]} {word}" for name, word in words.items() if counted[name])
-            self._write(f"  {chapter:<5} {catalogue.load().chapters.get(chapter, '')}: {parts}")
+            _write(f"  {chapter:<5} {catalogue.load().chapters.get(chapter, '')}: {parts}\n")
 
-    def _write(self, line: str) -> None:
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+
+def _write(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
 
 
 def _chapter(node: str) -> str:

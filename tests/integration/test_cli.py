@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import types
@@ -251,3 +252,29 @@ def test_a_comparison_that_cannot_be_written(capsys: pytest.CaptureFixture[str])
 def test_comparing_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["compare", "old.json", "new.json"]) == 2
     assert errors(capsys)[0].startswith("old.json: ")
+
+
+def test_quiet_writes_the_verdict_alone() -> None:
+    ended = command("run", "--quiet", "--only", "GET-3", "--seed", "1")
+    assert (ended.returncode, ended.stdout) == (0, "Partial: 1 of 83 MUST clauses passed, 82 not tested\n")
+
+
+def test_json_writes_every_check_and_every_clause_as_events() -> None:
+    ended = command("run", "--json", "--only", "GET-3,LIST-8", "--seed", "1", "--report-dir", "r")
+    events = [json.loads(line) for line in ended.stdout.splitlines()]
+    results = json.loads(Path("r/results.json").read_text())
+    start, end = events[0], events[-1]
+    assert (start["event"], start["seed"], start["profile"], start["report_dir"]) == (
+        "start", 1, "full", str(Path("r").absolute()),
+    )  # fmt: skip
+    assert (end["event"], end["verdict"], end["headline"]) == ("end", "partial", results["headline"])
+    checks = [event for event in events if event["event"] == "check"]
+    assert {event["outcome"] for event in checks} == {"passed"}
+    assert len(checks) == start["checks"] == sum(len(row["checks"]) for row in results["clauses"])
+    clauses = {event["id"]: event["outcome"] for event in events if event["event"] == "clause"}
+    assert clauses == {row["id"]: row["outcome"] for row in results["clauses"]}
+
+
+def test_output_options_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["run", "--quiet", "--json"]) == 2
+    assert errors(capsys) == ["--quiet, --json and --plan exclude each other"]
