@@ -27,11 +27,11 @@ from conformance.evidence.text import one_line
 from conformance.execution import journal
 from conformance.execution.shared_state import SharedState
 from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.pytest_run import executing, finalize, progress, scheduling, signals
+from conformance.pytest_run import events, executing, finalize, progress, scheduling, signals
 from conformance.pytest_run.executing import Account, CheckExecution, crash_text
 from conformance.pytest_run.selection import SUITE
 from conformance.pytest_run.setup import WORKER_ACCOUNT, WORKER_INPUT, for_this_process, worker_input
-from conformance.report import ci, events, write_all
+from conformance.report import ci, write_all
 from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
 from conformance.report.terminal import show

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 from conformance import _compat
 from conformance.config.settings import Output
 from conformance.contract import catalogue
-from conformance.report import events
+from conformance.pytest_run import events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
