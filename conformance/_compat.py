@@ -74,7 +74,7 @@ def forget_paths(config: pytest.Config, paths: Container[str]) -> None:
 
     It would look for conftest files beside them, and not in the current folder. Without the private name it does.
     """
-    known: Any = getattr(config, "known_args_namespace", None)
+    known: Any = getattr(config, "known_args_namespace", None)  # Any: a private name
     if isinstance(getattr(known, "file_or_dir", None), list):
         known.file_or_dir = [path for path in known.file_or_dir if path not in paths]
 

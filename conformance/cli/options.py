@@ -49,7 +49,9 @@ class Option:
         """The attribute that argparse stores the value in."""
         return self.name.strip("-").replace("-", "_")
 
-    def for_argparse(self, *, twice: bool = False) -> Mapping[str, Any]:
+    def for_argparse(
+        self, *, twice: bool = False
+    ) -> Mapping[str, Any]:  # Any: keywords of argparse, each of another type
         """Return the keyword arguments of `add_argument`; `twice` allows a second value, which then counts."""
         told: dict[str, object] = {"dest": self.dest, "help": self.help}
         if self.kind == "flag":

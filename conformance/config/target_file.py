@@ -164,14 +164,13 @@ class _Reader:
             return None
         if isinstance(value, dict):
             return self._sourced_key(table, member, value, blanks=blanks)
-        if isinstance(value, str):
-            fault = unsendable(value, blanks=blanks)
-        else:
-            fault = f'wanted a string, {{env = "NAME"}} or {{command = ["…"]}}, got {kind(value)}'
-        if fault:
+        if not isinstance(value, str):
+            table.report(member, f'wanted a string, {{env = "NAME"}} or {{command = ["…"]}}, got {kind(value)}')
+        elif fault := unsendable(value, blanks=blanks):
             table.report(member, fault)
-            return None
-        return Key(member, value)
+        else:
+            return Key(member, value)
+        return None
 
     def _sourced_key(self, table: Table, member: str, value: dict[str, object], *, blanks: bool) -> Key | None:
         source = Table(self.document, (*table.path, member), value)

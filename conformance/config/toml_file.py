@@ -9,7 +9,7 @@ import re
 import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,7 +110,7 @@ class Table:
         """Notes a problem of one member."""
         self.document.report((*self.path, member), what, hint)
 
-    def raw(self, member: str) -> Any:
+    def raw(self, member: str) -> object:
         """The member as it stands, None where it is absent."""
         self.asked.append(member)
         return self.data.get(member)
@@ -151,7 +151,7 @@ class Table:
         value = self.raw(member)
         if value is None or isinstance(value, bool):
             return default if value is None else value
-        hint = f"write {value.lower()} without quotes" if str(value).lower() in ("true", "false") else ""
+        hint = f"write {str(value).lower()} without quotes" if str(value).lower() in ("true", "false") else ""
         self.report(member, f"wanted true or false, got {kind(value)}", hint)
         return default
 

@@ -5,6 +5,7 @@ A waiver covers exactly the checks that it names, through the day on which it ex
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -105,11 +106,11 @@ def _expires(table: Table) -> date | None:
         return value.date()
     elif isinstance(value, date):
         return value
-    else:
-        try:
+    elif isinstance(value, str):
+        with suppress(ValueError):
             return date.fromisoformat(value)
-        except (TypeError, ValueError):
-            table.report("expires", f"wanted a date, got {kind(value)}", "write expires = 2026-12-31")
+    if value is not None:
+        table.report("expires", f"wanted a date, got {kind(value)}", "write expires = 2026-12-31")
     return None
 
 

@@ -35,7 +35,7 @@ def shown(steps: Iterable[str | int]) -> str:
     return join(step if isinstance(step, int) or len(step) <= MAX_SHOWN else f"{step[:MAX_SHOWN]}…" for step in steps)
 
 
-def value_at(value: object, pointer: str) -> Any:
+def value_at(value: object, pointer: str) -> Any:  # Any: JSON, which the caller narrows
     """The value at a pointer, None where there is none (JSON of any type comes in and goes out)."""
     for name in _names(pointer):
         if isinstance(value, dict):

@@ -19,6 +19,8 @@ from conformance.contract.pointers import escape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from conformance.contract.json_types import JsonObject
+
 
 NOTED_ITEMS = 5
 """So many items of an array are searched for members that the contract does not name."""
@@ -76,7 +78,7 @@ def schemas_sha256() -> str:
 
 
 @cache
-def schemas() -> Mapping[str, Any]:
+def schemas() -> Mapping[str, JsonObject]:
     """The schema of every shape by its file name, which is also how the others refer to it."""
     paths = sorted(schemas_dir().glob("*.json"))
     return {path.name: json.loads(path.read_bytes()) for path in paths if path.name not in _NO_SHAPES}
@@ -87,7 +89,7 @@ def node(shape: str) -> Node:
     return _build(f"{shape}.json")
 
 
-def project(shape: str, value: object) -> Any:
+def project(shape: str, value: object) -> Any:  # Any: JSON of the same type as `value`
     """`value` with only those members that the shapes name, at every level; maps and free objects keep all theirs."""
     return _project(node(shape), value)
 
@@ -118,7 +120,7 @@ def _build(name: str) -> Node:
     return _node_of(schemas()[name], name.removesuffix(".json"))
 
 
-def _node_of(schema: Mapping[str, Any], shape: str) -> Node:
+def _node_of(schema: JsonObject, shape: str) -> Node:
     if "$ref" in schema:
         return _build(schema["$ref"])
     if "then" in schema:  # a schedule: if it says anything, it is a time
@@ -136,7 +138,7 @@ def _node_of(schema: Mapping[str, Any], shape: str) -> Node:
     )
 
 
-def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+def _types(schema: JsonObject) -> tuple[str, ...]:
     types = schema.get("type", ())
     return (types,) if isinstance(types, str) else tuple(types)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.contract import pointers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_DEPTH = 200
 #: so many members that occur twice are named
@@ -65,7 +65,7 @@ class NotJSON(ValueError):  # noqa: N818 - the name says what the body is; calle
 class Parsed:
     """A document's value, and JSON pointers to members that occur twice in one object (HTTP-7)."""
 
-    value: Any
+    value: Any  # Any: JSON of a foreign server
     duplicates: tuple[str, ...] = ()
 
 
@@ -197,7 +197,7 @@ class _Objects:
             self.with_duplicates.clear()
             return self._decoder(_int).decode(text)
 
-    def _decoder(self, parse_int: Any) -> json.JSONDecoder:  # Any: what json's own annotations ask for
+    def _decoder(self, parse_int: Callable[[str], int | float] | None) -> json.JSONDecoder:
         return json.JSONDecoder(
             parse_float=_float, parse_int=parse_int, parse_constant=_refuse, object_pairs_hook=self._object
         )
@@ -245,7 +245,7 @@ class _Place:
 
     def containers(self) -> Iterator[_Place]:
         """The arrays and objects directly within."""
-        inner: Any = ()
+        inner: Iterable[tuple[str | int, object]] = ()
         if isinstance(self.value, dict):
             inner = self.value.items()
         elif isinstance(self.value, list):

@@ -118,7 +118,7 @@ def _without_nulls(node: Node, value: object, steps: Steps, nulls: list[Mismatch
     if isinstance(value, dict):
         return _object_without_nulls(node, value, steps, nulls)
     if isinstance(value, list) and node.items is not None:
-        changed: list[Any] | None = None
+        changed: list[object] | None = None
         for index, item in enumerate(value):
             if isinstance(item, dict | list):
                 kept = _without_nulls(node.items, item, (*steps, index), nulls)
@@ -167,7 +167,10 @@ def _reference(validator: object, reference: str, instance: object, schema: obje
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
 
 
-def _items(validator: Any, schema: JsonObject, instance: Any, _: object) -> Iterator[ValidationError]:
+_Validator = Any  # Any: jsonschema makes the class at run time; its stubs give the methods no types
+
+
+def _items(validator: _Validator, schema: JsonObject, instance: list[object], _: object) -> Iterator[ValidationError]:
     """`items`; elements that the compiled validator accepts are not looked into, since there may be very many."""
     if validator.is_type(instance, "array"):
         accepts = _part_accepts(json.dumps(schema))
@@ -176,7 +179,9 @@ def _items(validator: Any, schema: JsonObject, instance: Any, _: object) -> Iter
                 yield from validator.descend(item, schema, path=index)
 
 
-def _additional(validator: Any, schema: JsonObject, instance: Any, whole: Any) -> Iterator[ValidationError]:
+def _additional(
+    validator: _Validator, schema: JsonObject, instance: JsonObject, whole: JsonObject
+) -> Iterator[ValidationError]:
     """`additionalProperties` of maps; what the compiled validator accepts is not looked into."""
     if validator.is_type(instance, "object"):
         accepts = _part_accepts(json.dumps(schema))
@@ -190,7 +195,9 @@ def _additional(validator: Any, schema: JsonObject, instance: Any, whole: Any) -
 # 4300 digits. The keywords that meet such values are done here, without a text: the sentence is _wanted's.
 
 
-def _type(validator: Any, types: str | list[str], instance: object, _schema: object) -> Iterator[ValidationError]:
+def _type(
+    validator: _Validator, types: str | list[str], instance: object, _schema: object
+) -> Iterator[ValidationError]:
     if not any(validator.is_type(instance, one) for one in ([types] if isinstance(types, str) else types)):
         yield ValidationError("")
 
@@ -200,13 +207,15 @@ def _enum(_validator: object, choices: list[str], instance: object, _schema: obj
         yield ValidationError("")
 
 
-def _required(validator: Any, names: list[str], instance: Any, _schema: object) -> Iterator[ValidationError]:
+def _required(
+    validator: _Validator, names: list[str], instance: JsonObject, _schema: object
+) -> Iterator[ValidationError]:
     """`required`; the message is the missing member's name."""
     if validator.is_type(instance, "object"):
         yield from (ValidationError(name) for name in names if name not in instance)
 
 
-def _pattern(validator: Any, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
+def _pattern(validator: _Validator, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
     """`pattern` in the dialect that JSON Schema asks for: `$` is the very end, not also a newline before it."""
     ecma = re.sub(r"\$$", r"\\Z", pattern)
     if validator.is_type(instance, "string") and not re.search(ecma, str(instance)):
@@ -217,7 +226,7 @@ _EXPLAINING = {
     "$ref": _reference, "type": _type, "enum": _enum, "required": _required, "pattern": _pattern,
     "items": _items, "additionalProperties": _additional,
 }  # fmt: skip
-_extend: Any = extend  # which has no annotations
+_extend: Callable[..., type[_Validator]] = extend  # which has no annotations
 _Explainer = _extend(Draft202012Validator, _EXPLAINING)
 _FORMATS = FormatChecker(formats=())
 
@@ -228,7 +237,7 @@ def _is_time(value: object) -> bool:
 
 
 @cache
-def _explainer(name: str) -> Any:
+def _explainer(name: str) -> _Validator:
     # Without $schema: jsonschema would follow it, at each reference, to its own class of validators.
     bare = {key: {word: said for word, said in one.items() if word != "$schema"} for key, one in schemas().items()}
     resources = [(schema["$id"], DRAFT202012.create_resource(schema)) for schema in bare.values()]
@@ -265,7 +274,7 @@ def _violation(shape: str, error: ValidationError) -> Mismatch:
 
 def _innermost(shape: str, error: ValidationError) -> str:
     """The shape of the last reference that the way to the keyword goes through."""
-    schema: Any = schemas()[f"{shape}.json"]
+    schema: Any = schemas()[f"{shape}.json"]  # Any: a part of it, as deep as the path leads
     for step in error.absolute_schema_path:  # in which jsonschema leaves the references out
         while "$ref" in schema and step not in schema:
             shape = schema["$ref"].removesuffix(".json")
@@ -293,7 +302,7 @@ def _got(keyword: str, error: ValidationError) -> str:
     return render(value)
 
 
-def _wanted(keyword: str, asked: Any) -> str:
+def _wanted(keyword: str, asked: Any) -> str:  # Any: by keyword
     match keyword:
         case "type":
             return _any_of((asked,) if isinstance(asked, str) else tuple(asked))

@@ -12,7 +12,7 @@ import json
 import re
 import threading
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.evidence.recorder import Masking
 from conformance.evidence.redaction import Redactor
@@ -173,7 +173,7 @@ def _typed(given: JsonObject) -> JsonObject:
     return {**given, **enums, "throttled": Throttled(given["throttled"])}
 
 
-def _bytes(kept: Any) -> bytes | None:
+def _bytes(kept: str | dict[str, str] | None) -> bytes | None:
     if kept is None:
         return None
     return str(kept).encode() if isinstance(kept, str) else base64.b64decode(kept["base64"], validate=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import shlex
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from conformance.evidence import secret_members
@@ -232,7 +232,7 @@ class Recorder(Masking):
         return ["--cacert", str(verify)]
 
 
-def _kept(data: bytes) -> Any:
+def _kept(data: bytes) -> str | dict[str, str]:
     """Bytes as JSON holds them without loss: text where they are, else base64."""
     try:
         return data.decode("utf-8")
@@ -240,7 +240,7 @@ def _kept(data: bytes) -> Any:
         return {"base64": base64.b64encode(data).decode()}
 
 
-def _bytes_of(kept: Any) -> bytes:
+def _bytes_of(kept: str | dict[str, str]) -> bytes:
     """What `_kept` was given."""
     return kept.encode() if isinstance(kept, str) else base64.b64decode(kept["base64"])
 

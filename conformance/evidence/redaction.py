@@ -14,11 +14,14 @@ import binascii
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from conformance.contract.vocabulary import vocabulary
 from conformance.evidence.encodings import Form, encode, forms_of
 from conformance.evidence.search import SHORTEST, Search, Span
+
+if TYPE_CHECKING:
+    from conformance.contract.json_types import JsonObject
 
 #: more secrets of the target itself are not looked for elsewhere
 MAX_LEARNT = 512
@@ -146,11 +149,11 @@ class Redactor:
                 return f"{scheme} {label}" if rest else label
         return self.text(value)
 
-    def value(self, value: Any) -> Any:  # JSON of any type
+    def value(self, value: JsonObject) -> JsonObject:
         """JSON data of ours with every secret in its strings and numbers replaced; names of members stay."""
-        return rebuilt(value, self._leaf)
+        return cast("JsonObject", rebuilt(value, self._leaf))
 
-    def _leaf(self, leaf: Any) -> Any:
+    def _leaf(self, leaf: object) -> object:
         if leaf is None or isinstance(leaf, bool):
             return leaf
         text = leaf if isinstance(leaf, str) else str(leaf)
@@ -169,7 +172,7 @@ class Redactor:
                     yield Span(*match.span(1), label)
 
 
-def rebuilt(value: Any, leaf: Callable[[Any], Any], depth: int = DEEPEST) -> Any:  # JSON of any type
+def rebuilt(value: object, leaf: Callable[[object], object], depth: int = DEEPEST) -> object:
     """A copy of JSON data with every leaf put through `leaf`."""
     if isinstance(value, dict):
         return {name: rebuilt(item, leaf, depth - 1) for name, item in value.items()} if depth else TOO_DEEP

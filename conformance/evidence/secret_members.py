@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,7 @@ def may_have_secrets(body: bytes) -> bool:
     return any(hint in body for hint in _HINTS)
 
 
-def learn_secrets(redactor: Redactor, value: Any) -> None:  # JSON of any type
+def learn_secrets(redactor: Redactor, value: object) -> None:
     """Makes the redactor learn every such secret in a body's JSON value, wherever in it an `auth` stands.
 
     What the target has masked already is evidence, and no secret.
@@ -79,7 +79,7 @@ def _text_of(inside: bytes) -> str:
         return inside.decode("utf-8", "replace")
 
 
-def _secrets_in(value: Any) -> Iterator[tuple[str, str]]:
+def _secrets_in(value: object) -> Iterator[tuple[str, str]]:
     count = 0
     for name, held in _members_of_auths(value):
         for leaf in _leaves(held):
@@ -90,9 +90,9 @@ def _secrets_in(value: Any) -> Iterator[tuple[str, str]]:
                     return
 
 
-def _members_of_auths(value: Any) -> Iterator[tuple[str, Any]]:
+def _members_of_auths(value: object) -> Iterator[tuple[str, object]]:
     """The secret members of every object that is called `auth`, but for those that describe a field of a form."""
-    rest: deque[Any] = deque([value])
+    rest: deque[object] = deque([value])
     while rest:
         holder = rest.pop()
         if isinstance(holder, dict):
@@ -104,14 +104,14 @@ def _members_of_auths(value: Any) -> Iterator[tuple[str, Any]]:
             rest.extend(item for item in holder if isinstance(item, dict | list))
 
 
-def _is_field(value: Any) -> bool:
+def _is_field(value: object) -> bool:
     """Whether it describes a field of an integration's form, which has the same names and holds no secret."""
     return isinstance(value, dict) and isinstance(value.get("required"), bool)
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: object) -> Iterator[str]:
     """The strings and numbers in a value, as text."""
-    rest: deque[Any] = deque([value])
+    rest: deque[object] = deque([value])
     while rest:
         item = rest.pop()
         if isinstance(item, dict):

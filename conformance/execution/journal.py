@@ -240,7 +240,7 @@ def _to_json(entry: Entry) -> dict[str, object]:
     return {"kind": kind, "value": asdict(entry)}
 
 
-def _from_json(kind: str, value: Any) -> Entry:  # a line of a file that this module wrote
+def _from_json(kind: str, value: Any) -> Entry:  # Any: a line of a file that this module wrote
     if kind == _CHECK:
         return CheckRecord.from_json(value)
     if kind == _OBSERVATIONS:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from rich.table import Table
 
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.config.target import Target
-    from conformance.http.exchange import Request
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
     from conformance.scenarios.context import RunContext
+
+T = TypeVar("T")
 
 
 CHANGING = {"restore", "delete"}
@@ -99,7 +101,7 @@ class Planned(CheckContext):
         self._consider(request)
         raise WouldSendError
 
-    def send_all(self, requests: Iterable[Request]) -> Any:
+    def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         sent = False
         for request in requests:
             self._consider(request)
@@ -110,7 +112,7 @@ class Planned(CheckContext):
             raise WouldSendError
         return []
 
-    def send_allowed(self, requests: Iterable[Request]) -> Any:
+    def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
         return self.send_all(requests)
 
     def _consider(self, request: Request) -> None:
@@ -119,12 +121,12 @@ class Planned(CheckContext):
         if self._profile == "read" and changing:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
 
-    def run_once(self, name: str, tell: Callable[[CheckContext], object]) -> Any:
+    def run_once(self, name: str, scenario: Callable[[CheckContext], T]) -> T:
         """Start each scenario once, as a run does; some take a while to generate their requests."""
         which = (name, self.check.operation in CHANGING)
         if which not in self._stopped:
             try:
-                return tell(self)
+                return scenario(self)
             except _STOPS as stop:
                 self._stopped[which] = stop
         raise self._stopped[which].with_traceback(None)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, configuration
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hypothesis.strategies import DrawFn, SearchStrategy
+
+T = TypeVar("T")
 
 #: cases of one batch; more than `limits.concurrency` of them wait for a place at the client
 MAX_SIDE_BY_SIDE = 16
@@ -77,7 +79,9 @@ def _cache_dir() -> Path:
         return Path(tempfile.gettempdir())
 
 
-def settings(*, shrink: bool = False, examples: int = 1, **more: Any) -> hypothesis.settings:
+def settings(
+    *, shrink: bool = False, examples: int = 1, **more: Any
+) -> hypothesis.settings:  # Any: options of hypothesis
     """Settings for so many examples beside the empty one, which hypothesis tries first."""
     prepare()
     return hypothesis.settings(
@@ -122,14 +126,14 @@ def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], Non
         example()
 
 
-def draw_values(strategy: SearchStrategy[object], seed: int, count: int = 1) -> list[Any]:
+def draw_values(strategy: SearchStrategy[T], seed: int, count: int = 1) -> list[T]:
     """So many values of a strategy, which belong to the seed."""
-    found: list[object] = []
+    found: list[T] = []
 
     @hypothesis.seed(seed)
     @settings(examples=count)
     @hypothesis.given(strategy)
-    def example(value: object) -> None:
+    def example(value: T) -> None:
         found.append(value)
 
     with generation_lock:

@@ -63,6 +63,7 @@ def breaks(valid: dict[str, object]) -> Iterator[SchemaBreak]:
 
 
 def _breaks(schema: JsonObject, pointer: tuple[str, ...], valid: Any) -> Iterator[SchemaBreak]:
+    # Any: the part of a request at `pointer`, which has the type that `schema` says
     if "$ref" in schema:
         yield from _breaks(schemas()[schema["$ref"]], pointer, valid)
         return
@@ -198,11 +199,11 @@ def respelled(draw: DrawFn, valid: dict[str, object]) -> bytes:
     order = draw(st.booleans())
     blank = draw(st.text(" \t\n\r", max_size=20))
 
-    def write(value: Any) -> str:
+    def write(value: object) -> str:
         if isinstance(value, dict):
             members = sorted(value.items(), reverse=order)
             parts = [f"{blank}{write(name)}{blank}:{blank}{write(item)}" for name, item in members]
             return "{" + ",".join(parts) + blank + "}"
-        return '"' + "".join(f"\\u{ord(char):04X}" if char in escaped else char for char in value) + '"'
+        return '"' + "".join(f"\\u{ord(char):04X}" if char in escaped else char for char in str(value)) + '"'
 
     return f"{blank}{write(valid)}{blank}".encode()

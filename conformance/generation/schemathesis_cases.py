@@ -53,7 +53,7 @@ def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
         how = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
         modes = list(builder.HypothesisTestMode)
         test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how)
-        results: list[Any] = list(schema.get_all_operations())
+        results: list[Any] = list(schema.get_all_operations())  # Any: their class is private
         for operation in (result.ok() for result in results):
             cases = found.setdefault(operation.definition.raw["operationId"], [])
             collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
@@ -68,7 +68,7 @@ def _collector(cases: list[SchemathesisCase]) -> Callable[[object], None]:
     return collect
 
 
-def _plain(case: Any) -> SchemathesisCase:
+def _plain(case: Any) -> SchemathesisCase:  # Any: a Case has four type parameters, which no caller knows
     has_body = type(case.body).__name__ != "NotSet"
     given = case.path_parameters or {}
     return SchemathesisCase(

@@ -15,7 +15,7 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from conformance.config.machine import MachineError, exhausted
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-    from conformance.contract.json_types import JsonObject
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 #: values of bodies of so many bytes together are kept, and that of the last one in any case
 MAX_BYTES = 2 * 2**20
@@ -149,10 +149,10 @@ class BodyWriter:
 
 @dataclass(slots=True)
 class _Kept(Generic[T]):
-    owner: weakref.ref[Any]
+    owner: weakref.ref[object]
     value: T
     size: int
-    derived: JsonObject = field(default_factory=dict)
+    derived: dict[str, object] = field(default_factory=dict)
 
 
 class RecentValues(Generic[T]):
@@ -167,12 +167,12 @@ class RecentValues(Generic[T]):
         """The owner's value; `make` makes it, one at a time, where it is not kept any more."""
         return self._entry(owner, size, make).value
 
-    def derive(self, owner: object, size: int, make: Callable[[], T], name: str, derive: Callable[[T], Any]) -> Any:
+    def derive(self, owner: object, size: int, make: Callable[[], T], name: str, derive: Callable[[T], D]) -> D:
         """What is derived from the owner's value, kept as long as the value is."""
         entry = self._entry(owner, size, make)
         if name not in entry.derived:
             entry.derived[name] = derive(entry.value)
-        return entry.derived[name]
+        return cast("D", entry.derived[name])
 
     def _entry(self, owner: object, size: int, make: Callable[[], T]) -> _Kept[T]:
         key = id(owner)

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import httpcore
@@ -18,6 +18,8 @@ import httpcore
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Iterator
+
+    from httpcore import SOCKET_OPTION
 
 #: with less time than this a read would only find out that the time is over
 MIN_READ_S = 0.001
@@ -57,7 +59,7 @@ class Network(httpcore.NetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
         """A connection, registered among those that can be aborted."""
         del timeout
@@ -102,7 +104,7 @@ class _Stream(httpcore.NetworkStream):
         del timeout
         return self._network.register(self._stream.start_tls(ssl_context, server_hostname, self._network.remaining()))
 
-    def get_extra_info(self, info: str) -> Any:
+    def get_extra_info(self, info: str) -> object:
         return self._stream.get_extra_info(info)
 
     def abort(self) -> None:

@@ -221,12 +221,12 @@ class Exchange:
         return _VALUES.get(self, len(response.body), lambda: _parse(response))
 
     @property
-    def value(self) -> Any:
+    def value(self) -> object:
         """The body's JSON value; None where the body is not JSON."""
         return _value_of(self.parsed)
 
     @property
-    def data(self) -> Any:
+    def data(self) -> Any:  # Any: JSON of a foreign server; checks narrow it
         """The envelope's `data`; None where there is no such thing."""
         return _data_of(self.parsed)
 
@@ -240,7 +240,7 @@ class Exchange:
         """The ids of a list answer, in its order."""
         return self._derive("ids", _ids)
 
-    def _derive(self, name: str, derive: Callable[[Any], list[T]]) -> list[T]:
+    def _derive(self, name: str, derive: Callable[[object], list[T]]) -> list[T]:
         """A list made of the envelope's data."""
         response = self.response
         if response is None:
@@ -283,20 +283,20 @@ def _parse(response: Response) -> strict_json.Parsed | strict_json.NotJSON:
         return problem
 
 
-def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> Any:
+def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
     return parsed.value if isinstance(parsed, strict_json.Parsed) else None
 
 
-def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> Any:
+def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
     value = _value_of(parsed)
     return value.get("data") if isinstance(value, dict) else None
 
 
-def _items(data: Any) -> list[JsonObject]:
+def _items(data: object) -> list[JsonObject]:
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
 
-def _ids(data: Any) -> list[str]:
+def _ids(data: object) -> list[str]:
     return [item["id"] for item in _items(data) if isinstance(item.get("id"), str)]
 
 

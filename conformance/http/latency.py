@@ -5,16 +5,26 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
 
 Counted = dict[str, dict[str, int]]
 BARS_PER_DECADE = 6
+
+
+class LatencyRow(TypedDict):
+    """Response times of an operation; `buckets` are pairs of an upper bound in seconds and a count."""
+
+    operation: str
+    count: int
+    p50_s: float
+    p95_s: float
+    max_s: float
+    buckets: list[tuple[float, int]]
 
 
 class Latencies:
@@ -36,7 +46,7 @@ class Latencies:
             return {operation: dict(times) for operation, times in self._seen.items()}
 
 
-def rows(found: Iterable[Counted]) -> list[JsonObject]:
+def rows(found: Iterable[Counted]) -> list[LatencyRow]:
     """results.json's rows, from what all workers counted."""
     added: dict[str, Counter[float]] = defaultdict(Counter)
     for counted in found:
@@ -46,7 +56,7 @@ def rows(found: Iterable[Counted]) -> list[JsonObject]:
     return [_row(operation, sorted(times.items())) for operation, times in sorted(added.items())]
 
 
-def _row(operation: str, times: list[tuple[float, int]]) -> JsonObject:
+def _row(operation: str, times: list[tuple[float, int]]) -> LatencyRow:
     bars: Counter[float] = Counter()
     for seconds, count in times:
         bars[_bar(seconds)] += count
@@ -56,7 +66,7 @@ def _row(operation: str, times: list[tuple[float, int]]) -> JsonObject:
         "p50_s": _quantile(times, 0.5),
         "p95_s": _quantile(times, 0.95),
         "max_s": times[-1][0],
-        "buckets": [[bound, count] for bound, count in sorted(bars.items())],
+        "buckets": [(bound, count) for bound, count in sorted(bars.items())],
     }
 
 

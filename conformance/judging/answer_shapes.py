@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
@@ -10,7 +10,7 @@ from conformance.http.exchange import Sender, well_coded
 from conformance.judging.unusual_requests import asks_for_its_refusal, unusual_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
@@ -95,7 +95,7 @@ def is_expected_success(exchange: Exchange) -> bool:
     )
 
 
-def serves(*operations: Operation) -> Any:
+def serves(*operations: Operation) -> Callable[[Exchange], bool]:
     """Predicate: a success of one of the operations."""
     return lambda exchange: exchange.operation in operations and is_judgeable_success(exchange)
 

@@ -116,7 +116,7 @@ def check(
             declared.append(_register(_CHECKS, Check(clause, operation, function, given, takes_operation, kind)))
 
         @pytest.mark.parametrize("declared_check", declared, ids=lambda one: str(one.id))
-        def test(declared_check: Check, conformance_run: Any) -> None:
+        def test(declared_check: Check, conformance_run: Any) -> None:  # Any: a fixture of a package above this one
             conformance_run.report(declared_check)
 
         test.__name__ = test.__qualname__ = function.__name__

@@ -134,7 +134,7 @@ class Controller:
     # ------------------------------------------------------------ workers
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_configure_node(self, node: Any) -> None:
+    def pytest_configure_node(self, node: Any) -> None:  # Any: xdist has no types
         """Tell a worker what it has to know."""
         workers = len(node.config.getoption("tx") or [1])
         node.workerinput[WORKER_INPUT] = worker_input(self.setup, workers)

@@ -11,6 +11,8 @@ from conformance.contract.schemas import schemas
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from conformance.contract.json_types import JsonObject
+
 T = TypeVar("T")
 EACH = "*"
 #: in the place of a value: it is to be left out
@@ -44,7 +46,7 @@ class Place:
     """One place of an answer: the steps to it (`*` for every item or key), and what its schema says."""
 
     steps: tuple[str, ...]
-    schema: Mapping[str, Any]
+    schema: JsonObject
     required: bool
     #: the shape that names it, and as what: the same in whichever answer it stands
     owner: str
@@ -76,7 +78,7 @@ class Break:
     """One way in which a value departs from its schema: what is made of the value that stood there."""
 
     name: str
-    change: Callable[[Any], object]
+    change: Callable[[Any], object]  # Any: JSON of the type that the place has
 
 
 def places(shape: str) -> Iterator[Place]:
@@ -128,7 +130,7 @@ def is_time(schema: Mapping[str, object]) -> bool:
     return schema.get("format") == "date-time" or "then" in schema
 
 
-def example(schema: Mapping[str, Any]) -> object:
+def example(schema: JsonObject) -> object:
     """A small value of a schema: it stands in for what an answer leaves out, before that is broken."""
     schema = _resolved(schema)
     types = schema.get("type", "null")
@@ -162,7 +164,7 @@ def _walk(place: Place) -> Iterator[Place]:
             yield from _walk(inside)
 
 
-def _resolved(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+def _resolved(schema: JsonObject) -> JsonObject:
     while "$ref" in schema:
         schema = schemas()[schema["$ref"]]
     return schema

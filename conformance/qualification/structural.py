@@ -272,7 +272,7 @@ def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]
     """A change at one place of a document; `chosen` are the ids of the only items that it is for."""
     known = {place.steps: place for place in places(shape)}
 
-    def edit(value: Any, done: int, chosen: Collection[str] | None) -> object:
+    def edit(value: Any, done: int, chosen: Collection[str] | None) -> object:  # Any: JSON at `steps[:done]`
         if done == len(steps):
             return change(value)
         if value is None and steps[:done] != ("includes",):  # left out, or null: put there what can be changed
@@ -296,7 +296,7 @@ def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]
     return lambda whole, chosen: edit(whole, 0, chosen)
 
 
-def _keys(value: Any, chosen: Collection[str] | None) -> list[object]:
+def _keys(value: Any, chosen: Collection[str] | None) -> list[object]:  # Any: an object or an array
     """The keys or indices of all items, or of the one that was chosen; of items without a chosen id the last."""
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     if chosen is None:

@@ -44,11 +44,11 @@ PATIENCE_S = 180.0
 class WatchedRun(Run):
     """A run that knows when it first saw a MUST broken, and that ends there if it is to fail fast."""
 
-    def __init__(self, *args: Any, sighting: Sighting, **how: Any) -> None:
+    def __init__(self, *args: Any, sighting: Sighting, **options: Any) -> None:  # Any: what Run takes
         self._sighting = sighting
         self._ending: list[threading.Thread] = []
         self._patience = threading.Timer(PATIENCE_S, self._give_up)
-        super().__init__(*args, **how)
+        super().__init__(*args, **options)
         self._patience.start()
 
     def _record(self, record: CheckRecord) -> None:

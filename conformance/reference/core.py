@@ -90,7 +90,7 @@ class Reply:
     """The result of a handler, before it is put into an envelope."""
 
     status: int
-    data: Any
+    data: Any  # Any: JSON of the operation's shape, or what a fault makes of it
     includes: dict[str, object] | None = None
 
 
@@ -159,7 +159,7 @@ class Behaviours:
     wants_integrations: Callable[[Call], bool]
     resolve: Callable[[Call, list[Backup]], list[Integration]]
     include_key: Callable[[Call, Integration], str]
-    includes: Callable[[Call, list[Backup]], dict[str, Any] | None]
+    includes: Callable[[Call, list[Backup]], Document | None]
 
     # Request bodies.
     is_json: Callable[[Call, str], bool]
@@ -176,7 +176,7 @@ class Behaviours:
     #: waits for as long as the job stays in a state
     pace: Callable[[Behaviours, Job, str], Coroutine[object, object, None]]
     advance: Callable[[Behaviours, Job, str], None]
-    finish_job: Callable[[Behaviours, Job], Coroutine[object, Any, None]]
+    finish_job: Callable[[Behaviours, Job], Coroutine[object, object, None]]
     work: dict[str, Work]
     unpack: Callable[[Path, Path], None]
     #: replaces an instance's folder with an unpacked one
@@ -200,7 +200,7 @@ class Behaviours:
     refuse: Callable[[Call, RefusalError], RefusalError]
     envelope: Callable[[Call, Reply], Document]
     #: may change any document before it is encoded
-    document: Callable[[Call, int, Any], object]
+    document: Callable[[Call, int, Any], object]  # Any: JSON of any type
     encode: Callable[[Call, int, object], bytes]
     headers: Callable[[Call, int], dict[str, str]]
     #: may change any answer before it is sent

@@ -38,7 +38,7 @@ class HtmlCarrier:
 
     def __init__(self, results_supplier: Callable[[], Results | None]) -> None:
         self._supply = results_supplier
-        self._page: Any = None
+        self._page: Any = None  # Any: pytest-html has no types
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -53,7 +53,7 @@ class HtmlCarrier:
                 metadata[name] = ", ".join(f"{one} {version}" for one, version in sorted(versions.items()))
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_html_report_title(self, report: Any) -> None:
+    def pytest_html_report_title(self, report: Any) -> None:  # Any: pytest-html has no types
         """Remember the page: its title needs the target's name, which is known for sure at the end."""
         self._page = report
         report.title = "Container backups conformance"

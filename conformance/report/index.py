@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.html import environment, style
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.contract.json_types import JsonObject
+    from conformance.results.model import SelectionRow
 
 
 #: runs of one target that are listed, and those of them that the trend shows
@@ -99,7 +100,7 @@ def _entry(path: Path, folder: Path) -> RunEntry | None:
         words = {name: str(record[name]) for name in ("run", "started", "target", "suite")}
         counts = {outcome: int(record["summary"][outcome.value]) for outcome in Outcome}
         verdict, headline = _verdict(record)
-        selection: Any = record.get("selection") or {"only": [], "skip": []}
+        selection: SelectionRow = record.get("selection") or {"only": [], "skip": []}
     except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return RunEntry(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from conformance.http.latency import LatencyRow
     from conformance.judging.outcomes import StepRow
-    from conformance.results.model import LatencyRow
 
 _LEFT, _RIGHT = 2.0, 98.0
 #: marks that are nearer than this, in percent, are drawn as one

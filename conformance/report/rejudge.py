@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -28,7 +28,7 @@ def render(rejudgement: Rejudgement, console: Console) -> None:
         console.print(Text(f"{counted(rejudgement.left_out, 'exchange')} left out: too long to have been kept whole"))
     for difference in rejudgement.differences:
         console.print()
-        parts: list[Any] = [(difference.check, "bold"), "  "]
+        parts: list[str | tuple[str, str]] = [(difference.check, "bold"), "  "]
         parts += [(LABELS[difference.old], STYLES[difference.old]), " → "]
         console.print(Text.assemble(*parts, (LABELS[difference.new], STYLES[difference.new])))
         if difference.reason:

@@ -6,7 +6,7 @@ import platform
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from conformance import __version__
 from conformance.contract import catalogue, validation
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         ClauseRow,
         CoverageRow,
         FootprintRow,
-        LatencyRow,
         PermissionRow,
         Results,
         RunRow,
@@ -95,7 +94,7 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "notes": sorted(observations.notes),
         "keys": dict(contents.facts.keys),
         "matrix": _matrix(observations.matrix),
-        "latency": cast("list[LatencyRow]", latency.rows(observations.latency)),
+        "latency": latency.rows(observations.latency),
         "coverage": _coverage(contents, records),
         "footprint": _footprint(contents),
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],

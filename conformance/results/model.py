@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 if TYPE_CHECKING:
+    from conformance.http.latency import LatencyRow
     from conformance.judging.outcomes import CheckRow
 
 FORMAT = "backups-conformance/results/2"
@@ -137,17 +138,6 @@ class PermissionRow(TypedDict):
     resource: str
     wanted: str
     statuses: dict[str, int]
-
-
-class LatencyRow(TypedDict):
-    """Response times of an operation; `buckets` are pairs of an upper bound in seconds and a count."""
-
-    operation: str
-    count: int
-    p50_s: float
-    p95_s: float
-    max_s: float
-    buckets: list[tuple[float, int]]
 
 
 class ErratumRow(TypedDict):

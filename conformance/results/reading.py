@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.contract.json_types import JsonObject
-    from conformance.results.model import Results
+    from conformance.results.model import ClauseRow, Results
 
 FORMAT_1 = "backups-conformance/results/1"
 _MEMBERS = {
@@ -45,9 +45,10 @@ def load_results(path: Path) -> Results:
         raise ResultsError(f"{file}: {problem}") from None
 
 
-def parse_results(data: Any) -> Results:  # JSON of any shape
+def parse_results(document: object) -> Results:
     """Return the results in the current format. Raises ResultsError."""
-    written = data.get("format") if isinstance(data, dict) else None
+    data = document if isinstance(document, dict) else {}
+    written = data.get("format")
     reader = _READERS.get(written) if isinstance(written, str) else None
     if reader is None:
         seen = f"its format is {one_line(str(written), 60)!r}" if written else "it names no format"
@@ -70,7 +71,7 @@ def _format_1(data: JsonObject) -> Results:
     clauses = [_format_1_clause(row) for row in data["clauses"]]
     members = {name: value for name, value in data.items() if name != "verdict_words"}
     judgement = verdicts.judge(
-        cast("Any", clauses), strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"]
+        cast("list[ClauseRow]", clauses), strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"]
     )
     return cast("Results", {"latency": [], **members, "format": FORMAT, "run": run, "clauses": clauses, **judgement})
 

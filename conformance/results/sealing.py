@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -51,7 +52,7 @@ def load_public(pem: bytes, name: str) -> PublicKey:
 def public_pem(key: PrivateKey | PublicKey) -> str:
     """The public half, in the one spelling that we write."""
     serialization, ed25519 = _library()
-    public: Any = key.public_key() if isinstance(key, ed25519.Ed25519PrivateKey) else key
+    public = cast("PublicKey", key.public_key() if isinstance(key, ed25519.Ed25519PrivateKey) else key)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
     return str(public.public_bytes(serialization.Encoding.PEM, form).decode())
 
@@ -105,7 +106,7 @@ def _read(path: Path) -> bytes:
         raise SealError(f"{path}: cannot be read: {problem.strerror or problem}") from None
 
 
-def _library() -> tuple[Any, Any]:
+def _library() -> tuple[ModuleType, ModuleType]:
     try:
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - an extra
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 - an extra

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.config.machine import MachineError
 from conformance.config.secrets import KeyUnavailableError
@@ -280,5 +280,5 @@ class _Scenario:
     """The result of a scenario, and the thread that runs it."""
 
     def __init__(self) -> None:
-        self.result: Future[Any] = Future()
+        self.result: Future[object] = Future()
         self.thread = threading.get_ident()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import parse_time
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.contract.json_types import JsonObject
+    from conformance.contract.timestamps import Instant
     from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
 
@@ -61,6 +62,6 @@ def live_backups_have_a_file(exchange: Exchange) -> Iterator[Finding]:
                 yield violation(f"the {name} of a live backup", "an empty string", exchange, f"{pointer}/target/{name}")
 
 
-def time_at(backup: JsonObject, pointer: str) -> Any:
+def time_at(backup: JsonObject, pointer: str) -> Instant | None:
     value = value_at(backup, pointer)
     return parse_time(value) if isinstance(value, str) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import strict_json, validation
 from conformance.contract.error_codes import is_published, same_code, statuses_with_published_codes
@@ -98,7 +98,7 @@ def test_err_6_the_wrong_member_is_named(context: CheckContext) -> Iterator[Find
     """A 400 or 422 about a member of the body points to it; for a missing member its parent will do."""
     good = {"action": "restore", "contents": {"instance_id": context.build.unknown_id()}}
     instance = "/contents/instance_id"  # an unknown one, so that it may be what the answer is about
-    wrong: list[tuple[Any, tuple[str, ...]]] = [
+    wrong: list[tuple[object, tuple[str, ...]]] = [
         ({"contents": good["contents"]}, ("/action", "", instance)),
         ({**good, "action": 7}, ("/action", instance)),
         ({**good, "action": "destroy"}, ("/action", instance)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract import ids
 from conformance.contract.operations import NOT_LIVE_STATES
@@ -31,7 +31,7 @@ from conformance.scenarios.side_effects import observed_effects, send_expecting_
 from conformance.suite.support import crossed_requests, expect_accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
@@ -81,11 +81,11 @@ def test_job_3_every_job_has_its_own_id(context: CheckContext) -> Iterator[Findi
     yield from expect_unique(ids, context.run.state.restores[-1].answer, "job")
 
 
-def valid_body(context: CheckContext, **other: Any) -> JsonObject:
+def valid_body(context: CheckContext, **other: object) -> JsonObject:
     return {"action": "restore", "contents": {"instance_id": context.fixtures.instance_id}, **other}
 
 
-def refuse_bodies(context: CheckContext, bodies: list[Any]) -> Iterator[Finding]:
+def refuse_bodies(context: CheckContext, bodies: Sequence[object]) -> Iterator[Finding]:
     """JSON bodies that must be refused, for a backup that exists: as they are, and some with members nobody knows."""
     backup = context.fixtures.dedicated_backup(context.check.clause)
     sent = [*bodies, *(with_more(body) for body in bodies[::3] if isinstance(body, dict))]
@@ -122,13 +122,13 @@ def test_job_5_missing_null_and_mistyped_members_are_refused(context: CheckConte
     """Each of the three members missing, null, and of every other type, the right value wrapped among them."""
     instance = context.fixtures.instance_id
     contents = {"instance_id": instance}
-    bodies: list[Any] = [{}, {"action": "restore"}, {"contents": contents}, valid_body(context, contents={})]
+    bodies: list[object] = [{}, {"action": "restore"}, {"contents": contents}, valid_body(context, contents={})]
     bodies += [
         valid_body(context, action=value) for value in (None, 1, True, False, [], ["restore"], {}, {"restore": 1})
     ]
     wrapped = ([contents], json.dumps(contents), instance, [instance], {"contents": contents}, {"instance": instance})
     bodies += [valid_body(context, contents=value) for value in (None, 1, True, [], "", *wrapped)]
-    ids: list[Any] = [None, 0, 7, -1, 1.5, True, False, [], {}, [instance], {"id": instance}, contents]
+    ids: list[object] = [None, 0, 7, -1, 1.5, True, False, [], {}, [instance], {"id": instance}, contents]
     bodies += [valid_body(context, contents={"instance_id": value}) for value in ids]
     bodies += [
         {"action": "restore", "instance_id": instance},

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+#: a JSON object that is being written. Any: faults put values of any type into it
 Document = dict[str, Any]
 
 VIEW = "containers-backups-view"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.patching import edit_answers, edit_errors, recode
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Behaviours, Call
+    from collections.abc import Callable
+
+    from conformance.reference.core import Answer, Behaviours, Call
     from conformance.reference.data.store import Document
     from conformance.reference.refusals import RefusalError
 
 
-def _is(*statuses: int) -> Any:
+def _is(*statuses: int) -> Callable[[RefusalError], bool]:
     return lambda refusal: refusal.status in statuses
 
 
@@ -56,7 +58,7 @@ def oauth_form_for_403(server: Behaviours) -> None:
 def bare_method_refusal(server: Behaviours) -> None:
     """A 405 has no body."""
 
-    def change(_call: Call, answer: Any) -> None:
+    def change(_call: Call, answer: Answer) -> None:
         if answer.status == 405:
             answer.body = b""
 
@@ -189,7 +191,7 @@ def _echo(server: Behaviours, code: str) -> None:
 def key_in_a_header(server: Behaviours) -> None:
     """A success repeats the key in a response header."""
 
-    def change(call: Call, answer: Any) -> None:
+    def change(call: Call, answer: Answer) -> None:
         if answer.status < 300 and call.caller:
             answer.headers["x-served-to"] = call.caller.token
 
@@ -236,7 +238,7 @@ def source_from_the_root(server: Behaviours) -> None:
 def key_in_the_challenge(server: Behaviours) -> None:
     """A 401 repeats the key, base64-encoded, in WWW-Authenticate."""
 
-    def change(call: Call, answer: Any) -> None:
+    def change(call: Call, answer: Answer) -> None:
         word = call.headers.get("authorization", "").rpartition(" ")[2]
         if answer.status == 401 and word:
             answer.headers["WWW-Authenticate"] = f'Bearer error="{base64.b64encode(word.encode()).decode()}"'

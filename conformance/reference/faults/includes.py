@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.patching import edited
 from conformance.reference.registry import fault
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.reference.core import Behaviours, Call
-    from conformance.reference.data.store import Document
+    from conformance.reference.data.store import Backup, Document, Integration
 
 
 def _auth(server: Behaviours, change: Callable[[Document], object]) -> None:
@@ -97,7 +97,7 @@ def only_first_page_is_resolved(server: Behaviours) -> None:
     """Every page includes the integrations of the first page."""
     resolve = server.resolve
 
-    def stale(call: Call, backups: list[Any]) -> list[Any]:
+    def stale(call: Call, backups: list[Backup]) -> list[Integration]:
         if call.operation == "list" and call.query.get("page[number]", "1") != "1":
             size = server.parse_page(call)[1]
             backups = server.page(call, server.order(call, server.visible(call), server.parse_sort(call)), 1, size)
@@ -172,7 +172,7 @@ def config_in_clear(server: Behaviours) -> None:
 def included_from_any_hub(server: Behaviours) -> None:
     """An identifier also resolves to an integration of another hub."""
 
-    def resolve(call: Call, backups: list[Any]) -> list[Any]:
+    def resolve(call: Call, backups: list[Backup]) -> list[Integration]:
         wanted = {backup.integration for backup in backups}
         return [
             integration
@@ -206,7 +206,7 @@ def resolved_before_sorting(server: Behaviours) -> None:
     """A sorted page includes the integrations of the unsorted page."""
     resolve = server.resolve
 
-    def unsorted(call: Call, backups: list[Any]) -> list[Any]:
+    def unsorted(call: Call, backups: list[Backup]) -> list[Integration]:
         if call.operation == "list" and "sort" in call.query:
             number, size = server.parse_page(call)
             backups = server.page(call, server.visible(call), number, size)
@@ -232,7 +232,7 @@ def included_as_an_array(server: Behaviours) -> None:
     """The included integrations are an array, not an object by id."""
     includes = server.includes
 
-    def listed(call: Call, backups: list[Any]) -> dict[str, object] | None:
+    def listed(call: Call, backups: list[Backup]) -> dict[str, object] | None:
         included = includes(call, backups)
         return {"integrations": list(included["integrations"].values())} if included else included
 

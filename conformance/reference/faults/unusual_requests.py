@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.patching import crash_when, drop_when
 from conformance.reference.registry import fault
@@ -174,10 +174,10 @@ def instance_may_be_a_number(server: Behaviours) -> None:
     """A number as instance id is an index into the container's instances."""
     validate = server.validate
 
-    def coerced(call: Call, body: Any) -> tuple[str, str]:
+    def coerced(call: Call, body: object) -> tuple[str, str]:
         contents = body.get("contents") if isinstance(body, dict) else None
         value = contents.get("instance_id") if isinstance(contents, dict) else None
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(body, dict) and isinstance(value, int) and not isinstance(value, bool):
             instances = list(call.container.instances)
             body = {**body, "contents": {"instance_id": instances[value % len(instances)]}}
         return validate(call, body)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.refusals import RefusalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from conformance.reference.core import Call, Sort
     from conformance.reference.data.store import Backup, Log
@@ -17,7 +18,7 @@ DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
 MAX_INT64 = 2**63 - 1
 INTEGER = re.compile(r"[0-9]{1,19}")
-SORT_KEYS: dict[str, Callable[[Backup], Any]] = {
+SORT_KEYS: dict[str, Callable[[Backup], str | datetime | int]] = {
     "id": lambda backup: backup.id,
     "created": lambda backup: backup.created,
     "size": lambda backup: backup.size,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from conformance.reference.operations.lookup import OID
 from conformance.reference.refusals import RefusalError
 
 if TYPE_CHECKING:
     from conformance.reference.core import Call
+    from conformance.reference.data.store import Document
 
 MAX_BODY = 1 << 20
+T = TypeVar("T")
 
 
 def is_json(_call: Call, content_type: str) -> bool:
@@ -36,13 +38,14 @@ def decode(_call: Call, body: bytes) -> object:
         raise RefusalError("400.invalid-syntax", "The body is not valid JSON") from error
 
 
-def member(holder: Any, name: str, kind: type, pointer: str) -> Any:
+def member(holder: Document, name: str, kind: type[T], pointer: str) -> T:
     """A required member of an object, which must have the given type."""
     if name not in holder:
         raise RefusalError("422.missing-argument", source=pointer)
-    if not isinstance(holder[name], kind):
+    value = holder[name]
+    if not isinstance(value, kind):
         raise RefusalError("422.invalid-argument", "The type is wrong", source=pointer)
-    return holder[name]
+    return value
 
 
 def validate(call: Call, body: object) -> tuple[str, str]:

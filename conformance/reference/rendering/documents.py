@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from copy import deepcopy
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from conformance.reference.core import Call
     from conformance.reference.data.store import Backup, Document, Integration, Job, Log
 
@@ -127,7 +129,7 @@ def _task(call: Call, job: Job, events: Document, error: Document | None) -> Doc
     }
 
 
-def _step(call: Call, started: Any, completed: Any) -> Document:
+def _step(call: Call, started: datetime | None, completed: datetime | None) -> Document:
     time = call.server.write_time
     return {
         "caption": "Work",

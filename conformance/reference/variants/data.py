@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.data import timestamps
 from conformance.reference.patching import edited
@@ -109,7 +109,7 @@ def extra_members(server: Behaviours) -> None:
 FREE = {"input", "output", "extra", "fields"}
 
 
-def _deep(document: Any, change: Callable[[Document], object]) -> None:
+def _deep(document: Document, change: Callable[[Document], object]) -> None:
     for name, value in document.items():
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, dict) and name not in FREE:

@@ -11,7 +11,7 @@ import zlib
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer
 from conformance.reference.patching import answer_instead, edit_answers, every, page_of
@@ -19,7 +19,7 @@ from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,7 +52,7 @@ async def _in_pieces(message: Message, send: Send) -> None:
     await send({**message, "body": b""} if body else message)
 
 
-def _wrap_send(server: Behaviours, sending: Callable[[Message, Send], Any]) -> None:
+def _wrap_send(server: Behaviours, sending: Callable[[Message, Send], Awaitable[None]]) -> None:
     inner = server.wrap_app
 
     def wrap(app: ASGIApp) -> ASGIApp:

@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.reference.data.store import new_id
 from conformance.reference.refusals import RefusalError
@@ -15,7 +15,7 @@ from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
     from conformance.reference.core import Behaviours, Call
-    from conformance.reference.data.store import Backup, Store
+    from conformance.reference.data.store import Backup, Job, Store
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 MOST_MADE = 40
@@ -60,7 +60,7 @@ def latest_change_first(server: Behaviours) -> None:
         visible(call), key=lambda document: document.updated or document.created, reverse=True
     )
 
-    def touching(behaviours: Behaviours, job: Any, error: str | None) -> None:
+    def touching(behaviours: Behaviours, job: Job, error: str | None) -> None:
         job.backup.updated = server.clock()
         log(behaviours, job, error)
 

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
@@ -323,5 +323,5 @@ def _how_proved(exchanges: list[Exchange]) -> str:
 
 
 def _answer(exchange: Exchange) -> str:
-    answer: Any = exchange.code or exchange.status or exchange.failure
+    answer = exchange.code or exchange.status or exchange.failure
     return f"{answer}" if exchange.code is None else f"{exchange.status} {exchange.code}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
 from conformance.generation.schemathesis_requests import SentCases, send_cases
@@ -45,7 +45,7 @@ def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterato
             yield from expect_status(on, *case.allowed)
 
 
-def of_the_document(clause: str, *operations: Operation) -> Any:
+def of_the_document(clause: str, *operations: Operation) -> object:
     return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(sent_by_schemathesis)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
 from conformance.generation.stateful_machine import run_sequences
@@ -24,7 +24,7 @@ def of_the_walks(context: CheckContext, operation: Operation) -> Iterator[Findin
     yield from found
 
 
-def walks(clause: str, *operations: Operation) -> Any:
+def walks(clause: str, *operations: Operation) -> object:
     return check(clause, *operations, kind=CheckKind.STATEFUL, stage=Stage.GENERATED)(of_the_walks)
 
 

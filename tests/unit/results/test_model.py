@@ -12,11 +12,12 @@ import pytest
 from support import reporting
 
 from conformance.evidence import rows
+from conformance.http import latency
 from conformance.judging import outcomes
 from conformance.results import environment, model
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").read_text())
-NAMES = {**vars(typing), **vars(rows), **vars(outcomes), **vars(model)}
+NAMES = {**vars(typing), **vars(rows), **vars(outcomes), **vars(latency), **vars(model)}
 JSON_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
