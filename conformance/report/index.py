@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.html import environment, style
 from conformance.results.files import write_atomically
+from conformance.results.model import SelectionRow
 from conformance.results.queries import ORDER
 from conformance.results.signoff import FILE
 from conformance.results.wording import LABELS, selection_words
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.contract.json_types import JsonObject
-    from conformance.results.model import SelectionRow
 
 
 #: runs of one target that are listed, and those of them that the trend shows
@@ -100,7 +100,7 @@ def _entry(path: Path, folder: Path) -> RunEntry | None:
         words = {name: str(record[name]) for name in ("run", "started", "target", "suite")}
         counts = {outcome: int(record["summary"][outcome.value]) for outcome in Outcome}
         verdict, headline = _verdict(record)
-        selection: SelectionRow = record.get("selection") or {"only": [], "skip": []}
+        selection = record.get("selection") or SelectionRow(only=[], skip=[])
     except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return None
     return RunEntry(

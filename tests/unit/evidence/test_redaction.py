@@ -101,6 +101,7 @@ def test_no_encoding_of_any_secret_survives(secret: str, encoding: str, before: 
 @settings(max_examples=200)
 @given(secret=secrets, start=st.integers(0, 40), limit=st.integers(0, 120))
 def test_a_limit_never_leaves_a_part_of_a_secret(secret: str, start: int, limit: int) -> None:
+    assume(secret.lower() not in vocabulary())
     data = b"." * start + json.dumps(secret).encode() + b"," * 400
     kept = Redactor({"k": secret}).body(data, limit)
     rest = kept.replace(b"[key k]", b"")
