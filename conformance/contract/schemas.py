@@ -14,6 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema_rs
+
 from conformance.contract.pointers import escape
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ _NO_SHAPES = {
     "results.json",
     "results-1.json",
     "qualification.json",
+    "exchange.json",
 }  # the formats of our own reports stand in the same folder
 
 
@@ -64,6 +67,12 @@ def schemas_dir() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "schemas"
     return installed if installed.is_dir() else package.parent / "schemas"
+
+
+@cache
+def validator(file: str) -> jsonschema_rs.Draft202012Validator:
+    """Return the validator of a schema that stands alone, such as those of our own reports."""
+    return jsonschema_rs.Draft202012Validator(json.loads((schemas_dir() / file).read_bytes()))
 
 
 def schemas_sha256() -> str:

@@ -12,10 +12,17 @@ import json
 import re
 import threading
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
+from weakref import WeakKeyDictionary
 
+import jsonschema_rs
+
+from conformance.config import untrusted
+from conformance.contract import strict_json
+from conformance.contract.schemas import validator
 from conformance.evidence.recorder import Masking
 from conformance.evidence.redaction import Redactor
+from conformance.evidence.text import one_line
 from conformance.http.exchange import Exchange, Expected, Request, Response, Sender, Throttled
 
 if TYPE_CHECKING:
@@ -30,6 +37,10 @@ FILE = "exchanges.ndjson.gz"
 FORMAT = "backups-conformance/exchanges/1"
 LONGEST_BODY = 2**20
 MAX_BYTES = 64 * 2**20
+#: bytes of the archive, of what it unpacks to, and of one line of that
+MAX_PACKED, MAX_UNPACKED, MAX_LINE = 256 * 2**20, 512 * 2**20, 16 * 2**20
+#: bytes and JSON values of a body in the archive; masking makes a body longer
+MAX_BODY, MAX_VALUES = 6 * LONGEST_BODY, LONGEST_BODY
 #: where a secret of the target itself stood unmasked (INC-7), there stands this when the exchange is judged again
 SHOWN_SECRET = "a secret that was shown"  # noqa: S105 - it stands for one
 _LABEL = re.compile(r"\[key [^\[\]]*\]")
@@ -72,41 +83,71 @@ class Archive:
 
 
 def merge(state: Path, path: Path) -> None:
-    """One compressed file of all workers' exchanges, with a first line that says what it is."""
+    """One compressed file of all workers' exchanges, with a first line that says what it is.
+
+    No more is written than `read` takes: what comes beyond that is left out.
+    """
     fresh = path.with_name(f".{path.name}")
+    room = MAX_UNPACKED
     with fresh.open("wb") as raw, gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
-        packed.write(json.dumps({"format": FORMAT}).encode() + b"\n")
+        room -= packed.write(json.dumps({"format": FORMAT}).encode() + b"\n")
         for file in sorted(state.glob("exchanges-*.ndjson")):
-            with file.open("rb") as lines:
-                packed.writelines(line for line in lines if line.endswith(b"\n"))
+            with untrusted.open_regular(file) as lines:
+                for line in lines:
+                    if line.endswith(b"\n") and len(line) <= min(room, MAX_LINE):
+                        room -= packed.write(line)
     fresh.replace(path)
 
 
 def read(path: Path) -> Iterator[JsonObject]:
-    """The records of a report folder's archive. Raises ArchiveError."""
+    """The records of a report folder's archive, one after the other. Raises ArchiveError."""
     try:
-        with gzip.open(path, "rt", encoding="ascii") as lines:
-            if json.loads(next(lines, "null")) != {"format": FORMAT}:
+        with untrusted.open_regular(path, MAX_PACKED) as packed, gzip.GzipFile(fileobj=packed) as unpacked:
+            lines = untrusted.lines(unpacked, MAX_LINE)
+            if untrusted.parse_json(next(lines, b"null")) != {"format": FORMAT}:
                 raise ArchiveError(f"{path}: is no archive of exchanges that this version reads")
+            room = MAX_UNPACKED
             for line in lines:
-                yield json.loads(line)
+                room -= len(line)
+                if room < 0:
+                    raise ArchiveError(f"{path}: is too large: more than {MAX_UNPACKED:,} bytes when unpacked")
+                yield _checked(untrusted.parse_json(line))
+    except untrusted.UntrustedFileError as problem:
+        raise ArchiveError(str(problem)) from None
     except (OSError, EOFError, zlib.error) as problem:
         words = getattr(problem, "strerror", None) or "is no whole gzip file"
         raise ArchiveError(f"{path}: cannot be read: {words}") from None
-    except (ValueError, RecursionError) as problem:
+    except strict_json.NotJSON as problem:
+        raise ArchiveError(f"{path}: is damaged: a line is not JSON: {problem}") from None
+    except ValueError as problem:
         if isinstance(problem, ArchiveError):
             raise
-        raise ArchiveError(f"{path}: is damaged: a line is no JSON") from None
+        raise ArchiveError(f"{path}: is damaged: {problem}") from None
 
 
 def read_state(file: Path) -> Iterator[JsonObject]:
-    """The records that one worker left; a line that a crash cut off is left out."""
-    with file.open(encoding="ascii") as lines:
-        for line in lines:
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
-                continue
+    """The records that one worker left; a last line that a crash cut off is left out. Raises ArchiveError."""
+    try:
+        for record in untrusted.read_json_lines(file, MAX_UNPACKED, MAX_LINE):
+            yield _checked(record)
+    except untrusted.UntrustedFileError as problem:
+        raise ArchiveError(str(problem)) from None
+
+
+def _checked(record: object) -> JsonObject:
+    """The record, if it is one. Raises ArchiveError."""
+    try:
+        validator("exchange.json").validate(record)
+    except jsonschema_rs.ValidationError as problem:
+        place = "/".join(map(str, problem.instance_path)) or "the whole of it"
+        raise ArchiveError(f"an exchange cannot be read: {one_line(place, 80)}: {_reason(problem)}") from None
+    except ValueError as problem:  # such as a lone surrogate in the name of a member
+        raise ArchiveError(f"an exchange cannot be read: {one_line(str(problem), 120)}") from None
+    return cast("JsonObject", record)
+
+
+def _reason(problem: jsonschema_rs.ValidationError) -> str:
+    return one_line(problem.message, 120)
 
 
 def restored(record: JsonObject) -> Exchange | None:
@@ -136,6 +177,10 @@ def restored(record: JsonObject) -> Exchange | None:
         exchange.seen = tuple(record["seen"]) if record["seen"] else None
     except (KeyError, TypeError, ValueError, AttributeError) as problem:
         raise ArchiveError(f"an exchange cannot be read: {type(problem).__name__}: {problem}") from None
+    if response is not None and (
+        len(response.body) > MAX_BODY or strict_json.has_more_values(response.content(), MAX_VALUES)
+    ):
+        raise ArchiveError("an exchange cannot be read: its body is larger than any that is kept")
     return exchange
 
 
@@ -144,19 +189,23 @@ class Replayed(Masking):
 
     def __init__(self) -> None:
         super().__init__(Redactor())
-        self._shown: dict[int, JsonObject] = {}
+        #: of those exchanges alone that somebody still holds
+        self._shown: WeakKeyDictionary[Exchange, JsonObject] = WeakKeyDictionary()
+        self.left_out = 0
 
     def exchanges(self, records: Iterable[JsonObject]) -> Iterator[Exchange]:
         """The exchanges of these records that can be judged, each remembered with what is shown of it."""
         for record in records:
             exchange = restored(record)
-            if exchange is not None:
-                self._shown[id(exchange)] = {**record["shown"], "kept": exchange}
-                yield exchange
+            if exchange is None:
+                self.left_out += 1
+                continue
+            self._shown[exchange] = record["shown"]
+            yield exchange
 
     def evidence(self, exchange: Exchange) -> ExchangeRow:
         """The exchange as results.json has it."""
-        shown = self._shown[id(exchange)]
+        shown = self._shown[exchange]
         return self._evidence(exchange, shown["url"], shown["headers"], shown["curl"])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from conformance.config import untrusted
 from conformance.judging.outcomes import CheckRecord, merge_records
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from conformance.judging.coverage import Counts
 
 POLL_S = 0.02
+#: bytes of a worker's file, and of one line of it
+MAX_FILE, MAX_LINE = 256 * 2**20, 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +180,18 @@ def read(folder: Path) -> Contents:
 
 
 def entries(file: Path) -> Iterator[Entry]:
-    """Yield the whole entries of one worker's file; a line that a crash cut off is left out."""
-    for line in file.read_text(encoding="ascii").splitlines():
+    """Yield the whole entries of one worker's file; a last line that a crash cut off is left out.
+
+    Raises UntrustedFileError where the file is not one that this module wrote.
+    """
+    for written in untrusted.read_json_lines(file, MAX_FILE, MAX_LINE):
         try:
-            written = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        yield _from_json(written["kind"], written["value"])
+            if not isinstance(written, dict):
+                raise TypeError("an entry is an object")
+            yield _from_json(written["kind"], written["value"])
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            reason = f"is damaged: an entry cannot be read: {type(problem).__name__}"
+            raise untrusted.UntrustedFileError(file, reason) from None
 
 
 def await_ends(folder: Path, patience_s: float) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.report import badge, html, junit, markdown, repro
 from conformance.results.files import write_atomically, write_json
+from conformance.results.verify import Rendering
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +18,29 @@ def write_all(results: Results, folder: Path) -> None:
     """Write all files of the report folder that follow from results.json alone, report.html apart."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "results.json", results)
-    write_atomically(folder / "junit.xml", junit.render(results))
-    write_atomically(folder / "summary.md", markdown.render(results))
-    write_atomically(folder / "badge.svg", badge.render(results))
     repro.write(results, folder)
+    for name, text in _files(results).items():
+        write_atomically(folder / name, text)
 
 
 def write_page(results: Results, folder: Path) -> None:
     """Write report.html of finished results; a run inside pytest has pytest-html write it."""
     write_atomically(folder / "report.html", html.page(results))
+
+
+def rendering(results: Results) -> Rendering:
+    """Return what the reports of these results say, byte for byte."""
+    scripts = {f"{repro.FOLDER}/{name}": text for name, text in repro.scripts(results).items()}
+    files = {
+        name: text if text.endswith("\n") else f"{text}\n" for name, text in {**_files(results), **scripts}.items()
+    }
+    parts = tuple(html.render_summary(results, with_checks=with_checks) for with_checks in (False, True))
+    return Rendering(files, parts)
+
+
+def _files(results: Results) -> dict[str, str]:
+    return {
+        "junit.xml": junit.render(results),
+        "summary.md": markdown.render(results),
+        "badge.svg": badge.render(results),
+    }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.config import untrusted
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.html import environment, style
 from conformance.results.files import write_atomically
-from conformance.results.model import SelectionRow
 from conformance.results.queries import ORDER
-from conformance.results.signoff import FILE
+from conformance.results.signoff import FILE, is_folder
+from conformance.results.verify import MAX_RECORD
 from conformance.results.wording import LABELS, selection_words
 
 if TYPE_CHECKING:
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.contract.json_types import JsonObject
+    from conformance.results.model import SelectionRow
 
 
 #: runs of one target that are listed, and those of them that the trend shows
 _LISTED, _DRAWN = 200, 60
 _DEEPEST = 3
-_LARGEST = 1_000_000
+#: clauses with one outcome
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,63 +58,90 @@ class RunEntry:
         return parts
 
 
-def write(folder: Path) -> int:
-    """Write the page into a folder of report folders; gives the number of runs that it lists."""
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What an index lists: how many runs, and in one line each the records that cannot be read."""
+
+    runs: int
+    problems: list[str]
+
+
+def write(folder: Path) -> Listing:
+    """Write the page into a folder of report folders."""
     targets: dict[str, list[RunEntry]] = {}
-    for entry in sorted(entries(folder), key=lambda one: one.started, reverse=True):
+    problems: list[str] = []
+    for entry in sorted(entries(folder, problems), key=lambda entry: entry.started, reverse=True):
         targets.setdefault(entry.target, []).append(entry)
     text = (
         environment()
         .get_template("index.html.jinja2")
         .render(
-            targets={name: found[:_LISTED] for name, found in sorted(targets.items())},
-            more={name: max(0, len(found) - _LISTED) for name, found in targets.items()},
+            targets={name: runs[:_LISTED] for name, runs in sorted(targets.items())},
+            more={name: max(0, len(runs) - _LISTED) for name, runs in targets.items()},
             drawn=_DRAWN,
             style=style(),
             labels=LABELS,
         )
     )
     write_atomically(folder / "index.html", text)
-    return sum(map(len, targets.values()))
+    return Listing(sum(map(len, targets.values())), problems)
 
 
-def entries(folder: Path) -> Iterator[RunEntry]:
-    """The runs below a folder that were signed off; what cannot be read is left out."""
+def entries(folder: Path, problems: list[str] | None = None) -> Iterator[RunEntry]:
+    """Yield the runs below a folder that were signed off; `problems` gets a line for each record that is left out."""
     for path in _records(folder, _DEEPEST):
-        entry = _entry(path, folder)
-        if entry is not None:
-            yield entry
+        try:
+            yield _entry(path, folder)
+        except untrusted.UntrustedFileError as problem:
+            reason = str(problem)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+            reason = f"{path}: is not a sign-off record of this suite"
+        else:
+            continue
+        if problems is not None:
+            problems.append(one_line(reason))
 
 
 def _records(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / FILE).is_file():
+    if os.path.lexists(folder / FILE):
         yield folder / FILE
     elif depth:
-        for below in folder.iterdir():
+        for below in sorted(folder.iterdir()):
             # Links are left: `latest` is a run that is listed already.
-            if below.is_dir() and not below.is_symlink() and not below.name.startswith("."):
+            if is_folder(below) and not below.name.startswith("."):
                 yield from _records(below, depth - 1)
 
 
-def _entry(path: Path, folder: Path) -> RunEntry | None:
-    try:
-        if path.stat().st_size > _LARGEST:
-            return None
-        record = json.loads(path.read_bytes())["predicate"]["configuration"][0]["annotations"]
-        words = {name: str(record[name]) for name in ("run", "started", "target", "suite")}
-        counts = {outcome: int(record["summary"][outcome.value]) for outcome in Outcome}
-        verdict, headline = _verdict(record)
-        selection = record.get("selection") or SelectionRow(only=[], skip=[])
-    except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError):
-        return None
+def _entry(path: Path, folder: Path) -> RunEntry:
+    record = untrusted.read_object(path, MAX_RECORD)["predicate"]["configuration"][0]["annotations"]
+    words = {name: _text(record[name]) for name in ("run", "started", "target", "suite")}
+    verdict, headline = _verdict(record)
     return RunEntry(
         path=path.parent.relative_to(folder).as_posix(),
         **words,
         verdict=verdict.value,
-        headline=headline,
-        selection=selection_words(selection),
-        counts=counts,
+        headline=_text(headline),
+        selection=selection_words(_selection(record)),
+        counts={outcome: _count(record["summary"][outcome.value]) for outcome in Outcome},
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a string was expected")
+    return one_line(value)
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
+        raise TypeError("a count was expected")
+    return value
+
+
+def _selection(record: JsonObject) -> SelectionRow:
+    selection = record.get("selection") or {"only": [], "skip": []}
+    only, skip = ([_text(selector) for selector in selection[name]] for name in ("only", "skip"))
+    return {"only": only, "skip": skip}
 
 
 def _verdict(record: JsonObject) -> tuple[Verdict, str]:

@@ -46,12 +46,19 @@ tell() {{
 
 def write(results: Results, folder: Path) -> None:
     """A script for each clause that failed or warned; none where the run found nothing wrong."""
-    for clause in results["clauses"]:
-        if text := script(results, clause):
-            (folder / FOLDER).mkdir(exist_ok=True)
-            path = folder / FOLDER / f"{clause['id']}.sh"
-            write_atomically(path, text.encode("utf-8", "backslashreplace").decode())
-            path.chmod(0o755)
+    scripts_folder = folder / FOLDER
+    for name, text in scripts(results).items():
+        if scripts_folder.is_symlink():  # nothing is written outside of the report folder
+            scripts_folder.unlink()
+        scripts_folder.mkdir(exist_ok=True)
+        write_atomically(scripts_folder / name, text)
+        (scripts_folder / name).chmod(0o755)
+
+
+def scripts(results: Results) -> dict[str, str]:
+    """The scripts by the names of their files."""
+    texts = {f"{clause['id']}.sh": script(results, clause) for clause in results["clauses"]}
+    return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items() if text}
 
 
 def script(results: Results, clause: ClauseRow) -> str:

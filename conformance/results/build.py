@@ -69,6 +69,7 @@ def identity() -> SuiteRow:
         "version": __version__,
         "schemas_sha256": validation.schemas_sha256(),
         "catalogue_sha256": catalogue.load().sha256,
+        "rendering_sha256": environment.rendering_sha256(),
     }
 
 

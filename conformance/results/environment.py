@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import conformance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +28,9 @@ _URLS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL", "
 _COMMITS = ("GITHUB_SHA", "CI_COMMIT_SHA", "GIT_COMMIT", "BUILD_SOURCEVERSION", "CIRCLE_SHA1", "BUILDKITE_COMMIT",
             "BITBUCKET_COMMIT", "TRAVIS_COMMIT", "DRONE_COMMIT_SHA", "SEMAPHORE_GIT_SHA")  # fmt: skip
 _MAX_URL = 2000
+#: what reports are rendered with: folders of the package, and libraries
+_RENDERING, _RENDERERS = ("report", "results", "contract", "evidence", "judging"), ("jinja2", "markupsafe")
+_SOURCES = (".py", ".toml", ".txt", ".jinja2", ".css")
 
 
 def versions() -> dict[str, str]:
@@ -34,6 +42,18 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def rendering_sha256() -> str:
+    """Return a digest over everything that reports are rendered with: equal digests render equal reports."""
+    package = Path(conformance.__file__).parent
+    sources = [path for part in _RENDERING for path in (package / part).rglob("*") if path.suffix in _SOURCES]
+    digest = hashlib.sha256("".join(f"{name} {version(name)}\n" for name in _RENDERERS).encode())
+    for path in sorted([*sources, package / "qualification.json"]):
+        digest.update(f"{path.relative_to(package).as_posix()}\n".encode())
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()
 
 
 def ci_job(environ: Mapping[str, str] = os.environ) -> CiRow | None:

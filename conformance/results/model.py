@@ -21,6 +21,7 @@ class SuiteRow(TypedDict):
     version: str
     schemas_sha256: str
     catalogue_sha256: str
+    rendering_sha256: NotRequired[str]
 
 
 class TargetRow(TypedDict):

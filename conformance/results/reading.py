@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
+import jsonschema_rs
+
+from conformance.config import untrusted
+from conformance.contract.schemas import validator
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.results import verdicts
@@ -18,12 +22,7 @@ if TYPE_CHECKING:
     from conformance.results.model import ClauseRow, Results
 
 FORMAT_1 = "backups-conformance/results/1"
-_MEMBERS = {
-    "suite": {"version", "catalogue_sha256", "schemas_sha256"},
-    "target": {"name", "base_url"},
-    "run": {"profile", "selection", "interrupted"},
-}
-_ROW_MEMBERS = {"waivers": {"clause", "state"}, "clauses": {"id", "level", "outcome", "reason"}}
+_SCHEMAS = {FORMAT: "results.json", FORMAT_1: "results-1.json"}
 
 
 class ResultsError(ValueError):
@@ -32,30 +31,38 @@ class ResultsError(ValueError):
 
 def load_results(path: Path) -> Results:
     """Read a results.json, given itself or its folder, whatever its format. Raises ResultsError."""
-    file = path / "results.json" if path.is_dir() else path
+    file = path / "results.json" if path.is_dir() else path.resolve()
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ResultsError(f"{file}: cannot be read: {problem.strerror or problem}") from None
-    except (ValueError, RecursionError) as problem:
-        raise ResultsError(f"{file}: is not JSON: {one_line(str(problem), 120)}") from None
-    try:
-        return parse_results(data)
+        return parse_results(untrusted.read_json(file))
+    except untrusted.UntrustedFileError as problem:
+        raise ResultsError(one_line(str(problem))) from None
     except ResultsError as problem:
-        raise ResultsError(f"{file}: {problem}") from None
+        raise ResultsError(one_line(f"{file}: {problem}")) from None
 
 
 def parse_results(document: object) -> Results:
-    """Return the results in the current format. Raises ResultsError."""
+    """Return the results in the current format, validated against the schema of theirs. Raises ResultsError."""
     data = document if isinstance(document, dict) else {}
     written = data.get("format")
     reader = _READERS.get(written) if isinstance(written, str) else None
     if reader is None:
         seen = f"its format is {one_line(str(written), 60)!r}" if written else "it names no format"
         raise ResultsError(f"is not a results.json that this version reads: {seen}, wanted {FORMAT!r}")
-    if damage := _damage(data):
-        raise ResultsError(f"is damaged: {damage}")
+    if mismatch := schema_mismatch(data, _SCHEMAS[str(written)]) or _contradiction(data):
+        raise ResultsError(mismatch)
     return reader(data)
+
+
+def schema_mismatch(data: object, schema: str) -> str | None:
+    """Return where data depart from one of our own schemas, in one line; None where they match it."""
+    try:
+        validator(schema).validate(data)
+    except jsonschema_rs.ValidationError as problem:
+        place = "/".join(map(str, problem.instance_path)) or "the whole file"
+        return f"does not match its schema: {one_line(place, 80)}: {one_line(problem.message, 120)}"
+    except (ValueError, RecursionError) as problem:  # such as a lone surrogate in the name of a member
+        return f"does not match its schema: {one_line(str(problem), 120)}"
+    return None
 
 
 def _current(data: dict[str, object]) -> Results:
@@ -91,16 +98,24 @@ def _format_1_check_id(check_id: str) -> str:
 _READERS: dict[str, Callable[[dict[str, object]], Results]] = {FORMAT: _current, FORMAT_1: _format_1}
 
 
-def _damage(data: JsonObject) -> str | None:
-    """What keeps the file from being used; the schema is for a complete validation."""
-    for name, members in _MEMBERS.items():
-        part = data.get(name)
-        if not isinstance(part, dict) or not members <= part.keys():
-            return f"{name} is missing or lacks members"
-    for name, members in _ROW_MEMBERS.items():
-        rows = data.get(name)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and members <= row.keys() for row in rows):
-            return f"{name} are missing or lack members"
-    known = {outcome.value for outcome in Outcome}
-    unknown = [row["outcome"] for row in data["clauses"] if row["outcome"] not in known]
-    return f"unknown outcome {one_line(str(unknown[0]), 40)!r}" if unknown else None
+def _contradiction(data: JsonObject) -> str | None:
+    """What a schema cannot say: rows are unique, findings refer to exchanges that are there, moments are moments."""
+    ids = [row["id"] for row in data["clauses"]]
+    if len(set(ids)) < len(ids):
+        return "has two rows of one clause"
+    try:
+        started, finished = (datetime.fromisoformat(data["run"][name]) for name in ("started", "finished"))
+        if started.tzinfo is None or finished.tzinfo is None:
+            raise ValueError("a moment without its time zone")
+        check = next((check for row in data["clauses"] for check in row["checks"] if not _refers_to_own(check)), None)
+    except ValueError:
+        return "does not match its schema: run: a moment is not one"
+    return (
+        f"does not match its schema: {one_line(check['id'], 80)}: a finding names no exchange of it" if check else None
+    )
+
+
+def _refers_to_own(check: JsonObject) -> bool:
+    known = range(len(check["exchanges"]))
+    named = [index for finding in check["findings"] for index in (finding["exchange"], *finding.get("related", ()))]
+    return all(index is None or index in known for index in named)

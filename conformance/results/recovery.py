@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from conformance.config import untrusted
 from conformance.config.settings import Settings
 from conformance.config.target import FixtureIds, Target
 from conformance.config.waivers_file import Waiver
 from conformance.contract import catalogue
 from conformance.evidence import archive
+from conformance.evidence.text import one_line
 from conformance.execution import journal
 from conformance.http.latency import Latencies
 from conformance.judging.coverage import Coverage
 from conformance.judging.passive import PassiveJudges
-from conformance.results import build
+from conformance.results import build, reading
 from conformance.results.files import write_json
 from conformance.suite.registry import judges_of
 
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
 
 STATE = ".state"
+#: what reading files of wrong types raises
+DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 FACTS, LOCK = "run.json", "run.lock"
 FORMAT = "backups-conformance/run/1"
 KILLED = "the run was killed, or crashed: these are the outcomes that it had written down"
@@ -88,45 +92,66 @@ def remember(state: Path, run: Remembered) -> None:
 def recall(state: Path) -> Remembered:
     """The run that a state folder is of. Raises RecoveryError."""
     try:
-        told = json.loads((state / FACTS).read_bytes())
+        told = untrusted.read_object(state / FACTS)
         if told["format"] != FORMAT:
-            raise RecoveryError(f"{state.parent}: holds a run of another version: {str(told['format'])[:60]!r}")
+            raise RecoveryError(f"{state.parent}: holds a run of another version: {one_line(str(told['format']), 60)}")
         chosen, facts = told["settings"], told["facts"]
         waived = [Waiver.from_json(row) for row in chosen["waivers"]]
         lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
         settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
         fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(told["deletable_backup_ids"]))
         when = datetime.fromisoformat(facts["started"])
+        if when.tzinfo is None:
+            raise ValueError("a moment without its time zone")
         return Remembered(
             settings,
             Target(**told["target"], fixtures=fixtures),
-            told["shown_target"],
-            frozenset(told["selected"]),
+            dict(told["shown_target"]),
+            frozenset(catalogue.load()[clause_id].id for clause_id in told["selected"]),
             build.RunFacts(**{**facts, "started": when, "subjects": tuple(facts["subjects"])}),
         )
-    except FileNotFoundError:
+    except untrusted.MissingFileError:
         raise RecoveryError(f"{state.parent}: holds no unfinished run") from None
-    except OSError as problem:
-        raise RecoveryError(f"{state.parent}: cannot be read: {problem.strerror or problem}") from None
-    except (ValueError, KeyError, TypeError) as problem:
+    except untrusted.UntrustedFileError as problem:
+        raise RecoveryError(str(problem)) from None
+    except DAMAGE as problem:
         raise RecoveryError(f"{state / FACTS}: is damaged: {type(problem).__name__}") from None
 
 
 def recover(folder: Path) -> tuple[Results, Remembered]:
     """The results of a run that did not come to its end. Raises RecoveryError, also where it still goes on."""
     state = folder / STATE
+    if state.is_symlink():
+        raise RecoveryError(f"{state}: is a link; the state of a run is a folder")
     known = recall(state)
+    _require_ended(state)
+    try:
+        _judge_what_was_kept(state, known.selected)
+        last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
+        finished = max(datetime.fromtimestamp(last, UTC), known.facts.started)
+        facts = replace(known.facts, interruption=KILLED, finished=finished)
+        results = build.build(known.settings, known.target, known.selected, state, facts)
+        # What the files hold has the types of no schema of their own, but what is made of them has.
+        reading.parse_results(json.loads(json.dumps(results, allow_nan=False)))
+    except (untrusted.UntrustedFileError, archive.ArchiveError) as problem:
+        raise RecoveryError(one_line(str(problem))) from None
+    except reading.ResultsError as problem:
+        raise RecoveryError(f"{state}: is damaged: what it leads to {problem}") from None
+    except DAMAGE as problem:
+        raise RecoveryError(f"{state}: is damaged: {type(problem).__name__}: {one_line(str(problem), 120)}") from None
+    return results, known
+
+
+def _require_ended(state: Path) -> None:
+    """Raise RecoveryError where a process still holds one of the run's locks."""
     for lock in (state / LOCK, *state.glob("journal-*.lock")):
+        if lock.is_symlink() or (lock.exists() and not lock.is_file()):
+            raise RecoveryError(f"{lock}: is not a regular file")
         try:
             with FileLock(lock).acquire(timeout=0):
                 pass
         except Timeout:
-            raise RecoveryError(f"{folder}: its run is still going on") from None
-    _judge_what_was_kept(state, known.selected)
-    last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
-    finished = max(datetime.fromtimestamp(last, UTC), known.facts.started)
-    facts = replace(known.facts, interruption=KILLED, finished=finished)
-    return build.build(known.settings, known.target, known.selected, state, facts), known
+            raise RecoveryError(f"{state.parent}: its run is still going on") from None
 
 
 def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
@@ -160,5 +185,5 @@ def _has_observations(file: Path) -> bool:
     """Whether a worker recorded its own observations; it does so last of all."""
     try:
         return any(isinstance(entry, journal.Observations) for entry in journal.entries(file))
-    except OSError:
+    except untrusted.MissingFileError:
         return False

@@ -59,11 +59,10 @@ def rejudge(folder: Path) -> Rejudgement:
     results = load_results(folder)
     rejudgement = Rejudgement(str(results["suite"]["version"]))
     judges, replayed = PassiveJudges(catalogue.load(), judges_of(_selected(results))), archive.Replayed()
-    archived = list(archive.read(folder / archive.FILE))
-    for exchange in replayed.exchanges(archived):
+    for exchange in replayed.exchanges(archive.read(folder / archive.FILE)):
         judges.observe(exchange)
         rejudgement.exchanges += 1
-    rejudgement.left_out = len(archived) - rejudgement.exchanges
+    rejudgement.left_out = replayed.left_out
     records = {str(record.id): record for record in judges.records(replayed, lambda _: None)}
     _compare(rejudgement, _recorded(results), records)
     return rejudgement

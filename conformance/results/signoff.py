@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
+from conformance.config import untrusted
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
@@ -43,6 +44,8 @@ MEDIA_TYPES = {
     "exchanges.ndjson.gz": "application/gzip",
     PUBLIC_KEY: "application/x-pem-file",
 }
+#: bytes of the largest file that a report may have
+MAX_FILE = 512 * 2**20
 #: a script for each clause that broke, which sends its requests again
 _SCRIPTS, _SCRIPT_TYPE = re.compile(r"repro/[A-Z]+-[0-9]+\.sh"), "application/x-sh"
 
@@ -71,8 +74,20 @@ def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None)
 
 def present(folder: Path) -> list[str]:
     """The files of a report that a folder has, in the order in which the record names them."""
-    fixed = [name for name in (*REQUIRED, *OPTIONAL) if (folder / name).is_file()]
-    return fixed + sorted(name for path in folder.glob("repro/*") if is_report_file(name := f"repro/{path.name}"))
+    fixed = [name for name in (*REQUIRED, *OPTIONAL) if is_regular(folder / name)]
+    scripts = folder / "repro"
+    names = [f"repro/{path.name}" for path in scripts.iterdir()] if is_folder(scripts) else []
+    return fixed + sorted(name for name in names if is_report_file(name) and is_regular(folder / name))
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path is a regular file, and no link to one."""
+    return path.is_file() and not path.is_symlink()
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder, and no link to one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def is_report_file(name: object) -> bool:
@@ -115,8 +130,8 @@ def page_marks(run_id: str, verdict: str) -> str:
 
 
 def sha256(path: Path) -> str:
-    """A file's digest in hexadecimal."""
-    with path.open("rb") as stream:
+    """A regular file's digest in hexadecimal. Raises UntrustedFileError."""
+    with untrusted.open_regular(path, MAX_FILE) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

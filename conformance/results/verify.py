@@ -6,28 +6,44 @@ counts and verdict from the rows, rows from their checks, and finally the record
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from datetime import datetime
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.parsers import expat
 
-import jsonschema_rs
-
+from conformance.config import untrusted
 from conformance.contract import catalogue
-from conformance.contract.schemas import schemas_dir
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, worst
-from conformance.results import reading, sealing, signoff, verdicts
+from conformance.results import build, reading, sealing, signoff, verdicts
 from conformance.results.model import FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Mapping
+    from pathlib import Path
 
-    from conformance.results.model import ClauseRow, Results
+    from conformance.results.model import ClauseRow, Results, RunRow
 
-UNREADABLE = (OSError, ValueError, RecursionError)
-_SCHEMAS = {FORMAT: "results.json", reading.FORMAT_1: "results-1.json"}
+#: bytes of a record, and of a report
+MAX_RECORD, MAX_TEXT = 4 * 2**20, 64 * 2**20
+#: moments and durations are rounded, each for itself
+_ROUNDING_S = 0.002
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What the reports of some results say: whole files by their names, and our part of report.html.
+
+    `parts_of_page`: the part as each way of writing the page has it; the page holds one of them.
+    """
+
+    files: Mapping[str, str]
+    parts_of_page: tuple[str, ...]
+
+
+Render = Callable[["Results"], Rendering]
 
 
 @dataclass
@@ -50,9 +66,9 @@ class Verification:
         return 1 if self.problems else 0
 
 
-def verify(folder: Path, key: sealing.PublicKey | None = None) -> Verification:
-    """Verify a folder; with a key, its signature as well."""
-    return _Verifier(Verification(folder), folder, key).verify()
+def verify(folder: Path, key: sealing.PublicKey | None = None, render: Render | None = None) -> Verification:
+    """Verify a folder; with a key, its signature as well; with `render`, what each report says."""
+    return _Verifier(Verification(folder), folder, key, render).verify()
 
 
 def in_words(verification: Verification) -> list[str]:
@@ -74,12 +90,16 @@ class _Verifier:
     verification: Verification
     folder: Path
     key: sealing.PublicKey | None
+    render: Render | None
+    written: str = FORMAT
 
     def verify(self) -> Verification:
         if self._files():
             results = self._results()
             if results is not None:
                 self._page_and_junit(results)
+                self._target(results)
+                self._rendered(results)
                 self._record(results)
                 self._list_unproved(results)
         self._signature()
@@ -91,14 +111,17 @@ class _Verifier:
     def _files(self) -> bool:
         """Whether the record can be read and every file has the digest that it names."""
         try:
-            record = json.loads((self.folder / signoff.FILE).read_bytes())
-            digests = {entry["name"]: entry["digest"]["sha256"] for entry in record["predicate"]["configuration"]}
-        except UNREADABLE as problem:
-            return self._problem(signoff.FILE, f"cannot be read: {_words(problem)}")
+            record = untrusted.read_object(self.folder / signoff.FILE, MAX_RECORD)
+            entries = [(entry["name"], entry["digest"]["sha256"]) for entry in record["predicate"]["configuration"]]
+            digests = dict(entries)
+        except untrusted.UntrustedFileError as problem:
+            return self._problem(signoff.FILE, problem.reason)
         except (KeyError, TypeError):
             return self._problem(signoff.FILE, "is not a test-result statement")
         if (record.get("_type"), record.get("predicateType")) != (signoff.STATEMENT, signoff.PREDICATE):
             self._problem(signoff.FILE, "is not an in-toto statement with the test-result predicate")
+        if len(digests) < len(entries):
+            self._problem(signoff.FILE, "names a file twice")
         for name in signoff.REQUIRED:
             if name not in digests:
                 self._problem(name, f"is not named by {signoff.FILE}")
@@ -110,10 +133,13 @@ class _Verifier:
         return not self.verification.problems
 
     def _digest(self, name: str, recorded: object) -> None:
+        if "/" in name and not signoff.is_folder((self.folder / name).parent):
+            self._problem(name, "is not in a folder of the report")
+            return
         try:
             actual = signoff.sha256(self.folder / name)
-        except OSError as problem:
-            self._problem(name, f"cannot be read: {problem.strerror or problem}")
+        except untrusted.UntrustedFileError as problem:
+            self._problem(name, problem.reason)
             return
         if actual != recorded:
             text = one_line(str(recorded), 64)
@@ -123,14 +149,36 @@ class _Verifier:
 
     def _results(self) -> Results | None:
         """The results, once their rows were verified to support the verdict; None where they cannot be read."""
-        data = json.loads((self.folder / "results.json").read_bytes())
-        problem = _schema_problem(data)
-        if problem:
-            self._problem("results.json", problem)
+        try:
+            data = untrusted.read_object(self.folder / "results.json")
+            results = reading.parse_results(data)
+        except untrusted.UntrustedFileError as unreadable:
+            self._problem("results.json", unreadable.reason)
             return None
-        results = reading.parse_results(data)
+        except reading.ResultsError as mismatch:
+            self._problem("results.json", str(mismatch))
+            return None
         rows, run = results["clauses"], results["run"]
         self._all_clauses(results)
+        self._rows(results)
+        if data["format"] != FORMAT:
+            text = f"that the verdict follows from the rows: suite {_suite(results)} had other verdicts"
+            self.verification.unproved.append(text)
+            self.written = data["format"]
+            older: Results = {**results, "verdict": data["verdict"], "headline": data["verdict_words"]}
+            return older
+        if not _lasted(run):
+            self._problem("results.json", "its duration is not the time between its start and its end")
+        judgement = verdicts.judge(rows, strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"])
+        for name, value in judgement.items():
+            if results.get(name) != value:
+                self._problem("results.json", f"its {name} does not follow from its rows, which give {value!r}")
+        self.verification.checked.append("counts and verdict from the rows")
+        return results
+
+    def _rows(self, results: Results) -> None:
+        """Verify that each row follows from its checks and from the waivers."""
+        rows = results["clauses"]
         for row in rows:
             if row["checks"] and worst(Outcome(check["outcome"]) for check in row["checks"]) != row["outcome"]:
                 self._problem("results.json", f"{row['id']} is {row['outcome']}, and its checks do not say so")
@@ -139,21 +187,9 @@ class _Verifier:
                 self._problem("results.json", f"{row['id']} does not apply, and its outcome is {row['outcome']}")
         for row in _waived_without_waiver(results):
             self._problem("results.json", f"{row['id']} is waived, and no waiver in use names it")
-        if data["format"] != FORMAT:
-            text = f"that the verdict follows from the rows: suite {_suite(results)} had other verdicts"
-            self.verification.unproved.append(text)
-            return {**results, "verdict": data["verdict"], "headline": data["verdict_words"]}
-        judgement = verdicts.judge(rows, strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"])
-        for name, value in judgement.items():
-            if results.get(name) != value:
-                self._problem("results.json", f"its {name} does not follow from its rows, which give {value!r}")
-        self.verification.checked.append("counts and verdict from the rows")
-        return results
 
     def _all_clauses(self, results: Results) -> None:
         known, ids = catalogue.load(), [row["id"] for row in results["clauses"]]
-        if len(set(ids)) < len(ids):
-            self._problem("results.json", "has two rows of one clause")
         if results["suite"]["catalogue_sha256"] != known.sha256:
             text = f"that every clause has its row: suite {_suite(results)} had another catalogue"
             self.verification.unproved.append(text)
@@ -167,29 +203,68 @@ class _Verifier:
     def _page_and_junit(self, results: Results) -> None:
         """Verify that report.html and junit.xml are of this run and have its verdict."""
         run, verdict = results["run"]["id"], results["verdict"]
-        page = (self.folder / "report.html").read_text(encoding="utf-8", errors="replace")
+        page = self._text("report.html")
         if page.count(signoff.page_marks(run, verdict)) != 1:
             self._problem("report.html", "does not carry the run and the verdict of results.json")
-        try:
-            root = ElementTree.parse(self.folder / "junit.xml").getroot()  # noqa: S314 - its digest is right
-            properties = {(element.get("name"), element.get("value")) for element in root.iter("property")}
-        except ElementTree.ParseError:
-            properties = set()
-        stated = {name: {value for key, value in properties if key == name} for name in ("run", "verdict")}
-        if stated != {"run": {run}, "verdict": {verdict}}:
+        stated = _properties_of(self._text("junit.xml"), {"run", "verdict"})
+        if stated != {("run", run), ("verdict", verdict)}:
             self._problem("junit.xml", "does not carry the run and the verdict of results.json")
         self.verification.checked.append("run and verdict in report.html and junit.xml")
+
+    def _target(self, results: Results) -> None:
+        """Verify that target.json, where the report has one, describes the target that results.json names."""
+        path = self.folder / "target.json"
+        if not signoff.is_regular(path):
+            return
+        try:
+            shown = untrusted.read_json(path, MAX_RECORD)
+        except untrusted.UntrustedFileError as problem:
+            self._problem("target.json", problem.reason)
+            return
+        target = {name: results["target"].get(name) for name in ("name", "base_url", "hub_id")}
+        stated = {name: shown.get(name) for name in target} if isinstance(shown, dict) else {}
+        wrong = [name for name, value in target.items() if value is not None and stated.get(name) != value]
+        for name in wrong:
+            self._problem("target.json", f"names another {name} than results.json")
+
+    def _rendered(self, results: Results) -> None:
+        """Verify that the reports say what results.json says, by rendering them again.
+
+        Another version renders otherwise, so only what this one wrote can be compared.
+        """
+        if self.render is None or results["suite"] != build.identity():
+            text = "that every report says what results.json says: another build of the suite wrote them"
+            self.verification.unproved.append(text)
+            return
+        rendering = self.render(results)
+        for name, text in rendering.files.items():
+            if self._text(name) != text:
+                self._problem(name, "does not say what results.json says")
+        scripts = {name for name in signoff.present(self.folder) if name.startswith("repro/")}
+        for name in sorted(scripts - rendering.files.keys()):
+            self._problem(name, "does not follow from results.json")
+        page = self._text("report.html")
+        if not any(part in page for part in rendering.parts_of_page):
+            self._problem("report.html", "does not say what results.json says")
+        self.verification.checked.append("what the reports say, rendered again")
+
+    def _text(self, name: str) -> str:
+        """A file of the report as text; empty where it cannot be read, which is then a problem of that file."""
+        try:
+            return untrusted.read_bytes(self.folder / name, MAX_TEXT).decode("utf-8", "replace")
+        except untrusted.UntrustedFileError as problem:
+            self._problem(name, problem.reason)
+            return ""
 
     def _record(self, results: Results) -> None:
         """Verify that the record follows from the files, so that nothing in it was changed either."""
         if self.verification.problems:
             return
-        written = json.loads((self.folder / "results.json").read_bytes())["format"]
-        if written != FORMAT:
+        if self.written != FORMAT:
             self.verification.unproved.append(f"that {signoff.FILE} follows from the files: an older version wrote it")
             return
         digests = {name: signoff.sha256(self.folder / name) for name in signoff.present(self.folder)}
-        if (self.folder / signoff.FILE).read_bytes() != signoff.render(results, digests).encode():
+        if self._text(signoff.FILE) != signoff.render(results, digests):
             self._problem(signoff.FILE, "is not the record that follows from the files beside it")
         else:
             self.verification.checked.append(f"{signoff.FILE}, derived again")
@@ -198,15 +273,17 @@ class _Verifier:
 
     def _signature(self) -> None:
         path = self.folder / signoff.ENVELOPE
-        if not path.exists():
+        if not os.path.lexists(path):
             if self.key is not None:
                 self._problem(signoff.ENVELOPE, "is missing: the record is not signed")
             return
         try:
-            enclosed = sealing.load_public((self.folder / signoff.PUBLIC_KEY).read_bytes(), signoff.PUBLIC_KEY)
-            problem = sealing.check(path.read_bytes(), (self.folder / signoff.FILE).read_bytes(), self.key or enclosed)
-        except OSError as missing:
-            problem = f"{Path(missing.filename).name} cannot be read: {missing.strerror}"
+            files = (signoff.PUBLIC_KEY, signoff.ENVELOPE, signoff.FILE)
+            pem, envelope, record = (untrusted.read_bytes(self.folder / name, MAX_RECORD) for name in files)
+            enclosed = sealing.load_public(pem, signoff.PUBLIC_KEY)
+            problem = sealing.check(envelope, record, self.key or enclosed)
+        except untrusted.UntrustedFileError as unreadable:
+            problem = f"{unreadable.path.name} {unreadable.reason}"
         except sealing.SealError as reason:
             problem = str(reason)
         if problem:
@@ -217,13 +294,21 @@ class _Verifier:
         self.verification.checked.append(f"the signature, by {origin} ({name}…)")
 
     def _other_files(self) -> None:
-        for path in sorted([*self.folder.glob("*"), *self.folder.glob("repro/*")]):
+        if not self.folder.is_dir():
+            return
+        scripts = self.folder / "repro"
+        for path in sorted([*self.folder.iterdir(), *(scripts.iterdir() if signoff.is_folder(scripts) else ())]):
             name = path.relative_to(self.folder).as_posix()
-            is_known = signoff.is_report_file(name) or name in (signoff.FILE, signoff.ENVELOPE, "repro")
+            is_known = signoff.is_report_file(name) or name in (signoff.FILE, signoff.ENVELOPE)
             if name == ".state":
                 text = "is there: a run has not finished; `backups-conformance report DIR` finishes it"
                 self._problem(".state", text)
-            elif not is_known and not path.name.startswith("."):
+            elif name == "repro" and not signoff.is_folder(path):
+                self._problem(name, "is not a folder of the report")
+            elif is_known and not signoff.is_regular(path):
+                if not any(problem.startswith(f"{name}: ") for problem in self.verification.problems):
+                    self._problem(name, "is not a regular file")
+            elif not is_known and name != "repro" and not path.name.startswith("."):
                 self.verification.unproved.append(f"anything about {one_line(name, 80)}, which is not part of a report")
 
     def _list_unproved(self, results: Results) -> None:
@@ -236,7 +321,7 @@ class _Verifier:
         else:
             unproved.insert(0, "that the target was of the build that --subject named")
         unproved.append("that the requests were sent, and answered as recorded")
-        if not (self.folder / signoff.ENVELOPE).exists():
+        if not os.path.lexists(self.folder / signoff.ENVELOPE):
             unproved.append("who made it: unsigned, so the whole folder may have been made by anybody")
         elif self.key is None:
             unproved.append("who made it: give the signer's public key with --key")
@@ -244,6 +329,12 @@ class _Verifier:
     def _problem(self, file: str, words: str) -> bool:
         self.verification.problems.append(f"{file}: {words}")
         return False
+
+
+def _lasted(run: RunRow) -> bool:
+    """Whether the run's duration is the time between its start and its end, to the millisecond."""
+    lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(run["started"])
+    return abs(lasted.total_seconds() - run["duration_s"]) < _ROUNDING_S
 
 
 def _waived_without_waiver(results: Results) -> Iterable[ClauseRow]:
@@ -255,21 +346,21 @@ def _suite(results: Results) -> str:
     return one_line(results["suite"]["version"], 40)
 
 
-def _schema_problem(data: object) -> str | None:  # JSON of any shape
-    """Where results.json departs from the schema of its format."""
-    written = data.get("format") if isinstance(data, dict) else None
-    schema = json.loads((schemas_dir() / _SCHEMAS.get(str(written), "results.json")).read_bytes())
+def _properties_of(document: str, names: Collection[str]) -> set[tuple[str, str]]:
+    """Names and values of the properties in junit.xml; empty where it is not XML, or declares entities."""
+    stated: set[tuple[str, str]] = set()
+
+    def start(element: str, attributes: dict[str, str]) -> None:
+        if element == "property" and attributes.get("name") in names:
+            stated.add((attributes["name"], attributes.get("value", "")))
+
+    def refuse(*_: object) -> None:
+        raise expat.ExpatError("a document type, which no report has")
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse
     try:
-        jsonschema_rs.Draft202012Validator(schema).validate(data)
-    except jsonschema_rs.ValidationError as problem:
-        place = "/".join(map(str, problem.instance_path)) or "the whole file"
-        return f"does not match its schema: {one_line(place, 80)}: {one_line(problem.message, 120)}"
-    except UNREADABLE as problem:
-        return f"cannot be read: {_words(problem)}"
-    return None
-
-
-def _words(problem: Exception) -> str:
-    if isinstance(problem, OSError):
-        return problem.strerror or "it cannot be opened"
-    return f"it is not JSON ({type(problem).__name__})"
+        parser.Parse(document.encode(), True)
+    except (expat.ExpatError, ValueError):
+        return set()
+    return stated

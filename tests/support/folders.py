@@ -18,7 +18,7 @@ def make(folder: Path, results: Any, key: sealing.PrivateKey | None = None) -> P
     """A folder as a run with these results leaves it."""
     write_all(results, folder)
     write_page(results, folder)
-    write_json(folder / "target.json", {"name": results["target"]["name"], "keys": {"full": "given"}})
+    write_json(folder / "target.json", {**results["target"], "keys": {"full": "given"}})
     lines = [{"format": "backups-conformance/exchanges/1"}]
     (folder / "exchanges.ndjson.gz").write_bytes(gzip.compress("".join(json.dumps(x) + "\n" for x in lines).encode()))
     signoff.write(results, folder, key)

@@ -320,7 +320,7 @@ def _run(*, strict: bool) -> dict[str, Any]:
     return {
         "id": "0192f0c1",
         "started": "2026-03-01T10:00:00Z",
-        "finished": "2026-03-01T10:00:12Z",
+        "finished": "2026-03-01T10:00:12.300Z",
         "duration_s": 12.3,
         "seed": 1,
         "examples": 25,

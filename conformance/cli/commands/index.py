@@ -20,6 +20,7 @@ def add(commands: Commands) -> None:
         "index",
         help="list the runs of a folder on a page",
         description="Writes index.html into a folder of report folders: the runs of each target, and their verdicts.",
+        epilog="exit codes: 0 all listed, 2 a record cannot be read: its run is left out",
     )
     parser.set_defaults(command=execute)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder of report folders, such as reports")
@@ -32,8 +33,11 @@ def execute(options: argparse.Namespace) -> int:
     if not options.folder.is_dir():
         raise UsageError(f"{options.folder}: is not a folder")
     try:
-        count = index.write(options.folder)
+        listing = index.write(options.folder)
     except OSError as error:
         raise UsageError(f"{error.filename or options.folder}: {error.strerror}") from None
-    sys.stdout.write(f"{options.folder / 'index.html'}: {count} {'run' if count == 1 else 'runs'}\n")
+    runs = f"{listing.runs} {'run' if listing.runs == 1 else 'runs'}"
+    sys.stdout.write(f"{options.folder / 'index.html'}: {runs}\n")
+    if listing.problems:
+        raise UsageError(*(f"{problem}; left out" for problem in listing.problems))
     return 0

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from conformance.cli.arguments import Once
 from conformance.cli.errors import UsageError
+from conformance.config.untrusted import UntrustedFileError, read_bytes
 
 if TYPE_CHECKING:
     import argparse
 
     from conformance.cli.arguments import Commands
+
+#: bytes of a public key's file
+MAX_KEY = 64 * 1024
 
 
 def add(commands: Commands) -> None:
@@ -32,14 +36,19 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Print what was verified, and return 1 where the folder is not intact."""
+    from conformance.report import rendering  # noqa: PLC0415 - loads the templates
     from conformance.results import sealing, verify  # noqa: PLC0415 - only this command needs them
 
     try:
-        key = None if options.key is None else sealing.load_public(options.key.read_bytes(), str(options.key))
-    except OSError as error:
-        raise UsageError(f"{options.key}: cannot be read: {error.strerror}") from None
+        key = (
+            None
+            if options.key is None
+            else sealing.load_public(read_bytes(options.key.resolve(), MAX_KEY), str(options.key))
+        )
+    except UntrustedFileError as error:
+        raise UsageError(f"{options.key}: {error.reason}") from None
     except sealing.SealError as error:
         raise UsageError(str(error)) from None
-    verified = verify.verify(options.folder, key)
+    verified = verify.verify(options.folder, key, rendering)
     sys.stdout.write("".join(f"{line}\n" for line in verify.in_words(verified)))
     return verified.exit_code

@@ -91,12 +91,12 @@ def damaged(**parts: Any) -> str:
         ("[" * 100_000, "is not JSON"),
         ("[]", "names no format"),
         (damaged(format="backups-conformance/results/9"), "results/9"),
-        (damaged(clauses=None), "clauses are missing"),
-        (damaged(clauses=[{"id": "CAP-4"}]), "clauses are missing or lack"),
-        (damaged(run={}), "run is missing"),
+        (damaged(clauses=None), "does not match its schema: clauses: null is not of type"),
+        (damaged(clauses=[{"id": "CAP-4"}]), "does not match its schema: clauses/0: "),
+        (damaged(run={}), "does not match its schema: run: "),
         (
-            damaged(clauses=[{"id": "CAP-4", "level": "MUST", "reason": "", "outcome": "fine"}]),
-            "unknown outcome 'fine'",
+            damaged(clauses=[{**reporting.green()["clauses"][0], "outcome": "fine"}]),
+            "does not match its schema: clauses/0/outcome: ",
         ),
     ],
 )

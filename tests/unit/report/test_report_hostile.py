@@ -142,7 +142,7 @@ def test_index_has_our_tags_alone(results: Any, tmp_path: Path) -> None:
         for number in range(2):
             write_all(run, tmp_path / name / str(number))
             signoff.write(run, tmp_path / name / str(number))
-        assert index.write(tmp_path / name) == 2
+        assert index.write(tmp_path / name).runs == 2
     ours, theirs = (Tags((tmp_path / name / "index.html").read_text()) for name in ("ours", "theirs"))
     assert (theirs.found, theirs.attributes) == (ours.found, ours.attributes)
     page = (tmp_path / "theirs" / "index.html").read_text()

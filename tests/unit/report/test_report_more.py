@@ -48,7 +48,7 @@ def test_a_file_of_an_older_version_is_read_and_shown(file: Path, tmp_path: Path
         assert results["run"]["id"] in text or "bc-verdict" in text
     write_all(results, tmp_path / "again")
     signoff.write(results, tmp_path / "again")
-    assert index.write(tmp_path) == 1
+    assert index.write(tmp_path).runs == 1
     newer = reporting.results({"CAP-4": Outcome.FAILED})
     assert [change.id for change in compare.compare(results, newer).broken] == ["CAP-4"]
     assert main.main(["compare", str(path), str(path)]) == 0
@@ -144,14 +144,14 @@ def test_runs_are_listed_by_target_newest_first(tmp_path: Path) -> None:
     (tmp_path / "staging-eu" / "unfinished" / ".state").mkdir(parents=True)
     shutil.copytree(tmp_path / "staging-eu" / "r0", tmp_path / "staging-eu" / "damaged")
     (tmp_path / "staging-eu" / "damaged" / "signoff.json").write_text("{}")
-    assert index.write(tmp_path) == 3
+    assert index.write(tmp_path).runs == 3
     page = (tmp_path / "index.html").read_text()
     assert page.index("r2/report.html") < page.index("r1/report.html") < page.index("r0/report.html")
     assert page.count("/report.html") == 3
     assert 'http-equiv="Content-Security-Policy"' in page
     assert "<script" not in page
     assert page.index("2026-03-01T10:00:00Z: ") < page.index("2026-03-03T10:00:00Z: ")  # the trend goes to the right
-    assert index.write(tmp_path / "staging-eu") == 3
+    assert index.write(tmp_path / "staging-eu").runs == 3
 
 
 def test_a_folder_without_runs(tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda r: next(one for one in r["clauses"] if one["id"] == "CAP-4").update(applies=False),
         "CAP-4 does not apply, and its outcome is failed",
     ),
-    "no format": (lambda r: r.pop("format"), "does not match its schema"),
+    "no format": (lambda r: r.pop("format"), "it names no format"),
 }
 
 
