@@ -71,7 +71,10 @@ WRONG_FILES: dict[str, tuple[str, str]] = {
         instead("[restore]", f'foreign_backup_id = "{hostile.BACKUP}"\n[restore]'),
         "is the same as backup_id",
     ),
-    "a probe that does not exist": (f'{GOOD}[probe]\ncommand = ["./no-such-probe"]\n', "there is no program"),
+    "a probe that does not exist": (
+        f'{GOOD}[probe]\ncommand = ["./no-such-probe", "{{instance_id}}"]\n',
+        "there is no program",
+    ),
     "a proxy that is no URL": (instead("[keys]", 'proxy = "nonsense"\n[keys]'), "proxy"),
 }
 
