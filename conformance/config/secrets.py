@@ -25,10 +25,14 @@ class KeyUnavailableError(RuntimeError):
     """A key's value cannot be had. The message says why and quotes nothing that a command printed."""
 
 
-def unsendable(value: str, *, blanks: bool = False) -> str | None:
-    """Why a header cannot carry this value, in words that do not quote it; None where it can.
+#: A shorter key occurs in responses by chance, so that it could not be masked.
+MIN_KEY_LENGTH = 6
 
-    `blanks` allows spaces inside, as other headers than Authorization do.
+
+def unsendable(value: str, *, blanks: bool = False) -> str | None:
+    """Return why a header cannot carry this value, without quoting it; None if it can.
+
+    `blanks` allows spaces inside the value, as in headers other than Authorization.
     """
     if not value:
         return "is empty"
@@ -36,6 +40,17 @@ def unsendable(value: str, *, blanks: bool = False) -> str | None:
         return "starts or ends with white space"
     if not re.fullmatch(r"[\x20-\x7e]+" if blanks else r"[\x21-\x7e]+", value):
         return "holds a character that the header cannot carry"
+    return None
+
+
+def unusable_key(value: str) -> str | None:
+    """Return why a value cannot be a key, without quoting it; None if it can."""
+    if re.match(r"bearer\b", value, re.IGNORECASE) and not re.fullmatch(r"[\x21-\x7e]+", value):
+        return "begins with Bearer: leave Bearer out, requests add it"
+    if fault := unsendable(value):
+        return fault
+    if len(value) < MIN_KEY_LENGTH:
+        return "is shorter than six characters: no key is, and masking one that short would hide ordinary text"
     return None
 
 
@@ -67,12 +82,16 @@ class Key:
         *,
         timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
+        fault_of: Callable[[str], str | None] = unusable_key,
     ) -> Self:
-        """A key that a command prints; fetched when it is first needed and again after `refresh_s` on the clock."""
+        """Return a key that a command prints: fetched when it is first needed, and again after `refresh_s` seconds.
+
+        `fault_of` says why a printed value cannot be used; None if it can.
+        """
         key = cls(name, None)
         key._clock = clock
         limit = COMMAND_TIMEOUT_S if timeout_s is None else timeout_s
-        key._fetch = lambda: _printed_by(name, tuple(command), limit)
+        key._fetch = lambda: _printed_by(name, tuple(command), limit, fault_of)
         key._refresh_s = refresh_s
         return key
 
@@ -135,16 +154,16 @@ def default_variable(name: str) -> str:
     return "BACKUPS_KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
 
 
-def _printed_by(name: str, command: tuple[str, ...], timeout_s: float) -> str:
-    """What the command prints, or an error raised from a frame that holds none of it."""
-    value, problem = _run(command, timeout_s)
+def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> str:
+    """Return what the command prints. Raises from a frame that holds none of it."""
+    value, problem = _run(command, timeout_s, fault_of)
     if problem:
         raise KeyUnavailableError(f"key {name}: the command {command[0]} {problem}")
     return value
 
 
-def _run(command: tuple[str, ...], timeout_s: float) -> tuple[str, str]:
-    """The command's value and no problem, or no value and the problem."""
+def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> tuple[str, str]:
+    """Return the command's value and no problem, or no value and the problem."""
     try:
         done = subprocess.run(  # noqa: S603 - the target file's author names the program, and no shell reads it
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
@@ -159,5 +178,5 @@ def _run(command: tuple[str, ...], timeout_s: float) -> tuple[str, str]:
         value = done.stdout.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         return "", "printed something that is not UTF-8"
-    fault = unsendable(value)
+    fault = fault_of(value)
     return ("", f"printed a value that {fault}") if fault else (value, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +67,12 @@ class RestorePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one run may ask of the target, and how much of an answer is read."""
+    """What a run may ask of the target, and how much of a response is read.
 
-    requests_per_second: float = 0
+    `requests_per_second`: 0 is without a limit; "auto" follows the target's rate-limit headers, 429s and 503s.
+    """
+
+    requests_per_second: float | Literal["auto"] = 0
     concurrency: int = 8
     timeout_s: float = 10
     max_body_mb: float = 16
@@ -85,10 +89,40 @@ class Jobs:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A command that prints a digest of an instance's data; `{instance_id}` in it is filled in."""
+    """A command that prints a digest of an instance's data; `{instance_id}` in it is filled in.
+
+    It must end within `timeout_s` seconds.
+    """
 
     command: tuple[str, ...]
     expected: str | None = None
+    timeout_s: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Which optional operations the target has: True has them, False has not, None does not say."""
+
+    jobs: bool | None = None
+    delete: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOptions:
+    """What is sent with every request beside what the contract asks for.
+
+    `correlation`: a `traceparent` header made from the seed, and the ID of the check.
+    """
+
+    correlation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A certificate that the client presents, and its private key; PEM files, possibly the same one."""
+
+    certificate: Path
+    key: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +134,17 @@ class Target:
     hub_id: str
     fixtures: FixtureIds
     verify_tls: bool | Path = True
+    client_cert: ClientCertificate | None = None
+    #: The URL of a proxy, which may hold a password; None for the environment's proxy.
+    proxy: Key | None = None
     headers: dict[str, Key] = field(default_factory=dict)
     keys: Keys = Keys()
     restore: RestorePolicy = RestorePolicy()
     limits: Limits = Limits()
     jobs: Jobs = Jobs()
     probe: Probe | None = None
+    claims: Claims = Claims()
+    request: RequestOptions = RequestOptions()
     #: False for a quick run without a target file, whose keys come from the environment.
     from_file: bool = True
 
@@ -115,9 +154,11 @@ class Target:
         return "full" if self.restore.allow else "read"
 
     def watch_secrets(self, learn: Callable[[str, str], None]) -> None:
-        """Calls `learn(label, value)` for every key and header value, now and whenever one is fetched."""
+        """Call `learn(label, value)` for every secret of the target file, now and whenever one is fetched."""
         for key in (*self.keys.present().values(), *self.headers.values()):
             key.watch(learn)
+        if self.proxy is not None and (password := urlsplit(self.proxy.reveal()).password):
+            learn("proxy password", unquote(password))
 
     def without_keys(self) -> JsonObject:
         """The target as reports may show it: of a key, whether there is one; of a header, its name."""
@@ -127,6 +168,8 @@ class Target:
             "base_url": self.base_url,
             "hub_id": self.hub_id,
             "verify_tls": self.verify_tls if isinstance(self.verify_tls, bool) else str(self.verify_tls),
+            "client_cert": self.client_cert is not None,
+            "proxy": self.proxy is not None,
             "headers": sorted(self.headers),
             "keys": {name: "given" if name in present else "missing" for name in KEY_NAMES},
             "other_hub_id": self.keys.other_hub_id,
@@ -134,5 +177,7 @@ class Target:
             "restore": asdict(self.restore),
             "limits": asdict(self.limits),
             "jobs": asdict(self.jobs),
+            "claims": asdict(self.claims),
+            "request": asdict(self.request),
             "probe": self.probe is not None,
         }

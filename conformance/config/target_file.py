@@ -1,6 +1,6 @@
 """Reads target files: every problem is reported at once, with its line and member, before anything is sent.
 
-Paths in a target file (the CA bundle, commands written with a slash) are relative to the file's own folder.
+Paths in a target file (certificates, commands written with a slash) are relative to the file's own folder.
 """
 
 from __future__ import annotations
@@ -8,24 +8,39 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
-from conformance.config.secrets import DEFAULT_REFRESH_S, Key, unsendable
-from conformance.config.target import KEY_NAMES, FixtureIds, Jobs, Keys, Limits, Probe, RestorePolicy, Target
+from conformance.config.secrets import DEFAULT_REFRESH_S, Key, unsendable, unusable_key
+from conformance.config.target import (
+    KEY_NAMES,
+    Claims,
+    FixtureIds,
+    Jobs,
+    Keys,
+    Limits,
+    Probe,
+    RequestOptions,
+    RestorePolicy,
+    Target,
+)
+from conformance.config.target_checks import base_url_fault
+from conformance.config.target_connection import ConnectionReader
 from conformance.config.toml_file import Document, FileProblemsError, Problem, Table, kind, read_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from conformance.contract.json_types import JsonObject
 
-TABLES = ("target", "headers", "keys", "fixtures", "restore", "limits", "jobs", "probe")
+TABLES = ("target", "headers", "keys", "fixtures", "restore", "limits", "jobs", "probe", "claims", "request")
 OWN_HEADERS = frozenset(
     ["authorization", "x-hub-id", "host", "connection", "content-length", "content-type", "transfer-encoding", "origin"]
 )
 DAY_S = 86_400
+PROBE_TIMEOUT_S = 30.0
 
 
 class TargetError(FileProblemsError):
@@ -78,13 +93,17 @@ class _Reader:
         table = self.document.table("target")
         base_url = self._base_url(table)
         hub_id = self._header_value(table, "hub_id", required=True)
-        name, verify_tls = self._name(table, base_url), self._verify_tls(table)
+        connection = ConnectionReader(self.document, self.environ, self.folder)
+        name, verify_tls = self._name(table, base_url), connection.verify_tls(table)
+        client_cert, proxy = connection.client_cert(table), connection.proxy(table)
         table.finish()
         target = Target(
             name=name,
             base_url=base_url,
             hub_id=hub_id or "",
             verify_tls=verify_tls,
+            client_cert=client_cert,
+            proxy=proxy,
             headers=self._headers(),
             keys=self._keys(),
             fixtures=self._fixtures(),
@@ -92,6 +111,8 @@ class _Reader:
             limits=self._limits(),
             jobs=self._jobs(),
             probe=self._probe(),
+            claims=self._claims(),
+            request=self._request(),
         )
         self._distinct(target)
         if self.document.problems:
@@ -100,7 +121,7 @@ class _Reader:
 
     def _base_url(self, table: Table) -> str:
         text = table.string("base_url", required=True)
-        fault = _url_fault(text) if text else None
+        fault = base_url_fault(text) if text else None
         if fault:
             table.report("base_url", f"is not a base URL: {fault}", "write it like https://api.example.test")
         return (text or "").rstrip("/")
@@ -108,27 +129,12 @@ class _Reader:
     def _name(self, table: Table, base_url: str) -> str:
         name = table.string("name")
         if name is None:
-            host = "" if _url_fault(base_url) else urlsplit(base_url).hostname or ""
+            host = "" if base_url_fault(base_url) else urlsplit(base_url).hostname or ""
             return re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip(".-") or "target"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
             hint = "use letters, digits, dots, dashes and underscores, at most 100, a letter or digit first"
             table.report("name", "cannot be used in the paths of reports", hint)
         return name
-
-    def _verify_tls(self, table: Table) -> bool | Path:
-        value = table.raw("verify_tls")
-        if value is None or isinstance(value, bool):
-            return value is None or value
-        if not isinstance(value, str):
-            table.report("verify_tls", f"wanted true, false or the path of a CA bundle, got {kind(value)}")
-        elif value.lower() in ("", "true", "false"):
-            table.report("verify_tls", "wanted true, false or the path of a CA bundle", "write true without quotes")
-        else:
-            bundle = self.folder / value
-            if fault := _bundle_fault(bundle):
-                table.report("verify_tls", f"the CA bundle {fault}", f"looked for {bundle}")
-            return bundle
-        return True
 
     def _header_value(self, table: Table, member: str, *, required: bool = False) -> str | None:
         value = table.string(member, required=required)
@@ -166,7 +172,7 @@ class _Reader:
             return self._sourced_key(table, member, value, blanks=blanks)
         if not isinstance(value, str):
             table.report(member, f'wanted a string, {{env = "NAME"}} or {{command = ["…"]}}, got {kind(value)}')
-        elif fault := unsendable(value, blanks=blanks):
+        elif fault := _fault_of_value(blanks=blanks)(value):
             table.report(member, fault)
         else:
             return Key(member, value)
@@ -180,7 +186,8 @@ class _Reader:
         if ("env" in value) == ("command" in value):
             table.report(member, "wanted either env or command in it")
         elif command:
-            return Key.from_command(member, self._program(source, command), refresh_s)
+            program = self._program(source, command)
+            return Key.from_command(member, program, refresh_s, fault_of=_fault_of_value(blanks=blanks))
         elif "refresh_s" in value and "env" in value:
             source.report("refresh_s", "goes with command; the environment does not change")
         elif variable:
@@ -196,7 +203,7 @@ class _Reader:
                 else "set it, or leave the key out: its clauses are then not tested"
             )
             table.report(member, f"environment variable {variable} is not set", hint)
-        elif fault := unsendable(found, blanks=blanks):
+        elif fault := _fault_of_value(blanks=blanks)(found):
             table.report(member, f"the value of environment variable {variable} {fault}")
         else:
             return Key(member, found, variable)
@@ -239,7 +246,7 @@ class _Reader:
     def _limits(self) -> Limits:
         table, default = self.document.table("limits"), Limits()
         limits = Limits(
-            requests_per_second=table.number("requests_per_second", default.requests_per_second, 0, 1_000_000),
+            requests_per_second=self._pace(table),
             concurrency=table.integer("concurrency", default.concurrency, 1, 256),
             timeout_s=table.number("timeout_s", default.timeout_s, 0.01, DAY_S),
             max_body_mb=table.number("max_body_mb", default.max_body_mb, 0.01, 1024),
@@ -248,6 +255,33 @@ class _Reader:
         )
         table.finish()
         return limits
+
+    def _pace(self, table: Table) -> float | Literal["auto"]:
+        """A number of requests per second, or "auto"."""
+        if not isinstance(value := table.data.get("requests_per_second"), str):
+            return table.number("requests_per_second", 0, 0, 1_000_000)
+        table.raw("requests_per_second")
+        if value != "auto":
+            table.report("requests_per_second", f'wanted a number or "auto", got {kind(value)}', "0 is without a limit")
+        return "auto"
+
+    def _claims(self) -> Claims:
+        table = self.document.table("claims")
+        claims = Claims(
+            **{
+                member: table.boolean(member, default=False) if member in table.data else None
+                for member in ("jobs", "delete")
+            }
+        )
+        table.asked += ["jobs", "delete"]
+        table.finish()
+        return claims
+
+    def _request(self) -> RequestOptions:
+        table = self.document.table("request")
+        options = RequestOptions(correlation=table.boolean("correlation", RequestOptions().correlation))
+        table.finish()
+        return options
 
     def _jobs(self) -> Jobs:
         table = self.document.table("jobs")
@@ -260,11 +294,12 @@ class _Reader:
             return None
         table = self.document.table("probe")
         command, expected = table.strings("command", filled=True), table.string("expected")
+        timeout_s = table.number("timeout_s", PROBE_TIMEOUT_S, 0.01, DAY_S)
         table.finish()
         if command:
             if not any("{instance_id}" in word for word in command):
                 table.report("command", "does not say {instance_id}, so it cannot tell one instance from another")
-            return Probe(self._program(table, command), expected)
+            return Probe(self._program(table, command), expected, timeout_s)
         if "command" not in table.data:
             table.report("command", "is missing and required")
         return None
@@ -296,44 +331,6 @@ _APART = (
 )
 
 
-def _url_fault(text: str) -> str | None:
-    """Why a text cannot be the base of all requests; None where it can."""
-    if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
-        return "it holds a character that no URL has"
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        return str(error)[:1].lower() + str(error)[1:]
-    if url.scheme not in ("http", "https"):
-        return "the scheme must be http or https"
-    if not url.hostname or port == 0:
-        return "it has no host" if not url.hostname else "the port must not be 0"
-    return _surplus(url, text)
-
-
-def _surplus(url: SplitResult, text: str) -> str | None:
-    if url.username is not None or url.password is not None:
-        return "it must not hold a user name or password"
-    if "?" in text or "#" in text:
-        return "it must not hold a query or a fragment"
-    if any(segment in (".", "..") for segment in url.path.split("/")):
-        return "it must not hold . or .. in its path"
-    return None
-
-
-def _bundle_fault(bundle: Path) -> str | None:
-    """Why a file cannot be a CA bundle; None where it can."""
-    import ssl  # noqa: PLC0415 - slow to load, and few target files name a bundle
-
-    if not bundle.exists():
-        return "does not exist"
-    if not bundle.is_file():
-        return "is not a file"
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
-    except ssl.SSLError:
-        return "holds no PEM certificate"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    return None
+def _fault_of_value(*, blanks: bool) -> Callable[[str], str | None]:
+    """Return what checks a value: of a header, which may hold blanks, or of a key."""
+    return partial(unsendable, blanks=True) if blanks else unusable_key

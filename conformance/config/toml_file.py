@@ -1,4 +1,4 @@
-"""TOML files that people write: read whole, and every problem told at once with its line and member.
+"""TOML files that people write: read whole, and every problem reported at once with its line and member.
 
 tomllib knows no line numbers, so a small scanner finds the line of each member in a text that tomllib accepts.
 """
@@ -209,7 +209,7 @@ def read_document(path: Path) -> Document:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise FileProblemsError([_not_toml(name, str(error))]) from None
+        raise FileProblemsError([_not_toml(name, text, str(error))]) from None
     except (RecursionError, ValueError):
         raise FileProblemsError(
             [Problem(name, "is not TOML that can be read: nested too deeply, or a number too long")]
@@ -235,11 +235,42 @@ def _read_text(path: Path, name: str) -> str:
         raise FileProblemsError([Problem(f"{name}:{line}", "is not UTF-8")]) from None
 
 
-def _not_toml(name: str, message: str) -> Problem:
+def _not_toml(name: str, text: str, message: str) -> Problem:
+    """Return what keeps a text from being TOML: a member given twice, a value without quotes, or the parser's words."""
     place = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)", message)
-    line = f":{place[1]}" if place and place[1] else ""
+    line = int(place[1]) if place and place[1] else text.count("\n") + 1
+    if message.startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate")) and (twice := _given_twice(text)):
+        path, again, first = twice
+        return Problem(
+            f"{name}:{again} {dotted(path)}", f"is given twice, first in line {first}", "keep one of the two"
+        )
+    if member := _without_quotes(text, line):
+        hint = f'write {member.rpartition(".")[2]} = "…"'
+        return Problem(f"{name}:{line} {member}", "is not TOML: a text needs quotes", hint)
     what = message.replace(place[0], "") if place else message
-    return Problem(f"{name}{line}", f"is not TOML: {what[:1].lower()}{what[1:]}")
+    return Problem(f"{name}:{line}" if place and place[1] else name, f"is not TOML: {what[:1].lower()}{what[1:]}")
+
+
+def _given_twice(text: str) -> tuple[MemberPath, int, int] | None:
+    """Return the first member that a text gives twice, with both its lines, the later one first."""
+    seen: dict[MemberPath, int] = {}
+    for path, line in member_lines(text):
+        if path in seen:
+            return path, line, seen[path]
+        seen[path] = line
+    return None
+
+
+def _without_quotes(text: str, line: int) -> str:
+    """Return the member that this line sets to a value without quotes that only a string can be; empty if none."""
+    lines = text.splitlines()
+    written = lines[line - 1] if 0 < line <= len(lines) else ""
+    member = re.match(r"\s*([A-Za-z0-9_.-]+)\s*=\s*([^\s\"'\[{#][^\"'\[{#]*)", written)
+    if member is None or re.fullmatch(r"[-+0-9._eE:TZ]+|true|false|inf|nan", member[2].strip()):
+        return ""
+    headers = (re.match(r"\s*\[+\s*([A-Za-z0-9_.-]+)\s*\]", before) for before in reversed(lines[: line - 1]))
+    table = next((header[1] for header in headers if header), "")
+    return f"{table}.{member[1]}" if table else member[1]
 
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import UNAVAILABLE
+from conformance.http.intermediaries import UNKNOWN, answerer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,7 +94,8 @@ class Liveness:
 
     def _in_words(self, last: Exchange) -> str:
         if last.status is not None:
-            return f"the target is unavailable: it answers {last.status} to everything"
+            by = f", answered by {answerer}" if (answerer := answerer_of(last)) and answerer.name != UNKNOWN else ""
+            return f"the target is unavailable: it answers {last.status} to everything{by}"
         words = last.failure or "no answer"
         if words[:1].isdigit():
             return f"the target gives no whole answer: {words}"

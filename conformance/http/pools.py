@@ -1,4 +1,4 @@
-"""Connection pools over our own network backend: TLS as the target file wants it, proxies as the environment has them.
+"""Connection pools over our own network backend, with TLS and a proxy as the target file or the environment has them.
 
 The pools are httpcore's, the layer below httpx. httpx itself has a timeout for each read and none for a request as a
 whole, offers no way to abort a request from another thread, keeps cookies and decompresses without a bound.
@@ -16,6 +16,7 @@ import httpcore
 import httpx
 
 if TYPE_CHECKING:
+    from conformance.config.secrets import Key
     from conformance.config.target import Target
     from conformance.http.deadlines import Network
 
@@ -31,7 +32,7 @@ def open_pool(target: Target, network: Network, *, keep: bool) -> httpcore.Conne
     connections = 2 * target.limits.concurrency + 8
     return httpcore.ConnectionPool(
         ssl_context=_ssl_context(target) if url.scheme == "https" else None,
-        proxy=_proxy(url),
+        proxy=_proxy(url, target.proxy),
         max_connections=connections,
         max_keepalive_connections=connections if keep else 0,
         keepalive_expiry=IDLE_S,
@@ -40,25 +41,31 @@ def open_pool(target: Target, network: Network, *, keep: bool) -> httpcore.Conne
 
 
 def _ssl_context(target: Target) -> ssl.SSLContext:
-    """Certificates are verified by the system's authorities, by a bundle, or not at all."""
+    """Verify certificates by the system's authorities, by a bundle or not at all; present a client certificate."""
     verify = target.verify_tls
     context = ssl.create_default_context(cafile=None if isinstance(verify, bool) else str(verify))
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if target.client_cert is not None:
+        context.load_cert_chain(target.client_cert.certificate, target.client_cert.key)
     return context
 
 
-def _proxy(url: httpx.URL) -> httpcore.Proxy | None:
-    """The environment's proxy for the target; never for this machine itself."""
-    if url.host == "localhost" or _is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    address = getproxies().get(url.scheme)
+def _proxy(url: httpx.URL, own: Key | None) -> httpcore.Proxy | None:
+    """Return the target file's proxy, or else the environment's, which is never used for this machine itself."""
+    address = own.reveal() if own is not None else _from_environment(url)
     if not address:
         return None
     proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
     origin = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
     return httpcore.Proxy(origin, auth=proxy.raw_auth)
+
+
+def _from_environment(url: httpx.URL) -> str | None:
+    if url.host == "localhost" or _is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    return getproxies().get(url.scheme)
 
 
 def _is_loopback(host: str) -> bool:

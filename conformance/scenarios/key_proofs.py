@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 PROVABLE = ("full", "view", "manage", "unrelated", "other_hub")
 UNPROVABLE = "offered: set keys.other_hub_id"
+WRONG = "wrong: "
 
 
 class KeyProofs:
-    """The state of each key, in words: "accepted", "missing", "offered" (not provable), "refused: …" (dead)."""
+    """The state of each key, in words.
+
+    "accepted", "missing", "offered" (cannot be proved), "refused: …" (dead), "wrong: …" (a mistake of the file).
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -61,6 +65,12 @@ class KeyProofs:
             raise NotTestableError(state.removeprefix("offered: "))
         if state.startswith("refused"):
             raise CannotTellError(f"the key {name} is not accepted anywhere ({state})")
+        if state.startswith(WRONG):
+            raise CannotTellError(state.removeprefix(WRONG))
+
+    def reject(self, name: str, reason: str) -> None:
+        """Keep every check from using a key that is a mistake of the target file; `reason` names its member."""
+        self.states[name] = f"{WRONG}{reason}"
 
     def prove_all(self, build: RequestBuilder) -> None:
         """Proves every key of the target file, at the start of a run."""

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
+from conformance.contract.operations import CAPABILITY
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError, items_of
@@ -100,6 +101,7 @@ def require_budget(context: CheckContext, scenario: str) -> None:
     if context.profile == "read":
         raise NotTestableError("the read profile starts no restore: use --profile full")
     _require_idle(context)
+    require_fitting_file(context)
     if scenario not in scenarios_within_budget(policy.max_restores):
         raise NotTestableError(f"set restore.max_restores to at least {budget_for_all_scenarios()}")
 
@@ -139,7 +141,39 @@ def request_restore(context: CheckContext, backup: str, **options: Unpack[Restor
     key = restore.answer.request.key
     context.record_step(f"restore of {backup} to {restore.instance} as {key}", restore.answer, conclusion)
     context.run.state.add_restores([restore])
+    require_fitting_file(context)
     return restore
+
+
+def require_fitting_file(context: CheckContext) -> None:
+    """Raise CannotTellError where the refusals of all restores so far show a mistake of the target file.
+
+    Requests cannot read an instance, nor whether a key may restore: the first restore tells.
+    """
+    restores = context.run.state.restores
+    by_full = [restore for restore in restores if restore.answer.request.key == "full"]
+    if by_full and all(is_denial(restore.answer) for restore in by_full):
+        request = by_full[-1].answer.request.line
+        raise CannotTellError(f"keys.full: the key lacks {CAPABILITY['restore']} (403.permissions on {request})")
+    answers = [restore.answer for restore in restores]
+    if answers and all(_is_about_the_instance(answer) for answer in answers):
+        instance = context.fixtures.instance_id
+        refusal = f"{answers[-1].status} {answers[-1].code}"
+        raise CannotTellError(
+            f"fixtures.instance_id: the target knows no such instance ({instance}: {refusal}); "
+            f"set it to an instance of container {context.fixtures.container_id}"
+        )
+
+
+def is_denial(answer: Exchange) -> bool:
+    """Whether an answer says that the key lacks a capability."""
+    return answer.status == 403 and answer.code == "403.permissions"
+
+
+def _is_about_the_instance(answer: Exchange) -> bool:
+    """Whether a restore is refused because of its instance."""
+    source = answer.error.get("source")
+    return answer.is_refusal and (answer.code == "404.instance" or source == "/contents/instance_id")
 
 
 def busy_patience_s(context: CheckContext, restore: Restore) -> float:

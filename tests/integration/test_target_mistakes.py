@@ -47,10 +47,14 @@ def instead(old: str, new: str) -> str:
 
 #: The text of a file; what must be said, beside the line and the member.
 WRONG_FILES: dict[str, tuple[str, str]] = {
+    "a key with its scheme": (instead('full = "', 'full = "Bearer '), "leave Bearer out"),
     "a key with white space around it": (instead(hostile.KEY, f"{hostile.KEY} "), "starts or ends with white space"),
+    "a short key": (instead(hostile.KEY, "abc"), "shorter than six characters"),
     "an unset variable": (instead(f'"{hostile.KEY}"', '{env = "NO_SUCH_KEY"}'), "NO_SUCH_KEY is not set"),
     "a command as one text": (instead(f'"{hostile.KEY}"', '{command = "cat key"}'), "an array of strings"),
+    "a member twice": (instead("[keys]\n", '[keys]\nfull = "another-key"\n'), "keys.full"),
     "a table twice": (f'{GOOD}[keys]\nview = "another-key"\n', "keys"),
+    "an id without quotes": (instead(f'"{hostile.CONTAINER}"', hostile.CONTAINER), "quotes"),
     "a colon for =": (instead("name = ", "name: "), "'='"),
     "YAML": ("target:\n  base_url: https://api.example.test\n", "is not TOML"),
     "an unknown table": (instead("[keys]", "[key]"), "did you mean keys?"),
@@ -67,6 +71,7 @@ WRONG_FILES: dict[str, tuple[str, str]] = {
     "a query in the URL": (instead("example.test", "example.test?hub=1"), "a query or a fragment"),
     "a port that is none": (instead("example.test", "example.test:99999"), "port out of range"),
     "no CA bundle": (instead("[keys]", 'verify_tls = "none.pem"\n[keys]'), "the CA bundle does not exist"),
+    "no client certificate": (instead("[keys]", 'client_cert = "none.pem"\n[keys]'), "does not exist"),
     "a foreign backup of our own": (
         instead("[restore]", f'foreign_backup_id = "{hostile.BACKUP}"\n[restore]'),
         "is the same as backup_id",
@@ -131,8 +136,46 @@ UNFIT: dict[str, Unfit] = {
         lambda target: {"fixtures.backup_id": str(target.fixtures.backup_id)[:-2] + "00"},
         "did you mean", ("GET-1", "LOG-1"),
     ),
+    "an unknown instance": Unfit(
+        lambda _: {"fixtures.instance_id": UNKNOWN}, "fixtures.instance_id: the target knows no such instance",
+        ("JOB-1", "RST-1", "RST-2", "RST-3", "RST-6", "CAP-6"),
+    ),
+    "an instance of another container": Unfit(
+        lambda target: {
+            "fixtures.instance_id": target.fixtures.foreign_instance_id, "fixtures.foreign_instance_id": ABSENT,
+        },
+        "fixtures.instance_id: the target knows no such instance", ("JOB-1", "RST-1", "CAP-6"),
+    ),
     "a base path too many": Unfit(lambda target: {"target.base_url": f"{target.base_url}/v1"}, "leave /v1 out"),
     "a path of somebody else's": Unfit(lambda target: {"target.base_url": f"{target.base_url}/api"}, "target.base_url"),
+    "view and manage swapped": Unfit(
+        lambda target: {"keys.view": key(target, "manage"), "keys.manage": key(target, "view")},
+        "swap view and manage", ("CAP-1", "CAP-4", "CAP-5", "CAP-6", "CAP-10"),
+    ),
+    "a full key that may not restore": Unfit(
+        lambda target: {"keys.full": key(target, "view"), "keys.view": ABSENT},
+        "keys.full: the key lacks containers-backups-manage", ("JOB-1", "RST-1", "RST-6"),
+    ),
+    "a full key that may not view": Unfit(
+        lambda target: {"keys.full": key(target, "manage"), "keys.manage": ABSENT, "keys.view": ABSENT},
+        "keys.full: the key lacks containers-backups-view", ("LIST-1", "GET-1", "JOB-1"),
+    ),
+    "full equal to view": Unfit(
+        lambda target: {"keys.full": key(target, "view")}, "keys.view: has the same value as keys.full",
+        ("CAP-5", "JOB-1", "RST-1", "DEL-1"),
+    ),
+    "view equal to full": Unfit(
+        lambda target: {"keys.view": key(target, "full")}, "keys.view: has the same value as keys.full",
+        ("CAP-4", "CAP-5", "CAP-8"),
+    ),
+    "manage equal to full": Unfit(
+        lambda target: {"keys.manage": key(target, "full")}, "keys.manage: has the same value as keys.full",
+        ("CAP-1", "CAP-6"),
+    ),
+    "unrelated equal to view": Unfit(
+        lambda target: {"keys.unrelated": key(target, "view")}, "keys.unrelated: has the same value as keys.view",
+        ("CAP-1", "CAP-10"),
+    ),
     "expired equal to full": Unfit(
         lambda target: {"keys.expired": key(target, "full")}, "keys.expired: has the same value as keys.full",
         ("AUTH-3",),
@@ -151,6 +194,7 @@ UNFIT: dict[str, Unfit] = {
     "a key of another hub that is unknown": Unfit(
         lambda _: {"keys.other_hub": "an-unknown-key"}, "keys.other_hub: is refused", ("AUTH-6",)
     ),
+    "an unknown other hub": Unfit(lambda _: {"keys.other_hub_id": UNKNOWN}, "other_hub", ("AUTH-6", "AUTH-9")),
     "a container that is not empty": Unfit(
         lambda target: {"fixtures.empty_container_id": target.fixtures.other_container_id},
         "fixtures.empty_container_id: the container is not empty", ("LIST-8", "GET-5"),
@@ -171,6 +215,13 @@ UNFIT: dict[str, Unfit] = {
         lambda _: {"fixtures.deletable_backup_ids": [UNKNOWN]}, "fixtures.deletable_backup_ids: the target knows no",
         ("DEL-1", "DEL-2", "DEL-3"),
     ),
+    "a probe that fails": Unfit(
+        lambda _: probe("import sys; sys.exit('no such volume')"), "no such volume", ("RST-8", "RST-9")
+    ),
+    "a probe that hangs": Unfit(
+        lambda _: probe("import time; time.sleep(3600)"), "within 2 s", ("RST-8",)
+    ),
+    "a probe that prints nothing": Unfit(lambda _: probe("pass"), "probe.command", ("RST-8",)),
 }  # fmt: skip
 
 
@@ -236,12 +287,15 @@ FOREIGN: dict[str, tuple[hostile.Answering, tuple[str, ...]]] = {
         page(400, "400 No required SSL certificate was sent", **NGINX), ("nginx 400", "No required SSL certificate"),
     ),
     "a firewall": (page(403, "Access denied", server="cloudflare"), ("Cloudflare 403", "Access denied")),
+    "a maintenance page": (page(503, "503 Service Temporarily Unavailable", **NGINX), ("nginx 503",)),
+    "a dead backend": (page(502, "502 Bad Gateway", **NGINX), ("nginx 502",)),
     "a redirect to https": (
         redirect(lambda seen: f"https://api.example.test{seen.target}"), ("https://api.example.test",)
     ),
     "a redirect to another path": (
         redirect(lambda seen: f"https://api.example.test/backups{seen.target}"), ("https://api.example.test/backups",)
     ),
+    "a redirect to a login": (redirect(lambda _: "https://login.example.test/"), ("login.example.test",)),
     "a web server of something else": (
         lambda _: hostile.whole(404, b'{"message": "no Route matched"}'), ("no Route matched",)
     ),

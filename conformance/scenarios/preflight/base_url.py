@@ -26,7 +26,7 @@ FAILURES: tuple[tuple[str, str], ...] = (
     ("name or service not known", "no such host: check target.base_url"),
     ("name resolution", "the host name cannot be resolved now: check target.base_url and the network"),
     ("no address associated", "no such host: check target.base_url"),
-    ("the proxy refused", "check the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"),
+    ("the proxy refused", "check target.proxy, or the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"),
 )
 #: What to change, by a part of the words of an intermediary.
 PAGES: tuple[tuple[str, str], ...] = (
@@ -42,8 +42,10 @@ CODES: dict[str, tuple[str, str]] = {
     "403.wrong-hub": ("target.hub_id", "the key is of another hub"),
     "404.container": ("fixtures.container_id", "the target knows no such container"),
     "404.uri": ("target.base_url", "the API is not at this path"),
+    "403.permissions": ("keys", "the key lacks containers-backups-view"),
 }
 TLS_TIMEOUT_S = 3.0
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 def is_of_the_contract(exchange: Exchange) -> bool:
@@ -70,17 +72,26 @@ def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, 
     if not answered:
         return "", ""
     if not any(map(is_of_the_contract, answered)):
-        if to := _redirected_to(target, answered):
-            return f'{target.base_url}: everything is redirected to {to}; write base_url = "{to}"', ""
-        if answerer := _one_answerer(answered):
-            return _foreign(target, answerer, len(answered)), answerer.name
-        return "", ""
+        return _foreign_cause(target, answered)
     codes = {exchange.code for exchange in answered}
     code = next(iter(codes)) if len(codes) == 1 else None
-    if code in CODES and not any(exchange.is_success for exchange in answered):
-        member, what = CODES[code]
-        return _refused(target, member, what, code), ""
-    return "", ""
+    if code is None or code not in CODES or any(exchange.is_success for exchange in answered):
+        return "", ""
+    member, what = CODES[code]
+    if member == "keys":
+        return f"keys.{answered[0].request.key}: {what} ({code} on every address); give it view and manage", ""
+    return _refused(target, member, what, code), ""
+
+
+def _foreign_cause(target: Target, answered: Sequence[Exchange]) -> tuple[str, str]:
+    """The cause where no response has the contract's shape: one redirect, or one intermediary, for all of them."""
+    if to := _redirected_to(target, answered):
+        return f'{target.base_url}: everything is redirected to {to}; write base_url = "{to}"', ""
+    if location := _one_location(answered):
+        words = f"{target.base_url}: everything is redirected to {location}"
+        return f"{words}; if that is a login, set [headers] to what it wants, else write the URL of the API", ""
+    answerer = _one_answerer(answered)
+    return (_foreign(target, answerer, len(answered)), answerer.name) if answerer else ("", "")
 
 
 def _refused(target: Target, member: str, what: str, code: str) -> str:
@@ -98,13 +109,23 @@ def _redirected_to(target: Target, exchanges: Sequence[Exchange]) -> str:
     bases = set()
     for exchange in exchanges:
         location = exchange.response.header("location") if exchange.response else None
-        if exchange.status not in (301, 302, 303, 307, 308) or not location:
+        if exchange.status not in REDIRECTS or not location:
             return ""
         asked = f"{urlsplit(target.base_url).path.rstrip('/')}{exchange.request.target}"
         if location.startswith("/"):
             return ""
         bases.add(location.removesuffix(asked).rstrip("/") if location.endswith(asked) else "")
     return next(iter(bases)) if len(bases) == 1 else ""
+
+
+def _one_location(exchanges: Sequence[Exchange]) -> str:
+    """The one URL to which every request is redirected, without its query; empty if they differ."""
+    locations = {
+        (exchange.response.header("location") or "").partition("?")[0] if exchange.response else ""
+        for exchange in exchanges
+        if exchange.status in REDIRECTS
+    }
+    return locations.pop() if len(locations) == 1 and all(one.status in REDIRECTS for one in exchanges) else ""
 
 
 def _one_answerer(exchanges: Sequence[Exchange]) -> Answerer | None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from conformance.judging.checks import Check
     from conformance.scenarios.preflight.model import Preflight
 
+#: What preflight says of a key with the value of keys.full.
+EQUAL_TO_FULL = "has the same value as keys.full"
 #: A member of the target file, or alternatives of which one will do.
 Need = str | tuple[str, ...]
 
@@ -30,7 +32,9 @@ FULL, INSTANCE, BACKUP = "keys.full", "fixtures.instance_id", "fixtures.backup_i
 #: The main backup, named by the target file: what `probe.expected` speaks of is no other backup.
 NAMED_BACKUP = "the named fixtures.backup_id"
 PROFILE, ALLOW, FOLLOW, DELETABLE = "--profile full", "restore.allow", "jobs.follow", "fixtures.deletable_backup_ids"
-RESTORES: tuple[Need, ...] = (FULL, BACKUP, INSTANCE, ALLOW, PROFILE)
+#: That keys.full is no key that may do less: reads cannot measure whether it may restore.
+FULL_CHANGES = "keys.full for changes"
+RESTORES: tuple[Need, ...] = (FULL, FULL_CHANGES, BACKUP, INSTANCE, ALLOW, PROFILE)
 
 #: What each operation's checks need.
 BY_OPERATION: dict[Operation, tuple[Need, ...]] = {
@@ -39,7 +43,7 @@ BY_OPERATION: dict[Operation, tuple[Need, ...]] = {
     "logs": (FULL, BACKUP),
     "restore": RESTORES,
     "job": (*RESTORES, FOLLOW),
-    "delete": (FULL, DELETABLE, PROFILE),
+    "delete": (FULL, FULL_CHANGES, DELETABLE, PROFILE),
 }
 #: What the written checks of a clause need instead of that, by clause and operation: they use ids that do not exist.
 INSTEAD: dict[tuple[str, str], tuple[Need, ...]] = {
@@ -113,6 +117,10 @@ class Situation:
         if member == NAMED_BACKUP:
             named = self.target.fixtures.backup_id is not None
             return self.preflight.gap(BACKUP) if named else Gap(BACKUP, f"set {BACKUP}")
+        if member == FULL_CHANGES:
+            same = (self.preflight.entry(f"keys.{name}") for name in GRANTS if lacks(name, "restore"))
+            doubt = next((entry for entry in same if entry and entry.detail == EQUAL_TO_FULL), None)
+            return Gap(FULL, doubt.sentence, wrong=True) if doubt else None
         if member == ALLOW:
             return None if self.target.restore.allow else Gap(member, "set restore.allow = true")
         if member == FOLLOW:

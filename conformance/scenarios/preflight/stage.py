@@ -96,6 +96,7 @@ class Stage:
         self._entries.append(Entry("target.hub_id", State.OK))
         self._proofs.prove_all(self._build)
         self._entries += self._keys()
+        self._reject_wrong_keys()
         if self._proofs.problem:
             return f"{self._proofs.problem}; check [keys], and target.hub_id"
         self._look_for_jobs()
@@ -129,6 +130,14 @@ class Stage:
 
     # ------------------------------------------------------------ keys
 
+    def _reject_wrong_keys(self) -> None:
+        """Keep the checks from using keys that are mistakes of the file, in whichever way they choose keys."""
+        for entry in self._entries:
+            name = entry.member.removeprefix("keys.")
+            accepted = self._proofs.states.get(name) in ("accepted", "offered")
+            if entry.state is State.WRONG and entry.member.startswith("keys.") and accepted:
+                self._proofs.reject(name, entry.sentence)
+
     def _keys(self) -> Iterator[Entry]:
         """What each key may do, as far as reads show it; and keys that cannot be the ones that they should be."""
         equal = self._equal_keys()
@@ -149,21 +158,34 @@ class Stage:
                 yield Entry(member, State.MISSING if fix else State.UNKNOWN, "cannot be proved by reads", fix)
             else:
                 yield Entry(member, State.OK, self._measured(name))
-        if self._target.keys.other_hub_id is None:
-            yield Entry("keys.other_hub_id", State.MISSING, "not given", self._how_to_give("other_hub_id"))
+        yield self._other_hub()
+
+    def _other_hub(self) -> Entry:
+        """The other hub, as far as the answer to its own key shows it."""
+        hub, answer = self._target.keys.other_hub_id, self._proofs.first_answers.get("other_hub")
+        member = "keys.other_hub_id"
+        if hub is None:
+            return Entry(member, State.MISSING, "not given", self._how_to_give("other_hub_id"))
+        if answer is not None and answer.code in ("404.hub", "403.wrong-hub"):
+            what = (
+                "the target knows no such hub" if answer.code == "404.hub" else "keys.other_hub is no key of this hub"
+            )
+            fix = "set keys.other_hub and keys.other_hub_id to a key and its own hub"
+            return Entry(member, State.WRONG, f"{what} ({hub}: {_answer(answer)})", fix)
+        return Entry(member, State.OK if answer is not None and answer.status != 401 else State.UNKNOWN)
 
     def _equal_keys(self) -> dict[str, str]:
-        """Key to another key that has the same value."""
-        values: dict[str, str] = {}
-        equal: dict[str, str] = {}
+        """Key to another key that has the same value. Where one of them is `full`, that one is measured as such."""
+        names: dict[str, list[str]] = {}
         for name, key in self._target.keys.present().items():
-            try:
-                value = key.reveal()
-            except KeyUnavailableError:
-                continue
-            first = values.setdefault(value, name)
-            if first != name:
-                equal[name] = first
+            with suppress(KeyUnavailableError):
+                names.setdefault(key.reveal(), []).append(name)
+        equal: dict[str, str] = {}
+        for same in (same for same in names.values() if len(same) > 1):
+            first, *others = same
+            equal |= dict.fromkeys(others, first)
+            if first != "full":  # nobody knows whose value it is
+                equal[first] = others[0]
         return equal
 
     def _are_swapped(self) -> bool:

@@ -143,7 +143,7 @@ def test_a_budget_that_is_too_small_is_named(budget: int, clause: str) -> None:
 
 
 def test_every_check_has_needs_of_known_members() -> None:
-    known = {*MEMBERS, "--profile full", "the named fixtures.backup_id"}
+    known = {*MEMBERS, "--profile full", "the named fixtures.backup_id", "keys.full for changes"}
     for check in all_checks().values():
         for need in needs_of(check):
             assert set((need,) if isinstance(need, str) else need) <= known

@@ -1,0 +1,103 @@
+"""Checks of single values of a target file: why one cannot be used, in a few words; None if it can."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.config.target import ClientCertificate
+
+
+def base_url_fault(text: str) -> str | None:
+    """Return why a text cannot be the base of all URLs."""
+    url = _split(text)
+    if isinstance(url, str):
+        return url
+    if url.username is not None or url.password is not None:
+        return "it must not hold a user name or password"
+    if "?" in text or "#" in text:
+        return "it must not hold a query or a fragment"
+    if any(segment in (".", "..") for segment in url.path.split("/")):
+        return "it must not hold . or .. in its path"
+    return None
+
+
+def proxy_fault(text: str) -> str | None:
+    """Return why a text cannot be the URL of a proxy, without quoting it: it may hold a password."""
+    url = _split(text)
+    if isinstance(url, str):
+        return url
+    if url.path not in ("", "/") or "?" in text or "#" in text:
+        return "it must not hold a path, a query or a fragment"
+    return None
+
+
+def _split(text: str) -> SplitResult | str:
+    """Return the parts of an http or https URL, or why it is none."""
+    if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
+        return "it holds a character that no URL has"
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError as error:
+        words = str(error)
+        # the words of the standard library may quote the text
+        return "the port is not a number" if "could not be cast" in words else words[:1].lower() + words[1:]
+    if url.scheme not in ("http", "https"):
+        return "the scheme must be http or https"
+    if not url.hostname or port == 0:
+        return "the port must not be 0" if url.hostname else "it has no host"
+    return url
+
+
+def bundle_fault(bundle: Path) -> str | None:
+    """Return why a file cannot be a CA bundle."""
+    import ssl  # noqa: PLC0415 - slow to load, and few target files name a bundle
+
+    if fault := file_fault(bundle):
+        return fault
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+    except ssl.SSLError:
+        return "holds no PEM certificate"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    return None
+
+
+def certificate_fault(certificate: ClientCertificate) -> tuple[str, str, str] | None:
+    """Return why a client certificate cannot be used: the member to blame, what is wrong, and how to fix it."""
+    import ssl  # noqa: PLC0415 - slow to load, and few target files name a certificate
+
+    encrypted = False
+
+    def password() -> str:
+        nonlocal encrypted
+        encrypted = True
+        return ""
+
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate.certificate, certificate.key, password)
+    except ssl.SSLError as error:
+        if encrypted:
+            return "client_key", "is encrypted with a passphrase", "decrypt it: openssl pkey -in KEY -out DECRYPTED"
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "client_key", "is not the key of client_cert", "name the key that belongs to the certificate"
+        return "client_cert", "client_cert and client_key hold no PEM certificate with its key", "name PEM files"
+    except OSError as error:
+        return "client_cert", f"cannot be read: {error.strerror}", "check the permissions of the file"
+    return None
+
+
+def file_fault(path: Path) -> str | None:
+    """Return why a path is not that of a file."""
+    try:
+        if not path.exists():
+            return "does not exist"
+        return None if path.is_file() else "is not a file"
+    except (OSError, ValueError) as error:
+        return f"cannot be looked at: {getattr(error, 'strerror', None) or error}"
