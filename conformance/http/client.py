@@ -19,6 +19,7 @@ from conformance.http.clock import Clock, StoppedError, TargetGoneError
 from conformance.http.connection import Connections
 from conformance.http.exchange import Purpose, Throttled
 from conformance.http.liveness import Liveness, answered
+from conformance.http.pace import AutoPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -68,6 +69,7 @@ class Client:
         self._budget = Budget(target, shared_state, self.waiting)
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)
+        self._pace = AutoPace()
         self._slots = threading.BoundedSemaphore(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
@@ -180,8 +182,7 @@ class Client:
         with self._slots:
             while (left := self.shared_state.paused_for()) > 0:
                 self.waiting.wait(left)
-            rate = self.target.limits.requests_per_second
-            if rate and (turn := self.shared_state.next_slot(rate)) > 0:
+            if (turn := self._next_slot()) > 0:
                 self.waiting.wait(turn)
             self.waiting.raise_if_stopped()
             with self._place():
@@ -190,13 +191,22 @@ class Client:
             raise StoppedError("the run was interrupted")
         return exchange
 
+    def _next_slot(self) -> float:
+        """Seconds until this request's turn, at the pace of the target file."""
+        rate = self.target.limits.requests_per_second
+        if rate == "auto":
+            return self._pace.next_slot()
+        return self.shared_state.next_slot(rate) if rate else 0.0
+
     def _sent(self, request: Request, *, fresh: bool) -> Exchange:
         waited_for = not request.repeatable
         with self._counting:
             self.requests += 1
             self._restores_under_way += waited_for
         try:
-            return self._connections.send(request, fresh=fresh)
+            exchange = self._connections.send(request, fresh=fresh)
+            self._pace.observe(exchange)
+            return exchange
         finally:
             with self._counting:
                 self._restores_under_way -= waited_for
