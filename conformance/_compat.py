@@ -1,6 +1,7 @@
 """The private names of other libraries that this project uses, in one place.
 
-Each function or class here uses a name that its library does not promise to keep. Where the name is missing, the
+Each function here uses a name or a module that its library does not promise to keep: `_names`, and modules that its
+documentation leaves out. Where the name is missing, the
 function does without it and says so in its docstring, or it raises `IncompatibleError`, which names the library, its
 version and the versions that are known to work. The upper bounds in pyproject.toml exist because of this module.
 
@@ -15,9 +16,12 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Container
+    from types import ModuleType
 
     import pytest
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class IncompatibleError(RuntimeError):
@@ -105,3 +109,69 @@ def scope_scheduling() -> type[object]:
         if not hasattr(LoadScopeScheduling, name):
             raise incompatible("pytest-xdist", f"LoadScopeScheduling.{name}")
     return LoadScopeScheduling  # type: ignore[no-any-return]
+
+
+# ---------------------------------------------------------------- argparse
+
+
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return the options and positional arguments of a parser; argparse has no public way to list them.
+
+    Without the private name the list is empty.
+    """
+    return list(getattr(parser, "_actions", ()))
+
+
+# ---------------------------------------------------------------- hypothesis
+
+
+def ignore_constants_of_loaded_code() -> None:
+    """Let hypothesis draw no constants that it finds in the code of loaded modules; it has no setting for it.
+
+    With them the same seed would generate other values in another environment. Without the private names it does.
+    """
+    with contextlib.suppress(ImportError):
+        from hypothesis.internal.conjecture import providers  # noqa: PLC0415 - private
+        from hypothesis.internal.constants_ast import Constants  # noqa: PLC0415 - private
+
+        if hasattr(providers, "_get_local_constants"):
+            nothing = Constants()
+            providers._get_local_constants = lambda: nothing  # noqa: SLF001 - the purpose of this module
+
+
+# ---------------------------------------------------------------- schemathesis
+
+
+def schemathesis_builder() -> ModuleType:
+    """Return the module in which schemathesis builds the hypothesis test of an operation.
+
+    Raises IncompatibleError where one of the names that we use is missing: there is no other way to its cases.
+    """
+    where = "schemathesis.generation.hypothesis.builder"
+    try:
+        from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - takes half a second
+    except ImportError:
+        raise incompatible("schemathesis", where) from None
+    for name in ("create_test", "HypothesisTestConfig", "HypothesisTestMode"):
+        if not hasattr(builder, name):
+            raise incompatible("schemathesis", f"{where}.{name}")
+    return builder
+
+
+# ---------------------------------------------------------------- uvicorn
+
+
+def http_protocol() -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol for HTTP/1.1 over httptools, which the embedded server extends.
+
+    Raises IncompatibleError where a method that the embedded server overrides is missing.
+    """
+    where = "uvicorn.protocols.http.httptools_impl.HttpToolsProtocol"
+    try:
+        from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: PLC0415 - only the server needs it
+    except ImportError:
+        raise incompatible("uvicorn", where) from None
+    for name in ("on_message_begin", "send_400_response"):
+        if not hasattr(HttpToolsProtocol, name):
+            raise incompatible("uvicorn", f"{where}.{name}")
+    return HttpToolsProtocol

@@ -11,6 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
+from conformance._compat import IncompatibleError
 from conformance.cli.arguments import Commands, Parser
 from conformance.cli.commands import (
     check,
@@ -46,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         complain(error.lines)
         return ExitCode.USAGE
+    except IncompatibleError as error:  # of a library on this machine
+        complain([str(error)])
+        return ExitCode.INCONCLUSIVE
     except KeyboardInterrupt:
         complain(["interrupted"])
         return ExitCode.INCONCLUSIVE

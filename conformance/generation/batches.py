@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, configuration
 from hypothesis import strategies as st
-from hypothesis.internal.conjecture import providers
-from hypothesis.internal.constants_ast import Constants
 
+from conformance import _compat
 from conformance.http.exchange import Request
 
 if TYPE_CHECKING:
@@ -62,11 +61,9 @@ def unlocked() -> Iterator[None]:
 
 @cache
 def prepare() -> None:
-    """Makes hypothesis depend on nothing but the seed. Its tables of characters are kept in the user's cache."""
+    """Make what hypothesis generates depend on the seed alone, and keep its tables in the user's cache."""
     configuration.set_hypothesis_home_dir(_cache_dir() / "backups-conformance" / "hypothesis")
-    if hasattr(providers, "_get_local_constants"):
-        nothing = Constants()
-        providers._get_local_constants = lambda: nothing  # noqa: SLF001 - there is no setting for it
+    _compat.ignore_constants_of_loaded_code()
 
 
 def _cache_dir() -> Path:

@@ -14,6 +14,7 @@ import hypothesis
 from hypothesis import Phase
 from hypothesis import settings as settings_of
 
+from conformance import _compat
 from conformance.contract.schemas import schemas_dir
 from conformance.generation import batches
 
@@ -45,8 +46,8 @@ def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
     with batches.generation_lock:
         batches.prepare()
         import schemathesis  # noqa: PLC0415 - see above
-        from schemathesis.generation.hypothesis import builder  # noqa: PLC0415 - see above
 
+        builder = _compat.schemathesis_builder()
         # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
         config = schemathesis.config.SchemathesisConfig()
         schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)

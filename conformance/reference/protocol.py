@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from conformance import _compat
 from conformance.reference.refusals import TITLES
 
 CODE = "400.invalid-syntax"
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(_compat.http_protocol()):  # type: ignore[misc] # a class that is checked at run time
     """The protocol of one connection."""
 
     def on_message_begin(self) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import re
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis.internal.conjecture import providers
 
 from conformance import _compat
+from conformance.cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pytest import Pytester  # noqa: PT013 - only this name
 
 pytest_plugins = ["pytester"]
@@ -102,3 +110,152 @@ def test_without_the_known_arguments_nothing_is_forgotten() -> None:
     config: Any = SimpleNamespace()
     _compat.forget_paths(config, {"target.toml"})
     assert vars(config) == {}
+
+
+# ---------------------------------------------------------------- argparse, hypothesis, schemathesis, uvicorn
+
+
+def test_the_actions_of_a_parser_are_listed() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed")
+    assert [action.dest for action in _compat.actions_of(parser)] == ["help", "seed"]
+
+
+def test_without_the_private_name_no_action_is_listed() -> None:
+    parser: Any = SimpleNamespace()
+    assert _compat.actions_of(parser) == []
+
+
+def test_hypothesis_draws_no_constants_of_loaded_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "_get_local_constants", providers._get_local_constants)
+    _compat.ignore_constants_of_loaded_code()
+    constants = providers._get_local_constants()
+    assert [len(constants.set_for_type(kind)) for kind in ("integer", "float", "bytes", "string")] == [0] * 4
+
+
+def test_a_hypothesis_without_the_private_names_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(providers, "_get_local_constants")
+    _compat.ignore_constants_of_loaded_code()
+    assert not hasattr(providers, "_get_local_constants")
+
+
+@pytest.mark.parametrize("module", ["hypothesis.internal.conjecture", "hypothesis.internal.constants_ast"])
+def test_a_hypothesis_without_the_private_modules_is_left_alone(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = providers._get_local_constants
+    monkeypatch.setitem(sys.modules, module, None)
+    _compat.ignore_constants_of_loaded_code()
+    assert providers._get_local_constants is original
+
+
+def test_the_builder_of_schemathesis_is_there() -> None:
+    assert callable(_compat.schemathesis_builder().create_test)
+
+
+def test_the_http_protocol_of_uvicorn_is_there() -> None:
+    assert _compat.http_protocol().__name__ == "HttpToolsProtocol"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "function"),
+    [
+        ("schemathesis.generation.hypothesis.builder", "create_test", _compat.schemathesis_builder),
+        ("schemathesis.generation.hypothesis.builder", "HypothesisTestConfig", _compat.schemathesis_builder),
+        ("uvicorn.protocols.http.httptools_impl.HttpToolsProtocol", "send_400_response", _compat.http_protocol),
+    ],
+)
+def test_a_library_without_a_name_that_we_need_is_incompatible(
+    module: str, name: str, function: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function()  # so that the module is loaded
+    monkeypatch.delattr(f"{module}.{name}")
+    with pytest.raises(_compat.IncompatibleError, match=re.escape(f"{module}.{name}")):
+        function()
+
+
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [
+        ("schemathesis.generation.hypothesis", _compat.schemathesis_builder),
+        ("uvicorn.protocols.http.httptools_impl", _compat.http_protocol),
+        ("xdist.scheduler", _compat.scope_scheduling),
+    ],
+)
+def test_a_library_without_a_module_that_we_need_is_incompatible(
+    module: str, function: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(_compat.IncompatibleError, match=re.escape(module)):
+        function()
+
+
+def test_an_incompatible_library_ends_a_command_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_options: object) -> int:
+        raise _compat.incompatible("uvicorn", "uvicorn.protocols")
+
+    monkeypatch.setattr(main, "parse", lambda _: SimpleNamespace(command=fail))
+    assert main.main([]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("backups-conformance: error: uvicorn ")
+
+
+# ---------------------------------------------------------------- everywhere else
+
+ROOT = Path(_compat.__file__).parent
+#: modules that the documentation of their library leaves out
+UNDOCUMENTED = re.compile(
+    r"(_pytest|hypothesis\.internal|schemathesis\.generation|uvicorn\.protocols|xdist\.scheduler)\b"
+)
+#: how a library is asked for an attribute by name
+BY_NAME = {"getattr", "hasattr", "setattr", "delattr"}
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def names_defined_in(trees: Iterable[ast.Module]) -> set[str]:
+    """The private names that are ours: of functions, classes, attributes and variables."""
+    found: set[str] = set()
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Attribute(attr=name, ctx=ast.Store(), value=ast.Name(id="self" | "cls")):
+                found.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                found.add(name)
+    return found
+
+
+def private_uses(tree: ast.Module, ours: set[str]) -> list[str]:
+    """The private names of other libraries that a module uses, with their lines."""
+    found: list[tuple[int, str]] = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                found += [(node.lineno, alias.name) for alias in aliases if is_foreign_private(alias.name)]
+            case ast.ImportFrom(module=str(module), names=aliases) if not module.startswith("conformance"):
+                names = [f"{module}.{alias.name}" for alias in aliases]
+                found += [(node.lineno, name) for name in names if is_foreign_private(name)]
+            case ast.Attribute(attr=name) if is_private(name) and name not in ours:
+                found.append((node.lineno, name))
+            case ast.Call(func=ast.Name(id=function), args=[_, ast.Constant(value=str(name)), *_]):
+                if function in BY_NAME and is_private(name) and name not in ours:
+                    found.append((node.lineno, name))
+    return [f"{line}: {name}" for line, name in found]
+
+
+def is_foreign_private(module: str) -> bool:
+    return bool(UNDOCUMENTED.match(module)) or any(
+        is_private(part) for part in module.split(".") if part != "_typeshed"
+    )
+
+
+def test_no_other_module_uses_private_names_of_a_library() -> None:
+    trees = {file: ast.parse(file.read_text("utf-8")) for file in ROOT.rglob("*.py")}
+    ours = names_defined_in(trees.values())
+    assert private_uses(trees.pop(ROOT / "_compat.py"), ours) != []  # so that the scan is known to see something
+    uses = {str(file.relative_to(ROOT)): private_uses(tree, ours) for file, tree in trees.items()}
+    assert {file: names for file, names in uses.items() if names} == {}

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conformance import _compat
+
 if TYPE_CHECKING:
     import argparse
 
@@ -45,7 +47,7 @@ def complete_files(parser: argparse.ArgumentParser) -> None:
     """Mark the arguments that are paths, so that the shell offers files or folders for them."""
     import shtab  # noqa: PLC0415
 
-    for action in parser._actions:  # noqa: SLF001 - argparse has no public way to list its actions
+    for action in _compat.actions_of(parser):
         if action.type is Path:
             folder = action.metavar == "DIR"
             action.complete = shtab.DIRECTORY if folder else shtab.FILE  # type: ignore[attr-defined]
