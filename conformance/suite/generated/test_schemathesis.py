@@ -1,4 +1,4 @@
-"""The whole OpenAPI document, driven by schemathesis: its cases, our client and keys, our clauses."""
+"""Cases that schemathesis generates from the OpenAPI document, sent by our client and judged by our clauses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
-#: clauses whose words are "no harm": no answer, twice, breaks them too
+#: clauses that ask only for no server error; a request that is not answered twice breaks them as well
 HARMLESS = ("GET-6", "LIST-10", "INC-6")
 
 
-def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """What came of the operation's cases, by the clause that each is about."""
+def judge_schemathesis_cases(context: CheckContext, operation: Operation) -> Iterator[Finding]:
+    """Judge the cases of the operation that are about the clause of the check."""
     if operation == "job":
         context.require_jobs()
     elif operation == "delete":
@@ -33,35 +33,37 @@ def sent_by_schemathesis(context: CheckContext, operation: Operation) -> Iterato
     sent: SentCases = context.run_once(f"schemathesis {operation}", lambda context: send_cases(context, operation))
     cases = sent.about(context.check.clause)
     if not cases:
-        raise NotTestableError("none of the generated cases is about it: raise --examples")
-    for case, on in cases:
+        raise NotTestableError("no generated case is about this clause: raise --examples")
+    for case, exchange in cases:
         if context.check.clause == "HTTP-3":
-            yield from expect_answer(on)
+            yield from expect_answer(exchange)
         elif context.check.clause == "HTTP-5":
-            yield from expect_method_refused(on)
+            yield from expect_method_refused(exchange)
         elif context.check.clause in HARMLESS:
-            yield from expect_no_server_error(on, *case.allowed)
+            yield from expect_no_server_error(exchange, *case.allowed)
         else:
-            yield from expect_status(on, *case.allowed)
+            yield from expect_status(exchange, *case.allowed)
 
 
-def of_the_document(clause: str, *operations: Operation) -> object:
-    return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(sent_by_schemathesis)
+def schemathesis_check(clause: str, *operations: Operation) -> object:
+    return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(judge_schemathesis_cases)
 
 
-test_document_is_answered = of_the_document("HTTP-3", "list", "get", "logs", "restore", "job", "delete")
-test_document_has_no_other_methods = of_the_document("HTTP-5", "list", "get", "logs", "restore")
-test_document_has_no_malformed_ids = of_the_document("GET-6", "list", "get", "logs", "restore", "job")
-test_document_needs_a_key = of_the_document("AUTH-1", "list", "get", "logs")
-test_document_needs_a_hub = of_the_document("AUTH-5", "list", "get", "logs")
-test_document_has_pages_and_sorts = of_the_document("LIST-10", "list")
-test_document_has_includes = of_the_document("INC-6", "list", "get")
-test_document_lists_what_is_there = of_the_document("LIST-9", "list")
-test_document_gets_what_is_there = of_the_document("GET-4", "get")
-test_document_reads_logs_of_what_is_there = of_the_document("LOG-4", "logs")
-test_document_shows_jobs_that_are_there = of_the_document("JBS-3", "job")
-test_document_deletes_what_is_there = of_the_document("DEL-4", "delete")
-test_document_needs_a_body = of_the_document("JOB-4", "restore")
-test_document_needs_its_members = of_the_document("JOB-5", "restore")
-test_document_has_one_action = of_the_document("JOB-6", "restore")
-test_document_needs_an_instance = of_the_document("JOB-8", "restore")
+test_schemathesis_requests_are_answered = schemathesis_check(
+    "HTTP-3", "list", "get", "logs", "restore", "job", "delete"
+)
+test_schemathesis_undocumented_methods_are_refused = schemathesis_check("HTTP-5", "list", "get", "logs", "restore")
+test_schemathesis_malformed_ids_are_refused = schemathesis_check("GET-6", "list", "get", "logs", "restore", "job")
+test_schemathesis_requests_without_a_key_are_unauthorized = schemathesis_check("AUTH-1", "list", "get", "logs")
+test_schemathesis_requests_without_a_hub_id_are_refused = schemathesis_check("AUTH-5", "list", "get", "logs")
+test_schemathesis_pages_and_sorts_do_no_harm = schemathesis_check("LIST-10", "list")
+test_schemathesis_includes_do_no_harm = schemathesis_check("INC-6", "list", "get")
+test_schemathesis_unknown_containers_are_not_found = schemathesis_check("LIST-9", "list")
+test_schemathesis_unknown_backups_are_not_found = schemathesis_check("GET-4", "get")
+test_schemathesis_logs_of_unknown_backups_are_not_found = schemathesis_check("LOG-4", "logs")
+test_schemathesis_unknown_jobs_are_not_found = schemathesis_check("JBS-3", "job")
+test_schemathesis_deletions_of_unknown_backups_are_not_found = schemathesis_check("DEL-4", "delete")
+test_schemathesis_bodies_that_are_no_json_object_are_refused = schemathesis_check("JOB-4", "restore")
+test_schemathesis_missing_and_mistyped_members_are_refused = schemathesis_check("JOB-5", "restore")
+test_schemathesis_other_actions_are_refused = schemathesis_check("JOB-6", "restore")
+test_schemathesis_unknown_instances_are_refused = schemathesis_check("JOB-8", "restore")

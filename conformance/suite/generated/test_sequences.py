@@ -1,4 +1,4 @@
-"""Walks through the API in random order, by several keys: told once, judged clause by clause."""
+"""Random sequences of requests by several keys: they are sent once, and each clause judges them."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 
-def of_the_walks(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """What the walks found of this clause; the shortest walk that breaks it stands in the timeline."""
+def judge_sequences(context: CheckContext, operation: Operation) -> Iterator[Finding]:
+    """Yield the findings of the clause; the shortest sequence that breaks it is recorded step by step."""
     found, steps = context.run_once("walk", run_sequences).findings_of(context.check.clause, operation)
     for step in steps:
         context.record_step(step, None, "")
     yield from found
 
 
-def walks(clause: str, *operations: Operation) -> object:
-    return check(clause, *operations, kind=CheckKind.STATEFUL, stage=Stage.GENERATED)(of_the_walks)
+def sequence_check(clause: str, *operations: Operation) -> object:
+    return check(clause, *operations, kind=CheckKind.STATEFUL, stage=Stage.GENERATED)(judge_sequences)
 
 
-test_walks_serve_lists = walks("LIST-1", "list")
-test_walks_serve_gets = walks("GET-1", "get")
-test_walks_serve_logs = walks("LOG-1", "logs")
-test_walks_serve_the_key_with_view = walks("CAP-5", "list", "get", "logs")
-test_walks_list_every_backup = walks("LIST-5", "list")
-test_walks_show_the_same_backups = walks("GET-3", "get")
-test_walks_read_the_same_logs = walks("HTTP-4", "logs")
-test_walks_find_nothing_unknown = walks("GET-4", "get")
-test_walks_find_no_unknown_logs = walks("LOG-4", "logs")
-test_walks_need_a_key = walks("AUTH-1", "list", "get", "logs")
-test_walks_need_a_key_of_this_hub = walks("AUTH-6", "list", "get", "logs", "restore")
-test_walks_need_view_to_list = walks("CAP-1", "list")
-test_walks_need_view_to_get = walks("CAP-2", "get")
-test_walks_need_view_to_read_logs = walks("CAP-3", "logs")
-test_walks_need_manage_to_restore = walks("CAP-4", "restore")
-test_walks_denied_restores_do_nothing = walks("CAP-8", "restore")
-test_walks_start_a_restore = walks("JOB-1", "restore")
-test_walks_start_no_incomplete_restore = walks("JOB-5", "restore")
-test_walks_start_no_restore_elsewhere = walks("JOB-8", "restore")
-test_walks_refused_restores_do_nothing = walks("JOB-10", "restore")
-test_walks_restores_leave_one_log = walks("RST-2", "restore")
-test_walks_restores_leave_the_backup = walks("RST-3", "restore")
-test_walks_read_while_a_restore_runs = walks("RST-7", "restore")
-test_walks_delete_for_good = walks("DEL-3", "delete")
+test_sequences_lists_are_served = sequence_check("LIST-1", "list")
+test_sequences_backups_are_served = sequence_check("GET-1", "get")
+test_sequences_logs_are_served = sequence_check("LOG-1", "logs")
+test_sequences_view_alone_reads = sequence_check("CAP-5", "list", "get", "logs")
+test_sequences_every_backup_is_listed_once = sequence_check("LIST-5", "list")
+test_sequences_get_and_list_show_the_same = sequence_check("GET-3", "get")
+test_sequences_reading_logs_again_gives_the_same = sequence_check("HTTP-4", "logs")
+test_sequences_unknown_backups_are_not_found = sequence_check("GET-4", "get")
+test_sequences_logs_of_unknown_backups_are_not_found = sequence_check("LOG-4", "logs")
+test_sequences_requests_without_a_key_are_unauthorized = sequence_check("AUTH-1", "list", "get", "logs")
+test_sequences_another_hubs_key_opens_nothing = sequence_check("AUTH-6", "list", "get", "logs", "restore")
+test_sequences_list_needs_view = sequence_check("CAP-1", "list")
+test_sequences_get_needs_view = sequence_check("CAP-2", "get")
+test_sequences_logs_needs_view = sequence_check("CAP-3", "logs")
+test_sequences_restore_needs_manage = sequence_check("CAP-4", "restore")
+test_sequences_denied_restores_do_nothing = sequence_check("CAP-8", "restore")
+test_sequences_valid_restores_are_accepted = sequence_check("JOB-1", "restore")
+test_sequences_incomplete_restores_are_refused = sequence_check("JOB-5", "restore")
+test_sequences_restores_to_unknown_instances_are_refused = sequence_check("JOB-8", "restore")
+test_sequences_refused_restores_do_nothing = sequence_check("JOB-10", "restore")
+test_sequences_restores_leave_one_log = sequence_check("RST-2", "restore")
+test_sequences_restores_leave_the_backup_as_it_was = sequence_check("RST-3", "restore")
+test_sequences_reads_are_served_while_a_restore_runs = sequence_check("RST-7", "restore")
+test_sequences_deleted_backups_are_gone = sequence_check("DEL-3", "delete")

@@ -207,7 +207,10 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     "missing": ("", ["target.base_url: is missing", "target.hub_id: is missing", "fixtures.container_id: is missing"]),
     "not TOML": ("[target]\nname = \n", ["t.toml:2: is not TOML: invalid value"]),
     "not TOML at the end": ("[target", ["t.toml"]),
-    "defined twice": (MINIMAL + "container_id = 'x'", ["t.toml:6 fixtures.container_id: is given twice, first in line 5"]),
+    "defined twice": (
+        MINIMAL + "container_id = 'x'",
+        ["t.toml:6 fixtures.container_id: is given twice, first in line 5"],
+    ),
     "not UTF-8": (b"[target]\n\xff\n", ["t.toml:2: is not UTF-8"]),
     "nested too deeply": ("a = " + "[" * 5000, ["is not TOML"]),
     "too large": (b"#" * 1_000_001, ["is larger than 1 MB"]),
