@@ -22,6 +22,7 @@ from conformance.cli.commands import (
     init,
     qualify,
     rejudge,
+    replay,
     report,
     run,
     serve,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-COMMANDS = (run, check, init, serve, clauses, compare, verify, report, rejudge, index, qualify, completion)
+COMMANDS = (run, check, init, serve, clauses, compare, verify, report, rejudge, replay, index, qualify, completion)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.report import badge, html, junit, markdown, repro
+from conformance.results import waivers
 from conformance.results.files import write_atomically, write_json
 from conformance.results.verify import Rendering
 
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.results.model import Results
+
+
+STUB_HEAD = """\
+# A waiver for each new failure. For a deviation that is known and accepted, give its reason and pass the file with
+# --waivers; delete the others.
+"""
 
 
 def write_all(results: Results, folder: Path) -> None:
@@ -39,8 +46,10 @@ def rendering(results: Results) -> Rendering:
 
 
 def _files(results: Results) -> dict[str, str]:
-    return {
+    files = {
         "junit.xml": junit.render(results),
         "summary.md": markdown.render(results),
         "badge.svg": badge.render(results),
     }
+    stubs = waivers.stubs(results)
+    return {**files, waivers.STUB_FILE: f"{STUB_HEAD}\n{stubs}"} if stubs else files

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.evidence.text import block
-from conformance.report.html import content_security_policy, page_title, render_summary
+from conformance.report.html import content_security_policy, page_title, render_summary, script
 from conformance.results.files import write_atomically
 from conformance.results.signoff import page_marks
 
@@ -120,4 +120,4 @@ def finished_page(page: str, marked: str = "") -> str:
 def _policy(page: str) -> str:
     # Only pytest-html's template has an unescaped script element, so the last one is its own whatever else the page
     # shows; anything that slipped through unescaped has another hash and does not run.
-    return content_security_policy(*_SCRIPT.findall(page)[-1:])
+    return content_security_policy(script(), *_SCRIPT.findall(page)[-1:])

@@ -25,13 +25,40 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
 
 _HERE = Path(__file__).parent
-_NOTES = 200
-_TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
+_MAX_NOTES = 200
+#: outcomes whose clauses have a card each
+_SHOWN = (Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED)
+#: the files beside the page that it links to
+_FILES = ("results.json", "junit.xml", "summary.md", "signoff.json")
+#: what the capability matrix calls keys and resources
+_TERMS = {
+    "full, view, manage, unrelated": "keys of the target file, with the capabilities that their names say",
+    "expired": "a key of the target file that must be refused",
+    "other_hub": "a key with full rights in another hub",
+    "none": "no Authorization header",
+    "unknown": "a key of the same form that nobody issued",
+    "cut, extended, swapped case": "the full key without its last character, with more behind it, in the other case",
+    "bare, empty, other scheme, basic …": "the full key in another form than Bearer and the key: it must be refused",
+    "lower scheme, upper scheme": "the full key after bearer and BEARER: it must be accepted (RFC 9110, 11.1)",
+    "not ASCII": "a key with a character outside ASCII",
+    "own": "resources of the container under test",
+    "sibling": "another container of the same hub (fixtures.other_container_id)",
+    "crossed": "a backup addressed through the path of another container than its own",
+    "other hub": "resources of this hub, asked for with the id or the key of another hub",
+    "missing": "well-formed ids of nothing that exists",
+    "malformed": "texts that cannot be ids",
+}
 
 
 def css_path() -> Path:
     """The style sheet that pytest-html is to take in (`--css`)."""
     return _HERE / "templates" / "style.css"
+
+
+@cache
+def script() -> Markup:
+    """Return the page's own script: search, copy buttons, and links into folds. The page is readable without it."""
+    return Markup((_HERE / "templates" / "report.js").read_text(encoding="utf-8"))  # noqa: S704 - our own file
 
 
 @cache
@@ -46,13 +73,13 @@ def page_title(results: Results) -> str:
 
 
 def page(results: Results) -> str:
-    """Return report.html of finished results: one self-contained file without scripts."""
+    """Return report.html of finished results: one self-contained file."""
     return (
         environment()
         .get_template("page.html.jinja2")
         .render(
             title=page_title(results),
-            policy=content_security_policy(),
+            policy=content_security_policy(script()),
             marks=Markup(page_marks(results["run"]["id"], results["verdict"])),  # noqa: S704 - escaped where it is made
             style=style(),
             summary=Markup(render_summary(results, with_checks=True)),  # noqa: S704 - escaped by its template
@@ -78,7 +105,9 @@ def render_summary(results: Results, *, with_checks: bool = False) -> str:
     """
     results = queries.shown(results)
     operations, matrix = views.matrix(results)
-    latencies, scale = plots.latencies(results.get("latency", []))
+    latencies, scale = plots.latencies(results["latency"])
+    decided = [(outcome, wording.LABELS[outcome], views.cards(results, outcome)) for outcome in _SHOWN]
+    inconclusive = (Outcome.ERROR, "inconclusive", views.groups(results))
     return (
         environment()
         .get_template("summary.html.jinja2")
@@ -87,24 +116,27 @@ def render_summary(results: Results, *, with_checks: bool = False) -> str:
             run=results["run"],
             target=results["target"],
             counts=queries.counts(results),
-            red=queries.failing(results),
-            sections=[
-                (outcome, wording.LABELS[outcome], views.alike(views.entries(results, outcome))) for outcome in _TOLD
-            ],
-            anchored={row["id"] for row in queries.with_outcome(results, *_TOLD)},
+            waived=[waiver for waiver in results["waivers"] if waiver["state"] == "used"],
+            sections=[decided[0], inconclusive, *decided[1:]],
+            anchored={row["id"] for row in queries.with_outcome(results, *_SHOWN, Outcome.ERROR)},
             chapters=queries.by_chapter(results),
             operations=operations,
             matrix=matrix,
+            terms=_TERMS,
+            coverage=views.coverage(results.get("coverage")),
+            footprint=results.get("footprint"),
             timelines=views.timelines(results),
             latencies=latencies,
             scale=scale,
             filters=_filters(results),
             qualification=qualified.in_words(results),
-            hints=queries.not_tested_by_reason(results),
+            not_tested=queries.not_tested_by_reason(results),
             sources=catalogue.load().sources,
-            notes=results["notes"][:_NOTES],
+            notes=results["notes"][:_MAX_NOTES],
             stubs=stubs(results),
+            files=_FILES,
             with_checks=with_checks,
+            script=script(),
             queries=queries,
             wording=wording,
         )

@@ -1,4 +1,8 @@
-"""`repro/<clause>.sh`: the requests that showed a clause broken, to be sent again; each says whether it still fails."""
+"""repro/*.sh: a script for each clause that broke, which has the suite replay it.
+
+Where the suite is not installed, the script shows the requests and says that it cannot judge: a status alone does not
+tell whether a clause holds.
+"""
 
 from __future__ import annotations
 
@@ -20,32 +24,26 @@ if TYPE_CHECKING:
 FOLDER = "repro"
 MAX_CASES = 10
 RED = (Outcome.FAILED, Outcome.WARNED)
-HEAD = """\
+SCRIPT = """\
 #!/bin/sh
-# {clause}: {text}
-# Sends again what showed it broken in run {run}, and says whether it still is: exit 1 if so, else 0.
-# Needs curl, and in the environment: {variables}.
-# BASE_URL=… takes another target. A request that was accepted as a restore is sent with RESTORES=yes alone.
-BASE_URL=${{BASE_URL:-{base}}}
-still=0
+# {clause}: {title}
+# Replays what broke this clause in run {run}. Options are those of `backups-conformance replay`, such as --target FILE,
+# and --restore, without which nothing is sent that may change the target.
+# Exit code: 0 fixed, 1 still failing, 2 wrong usage, 3 could not tell, 4 flaky.
+if command -v backups-conformance >/dev/null 2>&1; then
+    exec backups-conformance replay "$(dirname "$0")/.." --only {clause} "$@"
+fi
+cat <<'end of requests'
+backups-conformance is not installed, so nothing was sent: the answers to these requests have to be judged by hand.
 
-# tell NUMBER STATUS-THEN STATUS-NOW POINTER
-tell() {{
-    if [ "$2" != "$3" ]; then
-        echo "   no longer: $3, then it was $2"
-    elif [ -n "$4" ]; then
-        echo "   $3 as then; whether $4 is mended stands in the body: leave -o /dev/null out to see it"
-        still=1
-    else
-        echo "   still $3"
-        still=1
-    fi
-}}
+{requests}
+end of requests
+exit 3
 """
 
 
 def write(results: Results, folder: Path) -> None:
-    """A script for each clause that failed or warned; none where the run found nothing wrong."""
+    """Write a script for each clause that failed or warned; none where the run found nothing wrong."""
     scripts_folder = folder / FOLDER
     for name, text in scripts(results).items():
         if scripts_folder.is_symlink():  # nothing is written outside of the report folder
@@ -56,27 +54,26 @@ def write(results: Results, folder: Path) -> None:
 
 
 def scripts(results: Results) -> dict[str, str]:
-    """The scripts by the names of their files."""
-    texts = {f"{clause['id']}.sh": script(results, clause) for clause in results["clauses"]}
-    return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items() if text}
+    """Return the scripts by the names of their files."""
+    texts = {f"{clause['id']}.sh": script(results, clause) for clause in results["clauses"] if has_script(clause)}
+    return {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
+
+
+def has_script(clause: ClauseRow) -> bool:
+    """Return whether the clause has something to replay."""
+    return any(finding["outcome"] in RED for check in clause["checks"] for finding in check["findings"])
 
 
 def script(results: Results, clause: ClauseRow) -> str:
-    """The script of one clause, its smallest cases first; empty where no exchange shows it broken."""
+    """Return the script of one clause, its smallest requests first."""
     cases = sorted(_cases(clause), key=lambda case: len(case[1]["curl"]))[:MAX_CASES]
-    if not cases:
-        return ""
-    base = results["target"]["base_url"].rstrip("/")
-    variables = sorted({name for _, evidence in cases for name in _variables(evidence)})
-    head = HEAD.format(
-        clause=clause["id"],
-        text=one_line(clause["title"]),
-        run=results["run"]["id"],
-        variables=", ".join(variables) or "nothing",
-        base=base,
+    requests = "\n\n".join(_request(finding, exchange) for finding, exchange in cases)
+    return SCRIPT.format(
+        clause=shlex.quote(clause["id"]),
+        title=one_line(clause["title"]),
+        run=one_line(results["run"]["id"]),
+        requests=requests or "The report has no request of it: it was found at the end of the run.",
     )
-    blocks = [_block(number, finding, evidence, base) for number, (finding, evidence) in enumerate(cases, 1)]
-    return "\n".join([head, *blocks, 'exit "$still"'])
 
 
 def _cases(clause: ClauseRow) -> Iterator[tuple[FindingRow, ExchangeRow]]:
@@ -84,36 +81,14 @@ def _cases(clause: ClauseRow) -> Iterator[tuple[FindingRow, ExchangeRow]]:
     for check in clause["checks"]:
         for finding in check["findings"]:
             if finding["outcome"] in RED and finding["exchange"] is not None:
-                evidence = check["exchanges"][finding["exchange"]]
-                if evidence["curl"] not in seen:
-                    seen.add(evidence["curl"])
-                    yield finding, evidence
+                exchange = check["exchanges"][finding["exchange"]]
+                if exchange["curl"] not in seen:
+                    seen.add(exchange["curl"])
+                    yield finding, exchange
 
 
-def _variables(evidence: ExchangeRow) -> Iterator[str]:
-    for value in evidence["request"]["headers"].values():
-        if isinstance(value, str) and "$" in value:
-            yield "".join(char for char in value.partition("$")[2].lstrip("({") if char.isalnum() or char == "_")
-
-
-def _block(number: int, finding: FindingRow, evidence: ExchangeRow, base: str) -> str:
-    response = evidence["response"]
-    then = f"{response['status'] if response else 0:03d}"
-    said = one_line(f"{number}: wanted {finding['wanted']}, got {finding['got']}")
-    pointer = shlex.quote(one_line(finding["pointer"] or ""))
-    send = f"{_anywhere(evidence['curl'], base)} -o /dev/null -w '%{{http_code}}' 2>/dev/null"
-    lines = [f"now=$({send})", f'tell {number} {then} "${{now:-000}}" {pointer}']
-    if evidence["operation"] == "restore" and then.startswith("2"):
-        lines = [
-            'if [ "${RESTORES:-}" = yes ]; then',
-            *lines,
-            "else",
-            '    echo "   not sent: it starts a restore"',
-            "fi",
-        ]
-    return "\n".join([f"echo {shlex.quote(said)}", *lines])
-
-
-def _anywhere(curl: str, base: str) -> str:
-    """The command with the base URL as a variable, inside the quotes of the shell or outside."""
-    return curl.replace(f"'{base}", '"$BASE_URL"\'').replace(f" {base}", ' "$BASE_URL"')
+def _request(finding: FindingRow, exchange: ExchangeRow) -> str:
+    """A finding and its request, each in one line, so that neither can end the document in the script."""
+    place = f" at {finding['pointer']}" if finding["pointer"] else ""
+    words = f"wanted {finding['wanted']}, got {finding['got']}{place}"
+    return f"{one_line(words, 600)}\n  {one_line(exchange['curl'], 40_000)}"

@@ -1,4 +1,4 @@
-"""The run's end on the screen: what failed and how to see it again, and the verdict last, where the eye is."""
+"""Shows a run's results on a terminal: what failed and how to see it again; the verdict is last."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING
 from rich.padding import Padding
 from rich.text import Text
 
-from conformance.contract.documentation import clause_page
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
+from conformance.results import waivers
 from conformance.results.queries import (
     NOT_SELECTED,
-    by_reason,
+    causes,
     counts,
-    evidence,
-    findings,
+    failing,
     is_strict,
     not_tested_by_reason,
     shown,
     sources,
+    unique_findings,
     with_outcome,
 )
-from conformance.results.waivers import stubs
-from conformance.results.wording import LABELS, counted, running_words
+from conformance.results.wording import LABELS, counted, footprint_words, running_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,15 +45,18 @@ _VERDICTS = {
     Verdict.NON_CONFORMANT: "bold red",
     Verdict.INCONCLUSIVE: "bold yellow",
 }
-_FINDINGS = 3  # of one clause; the report has the rest
-_FAILURES = 20  # told at length; whoever has more needs the report
+#: findings of one clause, and clauses with their findings; the report has the others
+_MAX_FINDINGS = 3
+_MAX_FAILURES = 20
+_MAX_NAMED = 60
+_EVERYTHING = 10**6
 
 
 def show(results: Results, console: Console, folder: Path, verbose: bool = False) -> None:
-    """Print the outcome of a run. `verbose`: all findings of all clauses that are not green, and the notes.
+    """Print the results of a run.
 
-    Foreign text goes to the console as `Text`, never as markup, with everything that a terminal would act upon
-    made visible.
+    `verbose`: all findings of all clauses that did not pass, and the notes. Foreign text is printed as `Text`, never
+    as markup, and everything in it that a terminal would act upon is made visible.
     """
     results = shown(results)
     _failures(results, console, verbose=verbose)
@@ -64,73 +66,72 @@ def show(results: Results, console: Console, folder: Path, verbose: bool = False
     if verbose:
         for note in results["notes"]:
             _line(console, ("note: ", "bright_black"), one_line(note))
-    _stubs(results, console)
     _end(results, console, folder)
 
 
 def _failures(results: Results, console: Console, *, verbose: bool) -> None:
-    outcomes = (Outcome.FAILED, Outcome.WARNED) if is_strict(results) else (Outcome.FAILED,)
-    rows = with_outcome(results, *outcomes)
-    at_length = rows if verbose else rows[:_FAILURES]
-    for clause in at_length:
+    rows = failing(results)
+    in_full = rows if verbose else rows[:_MAX_FAILURES]
+    for clause in in_full:
         _clause(clause, console)
-        _findings(clause, console, limit=10**6 if verbose else _FINDINGS)
-    for clause in rows[len(at_length) :]:
+        _findings(clause, console, limit=_EVERYTHING if verbose else _MAX_FINDINGS)
+    if rest := rows[len(in_full) :]:
+        console.print()
+    for clause in rest:
         _brief(clause, console)
 
 
 def _clause(clause: ClauseRow, console: Console) -> None:
-    style = STYLES[Outcome(clause["outcome"])]
+    outcome = Outcome(clause["outcome"])
     console.print()
-    _line(
-        console, (LABELS[Outcome(clause["outcome"])].upper(), style), " ", (clause["id"], "bold"), f" {clause['level']}"
-    )
+    _line(console, (LABELS[outcome].upper(), STYLES[outcome]), " ", (clause["id"], "bold"), f" {clause['level']}")
     _indented(console, clause["title"])
     if clause["should"]:
         _indented(console, f"SHOULD: {clause['should']}")
     _indented(console, f"from {'; '.join(sources(clause))}", "bright_black")
-    if page := clause_page(clause["id"]):
-        _indented(console, f"see {page}", "bright_black")
 
 
 def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
-    pairs = list(findings(clause))
-    if not pairs:
+    found = unique_findings(clause)
+    if not found:
         _indented(console, one_line(clause["reason"]))
-    for check, finding in pairs[:limit]:
+    for unique in found[:limit]:
+        finding = unique.finding
         if len(clause["checks"]) > 1:
-            _indented(console, f"in {check['id']}", "bright_black")
+            _indented(console, f"in {', '.join(unique.checks)}", "bright_black")
         _fact(console, "wanted", one_line(finding["wanted"]))
         _fact(console, "got", one_line(finding["got"]), "red")
         if finding["pointer"] is not None:
             _fact(console, "at", one_line(finding["pointer"]) or "the whole body")
-        exchange = evidence(check, finding)
-        if exchange:
-            _fact(console, "try", one_line(exchange["curl"], 2000), "cyan")
-    if len(pairs) > limit:
-        _indented(console, f"{counted(len(pairs) - limit, 'more finding')} in the report", "bright_black")
+        if unique.exchange:
+            _fact(console, "try", one_line(unique.exchange["curl"], 2000), "cyan")
+    if len(found) > limit:
+        _indented(console, f"{counted(len(found) - limit, 'more finding')} in the report", "bright_black")
 
 
 def _others(results: Results, console: Console, *, verbose: bool) -> None:
-    told = (Outcome.ERROR,) if is_strict(results) else (Outcome.ERROR, Outcome.WARNED)
-    for outcome in (*told, Outcome.WAIVED):
+    outcomes = (Outcome.ERROR,) if is_strict(results) else (Outcome.ERROR, Outcome.WARNED)
+    for outcome in (*outcomes, Outcome.WAIVED):
         rows = with_outcome(results, outcome)
         if rows:
             console.print()
-        for alike in by_reason(rows).values():
-            if len(alike) > 1 and not verbose:
-                _together(alike, console)
-                continue
-            for clause in alike:
-                _brief(clause, console)
-                if verbose:
-                    _findings(clause, console, limit=10**6)
+        groups = causes(rows) if outcome is Outcome.ERROR else []
+        for cause in groups if not verbose else ():
+            _cause(cause.words, cause.clauses, console)
+        for clause in rows if verbose or not groups else ():
+            _brief(clause, console)
+            if verbose:
+                _findings(clause, console, limit=_EVERYTHING)
 
 
-def _together(rows: list[ClauseRow], console: Console) -> None:
-    """Clauses that came out so for one reason."""
-    outcome, reason = Outcome(rows[0]["outcome"]), one_line(rows[0]["reason"], 300)
-    _line(console, (LABELS[outcome], STYLES[outcome]), " ", (counted(len(rows), "clause"), "bold"), f" {reason}")
+def _cause(reason: str, rows: list[ClauseRow], console: Console) -> None:
+    """Clauses with an outcome for one reason."""
+    if len(rows) == 1:
+        _brief(rows[0], console)
+        return
+    outcome = Outcome(rows[0]["outcome"])
+    clauses = (counted(len(rows), "clause"), "bold")
+    _line(console, (LABELS[outcome], STYLES[outcome]), " ", clauses, f" {one_line(reason, 300)}")
     _indented(console, ", ".join(row["id"] for row in rows), "bright_black")
 
 
@@ -161,24 +162,19 @@ def _not_tested(results: Results, console: Console) -> None:
         return
     console.print()
     _line(console, f"{counted(sum(map(len, groups.values())), 'clause')} not tested:")
-    for hint, rows in groups.items():
-        # Who left them out knows which.
-        names = counted(len(rows), "clause") if hint == NOT_SELECTED else ", ".join(row["id"] for row in rows)
-        _indented(console, f"{one_line(hint)}: {names}", "bright_black")
-
-
-def _stubs(results: Results, console: Console) -> None:
-    text = stubs(results)
-    if not text:
-        return
-    console.print()
-    _line(console, "Waivers to start from, for deviations that are known and accepted (--waivers FILE):")
-    # Not indented and not wrapped, so that it can be copied into the file as it stands.
-    console.print(Text(text, "bright_black"), soft_wrap=True)
+    for reason, rows in groups.items():
+        # Whoever left clauses out knows which.
+        names = counted(len(rows), "clause") if reason == NOT_SELECTED else ", ".join(row["id"] for row in rows)
+        _indented(console, f"{one_line(reason)}: {names}", "bright_black")
 
 
 def _end(results: Results, console: Console, folder: Path) -> None:
     console.print()
+    if words := footprint_words(results):
+        _line(console, f"Left behind: {words}")
+    if waivers.stubs(results):
+        _path(console, "Waiver stubs", folder / waivers.STUB_FILE)
+    _path(console, "Report", folder / "report.html")
     parts = [
         part
         for outcome, name, number in counts(results)
@@ -186,12 +182,18 @@ def _end(results: Results, console: Console, folder: Path) -> None:
     ]
     _line(console, *parts[:-1])
     _line(console, (results["headline"], _VERDICTS[Verdict(results["verdict"])]))
+    if rows := failing(results):
+        more = f", and {len(rows) - _MAX_NAMED} more" if len(rows) > _MAX_NAMED else ""
+        _line(console, ("Failed: ", "bold red"), ", ".join(row["id"] for row in rows[:_MAX_NAMED]) + more)
+
+
+def _path(console: Console, name: str, path: Path) -> None:
     # A path that is broken over two lines cannot be clicked.
-    console.print(Text(f"Report: {one_line(str(folder / 'report.html'), 4000)}"), soft_wrap=True)
+    console.print(Text(f"{name}: {one_line(str(path), 4000)}"), soft_wrap=True)
 
 
 def _fact(console: Console, name: str, value: str, style: str = "") -> None:
-    if name == "try":  # a command is there to be copied whole
+    if name == "try":  # a command is copied as a whole
         console.print(Text.assemble("    ", (f"{name:<7}", "bright_black"), (value, style)), soft_wrap=True)
     else:
         behind_margin(console, Text.assemble((f"{name:<7}", "bright_black"), (value, style), overflow="fold"), 4)
@@ -202,7 +204,7 @@ def _indented(console: Console, text: str, style: str = "") -> None:
 
 
 def behind_margin(console: Console, text: Text, width: int) -> None:
-    """One line behind a margin, broken as the terminal needs it; in a file or a pipe nothing breaks lines, or cuts."""
+    """Print a line behind a margin, broken to the terminal's width; in a file or a pipe no line is broken."""
     if console.soft_wrap:
         console.print(Text.assemble(" " * width, text))
     else:

@@ -1,84 +1,123 @@
-"""What the page shows of results, chosen and bounded: templates only lay it out."""
+"""What the page shows of results, chosen and bounded; templates only lay it out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.contract.operations import OPERATIONS
 from conformance.judging.outcomes import Outcome, blocking_clause
+from conformance.report import repro
 from conformance.report.bodies import Line, body_lines
 from conformance.report.plots import in_order
-from conformance.results.queries import Case, cases, priority, sources, with_outcome
+from conformance.results.queries import (
+    Cause,
+    UniqueFinding,
+    causes,
+    sources,
+    undetermined,
+    unique_findings,
+    with_outcome,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from conformance.evidence.rows import ExchangeRow
     from conformance.judging.outcomes import CheckRow, FindingRow, StepRow
-    from conformance.results.model import ClauseRow, PermissionRow, Results
+    from conformance.results.model import ClauseRow, CoverageRow, PermissionRow, Results, ValuesRow
 
 _KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
-OPERATIONS = ("list", "get", "restore", "logs", "job", "delete")
 
-# A page that shows all evidence of a wholly broken target would be too large to open; results.json has the rest.
-_FINDINGS = 8
-_EXCHANGES = 3
+# A page with all evidence of a wholly broken target would be too large to open; results.json has the rest.
+_MAX_FINDINGS = 6
+_MAX_EXCHANGES = 3
+_MAX_RELATED = 4
 _DENIALS = frozenset({401, 403})
-_UNTOLD = frozenset({429, 502, 503, 504})  # say nothing about who may do what
+#: statuses that say nothing about who may do what
+_UNTELLING = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class ExchangeView:
-    """An exchange with its bodies laid out."""
+    """An exchange with its bodies laid out in lines."""
 
     record: ExchangeRow
-    sent: list[Line]
-    came: list[Line]
+    request_body: list[Line]
+    response_body: list[Line]
 
     @property
     def title(self) -> str:
-        """The answer's status, or why there is none."""
+        """The response's status, or why there is none."""
         response = self.record["response"]
-        return str(response["status"]) if response else str(self.record.get("failure") or "no answer")
+        return str(response["status"]) if response else str(self.record.get("failure") or "no response")
 
 
 @dataclass(frozen=True, slots=True)
-class CheckView:
-    """A check that is not green, with the evidence that is shown."""
+class FindingView:
+    """A finding with the exchange that it is about and the others that it rests on."""
 
-    id: str
-    outcome: Outcome
-    reason: str
-    findings: list[FindingRow] = field(default_factory=list)
-    more_findings: int = 0
-    exchanges: list[ExchangeView] = field(default_factory=list)
-    more_exchanges: int = 0
-    timeline: list[StepRow] = field(default_factory=list)
+    unique: UniqueFinding
+    exchange: ExchangeView | None
+    related: list[ExchangeView]
+
+    @property
+    def row(self) -> FindingRow:
+        """The first of the equal findings."""
+        return self.unique.finding
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A clause that is not green, told at length."""
+class Card:
+    """A clause that did not pass.
+
+    `exchanges`: the last ones of a check without findings. `undetermined`: why other checks of the clause could not
+    judge. `blocked`: the clauses that could not be judged because of this one. `script`: the file that replays it.
+    """
 
     clause: ClauseRow
     sources: list[str]
-    checks: list[CheckView]
-    likewise: list[str]
+    findings: list[FindingView]
+    more_findings: int
+    exchanges: list[ExchangeView]
+    timelines: list[list[StepRow]]
+    undetermined: dict[str, list[str]]
     passed: int
-    blinds: list[ClauseRow]
+    blocked: list[ClauseRow]
+    script: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Clauses with one outcome for one reason; `card` shows the first of them."""
+
+    cause: Cause
+    card: Card | None
+
+    @property
+    def others(self) -> list[ClauseRow]:
+        """The clauses that have no card."""
+        return self.cause.clauses[1:] if self.card else self.cause.clauses
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """What happened in the course of some checks, and which clauses and checks looked at it."""
+    """The steps of a scenario, and the clauses and checks that used it."""
 
-    moments: list[StepRow]
-    checks: list[tuple[str, str]] = field(default_factory=list)
+    steps: list[StepRow]
+    checks: list[tuple[str, str]]
+
+    @property
+    def title(self) -> str:
+        """What happened: its first step, and how it ended."""
+        concluded = next((step["concluded"] for step in reversed(self.steps) if step.get("concluded")), None)
+        first = self.steps[0]["what"]
+        return f"{first}: {concluded}" if concluded else first
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one key may do to one kind of resource by one operation; `right` is None where nothing was seen."""
+    """What a key may do to a kind of resource with one operation; `right` is None where nothing telling was seen."""
 
     wanted: str
     statuses: dict[str, int]
@@ -87,32 +126,53 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """A key and a kind of resource, with a cell (or nothing) for each operation."""
+    """A key and a kind of resource, with a cell (or None) for each operation."""
 
     key: str
     resource: str
     cells: list[Cell | None]
 
 
-def entries(results: Results, outcome: Outcome) -> list[Entry]:
-    """The clauses that came out so, each with what it made impossible to tell."""
+@dataclass(frozen=True, slots=True)
+class CoverageView:
+    """What of the contract the run saw, by enumeration, with the share in words."""
+
+    row: ValuesRow
+
+    @property
+    def total(self) -> int:
+        """How many values there are in the contract."""
+        return len(self.row["seen"]) + len(self.row["unseen"])
+
+    @property
+    def words(self) -> str:
+        """The share: `seen 4 of 9 job states`."""
+        return f"seen {len(self.row['seen'])} of {self.total} {self.row['name']}"
+
+
+def cards(results: Results, outcome: Outcome) -> list[Card]:
+    """Return a card for each clause with the outcome."""
     errors = with_outcome(results, Outcome.ERROR)
-    return [_entry(clause, errors) for clause in with_outcome(results, outcome)]
+    return [_card(clause, errors) for clause in with_outcome(results, outcome)]
 
 
-def alike(found: list[Entry]) -> list[list[Entry]]:
-    """The entries, those that could not be told for one reason together: a target that is away is one thing to say."""
-    groups: dict[str, list[Entry]] = {}
-    for entry in found:
-        inconclusive = entry.clause["outcome"] == Outcome.ERROR
-        groups.setdefault(entry.clause["reason"] if inconclusive else entry.clause["id"], []).append(entry)
-    return list(groups.values())
+def groups(results: Results) -> list[Group]:
+    """Return the clauses that could not be judged, one group for each cause.
+
+    Where a clause failed first, that clause's card has the evidence.
+    """
+    errors = with_outcome(results, Outcome.ERROR)
+    failed = {row["id"] for row in with_outcome(results, Outcome.FAILED)}
+    return [
+        Group(cause, None if cause.blocking in failed else _card(cause.clauses[0], errors)) for cause in causes(errors)
+    ]
 
 
 def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
-    """The operations that anything was seen of, and the rows of the capability matrix."""
+    """Return the operations that were seen, and the rows of the capability matrix."""
     seen = {row["operation"] for row in results["matrix"]}
-    operations = [name for name in OPERATIONS if name in seen] + sorted(seen - set(OPERATIONS))
+    known: tuple[str, ...] = OPERATIONS
+    operations = [name for name in known if name in seen] + sorted(seen.difference(known))
     rows: dict[tuple[str, str], dict[str, PermissionRow]] = {}
     for row in results["matrix"]:
         rows.setdefault((row["key"], row["resource"]), {})[row["operation"]] = row
@@ -123,89 +183,84 @@ def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
 
 
 def timelines(results: Results) -> list[Timeline]:
-    """The timelines of what passed, each once; those of the rest stand with their entries."""
-    found: dict[str, Timeline] = {}
+    """Return the timelines of clauses that passed, equal ones once; those of other clauses are on their cards."""
+    timelines: dict[str, Timeline] = {}
     for clause in with_outcome(results, Outcome.PASSED):
         for check in clause["checks"]:
             if check["timeline"]:
-                moments = in_order(check["timeline"])
-                one = found.setdefault(repr(moments), Timeline(moments))
-                one.checks.append((clause["id"], check["id"]))
-    return sorted(found.values(), key=lambda one: float(one.moments[0]["t_s"]))
+                steps = in_order(check["timeline"])
+                timeline = timelines.setdefault(repr(steps), Timeline(steps, []))
+                timeline.checks.append((clause["id"], check["id"]))
+    return sorted(timelines.values(), key=lambda timeline: float(timeline.steps[0]["t_s"]))
+
+
+def coverage(row: CoverageRow | None) -> list[CoverageView]:
+    """Return the enumerations of the contract, those of which something is unseen first."""
+    views = [CoverageView(values) for values in row["values"]] if row else []
+    return sorted(views, key=lambda view: not view.row["unseen"])
+
+
+def unseen_operations(row: CoverageRow | None) -> list[str]:
+    """Return the operations to which no request was sent."""
+    return [operation for operation, statuses in row["operations"].items() if not statuses] if row else []
+
+
+def _card(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Card:
+    found = unique_findings(clause)
+    decisive = [check for check in clause["checks"] if check["outcome"] not in (Outcome.PASSED, Outcome.NOT_TESTED)]
+    timelines = {repr(steps): steps for check in decisive if (steps := in_order(check["timeline"]))}
+    last = [check["exchanges"][-1] for check in decisive if check["exchanges"]] if not found else []
+    return Card(
+        clause=clause,
+        sources=sources(clause),
+        findings=[_finding(unique) for unique in found[:_MAX_FINDINGS]],
+        more_findings=max(0, len(found) - _MAX_FINDINGS),
+        exchanges=[_exchange(record, []) for record in last[:_MAX_EXCHANGES]],
+        timelines=[*timelines.values()],
+        undetermined=undetermined(clause),
+        passed=sum(check["outcome"] == Outcome.PASSED for check in clause["checks"]),
+        blocked=[row for row in errors if blocking_clause(row["reason"]) == clause["id"]],
+        script=f"{repro.FOLDER}/{clause['id']}.sh" if repro.has_script(clause) else None,
+    )
+
+
+def _finding(unique: UniqueFinding) -> FindingView:
+    check, finding = unique.check, unique.finding
+    record = unique.exchange
+    related = [check["exchanges"][index] for index in _related(check, finding)[:_MAX_RELATED]]
+    return FindingView(
+        unique,
+        _exchange(record, [finding["pointer"]] if finding["pointer"] else []) if record else None,
+        [_exchange(row, []) for row in related],
+    )
+
+
+def _related(check: CheckRow, finding: FindingRow) -> list[int]:
+    return [index for index in finding.get("related", []) if 0 <= index < len(check["exchanges"])]
+
+
+def _exchange(record: ExchangeRow, pointers: list[str]) -> ExchangeView:
+    request, response = record["request"], record["response"]
+    response_body = body_lines(response["body"], pointers, was_cut=response["body_cut"]) if response else []
+    return ExchangeView(record, body_lines(request["body"]) if request["body"] else [], response_body)
 
 
 def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, str]:
-    """The target file's own keys and what they own come first, what is bent last."""
+    """The target file's own keys and their own resources come first, altered keys last."""
     (key, resource), _ = row
     place = _KEYS.index(key) if key in _KEYS else len(_KEYS)
     return place, key if place == len(_KEYS) else "", 0 if resource == "own" else 1, resource
 
 
-def _entry(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Entry:
-    lines = sorted(cases(clause), key=lambda case: priority(case.id, case.outcome))
-    telling, likewise = _scenario_locks(
-        [case for case in lines if case.outcome not in (Outcome.PASSED, Outcome.NOT_TESTED)]
-    )
-    checks = [_check(case.check, case.id, case.outcome, case.reason or clause["reason"]) for case in telling]
-    passed = sum(case.outcome is Outcome.PASSED for case in lines)
-    blinds = [row for row in errors if blocking_clause(row["reason"]) == clause["id"]]
-    return Entry(clause, sources(clause), checks, likewise, passed, blinds)
-
-
-def _scenario_locks(lines: list[Case]) -> tuple[list[Case], list[str]]:
-    """The checks to show, and the names of those that could not tell for a reason that one of these gives already."""
-    shown: list[Case] = []
-    likewise: list[str] = []
-    for case in lines:
-        known = {one.reason for one in shown if one.outcome is Outcome.ERROR}
-        if case.outcome is Outcome.ERROR and case.reason in known:
-            likewise.append(case.id)
-        else:
-            shown.append(case)
-    return shown, likewise
-
-
-def _check(check: CheckRow | None, check_id: str, outcome: Outcome, reason: str) -> CheckView:
-    found = check["findings"] if check else []
-    findings = sorted(found, key=lambda finding: priority(check_id, finding["outcome"]))
-    exchanges = check["exchanges"] if check else []
-    indexes = _to_show(findings[:_FINDINGS], len(exchanges))
-    return CheckView(
-        id=check_id,
-        outcome=outcome,
-        reason=reason,
-        findings=findings[:_FINDINGS],
-        more_findings=max(0, len(findings) - _FINDINGS),
-        exchanges=[_exchange(exchanges[index], index, findings) for index in indexes],
-        more_exchanges=len(exchanges) - len(indexes),
-        timeline=in_order(check["timeline"]) if check else [],
-    )
-
-
-def _to_show(findings: list[FindingRow], available: int) -> list[int]:
-    """The exchanges that findings point at come first, then the latest ones, which led to the outcome."""
-    pointed = [finding["exchange"] for finding in findings if finding["exchange"] is not None]
-    order = dict.fromkeys([*pointed, *reversed(range(available))])
-    return [index for index in order if 0 <= index < available][: max(_EXCHANGES, 1)]
-
-
-def _exchange(record: ExchangeRow, index: int, findings: list[FindingRow]) -> ExchangeView:
-    pointers = [finding["pointer"] for finding in findings if finding["exchange"] == index and finding["pointer"]]
-    response = record["response"]
-    came = body_lines(response["body"], pointers, was_cut=response["body_cut"]) if response else []
-    sent = body_lines(record["request"]["body"]) if record["request"]["body"] else []
-    return ExchangeView(record, sent, came)
-
-
 def _cell(row: PermissionRow | None) -> Cell | None:
     if row is None:
         return None
-    told = [int(status) for status in row["statuses"] if status.isdecimal() and int(status) not in _UNTOLD]
-    return Cell(row["wanted"], row["statuses"], _right(row["wanted"], told) if told else None)
+    telling = [int(status) for status in row["statuses"] if status.isdecimal() and int(status) not in _UNTELLING]
+    return Cell(row["wanted"], row["statuses"], _is_right(row["wanted"], telling) if telling else None)
 
 
-def _right(wanted: str, statuses: list[int]) -> bool | None:
-    """Whether so many answers are what is wanted of a key; a 404 or a 400 to one that may ask says nothing of it."""
+def _is_right(wanted: str, statuses: list[int]) -> bool | None:
+    """Whether the statuses are what is wanted; a 404 or 400 to a key that may do it says nothing."""
     if wanted == "refused":
         return all(400 <= status < 500 for status in statuses)
     if wanted == "either":

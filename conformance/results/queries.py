@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
 from conformance.evidence.text import cut, one_line, visible
-from conformance.judging.outcomes import Outcome, worst
+from conformance.judging.outcomes import Outcome, blocking_clause, worst
 from conformance.results.wording import LABELS
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ NOT_SELECTED = "left out by --only or --skip"
 #: characters of a body, and of any other string, that reports show
 _MAX_BODY = 200_000
 _MAX_TEXT = 4_000
+#: what makes equal reasons and findings differ: a request line with its key, an id, a number
+_PARTICULAR = re.compile(r"\b[A-Z]+ /\S*(?: as [\w ]+)?|\b[0-9a-f]{24}\b|[0-9]+(?:[.,][0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,37 @@ class Case:
     reason: str
     duration_s: float
     check: CheckRow | None
+
+
+@dataclass(slots=True)
+class UniqueFinding:
+    """Equal findings of a clause: the first with its check, and the `checks` (IDs) and number of `places` of all."""
+
+    finding: FindingRow
+    check: CheckRow
+    checks: list[str]
+    places: int
+
+    @property
+    def exchange(self) -> ExchangeRow | None:
+        """The exchange that it is about."""
+        return evidence(self.check, self.finding)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Clauses with an outcome for one reason; `blocking` is the clause that failed first, if that is the reason."""
+
+    blocking: str | None
+    reason: str
+    clauses: list[ClauseRow]
+
+    @property
+    def words(self) -> str:
+        """The reason in one line, without what differs between the clauses."""
+        if len(self.clauses) == 1:
+            return self.reason
+        return f"inconclusive: {self.blocking} failed first" if self.blocking else self.reason
 
 
 def shown(value: T) -> T:
@@ -123,6 +157,55 @@ def findings(clause: ClauseRow) -> Iterator[tuple[CheckRow, FindingRow]]:
     yield from sorted(pairs, key=lambda pair: priority(pair[0]["id"], pair[1]["outcome"]))
 
 
+def unique_findings(clause: ClauseRow) -> list[UniqueFinding]:
+    """Return the clause's findings, equal ones of several checks once, the most important first.
+
+    Of a clause that failed or warned, what could not be judged beside that is left out: see `undetermined`.
+    """
+    is_decided = clause["outcome"] != Outcome.ERROR
+    groups: dict[tuple[str, ...], UniqueFinding] = {}
+    for check, finding in findings(clause):
+        if is_decided and finding["outcome"] == Outcome.ERROR:
+            continue
+        words = (finding["wanted"], finding["got"], finding["pointer"] or "")
+        known = groups.setdefault(
+            (finding["outcome"], *map(general, words)), UniqueFinding(finding, check, checks=[], places=0)
+        )
+        known.places += finding["places"]
+        known.checks += [check["id"]] if check["id"] not in known.checks else []
+    return list(groups.values())
+
+
+def undetermined(clause: ClauseRow) -> dict[str, list[str]]:
+    """Return why checks could not judge the clause, each reason with the IDs of its checks.
+
+    Of an inconclusive clause, what its own reason and its findings say is left out.
+    """
+    is_error = clause["outcome"] == Outcome.ERROR
+    reasons: dict[str, tuple[str, list[str]]] = {}
+    for check in clause["checks"]:
+        reason = general(check["reason"])
+        is_shown = is_error and (check["findings"] or reason == general(clause["reason"]))
+        if check["outcome"] == Outcome.ERROR and not is_shown:
+            reasons.setdefault(reason, (check["reason"], []))[1].append(check["id"])
+    return dict(reasons.values())
+
+
+def causes(rows: Iterable[ClauseRow]) -> list[Cause]:
+    """Return the rows grouped by what their outcome has in common: the clause that failed first, or the reason."""
+    groups: dict[str, Cause] = {}
+    for row in rows:
+        blocking = blocking_clause(row["reason"])
+        cause = groups.setdefault(blocking or general(row["reason"]), Cause(blocking, row["reason"], []))
+        cause.clauses.append(row)
+    return list(groups.values())
+
+
+def general(text: str) -> str:
+    """Return the text without what differs between equal findings: requests, ids and numbers."""
+    return _PARTICULAR.sub("#", text)
+
+
 def priority(check_id: str, outcome: str) -> tuple[int, bool]:
     """Return a sort key: failures before errors, and checks with written requests before generated ones."""
     rank = len(ORDER) if outcome == Outcome.ERROR else ORDER.index(Outcome(outcome))
@@ -130,9 +213,10 @@ def priority(check_id: str, outcome: str) -> tuple[int, bool]:
     return rank, kind is not None and kind.is_generated
 
 
-def requests_of(clause: ClauseRow) -> int:
-    """Return how many exchanges the clause's checks judged; for older files, how many they recorded."""
-    return sum(check.get("requests", len(check["exchanges"])) for check in clause["checks"])
+def inputs_of(clause: ClauseRow) -> int:
+    """Return how many different requests the clause's checks judged; for older files, how many exchanges."""
+    counts = (check.get("inputs", check.get("requests", len(check["exchanges"]))) for check in clause["checks"])
+    return sum(counts)
 
 
 def evidence(check: CheckRow, finding: FindingRow) -> ExchangeRow | None:

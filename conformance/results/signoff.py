@@ -19,6 +19,7 @@ from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
 from conformance.results.files import write_atomically
 from conformance.results.queries import clauses_in_order
+from conformance.results.waivers import STUB_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +34,7 @@ FILE, ENVELOPE, PUBLIC_KEY = "signoff.json", "signoff.dsse.json", "signoff.pub"
 #: what every report folder has, beside the record itself
 REQUIRED = ("results.json", "report.html", "junit.xml", "summary.md")
 #: what it has as well, in most cases
-OPTIONAL = ("target.json", "badge.svg", "exchanges.ndjson.gz", PUBLIC_KEY)
+OPTIONAL = ("target.json", "badge.svg", STUB_FILE, "exchanges.ndjson.gz", PUBLIC_KEY)
 MEDIA_TYPES = {
     "results.json": "application/json",
     "report.html": "text/html",
@@ -41,6 +42,7 @@ MEDIA_TYPES = {
     "summary.md": "text/markdown",
     "target.json": "application/json",
     "badge.svg": "image/svg+xml",
+    STUB_FILE: "application/toml",
     "exchanges.ndjson.gz": "application/gzip",
     PUBLIC_KEY: "application/x-pem-file",
 }

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conformance.results.model import ClauseRow, Results, WaiverRow
 
 WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
+STUB_FILE = "waivers.stub.toml"
 #: how long the waiver of a stub lasts: long enough for a fix, short enough to be reviewed
 STUB_DAYS = 90
 

@@ -70,6 +70,20 @@ def _jobs(jobs: list[str]) -> str:
     return ", ".join(parts)
 
 
+def footprint_words(results: Results) -> str:
+    """Return what the run left behind, in one line; empty where it changed nothing."""
+    footprint = results.get("footprint")
+    if footprint is None:
+        return ""
+    restores = len(footprint["restores"])
+    ended = sum(bool(restore["state"]) for restore in footprint["restores"])
+    parts = [f"{counted(restores, 'restore')} accepted, {ended} seen to end"] if restores else []
+    parts += [f"{counted(len(footprint['deletions']), 'backup')} deleted"] if footprint["deletions"] else []
+    parts += [f"{counted(len(footprint['lost']), 'lost response')}"] if footprint["lost"] else []
+    parts += [f"instance {instance} holds backup {backup}" for instance, backup in footprint["instances"].items()]
+    return "; ".join(parts)
+
+
 def versions_words(run: RunRow) -> str:
     """Return the versions of the libraries that generate requests: a seed gives the same requests only with these."""
     return ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items()))

@@ -15,6 +15,7 @@ import pytest
 from support import reporting
 from support.waiting import PATIENCE_S
 
+from conformance.report import html
 from conformance.report.carrier import finished_page
 from conformance.report.html import css_path
 
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.process
 _CONFTEST = """
 import json, sys
 from pathlib import Path
+from conformance.report import html
 from conformance.report.carrier import HtmlCarrier
 
 def pytest_configure(config):
@@ -90,14 +92,18 @@ def test_verdict_comes_first(page: str) -> None:
     assert '<html lang="en">' in page
 
 
-def test_nothing_but_the_carriers_script_may_run(page: str) -> None:
+def digest_of(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def test_only_our_script_and_the_carriers_may_run(page: str) -> None:
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
     assert policy is not None
     assert page.index("Content-Security-Policy") < page.index("<title")
     scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
-    assert len(scripts) == 1
-    digest = base64.b64encode(hashlib.sha256(scripts[0].encode()).digest()).decode()
-    assert f"script-src 'sha256-{digest}'" in policy.group(1)
+    assert len(scripts) == 2
+    assert scripts[0] == html.script()
+    assert f"script-src {' '.join(map(digest_of, scripts))};" in policy.group(1)
     assert "default-src 'none'" in policy.group(1)
     assert not re.search(r"<[^>]+\son\w+=", page[: page.index("<script>")])
 
@@ -127,14 +133,14 @@ def test_table_shows_our_words_alone(page: str, blob: dict[str, Any]) -> None:
 
 def test_hostile_page_is_written_and_inert(tmp_path: Path) -> None:
     page = page_of(reporting.hostile("".join(reporting.HOSTILE[:-1])), tmp_path)
-    assert page.count("<script>") == 1
+    assert page.count("<script>") == 2
     assert "<img src=x" not in page
     assert len(page.encode()) < 2_000_000
 
 
-def test_page_without_a_script_may_run_none() -> None:
+def test_a_page_without_the_carriers_script_may_run_ours_alone() -> None:
     page = finished_page('<html>\n<head>\n<meta charset="utf-8"/>\n</head></html>')
-    assert "script-src 'none'" in page
+    assert f"script-src {digest_of(html.script())};" in page
 
 
 def luminance(colour: str) -> float:

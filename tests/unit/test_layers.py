@@ -18,6 +18,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("qualification", "fleet"),
     ("pytest_run",),
     ("report",),
+    ("replay",),
     ("results",),
     ("execution",),
     ("suite",),

@@ -31,7 +31,7 @@ def execute(options: argparse.Namespace) -> int:
     from rich.console import Console  # noqa: PLC0415 - loads the tables
 
     from conformance.evidence.archive import ArchiveError  # noqa: PLC0415
-    from conformance.report import rejudge as rendering  # noqa: PLC0415
+    from conformance.report.commands import rejudge as rendering  # noqa: PLC0415
     from conformance.results import rejudge  # noqa: PLC0415 - loads the suite
     from conformance.results.reading import ResultsError  # noqa: PLC0415
 

@@ -37,6 +37,10 @@ def results(request: pytest.FixtureRequest) -> Any:
     return SAMPLES[request.param]
 
 
+#: outcomes that have a card for each clause; inconclusive clauses have one for each cause
+CARDS = ("failed", "warned", "waived")
+
+
 class Page(HTMLParser):
     """The counts on the page's strip, the anchors, and the outcome of each row of the clause table."""
 
@@ -89,8 +93,9 @@ def test_json_reads_back(results: Any, tmp_path: Path) -> None:
     write_all(results, tmp_path / "new")
     assert json.loads((tmp_path / "new" / "results.json").read_text()) == results
     written = {path.relative_to(tmp_path / "new").as_posix(): path for path in (tmp_path / "new").rglob("*")}
-    fixed = {"badge.svg", "junit.xml", "results.json", "summary.md"}
-    assert {name for name in written if not name.startswith("repro")} == fixed
+    expected = {"badge.svg", "junit.xml", "results.json", "summary.md"}
+    expected |= {"waivers.stub.toml"} if queries.failing(results) else set()
+    assert {name for name in written if not name.startswith("repro")} == expected
     assert all(path.read_bytes().endswith(b"\n") for path in written.values() if path.is_file())
 
 
@@ -149,8 +154,15 @@ def test_page_agrees(results: Any) -> None:
     expected = {outcome.value: results["summary"][outcome.value] for outcome in Outcome}
     assert page.strip == expected
     assert +page.rows == +Counter(expected)
-    told = ("failed", "error", "warned", "waived")
-    assert {name: page.entries[name] for name in told} == {name: expected[name] for name in told}
+    assert {name: page.entries[name] for name in CARDS} == {name: expected[name] for name in CARDS}
+
+
+def test_page_shows_every_inconclusive_clause_under_one_cause(results: Any) -> None:
+    rows = queries.with_outcome(results, Outcome.ERROR)
+    groups = views.groups(results)
+    listed = [row["id"] for group in groups for row in group.cause.clauses]
+    assert sorted(listed) == sorted(row["id"] for row in rows)
+    assert Page(html.render_summary(results)).entries["error"] == len(groups)
 
 
 def test_page_has_one_anchor_for_each_clause(results: Any) -> None:
@@ -234,10 +246,19 @@ def test_exit_code_agrees_with_what_is_written(results: Any) -> None:
     assert again == {name: results[name] for name in again}
 
 
-def test_terminal_ends_with_verdict_and_report() -> None:
-    lines = printed(reporting.red()).splitlines()
-    assert lines[-2].lower() == reporting.red()["headline"].lower()
-    assert lines[-1] == "Report: reports/x/report.html"
+def test_terminal_ends_with_verdict_and_failed_clauses() -> None:
+    results = reporting.red()
+    lines = printed(results, 400).splitlines()
+    assert lines[-2].lower() == results["headline"].lower()
+    assert lines[-1] == "Failed: " + ", ".join(row["id"] for row in queries.failing(results))
+    assert "Report: reports/x/report.html" in lines
+    assert "Waiver stubs: reports/x/waivers.stub.toml" in lines
+    assert "[[waiver]]" not in "\n".join(lines)
+
+
+def test_terminal_ends_with_the_verdict_where_nothing_failed() -> None:
+    lines = printed(reporting.green()).splitlines()
+    assert lines[-1].lower() == reporting.green()["headline"].lower()
 
 
 def test_terminal_is_short_for_a_wholly_broken_target() -> None:
@@ -293,19 +314,37 @@ def test_restores_that_may_still_run_are_told_once_for_each_instance() -> None:
     assert all(f"> **Note:** {words}\n" in markdown.render(results) + "\n" for words in told)
 
 
-def test_what_broke_a_clause_is_told_before_what_could_not_be_told() -> None:
+def a_failed_row_with(*checks: tuple[str, str]) -> Any:
+    """A failed clause whose checks have these IDs and outcomes, each with the same finding."""
     row = next(row for row in reporting.red()["clauses"] if row["outcome"] == "failed")
     check = row["checks"][0]
-    unclear = {**check["findings"][0], "outcome": "error"}
-    made = {**check, "id": "CAP-1/list/generated"}
     row["checks"] = [
-        {**check, "id": "A", "outcome": "error", "findings": [unclear]},
-        made,
-        {**check, "id": "CAP-1/list"},
+        {**check, "id": name, "outcome": outcome, "findings": [{**check["findings"][0], "outcome": outcome}]}
+        for name, outcome in checks
     ]
+    return row
+
+
+def test_a_written_check_comes_before_a_generated_one() -> None:
+    row = a_failed_row_with(("A", "error"), ("CAP-1/list/generated", "failed"), ("CAP-1/list", "failed"))
     assert next(owner["id"] for owner, _ in queries.findings(row)) == "CAP-1/list"
-    (entry,) = [one for one in views.entries(reporting.of_clauses(row), Outcome.FAILED) if one.clause is row]
-    assert [one.id for one in entry.checks] == ["CAP-1/list", "CAP-1/list/generated", "A"]
+
+
+def test_equal_findings_are_shown_once_with_all_their_checks() -> None:
+    row = a_failed_row_with(("CAP-1/list/generated", "failed"), ("CAP-1/list", "failed"))
+    (card,) = [card for card in views.cards(reporting.of_clauses(row), Outcome.FAILED) if card.clause is row]
+    (finding,) = card.findings
+    assert finding.unique.checks == ["CAP-1/list", "CAP-1/list/generated"]
+    assert finding.unique.places == 2
+
+
+def test_what_could_not_be_judged_is_no_finding_of_a_failed_clause() -> None:
+    row = a_failed_row_with(("A", "error"), ("CAP-1/list", "failed"))
+    reason = row["checks"][0]["reason"] = "inconclusive: wanted an answer that can be judged, got status 500"
+    (card,) = views.cards(reporting.of_clauses(row), Outcome.FAILED)
+    assert [finding.row["outcome"] for finding in card.findings] == ["failed"]
+    assert card.undetermined == {reason: ["A"]}
+    assert reason not in printed(reporting.of_clauses(row))
 
 
 def test_strict_warnings_are_failures_everywhere() -> None:
@@ -337,7 +376,7 @@ def test_clause_without_telling_checks_is_a_line_of_its_own() -> None:
 def test_error_is_told_with_its_cause() -> None:
     text = html.render_summary(reporting.red())
     entry = text[text.index('id="CAP-4"') :]
-    assert 'Could not be told because of this: <a href="#CAP-8">' in entry[: entry.index("</article>")]
+    assert 'Not judged because of this: <a href="#CAP-8">' in entry[: entry.index("</article>")]
 
 
 @pytest.mark.parametrize(

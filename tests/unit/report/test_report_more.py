@@ -43,7 +43,7 @@ def test_a_file_of_an_older_version_is_read_and_shown(file: Path, tmp_path: Path
     results = reading.load_results(path)
     assert results["latency"] == []
     assert results["run"]["subjects"] == []
-    assert sum(queries.requests_of(row) for row in results["clauses"]) > 100
+    assert sum(queries.inputs_of(row) for row in results["clauses"]) > 100
     for text in (html.render_summary(results), junit.render(results), markdown.render(results)):
         assert results["run"]["id"] in text or "bc-verdict" in text
     write_all(results, tmp_path / "again")
@@ -237,12 +237,25 @@ def test_a_cell_is_right_where_the_key_could_do_what_it_may(wanted: str, statuse
     assert told.right is right
 
 
-def test_checks_that_could_not_tell_for_one_reason_are_shown_once() -> None:
+def test_checks_that_could_not_judge_for_one_reason_are_shown_once() -> None:
     row = next(row for row in reporting.green()["clauses"] if len(row["checks"]) > 2)
     for check in row["checks"]:
-        check.update(outcome="error", reason="no answer")
+        check.update(outcome="error", reason="no answer", findings=[])
     row["checks"][-1]["reason"] = "another"
     row.update(outcome="error", reason="no answer")
-    (entry,) = [one for one in views.entries(reporting.of_clauses(row), Outcome.ERROR) if one.clause["id"] == row["id"]]
-    assert [one.reason for one in entry.checks] == ["no answer", "another"]
-    assert entry.likewise == [check["id"] for check in row["checks"][1:-1]]
+    (group,) = views.groups(reporting.of_clauses(row))
+    assert group.cause.reason == "no answer"
+    assert group.card is not None
+    assert group.card.undetermined == {"another": [row["checks"][-1]["id"]]}
+
+
+def test_clauses_that_one_failure_kept_from_being_judged_share_an_entry() -> None:
+    results = reporting.results({"CAP-4": Outcome.FAILED, **dict.fromkeys(("CAP-8", "RST-2", "RST-4"), Outcome.ERROR)})
+    rows = {row["id"]: row for row in results["clauses"]}
+    for number, clause in enumerate(("CAP-8", "RST-2", "RST-4")):
+        rows[clause]["reason"] = f"inconclusive: CAP-4 failed first on POST /v1/containers/{number}/tasks as view"
+    (group,) = views.groups(results)
+    assert (group.card, group.cause.blocking) == (None, "CAP-4")
+    assert [row["id"] for row in group.others] == ["CAP-8", "RST-2", "RST-4"]
+    (card,) = views.cards(results, Outcome.FAILED)
+    assert card.blocked == group.others

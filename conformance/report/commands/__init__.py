@@ -1,0 +1,1 @@
+"""Renders what commands that read reports found, for a terminal."""
