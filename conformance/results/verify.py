@@ -124,7 +124,7 @@ class _Verifier:
             self._problem(signoff.FILE, "names a file twice")
         for name in signoff.REQUIRED:
             if name not in digests:
-                self._problem(name, f"is not named by {signoff.FILE}")
+                self._problem(signoff.FILE, f"does not name {name}")
         files = [name for name in digests if signoff.is_report_file(name)]
         for name in files:
             self._digest(name, digests[name])
