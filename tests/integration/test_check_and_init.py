@@ -153,7 +153,7 @@ def test_init_writes_a_file_that_check_accepts(described: dict[str, Any], tmp_pa
     assert checked.code == 0, checked.out
 
 
-def test_init_replaces_a_file_only_when_told(described: dict[str, Any], tmp_path: Path) -> None:
+def test_init_replaces_a_file_only_with_force(described: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "target.toml").write_text("mine")
     env = keys_of(described, "full")
     done = command("init", *quick(described), cwd=tmp_path, env=env)

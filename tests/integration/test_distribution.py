@@ -335,7 +335,7 @@ def test_a_release_under_a_placeholder_address_is_refused(checkout: Path) -> Non
     ("url", "reserved"),
     [("https://docs.a.example/", True), ("https://example.org/x", True), ("https://a.dev/example", False), ("", False)],
 )
-def test_reserved_names_are_told_from_names_that_somebody_owns(url: str, reserved: bool) -> None:
+def test_reserved_domain_names_are_distinguished_from_owned_ones(url: str, reserved: bool) -> None:
     assert release.is_reserved(url) is reserved
 
 

@@ -71,7 +71,7 @@ PASSING: dict[str, Callable[[str, Path], AbstractContextManager[Gateway]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PASSING)
-def test_a_gateway_in_front_accuses_nobody(name: str, server: launch.Running, tmp_path: Path) -> None:
+def test_a_gateway_in_front_causes_no_failure(name: str, server: launch.Running, tmp_path: Path) -> None:
     """A gateway may answer odd addresses with a page of its own: that is HTTP-1's warning, and no clause's failure."""
     with run_through(PASSING[name](server.base_url, tmp_path), server, tmp_path) as ran:
         assert outcomes(ran, "failed", "error") == {}
@@ -81,7 +81,7 @@ def test_a_gateway_in_front_accuses_nobody(name: str, server: launch.Running, tm
 
 
 @pytest.mark.slow
-def test_a_base_path_that_nginx_takes_off_accuses_nobody(server: launch.Running, tmp_path: Path) -> None:
+def test_a_base_path_that_nginx_strips_causes_no_failure(server: launch.Running, tmp_path: Path) -> None:
     """nginx decodes an address that it rewrites, so an encoded slash reaches the server as a slash: GET-6 warns."""
     front = gateways.nginx(f"{server.base_url}/", tmp_path, path="/api/")
     with run_through(front, server, tmp_path, path="/api") as ran:

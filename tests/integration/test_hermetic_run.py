@@ -247,7 +247,9 @@ def test_a_plugin_that_is_named_takes_part(runner: Runner, plain: Ran, tmp_path:
     assert_same(ran, plain)
 
 
-def test_the_same_seed_is_not_told_apart_by_the_home_folder(runner: Runner, plain: Ran, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_requests_in_another_home_folder(
+    runner: Runner, plain: Ran, tmp_path: Path
+) -> None:
     """hypothesis keeps a database and tables of characters in a home folder, and reads them back."""
     home = tmp_path / "home"
     for _ in range(2):

@@ -191,7 +191,7 @@ def test_an_order_that_others_make_does_not_send_bad_keys_first(target: Path, pr
     assert ran.outcomes["AUTH-2"] == "passed"
 
 
-def test_nobody_else_s_test_is_executed_as_a_check(target: Path, project: Path) -> None:
+def test_tests_of_other_packages_are_not_executed_as_checks(target: Path, project: Path) -> None:
     (project / "test_theirs.py").write_text("def test_theirs(): assert False, 'theirs'\n")
     ran = running.suite(project / "out", "--target", target, *FEW, "test_theirs.py", cwd=project)
     assert outcomes_of(ran) == PASSED

@@ -134,7 +134,7 @@ def test_links_lead_somewhere(file: str) -> None:
 # ---------------------------------------------------------------- CONTRIBUTING
 
 
-def test_the_worked_example_is_what_stands_in_the_code() -> None:
+def test_the_worked_example_equals_the_code() -> None:
     code = "\n".join(path.read_text("utf-8") for path in (ROOT / "conformance").rglob("*.py"))
     examples = blocks(CONTRIBUTING, "python")
     assert len(examples) == 3
@@ -188,7 +188,7 @@ def test_ci_runs_the_readmes_test_command_to_the_letter(tmp_path: Path) -> None:
     assert calls == ["python3 -m venv .venv 1", "pip install -q tox 1", "tox  1"]
 
 
-def test_the_run_command_installs_what_stands_here_and_runs_it() -> None:
+def test_the_run_command_installs_this_checkout_and_runs_it() -> None:
     (command,) = [line for line in lines_of("python3 -m venv") if not line.endswith("tox")]
     steps = [shlex.split(step) for step in command.split("&&")]
     assert steps[1][1:] == ["install", "-q", "."]

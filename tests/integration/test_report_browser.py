@@ -307,7 +307,7 @@ def test_it_prints(reader: browser.Browser, pages: dict[str, Path]) -> None:
     assert 10_000 < len(document) < 5_000_000
 
 
-def test_it_prints_dark_on_light_whatever_its_reader_prefers(reader: browser.Browser, pages: dict[str, Path]) -> None:
+def test_it_prints_dark_on_light_in_every_colour_scheme(reader: browser.Browser, pages: dict[str, Path]) -> None:
     reader.size(1280, 900, dark=True)
     reader.open(pages["red"])
     dark = [{"name": "prefers-color-scheme", "value": "dark"}]

@@ -120,7 +120,7 @@ def test_no_file_and_no_screen_has_a_secret_that_the_target_gave_away(ran: runni
     assert leaks(ran, Redactor(secrets)) == {}
 
 
-def test_a_github_job_is_told(ran: running.Ran) -> None:
+def test_a_github_job_gets_annotations_and_a_summary(ran: running.Ran) -> None:
     written = (ran.folder.parent / "step-summary.md").read_text()
     assert written == "what another step wrote\n" + (ran.folder / "summary.md").read_text() + "\n"
     lines = ran.out.splitlines()
@@ -160,7 +160,7 @@ HARMS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_a_damaged_archive_is_told_in_a_line(harm: str, ran: running.Ran, tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported_in_one_line(harm: str, ran: running.Ran, tmp_path: Path) -> None:
     change, words = HARMS[harm]
     (tmp_path / "results.json").write_bytes((ran.folder / "results.json").read_bytes())
     (tmp_path / "exchanges.ndjson.gz").write_bytes(change((ran.folder / "exchanges.ndjson.gz").read_bytes()))
@@ -196,7 +196,7 @@ def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dic
     return {str(record.id): record.outcome.value for record in records_of(states[0])}
 
 
-def test_a_killed_run_is_told_of_with_all_that_was_known(tmp_path: Path) -> None:
+def test_a_killed_run_is_reported_with_all_that_was_recorded(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     known = killed(folder, "--report-dir", folder)
     assert [path.name for path in folder.iterdir()] == [".state"]
@@ -234,7 +234,7 @@ def test_latest_points_at_no_half_of_a_run(tmp_path: Path) -> None:
     assert command("index", tmp_path / "reports").stdout.endswith("index.html: 1 run\n")
 
 
-def test_an_earlier_runs_reports_do_not_stand_for_a_killed_one(tmp_path: Path) -> None:
+def test_reports_of_an_earlier_run_are_not_taken_for_those_of_a_killed_run(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     running.run(folder, "--only", "CAP-1", "--profile", "read")
     assert (folder / "report.html").is_file()
@@ -246,7 +246,7 @@ def test_an_earlier_runs_reports_do_not_stand_for_a_killed_one(tmp_path: Path) -
     ("content", "words"),
     [(None, "holds no unfinished run"), ("{}", "is damaged"), ('{"format": "x"}', "holds a run of another version")],
 )
-def test_what_cannot_be_reported_is_told(content: str | None, words: str, tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_made_is_an_error_of_one_line(content: str | None, words: str, tmp_path: Path) -> None:
     if content is not None:
         (tmp_path / ".state").mkdir()
         (tmp_path / ".state" / "run.json").write_text(content)

@@ -45,7 +45,7 @@ def test_the_most_valuable_restores_come_first(budget: int, affordable: set[str]
     assert restore_scenarios.scenarios_within_budget(budget) == affordable
 
 
-def test_what_all_stories_need_is_the_smallest_budget_that_allows_them() -> None:
+def test_the_budget_for_all_scenarios_is_the_smallest_that_allows_them() -> None:
     need = restore_scenarios.budget_for_all_scenarios()
     assert restore_scenarios.scenarios_within_budget(need) == set(restore_scenarios.COSTS)
     assert restore_scenarios.scenarios_within_budget(need - 1) != set(restore_scenarios.COSTS)
@@ -93,7 +93,7 @@ def test_a_probe_that_fails_costs_what_needs_it_and_nothing_else(tmp_path: Path)
     assert {found[clause].outcome for clause in ("JOB-1", "RST-2")} == {Outcome.PASSED}
 
 
-def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
+def test_clauses_whose_requests_were_not_sent_are_not_tested(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
         bare = replace(target, keys=Keys(full=target.keys.full), restore=replace(target.restore, max_restores=1))
@@ -105,7 +105,7 @@ def test_what_nobody_asked_is_no_pass(tmp_path: Path) -> None:
     )
 
 
-def test_restores_are_not_asked_of_an_instance_that_might_be_somebody_elses(tmp_path: Path) -> None:
+def test_no_restore_goes_to_an_instance_that_the_target_file_does_not_name(tmp_path: Path) -> None:
     with launch.serve_in_thread((), ["instances_have_names"], restore_seconds=0.02) as server:
         found = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
         restored = {job.instance.id for job in server.store.jobs.values() if job.instance}

@@ -71,7 +71,7 @@ def test_a_connection_that_is_refused(tmp_path: Path) -> None:
     ],
     ids=["closes", "resets", "cuts every body", "refuses every key", "is unavailable", "is no web server"],
 )
-def test_a_target_of_which_nothing_can_be_told(answer: hostile.Answering, why: str, tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_judged_is_inconclusive(answer: hostile.Answering, why: str, tmp_path: Path) -> None:
     with hostile.serve(answer) as server:
         ran = running.run(tmp_path / "out", "--target", hostile.target_file(tmp_path, server.base_url), *FEW)
     assert ran.code == 3

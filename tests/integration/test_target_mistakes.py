@@ -338,14 +338,14 @@ def test_https_to_a_port_that_speaks_http(tmp_path: Path) -> None:
     assert "write http:// in target.base_url" in said
 
 
-def test_a_port_at_which_nobody_listens(tmp_path: Path) -> None:
+def test_a_port_without_a_server(tmp_path: Path) -> None:
     base_url = f"http://127.0.0.1:{hostile.free_port()}"
     said, _ = looked_at(hostile.target(tmp_path, base_url), tmp_path)
     assert base_url in said
     assert "connection refused" in said
 
 
-def test_a_name_that_nobody_knows(tmp_path: Path) -> None:
+def test_a_host_name_that_does_not_resolve(tmp_path: Path) -> None:
     said, _ = looked_at(hostile.target(tmp_path, "http://api.nowhere.invalid"), tmp_path)
     assert "api.nowhere.invalid" in said
 

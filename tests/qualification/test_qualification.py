@@ -160,7 +160,7 @@ def test_a_fault_is_caught_by_the_clauses_that_it_breaks() -> None:
     assert assessed(("AUTH-7",), AUTH_7="warned")["outcome"] == "right"
 
 
-def test_whatever_else_is_red_is_told() -> None:
+def test_undeclared_failures_are_listed() -> None:
     row = assessed(("GET-1",), ("GET-3",), GET_1="failed", GET_2="failed", GET_3="failed", INC_5="warned")
     assert row["undeclared"] == ["INC-5", "GET-2"] or row["undeclared"] == ["GET-2", "INC-5"]
     assert set(row["reasons"]) == {"GET-2", "INC-5"}
@@ -199,7 +199,7 @@ def test_a_variant_of_an_unreliable_target_may_be_inconclusive_but_not_fail() ->
     assert verdicts == ["green", "green", "accused", "accused"]
 
 
-def test_a_worker_that_dies_is_told_and_ends_nothing() -> None:
+def test_a_worker_that_dies_is_reported_and_the_others_go_on() -> None:
     dead: Future[Row] = Future()
     dead.set_exception(BrokenProcessPool())
     row = runner._row(dead, expect_no_server_error())
@@ -267,7 +267,7 @@ def test_the_docs_name_each_fault_written_by_hand() -> None:
     assert second == "| GET-4 | `made up` | It is made up. | LIST-1, GET-4 | 500 ms |"
 
 
-def test_a_missed_should_fault_is_told_and_exit_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missed_should_fault_is_reported_and_exits_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missed = expect_no_server_error(breaks=("LIST-6",))
     use(monkeypatch, [missed], here(missed))
     assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 0

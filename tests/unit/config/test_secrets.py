@@ -181,7 +181,7 @@ def test_no_shell_reads_a_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["", " x", "x\n", "a b", "\N{SNOWMAN}", "a\0b"])
-def test_what_a_header_cannot_carry_is_told_without_quoting_it(value: str) -> None:
+def test_a_key_that_a_header_cannot_carry_is_refused_without_quoting_it(value: str) -> None:
     fault = unsendable(value)
     assert fault
     assert not value.strip() or value.strip() == "x" or value not in fault

@@ -218,7 +218,7 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told_in_one_line_each(case: str, tmp_path: Path) -> None:
+def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None:
     text, wanted = WRONG[case]
     told = problems_of(tmp_path, text, {"KEY": "a-key-of-the-environment", "EMPTY": ""})
     assert len(told) == len(wanted), told
@@ -381,5 +381,5 @@ d = 3
 
 
 @given(st.text(alphabet="[]{}\"'=\n#\\a1., ", max_size=60))
-def test_the_line_scanner_ends_whatever_it_reads(text: str) -> None:
+def test_the_line_scanner_ends_on_every_input(text: str) -> None:
     assert len(list(member_lines(text))) <= len(text) + 1

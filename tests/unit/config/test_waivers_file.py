@@ -73,7 +73,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_what_is_wrong_is_told(case: str, tmp_path: Path) -> None:
+def test_each_mistake_is_reported(case: str, tmp_path: Path) -> None:
     text, wanted = WRONG[case]
     with pytest.raises(WaiverError) as caught:
         load(tmp_path, text)

@@ -66,7 +66,7 @@ def test_every_check_says_what_it_does() -> None:
     assert silent == []
 
 
-def test_every_clause_has_the_edition_that_it_came_with() -> None:
+def test_every_clause_has_the_edition_that_introduced_it() -> None:
     """2026.1 has the 98 clauses of the first release, 2026.2 all."""
     later = {name: clause.since for name, clause in CLAUSES.items() if clause.since != catalogue.FIRST_EDITION}
     assert later == dict.fromkeys(("AUTH-10", "LOG-6", "JBS-5", "DEL-5"), "2026.2")

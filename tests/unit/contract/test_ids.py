@@ -32,7 +32,7 @@ def test_a_seed_decides_what_is_unknown() -> None:
     assert ids.unknown("web", random.Random(1)) == ids.unknown("web", random.Random(1))
 
 
-def test_an_unknown_uuid_is_one_that_strict_readers_take() -> None:
+def test_an_unknown_uuid_is_accepted_by_strict_parsers() -> None:
     assert uuid.UUID(ids.unknown(str(uuid.UUID(int=0)), random.Random(1))).version == 4
 
 

@@ -113,7 +113,7 @@ def test_members_that_occur_twice_are_named(body: bytes, pointers: tuple[str, ..
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", 'q"', "\\", "é"]), values), max_size=5))
-def test_a_duplicate_is_found_whatever_stands_beside_it(members: list[tuple[str, Any]]) -> None:
+def test_a_duplicate_member_is_found_beside_any_other_member(members: list[tuple[str, Any]]) -> None:
     inside = ",".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in members)
     names = [name for name, _ in members]
     twice = sorted({f"/0/{name}" for name in names if names.count(name) > 1})
@@ -186,7 +186,7 @@ def count_values(value: Any) -> int:
     [b"", b" " * 100, b"<html>[,,,,,,,,]", b'"[,,,,,,,,,,,,]"', json.dumps({"log": "[1, 2], " * 1000}).encode()],
     ids=["empty", "blanks", "HTML", "a string", "a log"],
 )
-def test_what_only_looks_like_values_is_not_counted(body: bytes) -> None:
+def test_text_that_resembles_values_is_not_counted(body: bytes) -> None:
     assert not has_more_values(body, 5)
 
 

@@ -45,7 +45,7 @@ def test_what_is_beside_the_zero_time_is_set(text: str) -> None:
     assert not instant(text).unset
 
 
-def test_instants_are_ordered_whatever_they_are_written_with() -> None:
+def test_instants_are_ordered_in_every_notation() -> None:
     ordered = [
         "0000-01-01T00:00:00+23:59",
         "0000-01-01T00:00:00Z",

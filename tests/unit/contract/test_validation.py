@@ -100,7 +100,7 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
         ),
     ],
 )
-def test_a_rejection_is_told_in_words(shape: str, value: object, where: str, keyword: str, told: str) -> None:
+def test_a_rejection_is_described(shape: str, value: object, where: str, keyword: str, told: str) -> None:
     (one,) = mismatches(shape, value)
     assert f"{one.shape}{one.pointer}" == where
     assert one.keyword == keyword
@@ -108,12 +108,12 @@ def test_a_rejection_is_told_in_words(shape: str, value: object, where: str, key
     assert not one.null_optional
 
 
-def test_a_wrong_type_is_told_once_although_the_enum_breaks_with_it() -> None:
+def test_a_wrong_type_is_reported_once_although_the_enum_fails_too() -> None:
     found = mismatches("backup-state", {"current": 5, "changed": "0001-01-01T00:00:00Z"})
     assert [(one.pointer, one.keyword) for one in found] == [("/current", "type")]
 
 
-def test_each_missing_member_is_told() -> None:
+def test_each_missing_member_is_reported() -> None:
     wanted = [one.wanted for one in mismatches("events", {})]
     assert wanted == ["the member created", "the member updated", "the member deleted"]
 
@@ -141,7 +141,7 @@ def test_an_unknown_shape_is_our_own_mistake() -> None:
 # Nulls at optional members (HTTP-10)
 
 
-def test_a_null_at_an_optional_member_is_told_apart() -> None:
+def test_a_null_at_an_optional_member_is_marked_as_such() -> None:
     value = {"current": "live", "changed": "0001-01-01T00:00:00Z", "error": {"message": None, "time": None}}
     assert mismatches("backup-state", value) == [
         Mismatch("/error/message", "type", "a string, or no member at all", "null", True, "state-error"),

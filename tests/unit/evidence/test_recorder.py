@@ -138,7 +138,7 @@ def test_the_line_presents_the_same_credential(
 
 
 @pytest.mark.process
-def test_certificates_are_looked_at_as_the_target_file_says(tmp_path: Path) -> None:
+def test_certificates_are_verified_as_the_target_file_says(tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     subprocess.run(
         [

@@ -114,7 +114,7 @@ def test_what_is_no_secret_stays_byte_for_byte() -> None:
     assert Redactor({"full": SECRET}).body(body) == body
 
 
-def test_every_secret_has_its_own_label_and_the_longer_one_stands() -> None:
+def test_every_secret_has_its_own_label_and_the_longest_match_wins() -> None:
     redactor = Redactor({"full": "abcdefgh", "view": "abcdefghijkl"})
     assert redactor.text("abcdefghijkl abcdefgh") == "[key view] [key full]"
     assert redactor.found(b"xx abcdefgh") == {"[key full]"}
@@ -184,7 +184,7 @@ def masked_body(redactor: Redactor, body: Any) -> Any:
     return json.loads(redactor.body(mask_places(json.dumps(body).encode())))
 
 
-def test_secret_members_are_masked_wherever_they_stand_and_learnt() -> None:
+def test_secret_members_are_masked_everywhere_and_remembered() -> None:
     redactor = Redactor()
     body = {"data": [], "includes": {"integrations": {"x": {"auth": {"secret": "hunter2hunter2", "region": "eu-1"}}}}}
     assert masked_body(redactor, body)["includes"]["integrations"]["x"] == {

@@ -23,7 +23,7 @@ def waiting_thread(window: ExclusiveWindow) -> tuple[threading.Thread, threading
     return thread, passed
 
 
-def test_an_open_window_stops_nobody() -> None:
+def test_an_open_window_lets_all_checks_pass() -> None:
     thread, passed = waiting_thread(ExclusiveWindow())
     thread.join(PATIENCE_S)
     assert passed.is_set()
@@ -39,7 +39,7 @@ def test_others_wait_until_it_is_let_go() -> None:
     assert passed.is_set()
 
 
-def test_nobody_waits_longer_than_was_asked_for() -> None:
+def test_no_check_waits_longer_than_its_limit() -> None:
     window, begun = ExclusiveWindow(), time.monotonic()
     with window.held(0.1):
         thread, passed = waiting_thread(window)

@@ -85,7 +85,7 @@ def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
 # ---------------------------------------------------------------- what is generated
 
 
-def test_ids_are_malformed_whatever_the_seed() -> None:
+def test_ids_are_malformed_with_every_seed() -> None:
     for label, forms in text.malformed_ids(GOOD, {GOOD, "not-an-oid"}).items():
         for seed in SEEDS:
             for form in batches.draw_values(forms, seed, 3):
@@ -118,7 +118,7 @@ def test_requests_are_short_and_printable(run: Run, operation: Operation) -> Non
             value.encode("latin-1")
 
 
-def test_malformed_ids_stand_whole_in_the_address(run: Run) -> None:
+def test_malformed_ids_are_sent_whole_in_the_address(run: Run) -> None:
     for request in cases(requests.with_malformed_ids(api_of(run), "get")):
         _, _, _, container, _, backup = unquote(request.path.replace("%2F", "\ue000")).split("/")
         assert (container, backup) != (
@@ -169,7 +169,7 @@ def test_pairs_of_broken_keywords_are_still_broken(run: Run) -> None:
         assert mismatches("job-request", json.loads(request.body))
 
 
-def test_strange_members_stand_in_valid_requests_of_unknown_instances(run: Run) -> None:
+def test_strange_members_are_added_to_valid_requests_for_unknown_instances(run: Run) -> None:
     for request in cases(requests.with_strange_members(api_of(run, "HTTP-3/restore/generated"), GOOD), 60):
         assert request.body is not None
         assert len(request.body) <= 65536
@@ -314,7 +314,7 @@ def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -
     assert len(sent) <= run.context.examples + explorer.MAX_SENDS
 
 
-def test_what_keeps_a_request_from_being_sent_is_told_behind_the_findings(run: Run) -> None:
+def test_the_reason_why_a_request_was_not_sent_follows_the_findings(run: Run) -> None:
     from conformance.http.client import NotAllowedError  # noqa: PLC0415 - one of many reasons
 
     kinds = [kind_of(run, "any", st.text("abc", min_size=1))]
@@ -337,7 +337,7 @@ def walked_on(target: Target, state: Path, seed: int = 1) -> Any:
 
 
 @pytest.mark.process
-def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_budget(
+def test_sequences_on_a_conformant_server_find_nothing_and_keep_within_their_budget(
     reference: Target, tmp_path: Path
 ) -> None:
     results, restores = walked_on(reference, tmp_path)
@@ -347,7 +347,7 @@ def test_a_walk_on_a_right_server_finds_nothing_and_keeps_to_its_part_of_the_bud
     assert restores <= 1
 
 
-def test_a_walk_restores_nothing_where_the_budget_has_no_room(reference: Target, tmp_path: Path) -> None:
+def test_sequences_restore_nothing_without_a_budget(reference: Target, tmp_path: Path) -> None:
     small = replace(reference, restore=replace(reference.restore, max_restores=3))
     for seed in (1, 2):
         _, restores = walked_on(small, tmp_path / str(seed), seed)
@@ -355,7 +355,7 @@ def test_a_walk_restores_nothing_where_the_budget_has_no_room(reference: Target,
 
 
 @pytest.mark.process
-def test_the_shortest_walk_that_breaks_a_clause_is_told(tmp_path: Path) -> None:
+def test_the_shortest_sequence_that_breaks_a_clause_is_reported(tmp_path: Path) -> None:
     with launch.serve_in_thread(["list_with_manage"], restore_seconds=0) as server:
         results, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
     found, steps = results.findings_of("CAP-1", "list")

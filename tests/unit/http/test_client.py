@@ -357,7 +357,7 @@ def test_a_lost_request_that_must_be_refused_may_be_repeated_and_counts_twice(se
         client.send(restore(expected=Expected.REFUSAL))
 
 
-def test_what_does_not_exist_cannot_be_restored_whatever_became_of_the_answer(setting: Setting) -> None:
+def test_a_lost_restore_of_a_missing_backup_uses_no_budget(setting: Setting) -> None:
     setting.server.answer = only("/tasks", hostile.reset)
     client = setting.client()
     for _ in range(4):
@@ -424,7 +424,7 @@ def test_no_answer_to_anybody_is_the_end(setting: Setting) -> None:
     assert len(setting.server.seen) == asked
 
 
-def test_a_target_that_goes_away_is_told_to_all_threads_soon(setting: Setting) -> None:
+def test_all_threads_soon_learn_that_the_target_went_away(setting: Setting) -> None:
     client = setting.client(waiting=Clock(), limits="timeout_s = 0.5\nconcurrency = 8")
     client.reach()
     setting.server.answer = lambda _: b""  # connections are taken, and nothing comes
@@ -502,7 +502,7 @@ def test_a_restore_under_way_may_still_say_whether_it_was_accepted(setting: Sett
     assert setting.observed == [exchange]
 
 
-def test_a_restore_that_says_nothing_is_lost_and_told(setting: Setting) -> None:
+def test_a_restore_without_a_response_is_recorded_as_lost(setting: Setting) -> None:
     setting.server.answer = lambda _: b""
     client = setting.client(waiting=Clock(), limits=PATIENT)
     exchange = stopped_when_asked(client, setting.server, restore())
@@ -629,7 +629,7 @@ def test_a_key_that_is_replaced_in_mid_run_is_fetched_once_more(opened: Callable
 
 @pytest.mark.process
 @pytest.mark.parametrize("name", ["full", "view", "other_hub"])
-def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], Run]) -> None:
+def test_a_key_that_expires_during_the_run_is_reported(name: str, opened: Callable[[Door], Run]) -> None:
     door = Door(set(ALL))
     run = opened(door)
     door.good = set()
@@ -641,7 +641,7 @@ def test_a_key_that_dies_in_mid_run_is_told(name: str, opened: Callable[[Door], 
 
 
 @pytest.mark.process
-def test_a_401_of_a_living_key_stands(opened: Callable[[Door], Run]) -> None:
+def test_a_401_to_a_valid_key_is_kept(opened: Callable[[Door], Run]) -> None:
     door = Door(set(ALL))
     run = opened(door)
     door.closed = "/backups/"

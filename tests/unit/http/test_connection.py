@@ -238,7 +238,7 @@ def interim_flood(_: Seen) -> Iterator[bytes]:
     ],
     ids=["closed", "reset", "short", "reset in a body", "cut chunk", "SMTP", "bad length", "long headers", "interim"],
 )
-def test_what_is_no_answer_is_told_in_words(
+def test_each_failure_to_get_a_response_is_described(
     ask: Callable[..., Exchange], answer: hostile.Answering, failure: str
 ) -> None:
     exchange = ask(answer, more=IMPATIENT if answer is interim_flood else LIMITS)
@@ -246,7 +246,7 @@ def test_what_is_no_answer_is_told_in_words(
     assert str(exchange.failure).startswith(failure)
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_a_refused_connection_is_a_failure_of_the_exchange(tmp_path: Path) -> None:
     connections = Connections(hostile.target(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", more=LIMITS), "tests")
     assert connections.send(get()).failure == "connection refused"
 
@@ -296,7 +296,7 @@ def test_a_request_goes_out_as_it_is_meant(tmp_path: Path) -> None:
     assert {"authorization", "x-hub-id", "content-length"}.isdisjoint(second.headers)
 
 
-def test_a_redirect_is_an_answer_and_followed_by_nobody(tmp_path: Path) -> None:
+def test_a_redirect_is_returned_and_not_followed(tmp_path: Path) -> None:
     def away(_: Seen) -> bytes:
         return whole(307, b"", location=other.base_url)
 
@@ -366,9 +366,7 @@ def test_a_header_whose_command_fails_is_not_the_targets_fault(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "localhost"])
-def test_no_proxy_stands_between_us_and_this_machine(
-    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_proxy_is_used_for_this_machine(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with hostile.serve(hostile.empty) as server, hostile.serve(hostile.empty) as proxy:
         monkeypatch.setenv("http_proxy", proxy.base_url)
         base_url = server.base_url.replace("127.0.0.1", host)

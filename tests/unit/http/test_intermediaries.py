@@ -74,7 +74,7 @@ def test_it_is_named_with_the_line_that_says_most(exchange: Exchange, answerer: 
         Exchange(Request("list", "GET", "/x"), None, failure="connection refused"),
     ],
 )
-def test_the_apis_own_json_is_nobody_elses(exchange: Exchange) -> None:
+def test_json_of_the_api_is_not_attributed_to_an_intermediary(exchange: Exchange) -> None:
     assert answerer_of(exchange) is None
 
 

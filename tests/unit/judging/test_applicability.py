@@ -42,6 +42,6 @@ def test_checks_that_find_an_optional_part_absent_exempt_their_clauses() -> None
     assert exempt_clauses(TARGET, "full", records) == {"JBS-1": "does not apply: absent"}
 
 
-def test_a_clause_that_was_tested_applies_whatever_the_target_file_says() -> None:
+def test_a_tested_clause_applies_even_if_the_target_file_disclaims_it() -> None:
     reasons = exempt_clauses(TARGET, "read", [record("DEL-2/delete", Outcome.FAILED)])
     assert set(reasons) == DELETES - {"DEL-2"}

@@ -210,7 +210,7 @@ def test_content_is_handed_out_where_it_is_what_it_should_be() -> None:
         expectations.object_of(answer(200, {"data": [{"id": FIRST}]}))
 
 
-def test_a_finding_is_a_failure_an_advice_or_nothing_told() -> None:
+def test_a_finding_is_a_violation_an_advisory_or_inconclusive() -> None:
     outcomes = [expectations.violation("a", "b"), expectations.advisory("a", "b"), expectations.inconclusive("b")]
     assert [one.outcome for one in outcomes] == [Outcome.FAILED, Outcome.WARNED, Outcome.ERROR]
 

@@ -195,7 +195,7 @@ def test_a_key_is_refused_for_another_hub(client: Client) -> None:
         ("DELETE", "", "view", "containers-backups-manage"),
     ],
 )
-def test_a_denial_names_the_missing_capability_whatever_the_resource(
+def test_a_denial_names_the_missing_capability_for_every_resource(
     client: Client, denied: tuple[str, str, str, str], backup_id: str
 ) -> None:
     method, rest, key, missing = denied

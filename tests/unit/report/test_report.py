@@ -134,7 +134,7 @@ def test_junit_attributes_count_the_children() -> None:
     )
 
 
-def test_junit_tells_why() -> None:
+def test_junit_states_the_reason() -> None:
     root = reporting.parse_xml(junit.render(reporting.red()))
     case = next(case for case in root.iter("testcase") if case.attrib["name"] == "LIST-2/list")
     failure = case.find("failure")
@@ -298,7 +298,7 @@ def test_nothing_is_cut_in_a_pipe() -> None:
     assert f"  {untested['reason']}: {untested['id']}" in lines
 
 
-def test_restores_that_may_still_run_are_told_once_for_each_instance() -> None:
+def test_restores_that_may_still_run_are_listed_once_per_instance() -> None:
     results = reporting.green()
     results["run"]["restores_maybe_running"] = [
         {"job_id": job, "backup_id": "b", "instance_id": instance, "since": "2026-03-01T10:00:00Z"}
@@ -362,18 +362,18 @@ def test_stub_names_the_check_only_where_others_pass() -> None:
     assert "CAP-4/" not in text
 
 
-def test_no_stub_for_what_is_waived_or_not_told() -> None:
+def test_no_waiver_stub_for_waived_or_inconclusive_checks() -> None:
     assert waivers.stubs(reporting.results({"CAP-5": Outcome.WAIVED, "CAP-4": Outcome.ERROR})) == ""
 
 
-def test_clause_without_telling_checks_is_a_line_of_its_own() -> None:
+def test_a_clause_without_a_conclusive_check_has_its_own_line() -> None:
     row: Any = reporting.red()["clauses"][0] | {"outcome": "error", "reason": "our own bug"}
     lines = queries.cases(row | {"checks": []})
     assert [(line.id, line.outcome, line.reason) for line in lines] == [(row["id"], Outcome.ERROR, "our own bug")]
     assert worst(line.outcome for line in queries.cases(row)) is Outcome.FAILED
 
 
-def test_error_is_told_with_its_cause() -> None:
+def test_an_error_is_shown_with_its_cause() -> None:
     text = html.render_summary(reporting.red())
     entry = text[text.index('id="CAP-4"') :]
     assert 'Not judged because of this: <a href="#CAP-8">' in entry[: entry.index("</article>")]
@@ -394,7 +394,7 @@ def test_error_is_told_with_its_cause() -> None:
         ({}, {"interrupted": True}, f"Inconclusive: the run was interrupted; {MUST} of {MUST}"),
     ],
 )
-def test_verdict_in_words(outcomes: dict[str, Outcome], more: dict[str, Any], words: str) -> None:
+def test_the_headline_states_the_verdict(outcomes: dict[str, Outcome], more: dict[str, Any], words: str) -> None:
     assert words in reporting.results(outcomes, **more)["headline"]
 
 

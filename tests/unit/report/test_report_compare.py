@@ -58,7 +58,7 @@ def test_alike_runs() -> None:
     assert printed(comparison).split() == ["Nothing", "broke"]
 
 
-def test_differences_of_the_runs_are_told() -> None:
+def test_differences_between_runs_are_reported() -> None:
     new = reporting.green()
     new["suite"]["version"] = "0.2.0"
     new["run"].update(profile="read", interrupted=True, selection={"only": ["CAP"], "skip": []})

@@ -123,7 +123,7 @@ def test_what_is_printed_gives_a_job_no_commands() -> None:
     assert quiet.getvalue() == ""
 
 
-def test_a_summary_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_summary_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     assert ci.append_summary("x", {}) is None
     told = ci.append_summary("x", {"GITHUB_STEP_SUMMARY": str(tmp_path)})
     assert told == "the job's summary cannot be written: Is a directory"

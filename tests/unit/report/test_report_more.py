@@ -64,7 +64,7 @@ def timed(results: Any, clause: str, seconds: float, median: float) -> Any:
     return results
 
 
-def test_what_took_much_longer_is_told_and_breaks_nothing() -> None:
+def test_a_much_slower_operation_is_reported_and_is_no_regression() -> None:
     old, new = timed(reporting.green(), "CAP-4", 0.1, 0.01), timed(reporting.green(), "CAP-4", 0.35, 0.1)
     compared = compare.compare(old, new)
     assert [(one.subject, one.words) for one in compared.timings] == [
@@ -197,7 +197,7 @@ def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     [b"", b"{}", b"[1]", b"x", score(only=("CAP",)), score(patterns=("a*",)), score(interrupted=True)],
     ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted"],
 )
-def test_a_score_that_is_none_is_not_shown(published: bytes) -> None:
+def test_a_missing_score_is_not_shown(published: bytes) -> None:
     assert qualified.in_words(of_this_version(), published) is None
 
 

@@ -173,13 +173,13 @@ def test_an_unclosed_junit_file_is_found(unsigned: Path) -> None:
     ]
 
 
-def test_another_catalogue_is_no_fault_and_told(unsigned: Path) -> None:
+def test_another_catalogue_is_reported_and_is_no_fault(unsigned: Path) -> None:
     found = forged(unsigned, lambda results: results["suite"].update(version="9.9", catalogue_sha256="0" * 64))
     assert found.problems == []
     assert "that every clause has its row: suite 9.9 had another catalogue" in found.unproved
 
 
-def test_a_run_that_was_not_ended_and_a_strange_file_are_told(unsigned: Path) -> None:
+def test_an_unfinished_run_and_an_unknown_file_are_reported(unsigned: Path) -> None:
     (unsigned / "notes.txt").write_text("x")
     assert "anything about notes.txt, which is not part of a report" in verify(unsigned).unproved
     (unsigned / ".state").mkdir()
@@ -189,7 +189,7 @@ def test_a_run_that_was_not_ended_and_a_strange_file_are_told(unsigned: Path) ->
 @pytest.mark.parametrize(
     "text", ["", "[]", "null", "[" * 100_000, '{"predicate": {"configuration": [{"name": [], "digest": 1}]}}', "\udcff"]
 )
-def test_a_record_that_is_none(text: str, unsigned: Path) -> None:
+def test_an_invalid_record_is_refused(text: str, unsigned: Path) -> None:
     (unsigned / signoff.FILE).write_text(text, errors="surrogateescape")
     assert named(verify(unsigned), signoff.FILE)
 
@@ -198,7 +198,7 @@ def test_a_record_that_is_none(text: str, unsigned: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(24))
-def test_the_record_tells_every_mix_of_outcomes(seed: int) -> None:
+def test_the_record_holds_every_mix_of_outcomes(seed: int) -> None:
     results = reporting.mixed(seed, strict=seed % 3 == 0)
     told = signoff.statement(results, {"results.json": "a" * 64})
     predicate, kept = told["predicate"], told["predicate"]["configuration"][0]["annotations"]
@@ -252,7 +252,7 @@ def test_the_record_names_what_judged(unsigned: Path) -> None:
     "text",
     ["", "name", "@sha256:" + "a" * 64, "n@sha256:" + "a" * 63, "n@sha512:" + "a" * 64, "n\n@sha256:" + "a" * 64],
 )
-def test_a_subject_without_a_name_or_a_digest_is_none(text: str) -> None:
+def test_a_subject_without_a_name_or_a_digest_is_refused(text: str) -> None:
     with pytest.raises(signoff.SubjectError) as raised:
         signoff.parse_subject(text)
     assert "\n" not in str(raised.value)
@@ -285,7 +285,7 @@ def test_a_forger_without_the_key_cannot_sign(folder: Path) -> None:
     assert named(verify(folder, KEY.public_key()), signoff.ENVELOPE)
 
 
-def test_an_envelope_that_is_none(folder: Path) -> None:
+def test_an_invalid_envelope_is_refused(folder: Path) -> None:
     for text in ("", "{}", "[]", '{"signatures": []}', '{"signatures": [{"sig": "!"}]}', "[" * 100_000):
         (folder / signoff.ENVELOPE).write_text(text)
         assert named(verify(folder), signoff.ENVELOPE)
@@ -319,7 +319,7 @@ def keys(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", ["public", "of another kind", "no key", "missing"])
-def test_a_key_that_cannot_sign_is_told_before_the_run(
+def test_a_key_that_cannot_sign_is_refused_before_the_run(
     name: str, keys: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main.main(["run", "--sign", str(keys[name])]) == 2

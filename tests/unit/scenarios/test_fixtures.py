@@ -47,12 +47,12 @@ def test_a_purpose_has_the_same_backup_in_every_run() -> None:
     assert {discovered(40).dedicated_backup("NEW-1") for _ in range(3)} == {discovered(40).dedicated_backup("NEW-1")}
 
 
-def test_backups_that_scenarios_restore_are_dedicated_to_nobody() -> None:
+def test_backups_that_scenarios_restore_are_not_dedicated() -> None:
     fixtures = discovered(9)
     assert not fixtures.restored_ids() & {fixtures.dedicated_backup(f"NEW-{number}") for number in range(99)}
 
 
-def test_backups_with_a_role_are_dedicated_to_nobody() -> None:
+def test_backups_with_a_role_are_not_dedicated() -> None:
     named = FixtureIds("c", backup_id="b000", failing_backup_id="b001", deletable_backup_ids=("b002", "b003"))
     fixtures = discovered(9, replace(TARGET, fixtures=named))
     used = {fixtures.dedicated_backup(purpose) for purpose in (*EXCLUSIVE, *(f"NEW-{number}" for number in range(99)))}

@@ -93,7 +93,7 @@ def test_a_completed_job_with_its_log_is_followed_to_the_end() -> None:
     assert restore.after is not None
 
 
-def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
+def test_an_error_ends_following_at_once_and_reports_the_last_state() -> None:
     context = Scripted([(0, job("running")), (3, job("error"))], [3])
     restore = context.follower().follow(context.restore())
     assert (restore.terminal, context.now) == ("error", 3)
@@ -104,7 +104,7 @@ def test_an_error_ends_it_at_once_with_the_last_state_told() -> None:
     ]
 
 
-def test_the_deadline_tells_state_time_and_polls() -> None:
+def test_a_missed_deadline_reports_state_time_and_polls() -> None:
     context = Scripted([(0, job("running"))], [], timeout_s=10)
     restore = context.follower().follow(context.restore())
     assert not restore.ended
@@ -180,7 +180,7 @@ def test_restores_asked_for_at_once_have_their_time_one_after_the_other() -> Non
     assert all(len(restore.logs) == 3 for restore in restores)
 
 
-def test_a_lost_log_of_restores_at_once_is_given_up_after_the_last_that_came() -> None:
+def test_waiting_for_a_lost_log_of_concurrent_restores_ends_after_the_last_log() -> None:
     context = Scripted([(0, job("completed"))], [0, 5], timeout_s=10)
     restores = [context.restore() for _ in range(3)]
     context.follower().follow_all(restores)
@@ -223,7 +223,7 @@ def test_what_others_leave_in_the_logs_is_not_taken_for_our_own() -> None:
     assert [log["id"] for log in restore.new_logs] == ["log0"]
 
 
-def test_where_no_log_speaks_of_our_instance_whatever_came_is_judged() -> None:
+def test_without_a_log_of_our_instance_every_new_log_is_judged() -> None:
     context = Scripted([(0, job("completed"))], [], others_at=[0], timeout_s=5)
     restore = context.follower().follow(context.restore())
     assert [log["id"] for log in restore.new_logs] == ["other0"]

@@ -66,15 +66,15 @@ def test_a_list_that_is_whole_in_every_way_is_right() -> None:
     assert judged(Listing(lambda _, _size: ["a", "b", "c"])) == []
 
 
-def test_a_way_that_always_loses_one_is_told() -> None:
+def test_a_reading_that_always_loses_a_backup_is_a_finding() -> None:
     assert judged(Listing(lambda _, size: ["a", "b", "c"] if size == 100 else ["a", "b"])) == [Outcome.FAILED]
 
 
-def test_a_way_that_shows_one_twice_is_told() -> None:
+def test_a_reading_that_repeats_a_backup_is_a_finding() -> None:
     assert judged(Listing(lambda _, size: ["a", "b"] if size == 100 else ["a", "b", "b"])) == [Outcome.FAILED]
 
 
-def test_what_the_whole_list_loses_is_told_where_get_shows_it() -> None:
+def test_a_backup_missing_from_the_whole_list_is_a_finding_if_get_shows_it() -> None:
     loses = Listing(lambda _, size: ["a", "b"] if size == 100 else ["a", "b", "c"], got={"c": "live"})
     assert judged(loses) == [Outcome.FAILED]
 
@@ -84,7 +84,7 @@ def test_what_was_named_and_is_shown_by_get_must_be_listed() -> None:
     assert judged(Listing(lambda _, _size: ["a"], got={"a": "live", "b": "deleted"}), ["a", "b"]) == []
 
 
-def test_a_backup_that_came_meanwhile_is_no_defect() -> None:
+def test_a_backup_that_was_created_meanwhile_is_no_finding() -> None:
     assert judged(Listing(lambda reading, _size: ["a"] if reading == 1 else ["a", "b"])) == []
 
 
@@ -92,6 +92,6 @@ def test_a_backup_that_went_meanwhile_is_no_defect() -> None:
     assert judged(Listing(lambda reading, _size: ["a", "b"] if reading == 1 else ["a"])) == []
 
 
-def test_a_list_that_never_holds_still_cannot_be_told() -> None:
+def test_a_list_that_keeps_changing_is_inconclusive() -> None:
     moving = Listing(lambda reading, _size: [f"{reading}", "a", "a"])
     assert judged(moving) == [Outcome.ERROR, Outcome.ERROR]

@@ -73,7 +73,7 @@ def refusals(run: Run) -> dict[str, str]:
 
 @pytest.mark.process  # the probe
 @pytest.mark.parametrize("member", MEMBERS)
-def test_whatever_a_check_would_stop_for_is_in_the_model(member: str, tmp_path: Path) -> None:
+def test_the_model_has_every_requirement_that_stops_a_check(member: str, tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         (tmp_path / "target.toml").write_text(server.target_toml, "utf-8")
         target = without(load_target(tmp_path / "target.toml", os.environ), member)
@@ -122,7 +122,7 @@ def test_one_alternative_is_enough() -> None:
     assert situation(missing[0], Entry("keys.unrelated", State.OK)).gaps(check) == []
 
 
-def test_a_wrong_member_says_so_whatever_else_is_missing() -> None:
+def test_a_wrong_member_is_reported_beside_missing_ones() -> None:
     wrong = Entry("keys.full", State.WRONG, "is refused: 401", "check its value")
     gaps = situation(wrong).gaps(all_checks()["LIST-1/list"])
     assert gaps == [Gap("keys.full", "keys.full: is refused: 401; check its value", wrong=True)]

@@ -109,7 +109,7 @@ def test_more_logs_than_restores_are_not_more_restores() -> None:
     assert state.restores_logged("b", logs(OWN, OWN, OWN), OWN) == 1
 
 
-def test_where_nobody_read_the_logs_before_all_restores_have_theirs() -> None:
+def test_without_an_earlier_reading_of_the_logs_every_restore_has_its_log() -> None:
     state = RunState()
     state.observe(answered(202))
     assert state.restores_logged("b", logs(), OWN) == 1
@@ -128,7 +128,7 @@ def test_snapshots_whose_requests_were_not_sent_need_no_look() -> None:
     assert state.take_snapshots() == []
 
 
-def test_a_backup_that_was_deleted_since_is_not_looked_for() -> None:
+def test_a_backup_that_was_deleted_meanwhile_is_not_reviewed() -> None:
     state = RunState()
     state.add_kept_backup(KeptBackup("DEL-2", "kept", {}))
     state.add_kept_backup(KeptBackup("DEL-2", "deleted", {}))

@@ -60,7 +60,7 @@ def census(target: Target, tmp_path: Path) -> Census:
         ("HTTP-3/logs", "x", fixed_inputs.unknown_parameters()),
     ],
 )
-def test_every_listed_query_is_sent_whatever_the_seed(
+def test_every_listed_query_is_sent_with_every_seed(
     check: str, name: str, inputs: list[fixed_inputs.OddQuery], seed: int, census: Census
 ) -> None:
     queries = {request.query for request in census(check, seed=seed)}

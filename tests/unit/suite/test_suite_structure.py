@@ -151,7 +151,7 @@ def test_a_right_answer_passes_every_judge(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["list", "get", "logs", "restore", "job", "delete", "denied", "missing member"])
-def test_whatever_departs_from_its_shape_is_seen(name: str) -> None:
+def test_every_departure_from_a_shape_is_found(name: str) -> None:
     body = good_body(name)
     shape = shape_of(exchange(name, body))
     assert shape is not None
