@@ -51,7 +51,7 @@ def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
     checks = {clause: [str(check) for check in listed] for clause, listed in check_ids().items()}
     faults = _faults_by_clause()
     if len(clauses) == 1:
-        _show_one(console, clauses[0], sources, checks.get(clauses[0].id, []), faults.get(clauses[0].id, {}))
+        _show_one(console, clauses[0], sources, faults.get(clauses[0].id, {}))
     elif console.is_terminal:
         console.print(_table(clauses, checks, faults))
     else:
@@ -69,12 +69,11 @@ def _faults_by_clause() -> dict[str, dict[str, str]]:
     return by_clause
 
 
-def _show_one(
-    console: Console, clause: Clause, sources: Mapping[str, str], checks: Sequence[str], faults: Mapping[str, str]
-) -> None:
+def _show_one(console: Console, clause: Clause, sources: Mapping[str, str], faults: Mapping[str, str]) -> None:
     from rich.text import Text  # noqa: PLC0415 - slow to load
 
     from conformance.report.terminal import behind_margin  # noqa: PLC0415
+    from conformance.suite.registry import places_of_checks, places_that_name  # noqa: PLC0415
 
     console.print(Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold"))
     console.print(Text(clause.text))
@@ -83,7 +82,11 @@ def _show_one(
     for title, text in parts.items():
         if text:
             console.print(Text(f"{title}: {text}"))
-    lists = {"checks": list(checks), "faults": [f"{name}: {sentence}" for name, sentence in faults.items()]}
+    lists = {
+        "checks": [f"{check}: {place}" for check, place in places_of_checks(clause.id).items()],
+        "named in": places_that_name(clause.id),
+        "faults": [f"{name}: {sentence}" for name, sentence in faults.items()],
+    }
     for title, lines in lists.items():
         console.print(Text(f"{title}:" if lines else f"{title}: none"))
         for line in lines:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from conformance.contract import catalogue
 from conformance.contract.pointers import value_at
 from conformance.contract.validation import mismatches
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.expectations import CannotTellError
 from conformance.reference import launch
+from conformance.suite import registry
 from conformance.suite.registry import all_judges
 
 if TYPE_CHECKING:
@@ -162,3 +164,29 @@ def test_every_departure_from_a_shape_is_found(name: str) -> None:
                 assert findings(exchange(name, other)), (pointer, value_at(other, pointer))
                 seen += 1
     assert seen > 10
+
+
+@pytest.mark.parametrize("clause", [clause.id for clause in catalogue.load()])
+def test_the_places_where_a_clause_is_judged_are_lines_of_that_function(clause: str) -> None:
+    places = registry.places_of_checks(clause)
+    assert places.keys() == {str(check) for check in registry.check_ids()[clause]}
+    for place in (place for places_of_check in places.values() for place in places_of_check.split(", ")):
+        where, function = place.split(" ")
+        file, line = where.split(":")
+        text = (registry.ROOT.parent / file).read_text("utf-8").splitlines()
+        assert f"def {function}(" in "\n".join(text[int(line) - 1 : int(line) + 20])
+
+
+def test_every_line_that_names_a_clause_is_listed() -> None:
+    places = registry.places_that_name("CAP-8")
+    for place in places:
+        file, line = place.split(":")
+        assert '"CAP-8"' in (registry.ROOT.parent / file).read_text("utf-8").splitlines()[int(line) - 1]
+    files = {place.partition(":")[0].removeprefix("conformance/") for place in places}
+    assert {
+        "suite/test_capabilities.py",
+        "suite/generated/test_sequences.py",
+        "scenarios/final_review.py",
+        "scenarios/side_effects.py",
+        "generation/stateful_machine.py",
+    } <= files
