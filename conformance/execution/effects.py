@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
-from conformance.contract.check_id import CheckKind
+from conformance.contract.check_id import CheckId, CheckKind
 from conformance.scenarios import deletion_scenarios
-from conformance.suite.registry import all_checks
+from conformance.scenarios.preflight.requirements import BY_SCENARIO
+from conformance.suite.registry import all_checks, check_ids
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from conformance.judging.checks import Check
 
 #: operations whose checks cannot do without a restore of the run: jobs and logs of restores come from nowhere else
-NEEDING_RESTORES = {"restore", "job"}
+NEEDING_RESTORES = frozenset({"restore", "job"})
+#: the checks that make an ordinary restore, and read its job
+ORDINARY_RESTORES = ("JOB-1/restore", "JBS-1/job")
+#: clauses whose passive judges look at refusals alone
+ABOUT_REFUSALS = frozenset({*(f"ERR-{number}" for number in range(1, 7)), "AUTH-7", "CAP-7", "CAP-11"})
 DELETING_CHAPTER = "DEL"
 #: the checks of delete, and one deletion in a random sequence
 MAX_DELETIONS = deletion_scenarios.DELETIONS_OF_CHECKS + 1
@@ -70,8 +75,36 @@ def limited(target: Target, effect: Effect) -> Target:
 
 
 def _needs_restores(clause_id: str) -> bool:
-    """Whether a clause has a check that is about restores or jobs, or judges nothing but exchanges of these."""
+    """Whether a clause is judged on restores or jobs: by checks of its own, or on the exchanges of other checks."""
     operations = {check.operation for check in all_checks().values() if check.clause == clause_id}
-    if operations:
-        return bool(operations & NEEDING_RESTORES)
-    return set(catalogue.load()[clause_id].operations) <= NEEDING_RESTORES
+    return bool((operations | observed_operations(clause_id)) & NEEDING_RESTORES)
+
+
+def observed_operations(clause_id: str) -> frozenset[str]:
+    """Return the operations on which a clause is judged by the exchanges of other clauses' checks.
+
+    Those of a passive judge that no written check of its clause covers; all of them for a clause that speaks of reads
+    and restores alike, since each kind of answer shows something else about it.
+    """
+    if CheckId(clause_id, kind=CheckKind.OBSERVED) not in check_ids().get(clause_id, ()):
+        return frozenset()
+    operations = frozenset(catalogue.load()[clause_id].operations)
+    if operations & NEEDING_RESTORES and operations - NEEDING_RESTORES:
+        return operations
+    written = {check.operation for check in all_checks().values() if check.clause == clause_id and not check.kind}
+    return operations - written
+
+
+def is_traffic_for(check: Check, clause_id: str) -> bool:
+    """Whether a check of another clause sends what this clause is judged on.
+
+    Written checks do: those of reads and of refused restores and, for a clause that speaks of successes, the one that
+    makes an ordinary restore and the one that reads its job.
+    """
+    operations = observed_operations(clause_id)
+    if check.kind or check.operation not in operations or check.clause == "HTTP-5":
+        return False  # answers to undocumented methods are HTTP-5's alone
+    if str(check.id) in ORDINARY_RESTORES:
+        return clause_id not in ABOUT_REFUSALS
+    restores = check.operation in NEEDING_RESTORES and check.clause in BY_SCENARIO
+    return not restores and not operations <= NEEDING_RESTORES

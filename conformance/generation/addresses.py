@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
     from conformance.http.exchange import Request
 
-_DOCUMENTED = re.compile(r"/v1/(?:containers/[^/]+/backups(?:/[^/]+(?:/(?:logs|tasks))?)?|jobs/[^/]+)")
+#: The documented addresses, and the methods that the contract describes on them.
+_DOCUMENTED = {
+    re.compile(r"/v1/containers/[^/]+/backups"): ("GET",),
+    re.compile(r"/v1/containers/[^/]+/backups/[^/]+"): ("GET", "DELETE"),
+    re.compile(r"/v1/containers/[^/]+/backups/[^/]+/logs"): ("GET",),
+    re.compile(r"/v1/containers/[^/]+/backups/[^/]+/tasks"): ("POST",),
+    re.compile(r"/v1/jobs/[^/]+"): ("GET",),
+}
 
 
 def other_spellings(request: Request) -> Iterator[tuple[str, Request]]:
@@ -76,9 +83,24 @@ def decoded_address(path: str) -> str | None:
     """Return the documented address that a path becomes when it is decoded before it is routed; None where none."""
     decoded = re.sub(r"/{2,}", "/", unquote(path, errors="replace"))
     normal = posixpath.normpath(decoded)
-    if not re.search(r"%2f", path, re.IGNORECASE) or not _DOCUMENTED.fullmatch(normal):
+    if not re.search(r"%2f", path, re.IGNORECASE) or documented_methods(normal) is None:
         return None
     return quote(normal)
+
+
+def documented_methods(path: str) -> tuple[str, ...] | None:
+    """Return the methods that the contract describes on an address; None for an address that it does not describe."""
+    return next((methods for pattern, methods in _DOCUMENTED.items() if pattern.fullmatch(path)), None)
+
+
+def has_undocumented_method(request: Request) -> bool:
+    """Whether the contract does not describe the method on the address of a request, as it is written or decoded.
+
+    Such is a POST to `…/backups/{id}%2Ftasks`: where an encoded slash is part of the id, it names a backup.
+    """
+    addresses = (request.path, decoded_address(request.path) or request.path)
+    described = [methods for path in addresses if (methods := documented_methods(path)) is not None]
+    return any(request.method not in methods for methods in described)
 
 
 def unknown_addresses(request: Request) -> Iterator[Request]:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import conformance.suite
 from conformance.contract import catalogue
-from conformance.contract.check_id import CheckId, CheckKind
-from conformance.execution.effects import NEEDING_RESTORES
+from conformance.execution.effects import is_traffic_for
 from conformance.judging.checks import Check, Stage
-from conformance.suite.registry import all_checks, check_ids
+from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     import pytest
 
@@ -34,8 +33,6 @@ REMOVING = ("pytest_collection_modifyitems", "pytest_collection_finish", "pytest
 RUNNING = ("pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")
 NAMED = 3
 SUITE = conformance.suite.__name__
-#: the checks that make an ordinary restore, and read its job
-RESTORE_TRAFFIC = ("JOB-1/restore", "JBS-1/job")
 
 
 def check_of(item: pytest.Item) -> Check | None:
@@ -70,16 +67,12 @@ class Selection:
         return (check.clause in self._setup.selected and self._effect.fits(check)) or self._is_traffic(check)
 
     def _is_traffic(self, check: Check) -> bool:
-        """Whether `--only` names a clause that has no checks of its own and judges the exchanges of others.
-
-        All reads are its traffic; a clause that is about restores alone gets one restore, or a read of its job.
-        """
-        observed = _only_observed(self._setup.selected) if self._setup.only else []
-        if not observed or check.kind or check.clause in catalogue.load().matching(self._setup.skip):
+        """Whether `--only` names a clause that is judged on the exchanges of this check of another clause."""
+        if not self._setup.only or not self._effect.fits(check):
             return False
-        if str(check.id) in RESTORE_TRAFFIC:
-            return any(set(catalogue.load()[clause].operations) <= NEEDING_RESTORES for clause in observed)
-        return check.stage is Stage.READS
+        if check.clause in catalogue.load().matching(self._setup.skip):
+            return False
+        return any(is_traffic_for(check, clause) for clause in self._setup.selected)
 
     def collected(self, items: Iterable[pytest.Item]) -> None:
         """Note the tests that pytest found."""
@@ -119,12 +112,6 @@ class Selection:
         if options := _restricting_options(config):
             return f"left out by pytest's {options}"
         return _by_others(config, COLLECTING, "not collected")
-
-
-def _only_observed(selected: Collection[str]) -> list[str]:
-    """Return those of the clauses that have passive judges only."""
-    observed = (CheckId(clause, kind=CheckKind.OBSERVED) for clause in selected)
-    return [check.clause for check in observed if check_ids().get(check.clause) == [check]]
 
 
 def _deselecting_options(config: pytest.Config) -> str:

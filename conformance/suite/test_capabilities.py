@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.error_codes import same_code
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected
-from conformance.judging.answer_shapes import has_valid_code
+from conformance.judging.answer_shapes import has_valid_code, is_judgeable
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     CannotTellError,
@@ -22,7 +22,7 @@ from conformance.judging.expectations import (
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.restore import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
-from conformance.suite.support import expect_accepted, keys_without
+from conformance.suite.support import DENIAL_CLAUSE, expect_accepted, keys_without
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
-
-
-#: the clause that says how the lack of a capability is answered
-DENIED: dict[Operation, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2"}
 
 
 def denied(context: CheckContext, operation: Operation, keys: list[str]) -> Iterator[Request]:
@@ -96,6 +92,23 @@ def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """A valid restore request with keys that may only read, or nothing."""
     for answer in send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))]):
         yield from expect_status(answer, 403)
+
+
+def is_denied(operation: Operation) -> Callable[[Exchange], bool]:
+    """Predicate: an answer of this operation to a key that lacks nothing but the capability."""
+    return lambda exchange: (
+        exchange.operation == operation and exchange.request.denied is not None and is_judgeable(exchange)
+    )
+
+
+def denied_request_is_no_success(exchange: Exchange) -> Iterator[Finding]:
+    """Whichever check sent it: the budget may not leave room for another such request."""
+    if exchange.is_success:
+        yield violation("403", f"{exchange.status}", exchange)
+
+
+for _operation, _clause in DENIAL_CLAUSE.items():
+    passive(_clause, when=is_denied(_operation))(denied_request_is_no_success)
 
 
 @check("CAP-5", "list", "get", "logs")
@@ -194,7 +207,7 @@ def test_cap_9_denials_are_no_oracle(context: CheckContext, operation: Operation
                 yield violation(wanted, f"{answer.status} {answer.code}", answer)
     if not judged:
         raise CannotTellError(
-            inconclusive_reason(first) or f"{DENIED[operation]} failed first: no denial is a 401 or a 403"
+            inconclusive_reason(first) or f"{DENIAL_CLAUSE[operation]} failed first: no denial is a 401 or a 403"
         )
 
 

@@ -13,6 +13,7 @@ from conformance.contract.operations import GRANTS, TRANSIENT_STATES, UNAVAILABL
 from conformance.contract.pointers import value_at
 from conformance.contract.timestamps import is_retry_after
 from conformance.generation import fixed_inputs
+from conformance.generation.addresses import has_undocumented_method
 from conformance.http.exchange import Expected
 from conformance.judging.answer_shapes import (
     ANSWER_SHAPE,
@@ -158,8 +159,8 @@ def no_input_draws_a_500(exchange: Exchange) -> Iterator[Finding]:
 
 
 def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
-    # a malformed address may be decoded to one where the method is not documented
-    return () if exchange.request.is_documented and exchange.request.ownership != "malformed" else (501,)
+    undocumented = not exchange.request.is_documented or has_undocumented_method(exchange.request)
+    return (501,) if undocumented else ()
 
 
 @check("HTTP-3", "list", "get", "logs")

@@ -35,6 +35,7 @@ NOT_TESTED = {
 FAULTS = {
     "trailing-comma": "HTTP-1",
     "no-cors-on-post": "HTTP-6",
+    "status-zero-job": "ERR-2",
     "key-cut": "AUTH-2",
     "foreign-key-restores": "AUTH-6",
     "oracle-backup-restore": "CAP-9",
