@@ -134,9 +134,11 @@ def _number(number: float) -> str:
 def is_masked(value: str) -> bool:
     """Whether a value is a mask: mask characters or a bracketed word, at most four characters of a secret shown.
 
-    Of a secret of four characters or fewer nothing may show, so a mask that short must show none.
+    Of a secret of four characters or fewer nothing may show, so a mask that short must show none, unless an ellipsis
+    says that there is more.
     """
     if len(value) > _MAX_MASK:
         return len(value.translate(_NO_MASK)) <= _MAX_SHOWN
     shown = _MASK.sub("", _BRACKETED.sub("", value))
-    return shown != value and len(shown) <= (_MAX_SHOWN if len(value) > _MAX_SHOWN else 0)
+    is_longer = len(value) > _MAX_SHOWN or "…" in value
+    return shown != value and len(shown) <= (_MAX_SHOWN if is_longer else 0)

@@ -80,11 +80,16 @@ class Check:
 
 @dataclass(frozen=True)
 class Judge:
-    """A passive judge of one clause: `when` tells which exchanges it speaks of."""
+    """A passive judge of one clause: `when` tells which exchanges it speaks of.
+
+    Where one of the clauses in `unless_failed` failed in the run, that explains the judge's findings, and they are
+    dropped: one cause, one failure.
+    """
 
     clause: str
     when: Callable[[Exchange], bool]
     function: JudgeFunction
+    unless_failed: tuple[str, ...] = ()
 
     def id(self, operation: str | None = None) -> CheckId:
         """The ID of the check that holds its findings on an operation; without one, of all of these checks."""
@@ -151,11 +156,16 @@ def final_review(clause: str, operation: Operation) -> Callable[[F], F]:
     return declare
 
 
-def passive(clause: str, when: Callable[[Exchange], bool]) -> Callable[[JudgeFunction], JudgeFunction]:
-    """Declare a judge of every exchange for which `when` holds."""
+def passive(
+    clause: str, when: Callable[[Exchange], bool], *, unless_failed: tuple[str, ...] = ()
+) -> Callable[[JudgeFunction], JudgeFunction]:
+    """Declare a judge of every exchange for which `when` holds.
+
+    `unless_failed`: the clauses whose failure anywhere in the run explains what this judge finds.
+    """
 
     def declare(function: JudgeFunction) -> JudgeFunction:
-        _JUDGES.append(Judge(clause, when, function))
+        _JUDGES.append(Judge(clause, when, function, unless_failed))
         return function
 
     return declare

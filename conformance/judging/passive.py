@@ -64,6 +64,13 @@ class FindingSet:
         elif len(self.defects) < MAX_DEFECTS:
             self.defects[same] = Defect(found)
 
+    def take(self, other: FindingSet, *, with_findings: bool) -> None:
+        """Counts in what another judge of the same check judged, with its findings or without."""
+        self.judged += other.judged
+        self.inputs |= other.inputs
+        if with_findings:
+            self.defects |= other.defects
+
 
 def identity(found: Finding) -> tuple[str, ...]:
     """What makes two findings the same defect: array indices, ids and numbers in the words do not matter."""
@@ -81,7 +88,8 @@ class PassiveJudges:
         self._catalogue = catalogue
         self._judges = list(judges)
         self._lock = threading.Lock()
-        self._tallies: dict[CheckId, FindingSet] = {}
+        #: by check, and by the clauses whose failure explains its findings
+        self._tallies: dict[tuple[CheckId, tuple[str, ...]], FindingSet] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name: legal everywhere, told beside the outcomes
@@ -101,7 +109,7 @@ class PassiveJudges:
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
             for judge, found in results:
-                tally = self._tallies.setdefault(judge.id(exchange.operation), FindingSet())
+                tally = self._tallies.setdefault((judge.id(exchange.operation), judge.unless_failed), FindingSet())
                 tally.judged += 1
                 tally.inputs.add(request.content)
                 for one in found:
@@ -131,8 +139,11 @@ class PassiveJudges:
 
     def records(self, recorder: Masking, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
         """One record per clause and operation that was judged at all."""
-        tallies = sorted(self._tallies.items(), key=lambda entry: str(entry[0]))
-        return [self._record(check_id, tally, recorder, look_again) for check_id, tally in tallies]
+        merged: dict[CheckId, FindingSet] = {}
+        for (check_id, unless_failed), tally in sorted(self._tallies.items(), key=lambda entry: str(entry[0])):
+            explained = not self.broken.isdisjoint(unless_failed)
+            merged.setdefault(check_id, FindingSet()).take(tally, with_findings=not explained)
+        return [self._record(check_id, tally, recorder, look_again) for check_id, tally in merged.items()]
 
     def _apply(self, judge: Judge, exchange: Exchange) -> list[Finding]:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
@@ -189,15 +191,33 @@ METHOD_REFUSALS = (401, 403, 404, 405, 501)
 
 
 def expect_method_refused(exchange: Exchange) -> Iterator[Finding]:
-    """Never a success; a status that says so, with Allow on a 405, in the error shape."""
+    """An undocumented method is never served. A status says why, in the error shape; a 405 says what is allowed."""
     if why := inconclusive_reason(exchange):
         yield inconclusive(why, exchange)
     elif exchange.is_success:
         yield violation("no success for an undocumented method", f"{exchange.status}", exchange)
-    elif exchange.status not in METHOD_REFUSALS:
+    elif exchange.status == 500:
+        yield inconclusive(f"HTTP-3 failed first on {exchange.request.line}: 500", exchange)
+    elif _has_plain_body(exchange.request):  # another one may be refused before the method is looked at
+        yield from _expect_polite_refusal(exchange)
+
+
+def _has_plain_body(request: Request) -> bool:
+    """Whether the request has no body, or a JSON object."""
+    try:
+        return not request.body or isinstance(json.loads(request.body), dict)
+    except ValueError:
+        return False
+
+
+def _expect_polite_refusal(exchange: Exchange) -> Iterator[Finding]:
+    allowed = header_of(exchange, "allow")
+    if exchange.status not in METHOD_REFUSALS:
         yield advisory("401, 403, 404, 405 or 501", f"{exchange.status}", exchange)
-    elif exchange.status == 405 and header_of(exchange, "allow") is None:
+    elif exchange.status == 405 and allowed is None:
         yield advisory("Allow on a 405", "none", exchange)
+    elif exchange.status == 405 and exchange.request.method in re.split(r"[\s,]+", allowed or ""):
+        yield advisory(f"an Allow without {exchange.request.method}", f"{allowed}", exchange)
     elif not exchange.oauth and not isinstance(value_at(exchange.value, "/error"), dict):
         yield advisory("the error shape", validation.render(exchange.value), exchange)
 

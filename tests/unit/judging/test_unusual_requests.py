@@ -112,7 +112,11 @@ def test_the_sender_is_named_by_its_page_and_its_header() -> None:
 
 def findings(exchange: Exchange) -> list[tuple[str, Finding]]:
     judges = {
-        "HTTP-1": (test_http.has_body, test_http.bodies_are_strict_json),
+        "HTTP-1": (test_http.must_be_json, test_http.bodies_are_strict_json),
+        "HTTP-1 of intermediaries": (
+            answer_shapes.is_foreign_refusal,
+            test_http.unusual_requests_are_refused_in_the_envelope,
+        ),
         "ERR-1": (answer_shapes.is_error, test_errors.errors_have_the_envelope),
         "ERR-2": (answer_shapes.has_envelope, test_errors.error_status_is_the_http_status),
         "ERR-3": (answer_shapes.has_envelope, test_errors.error_code_starts_with_the_status),
@@ -128,7 +132,7 @@ def clauses(exchange: Exchange) -> list[tuple[str, Outcome]]:
 @pytest.mark.parametrize("raw", [PAGE, b"", b'{"message":"Forbidden"}', b'{"error":{"status":403},"data":null}', b"no"])
 def test_a_foreign_refusal_of_an_unusual_request_is_one_warning(raw: bytes) -> None:
     exchange = answer(403, raw=raw, query="page%5Bsize%5D=x", headers=())
-    assert clauses(exchange) == [("HTTP-1", Outcome.WARNED)]
+    assert clauses(exchange) == [("HTTP-1 of intermediaries", Outcome.WARNED)]
     assert "query is unusual" in findings(exchange)[0][1].wanted
 
 
