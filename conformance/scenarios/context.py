@@ -142,22 +142,27 @@ class CheckContext:
         """Send one request."""
         with self.run.window.turn():
             exchange = self.client.send(request)
-        self.exchanges.add([exchange])
+        self._keep([exchange])
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Send requests side by side; the exchanges come in the requests' order."""
         with self.run.window.turn():
             exchanges = self.client.send_all(requests)
-        self.exchanges.add(exchanges)
+        self._keep(exchanges)
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
         """Send those that may still be sent, side by side. Raises NotAllowedError where none may."""
         with self.run.window.turn():
             exchanges = self.client.send_allowed(requests)
-        self.exchanges.add(exchanges)
+        self._keep(exchanges)
         return exchanges
+
+    def _keep(self, exchanges: builtins.list[Exchange]) -> None:
+        self.exchanges.add(exchanges)
+        for exchange in exchanges:
+            self.run.state.observe_acceptance(self.check.clause, exchange)
 
     def list(self, container: str | None = None, **options: Unpack[ListOptions]) -> Exchange:
         """Send `RequestBuilder.list`."""

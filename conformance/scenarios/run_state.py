@@ -14,6 +14,7 @@ from conformance.config.secrets import KeyUnavailableError
 from conformance.contract.json_types import JsonObject
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
+from conformance.http.exchange import Expected
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import log_ids, of_instance
@@ -119,6 +120,7 @@ class RunState:
         self._neighbours: list[tuple[Neighbours, Changes]] = []
         self._scenarios: dict[str, _Scenario] = {}
         self._reviews = 0
+        self._wrongly_accepted: list[tuple[str, Exchange]] = []
         #: Clauses whose effects were seen again with another backup.
         self.confirmed: set[str] = set()
 
@@ -136,6 +138,20 @@ class RunState:
         with self._lock:
             self._requested[backup] += 1
             self._accepted[backup] += exchange.is_success or exchange.status is None
+
+    def observe_acceptance(self, clause: str, exchange: Exchange) -> None:
+        """Keep a restore that was accepted though it had to be refused, and the clause of the check that sent it."""
+        request = exchange.request
+        if asks_for_restore(request) and exchange.is_success and request.expected is Expected.REFUSAL:
+            with self._lock:
+                self._wrongly_accepted.append((clause, exchange))
+
+    @property
+    def wrong_acceptance(self) -> str:
+        """Why an instance may hold anything by now: a restore was accepted that had to be refused. Empty if none."""
+        with self._lock:
+            clause, exchange = next(iter(self._wrongly_accepted), ("", None))
+        return f"{clause} failed first: {exchange.request.line} was accepted" if exchange else ""
 
     def add_restores(self, restores: Iterable[Restore]) -> None:
         """Keep restores that a scenario requested."""

@@ -164,14 +164,14 @@ def new_jobs_are_not_found(server: Behaviours) -> None:
 
 @variant(
     "the jobs endpoint is optional",
-    untested=("JBS-1", "JBS-2", "JBS-3", "RST-5"),
+    untested=("JBS-1", "JBS-2", "JBS-3", "JBS-5", "RST-5"),
 )
 def no_jobs_endpoint(server: Behaviours) -> None:
     """There is no jobs endpoint."""
     del server.routes["/v1/jobs/{job}"]
 
 
-@variant("delete is optional", untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4"))
+@variant("delete is optional", untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4", "DEL-5"))
 def no_deletion(server: Behaviours) -> None:
     """Backups cannot be deleted."""
     del server.routes["/v1/containers/{container}/backups/{backup}"]["DELETE"]

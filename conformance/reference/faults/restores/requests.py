@@ -259,7 +259,7 @@ def _finds_instance(server: Behaviours, find_other: Callable[[Call, str], str | 
     server.validate = guess
 
 
-@fault(breaks=("JOB-8",), also=("RST-9",))
+@fault(breaks=("JOB-8",))
 def unknown_instance_is_the_first(server: Behaviours) -> None:
     """An unknown instance is replaced by the backup's own."""
 
