@@ -18,6 +18,7 @@ from conformance.cli.commands import (
     clauses,
     compare,
     completion,
+    export,
     index,
     init,
     qualify,
@@ -35,7 +36,22 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-COMMANDS = (run, check, init, serve, clauses, compare, verify, report, rejudge, replay, index, qualify, completion)
+COMMANDS = (
+    run,
+    check,
+    init,
+    serve,
+    clauses,
+    compare,
+    verify,
+    report,
+    rejudge,
+    replay,
+    export,
+    index,
+    qualify,
+    completion,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -127,7 +127,8 @@ def test_junit_attributes_count_the_children() -> None:
     for element in [root, *root.iter("testsuite")]:
         cases = list(element.iter("testcase"))
         assert int(element.attrib["tests"]) == len(cases)
-        for attribute, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
+        counted = {"failures": "failure", "errors": "error", **({} if element is root else {"skipped": "skipped"})}
+        for attribute, tag in counted.items():
             assert int(element.attrib[attribute]) == len(list(element.iter(tag)))
     assert [suite.attrib["name"].split()[0] for suite in root] == list(
         dict.fromkeys(row["chapter"] for row in reporting.red()["clauses"])
