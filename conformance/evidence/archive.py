@@ -111,7 +111,7 @@ def read(path: Path) -> Iterator[JsonObject]:
                 room -= len(line)
                 if room < 0:
                     raise ArchiveError(f"{path}: is too large: more than {MAX_UNPACKED:,} bytes when unpacked")
-                yield _checked(untrusted.parse_json(line))
+                yield checked(untrusted.parse_json(line))
     except untrusted.UntrustedFileError as problem:
         raise ArchiveError(str(problem)) from None
     except (OSError, EOFError, zlib.error) as problem:
@@ -129,12 +129,12 @@ def read_state(file: Path) -> Iterator[JsonObject]:
     """The records that one worker left; a last line that a crash cut off is left out. Raises ArchiveError."""
     try:
         for record in untrusted.read_json_lines(file, MAX_UNPACKED, MAX_LINE):
-            yield _checked(record)
+            yield checked(record)
     except untrusted.UntrustedFileError as problem:
         raise ArchiveError(str(problem)) from None
 
 
-def _checked(record: object) -> JsonObject:
+def checked(record: object) -> JsonObject:
     """The record, if it is one. Raises ArchiveError."""
     try:
         validator("exchange.json").validate(record)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from conformance.http.exchange import Expected
+from conformance.http.exchange import Expected, encoded
 from conformance.scenarios.request_builder import as_malformed
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def other_spellings(request: Request) -> Iterator[tuple[str, Request]]:
 
 def _ids_of(request: Request) -> list[str]:
     """The ids of the address as they are written in it, in their order."""
-    ids = {quote(value, safe="") for value in request.resources.values()}
+    ids = {encoded(value) for value in request.resources.values()}
     return [part for part in request.path.split("/") if part in ids]
 
 

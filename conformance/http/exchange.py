@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from conformance.http.bodies import StoredBody
 
 T = TypeVar("T")
+#: characters of an id in an address; servers and gateways take no longer ones
+MAX_ID = 4096
 
 #: whose the addressed resource is, seen from the target file
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
@@ -308,6 +310,11 @@ def well_coded(exchange: Exchange) -> bool:
     return is_code_of(exchange.error.get("code"), exchange.status)
 
 
+def is_addressable(resource_id: str) -> bool:
+    """Whether an address can hold an id: an empty one and a dot segment make it another address."""
+    return resource_id not in ("", ".", "..") and len(resource_id) <= MAX_ID
+
+
 def encoded(segment: str) -> str:
-    """One path segment, percent-encoded whole."""
-    return quote(segment, safe="")
+    """One path segment, percent-encoded whole; any string of a target can be one, lone surrogates included."""
+    return quote(segment, safe="", errors="surrogatepass")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from conformance.http.exchange import is_addressable
 from conformance.scenarios.restore import Restore, counted, last_look, message_of
 
 if TYPE_CHECKING:
@@ -186,7 +187,9 @@ class Follower:
     def _reads_job(self, restore: Restore) -> bool:
         """Whether to read the job: the target file says so, the key may, and a job is there or can still appear."""
         follow = self._context.fixtures.target.jobs.follow
-        if not follow or self._context.key_proofs.jobs is False or restore.job_id is None:
+        if not follow or self._context.key_proofs.jobs is False:
+            return False
+        if restore.job_id is None or not is_addressable(restore.job_id):
             return False
         return restore.readable or self._clock() - restore.requested_at < JOB_APPEARS_S
 

@@ -14,9 +14,10 @@ from urllib.parse import quote
 from conformance.config.target import KEY_NAMES
 from conformance.contract import ids
 from conformance.contract.operations import CAPABILITY, GRANTS, Operation, lacks
+from conformance.evidence.text import one_line
 from conformance.http import credentials
-from conformance.http.exchange import Expected, Headers, Ownership, Request, Sender, Throttled, encoded
-from conformance.judging.expectations import NotTestableError
+from conformance.http.exchange import Expected, Headers, Ownership, Request, Sender, Throttled, encoded, is_addressable
+from conformance.judging.expectations import CannotTellError, NotTestableError
 
 if TYPE_CHECKING:
     import random
@@ -101,7 +102,7 @@ class RequestBuilder:
         """List the backups of a container."""
         container = container or self.fixtures.container_id
         asked = {"include": include, "sort": sort, "page[number]": page, "page[size]": size}
-        path = f"/v1/containers/{encoded(container)}/backups"
+        path = f"/v1/containers/{_segment('container', container)}/backups"
         return self._request("list", "GET", path, {"container": container}, asked, **options)
 
     def get(
@@ -126,7 +127,7 @@ class RequestBuilder:
     def job(self, job: str | None = None, **options: Unpack[RequestOptions]) -> Request:
         """Read a job; without an id an unknown one, which shows no data but must be refused all the same."""
         job = job or self.unknown_id()
-        return self._request("job", "GET", f"/v1/jobs/{encoded(job)}", {"job": job}, {}, **options)
+        return self._request("job", "GET", f"/v1/jobs/{_segment('job', job)}", {"job": job}, {}, **options)
 
     def restore(
         self,
@@ -190,7 +191,7 @@ class RequestBuilder:
     def _backup(self, backup: str | None, container: str | None) -> tuple[str, dict[str, str]]:
         backup = backup if backup is not None else self.fixtures.backup_id
         container = container if container is not None else self.fixtures.container_id
-        path = f"/v1/containers/{encoded(container)}/backups/{encoded(backup)}"
+        path = f"/v1/containers/{_segment('container', container)}/backups/{_segment('backup', backup)}"
         return path, {"container": container, "backup": backup}
 
     def _request(
@@ -242,6 +243,18 @@ class RequestBuilder:
             return credentials.authorization(self.fixtures.target, key, seed=seed)
         except LookupError as missing:
             raise NotTestableError(str(missing)) from None
+
+
+def _segment(kind: str, resource_id: str) -> str:
+    """Return an id as the part of an address that names the resource.
+
+    Raises CannotTellError for an id that no address can hold: another one would be asked with a key.
+    """
+    if not is_addressable(resource_id):
+        raise CannotTellError(
+            f"the target gave a {kind} the id {one_line(resource_id, 60)!r}, which no address can hold"
+        )
+    return encoded(resource_id)
 
 
 def addressing(resources: Mapping[str, str]) -> OperationOptions:

@@ -221,4 +221,8 @@ def shows_the_resource(answer: Exchange, unknown: Exchange | None) -> bool:
         return unknown is None or not unknown.is_success
     body = answer.response.head(MAX_PAGE) if answer.response else b""
     place = next(name for name in ("job", "backup", "container") if name in answer.request.resources)
-    return answer.status == 202 or answer.data is not None or answer.request.resources[place].encode() in body
+    return (
+        answer.status == 202
+        or answer.data is not None
+        or answer.request.resources[place].encode("utf-8", "surrogatepass") in body
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
+from conformance.http.exchange import is_addressable
 from conformance.judging.answer_shapes import mismatches_at, serves
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
@@ -44,11 +45,15 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
     """The job of every accepted restore: where jobs exist it is there, and stays."""
     context.require_jobs()
     restore = context.run_once("main", restore_scenarios.main).restore
+    named = [each for each in context.run.state.restores if each.accepted and each.job_id]
+    for each in named:
+        if not is_addressable(each.job_id or ""):
+            yield violation("an id that an address can hold", repr(each.job_id), each.answer, "/data/job/id")
+            return
     if not restore.readable and context.key_proofs.jobs is None:
         raise NotApplicableError("does not apply: the target shows no jobs")
-    for one in context.run.state.restores:
-        if one.accepted and one.job_id:
-            yield from expect_success(context.job(one.job_id))
+    for each in named:
+        yield from expect_success(context.job(each.job_id))
 
 
 @check("JBS-2", "job")

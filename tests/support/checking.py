@@ -12,7 +12,7 @@ from conformance.contract import catalogue
 from conformance.execution.run import Run
 from conformance.qualification.measure import PATIENCE_S, Judged, judge
 from conformance.reference import launch
-from conformance.reference.registry import Fault, find
+from conformance.reference.registry import Change, Fault, find
 from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
@@ -29,6 +29,15 @@ def target_with(folder: Path, *changes: str, restore_seconds: float = 0.02) -> I
     """The target file of an embedded server with these faults and variants."""
     faults = [name for name in changes if isinstance(find(name), Fault)]
     variants = [name for name in changes if name not in faults]
+    with target_of(folder, *faults, variants=variants, restore_seconds=restore_seconds) as target:
+        yield target
+
+
+@contextmanager
+def target_of(
+    folder: Path, *faults: Change | str, variants: Iterable[str] = (), restore_seconds: float = 0.02
+) -> Iterator[Target]:
+    """The same of faults that need no name in the registry."""
     with launch.serve_in_thread(faults, variants, restore_seconds=restore_seconds) as server:
         file = folder / "target.toml"
         file.write_text(server.target_toml)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conformance.execution.inspection import Inspection
 
 #: an ID as it may stand in a target file; a discovered value of another form is left out
-_ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 NOT_LIVE = ("saving", "deleting", "deleted")
 #: fixtures that are written as a comment: a person has to decide whose data may be overwritten
