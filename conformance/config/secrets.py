@@ -6,10 +6,14 @@ only what builds a request calls that.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT_S = 30.0
 DEFAULT_REFRESH_S = 600.0
+#: bytes of what a key's command prints
+MAX_PRINTED = 64 * 1024
 
 
 class KeyUnavailableError(RuntimeError):
@@ -165,18 +171,38 @@ def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, fault_of:
 def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> tuple[str, str]:
     """Return the command's value and no problem, or no value and the problem."""
     try:
-        done = subprocess.run(  # noqa: S603 - the target file's author names the program, and no shell reads it
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False
-        )
+        # A file, not a pipe: a pipe has its end when the last of the command's children has closed it.
+        with tempfile.TemporaryFile() as printed:
+            process = subprocess.Popen(  # noqa: S603 - the target file names the program, and no shell reads it
+                command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.DEVNULL, start_new_session=True
+            )
+            try:
+                code = process.wait(timeout_s)
+            except BaseException:
+                _kill(process)
+                raise
+            printed.seek(0)
+            output = printed.read(MAX_PRINTED + 1)
     except subprocess.TimeoutExpired:
         return "", f"did not finish within {timeout_s:g} s"
     except OSError as error:
         return "", f"cannot be run: {error.strerror or type(error).__name__}"
-    if done.returncode:
-        return "", f"failed with exit code {done.returncode}"
+    if code:
+        return "", f"failed with exit code {code}"
+    if len(output) > MAX_PRINTED:
+        return "", f"printed more than {MAX_PRINTED:,} bytes"
     try:
-        value = done.stdout.decode().rstrip("\r\n")
+        value = output.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         return "", "printed something that is not UTF-8"
     fault = fault_of(value)
     return ("", f"printed a value that {fault}") if fault else (value, "")
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a command and its children."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.wait()

@@ -1,19 +1,20 @@
-"""The words of the contract, from which no secret can be told: names of members and types, values of enumerations."""
+"""The words of the contract and of reports, from which no secret can be told: names of members, values of theirs."""
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 
 from conformance.contract.operations import CAPABILITY, OPERATIONS
-from conformance.contract.schemas import schemas
+from conformance.contract.schemas import schemas, schemas_dir
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_. -]*")
 
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """The words of the contract, in small letters: names of members and types, and the values that members may have."""
+    """The words of the contract and of reports, in small letters: names of members, and values that they may have."""
     words: set[str] = set()
 
     def collect(schema: object) -> None:  # a JSON Schema, or part of one
@@ -27,13 +28,63 @@ def vocabulary() -> frozenset[str]:
         elif isinstance(schema, str) and _WORD.fullmatch(schema):
             words.add(schema)
 
-    for schema in schemas().values():
+    for schema in (*schemas().values(), *map(_own_schema, _OUR_SCHEMAS)):
         collect(schema)
-    return frozenset(word.lower() for word in (*words, *CAPABILITY.values(), *OPERATIONS, *_MORE_WORDS))
+    return frozenset(word.lower() for word in (*words, *CAPABILITY.values(), *OPERATIONS, *_MORE_WORDS, *_OUR_WORDS))
 
 
 #: what stands in requests, responses and examples beside the shapes
 _MORE_WORDS = (
     *("authorization", "bearer", "basic", "accept", "content-type", "application/json", "x-hub-id", "hub-id"),
     *("containers", "backups", "restore", "restored", "delete", "integrations", "unknown", "default", "<string>"),
+    *(
+        "get",
+        "post",
+        "put",
+        "patch",
+        "head",
+        "options",
+        "content-length",
+        "retry-after",
+        "www-authenticate",
+        "location",
+    ),
+    *(
+        "transfer-encoding",
+        "content-encoding",
+        "cache-control",
+        "connection",
+        "keep-alive",
+        "chunked",
+        "server",
+        "date",
+    ),
+    *(
+        "allow",
+        "etag",
+        "identity",
+        "www-authenticate",
+        "chunked",
+        "utf-8",
+        "realm",
+        "not found",
+        "no answer",
+        "true",
+        "false",
+        "null",
+    ),
 )
+#: the formats of our own reports
+_OUR_SCHEMAS = ("results.json", "exchange.json")
+#: what reports of the suite say, and what its readers look for in them
+_OUR_WORDS = (
+    *("passed", "failed", "warned", "waived", "not_tested", "not tested", "error", "failed first", "inconclusive"),
+    *("conformant", "partial", "non-conformant", "observed", "final-review", "generated", "wanted", "expected", "seen"),
+    *("should", "must", "full", "view", "manage", "unrelated", "expired", "other_hub", "none", "own", "sibling"),
+    *("crossed", "missing", "malformed", "other hub", "documented", "refusal", "undocumented", "member", "outsider"),
+    *("retry", "accept", "does not apply", "conformance", "backups-conformance"),
+)
+
+
+def _own_schema(file: str) -> object:
+    return json.loads((schemas_dir() / file).read_bytes())

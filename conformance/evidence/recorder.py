@@ -124,6 +124,8 @@ class Recorder(Masking):
         left_out = len(request.body or b"") > longest or (
             response is not None and (len(response.body) > longest or response.too_large)
         )
+        kept = None if response is None or left_out else self._kept_response(exchange, response)
+        left_out = left_out or (response is not None and kept is None)
         members = {name: getattr(request, name) for name in request.__slots__}
         text = self._redactor.text
         members.update(
@@ -137,7 +139,7 @@ class Recorder(Masking):
         )
         return {
             "request": members,
-            "response": None if response is None or left_out else self._kept_response(exchange, response),
+            "response": kept,
             "failure": self.text(exchange.failure) if exchange.failure else None,
             "started": exchange.started,
             "seen": exchange.seen,
@@ -157,8 +159,11 @@ class Recorder(Masking):
         if response is None:
             return record
         body = _bytes_of(response["body"])
+        clean = self._redactor.body(body)
+        if clean.count(secret_members.LABEL) > body.count(secret_members.LABEL):
+            return {**record, "response": None, "left_out": True}
         headers = [(self._redactor.text(name), self._redactor.text(value)) for name, value in response["headers"]]
-        return {**record, "response": {**response, "headers": headers, "body": _kept(self._redactor.body(body))}}
+        return {**record, "response": {**response, "headers": headers, "body": _kept(clean)}}
 
     def curl(self, request: Request) -> str:
         """The request as a shell line: keys stand as variables, bodies as they were sent."""
@@ -180,14 +185,21 @@ class Recorder(Masking):
 
     # ------------------------------------------------------------ parts
 
-    def _kept_response(self, exchange: Exchange, response: Response) -> JsonObject:
+    def _kept_response(self, exchange: Exchange, response: Response) -> JsonObject | None:
+        """The response; None where masking altered it so that judging it again would judge the mask.
+
+        That is so where a secret of the target itself stands outside of its member, within other text.
+        """
         self._learn(exchange, response)
         body = response.content()
         placed = secret_members.mask_places(body)
+        masked = self._redactor.body(placed)
+        if masked.count(secret_members.LABEL) > placed.count(secret_members.LABEL):
+            return None
         return {
             "status": response.status,
             "headers": [(self._redactor.text(name), self._redactor.text(value)) for name, value in response.headers],
-            "body": _kept(self._redactor.body(placed)),
+            "body": _kept(masked),
             "secrets_shown": placed is not body,
             "elapsed_s": round(response.elapsed_s, 4),
             "problem": self.text(response.problem) if response.problem else None,

@@ -2,9 +2,10 @@
 
 What is found (`evidence.encodings`, `evidence.search`) is replaced by a label: `[key full]`.
 
-A secret shorter than six characters, or one that is a word of the contract, occurs by chance: looking for it everywhere
-would destroy the evidence. It is replaced where it is a credential (the whole value of a header, or what follows an
-authentication scheme), and where it is the value of a member that holds secrets (`evidence.secret_members`).
+A secret shorter than six characters, a number of the target, or a word of the contract or of reports occurs by chance:
+looking for it everywhere would destroy the evidence. It is replaced where it is a credential (the whole value of a
+header, or what follows an authentication scheme), and where it is the value of a member that holds secrets
+(`evidence.secret_members`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ MAX_FORMS = 30_000
 #: at so many places a text that was cut is looked at
 MAX_CUTS = 100
 DEEPEST = 200
+#: a target's secret of this form is as likely a size, a count or a moment elsewhere
+_NUMBER = re.compile(r"[0-9.eE+:TZ-]{1,24}")
 TOO_DEEP = "[nested too deeply]"
 _CUT = "…".encode()
 
@@ -61,7 +64,8 @@ class Redactor:
         with self._lock:
             if secret and secret not in self._learnt and len(self._learnt) < MAX_LEARNT:
                 self._learnt.add(secret)
-                if not self.occurs_by_chance(secret) and len(self._forms) < MAX_FORMS:
+                is_number = _NUMBER.fullmatch(secret) is not None
+                if not is_number and not self.occurs_by_chance(secret) and len(self._forms) < MAX_FORMS:
                     self._add(label, secret)
 
     def occurs_by_chance(self, secret: str) -> bool:

@@ -35,6 +35,10 @@ _MAX_MASK = 1000
 _NO_MASK = dict.fromkeys(map(ord, "*\uff0a\u2217•●∙◦○■▪█▓▒░…xX#.·_- "))
 
 
+#: how every label begins
+LABEL = b"[secret auth."
+
+
 def label_of(name: str) -> str:
     """What stands in the place of a member's value."""
     return f"[secret auth.{name}]"

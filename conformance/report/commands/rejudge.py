@@ -25,7 +25,7 @@ def render(rejudgement: Rejudgement, console: Console) -> None:
     exchanges = counted(rejudgement.exchanges, "exchange")
     console.print(Text(f"{exchanges} of a run of suite {one_line(rejudgement.suite, 40)}, judged by {__version__}"))
     if rejudgement.left_out:
-        console.print(Text(f"{counted(rejudgement.left_out, 'exchange')} left out: too long to have been kept whole"))
+        console.print(Text(f"{counted(rejudgement.left_out, 'exchange')} left out: not kept whole"))
     for difference in rejudgement.differences:
         console.print()
         parts: list[str | tuple[str, str]] = [(difference.check, "bold"), "  "]

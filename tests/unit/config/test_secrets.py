@@ -10,12 +10,13 @@ import pickle
 import pprint
 import sys
 import threading
+import time
 import traceback
 from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.config.secrets import Key, KeyUnavailableError, default_variable, unsendable
+from conformance.config.secrets import Key, KeyUnavailableError, default_variable, unsendable, unusable_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,3 +190,40 @@ def test_a_key_that_a_header_cannot_carry_is_refused_without_quoting_it(value: s
 
 def test_other_headers_may_hold_blanks() -> None:
     assert unsendable("a b", blanks=True) is None
+
+
+@pytest.mark.process
+def test_a_child_of_the_command_that_keeps_its_output_open_costs_no_time() -> None:
+    program = "import subprocess, sys; subprocess.Popen(['sleep', '60']); print('a-key-of-the-command')"
+    key = Key.from_command("full", [sys.executable, "-c", program], timeout_s=20)
+    begun = time.monotonic()
+    assert key.reveal() == "a-key-of-the-command"
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.process
+def test_a_command_that_hangs_takes_its_children_along(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    program = f"import subprocess, time; subprocess.Popen(['sh', '-c', 'sleep 2; touch {left}']); time.sleep(60)"
+    key = Key.from_command("full", [sys.executable, "-c", program], timeout_s=1)
+    with pytest.raises(KeyUnavailableError, match="did not finish within 1 s"):
+        key.reveal()
+    time.sleep(2)  # as long as the child would have taken
+    assert not left.exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("value", ["a", "short", "12345"])
+def test_a_key_too_short_to_be_masked_is_refused(value: str) -> None:
+    assert "shorter than six characters" in str(unusable_key(value))
+    key = Key.from_command("full", [sys.executable, "-c", f"print({value!r})"])
+    with pytest.raises(KeyUnavailableError, match="shorter than six characters"):
+        key.reveal()
+    assert unusable_key("sixsix") is None
+
+
+@pytest.mark.process
+def test_a_command_that_prints_without_end_is_refused() -> None:
+    key = Key.from_command("full", [sys.executable, "-c", "print('k' * 1_000_000)"])
+    with pytest.raises(KeyUnavailableError, match="printed more than"):
+        key.reveal()

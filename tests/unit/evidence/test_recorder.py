@@ -223,6 +223,24 @@ def test_a_body_over_the_limit_is_said_to_be_cut(recorder: Recorder) -> None:
     assert response["problem"] == "a body of more than 16 MB (limits.max_body_mb)"
 
 
+@pytest.mark.parametrize("where", ["the same body", "a later body", "an earlier body"])
+def test_a_body_that_masking_altered_is_not_judged_again(recorder: Recorder, where: str) -> None:
+    """The secret stands in a path, which would be another one."""
+    secret, path = b'{"auth": {"secret": "/srv/backups"}}', b'{"path": "/srv/backups/2026"}'
+    shown, other = exchange_with(b"[" + secret + b"]"), exchange_with(path)
+    if where == "the same body":
+        both = exchange_with(b"[" + secret + b"," + path + b"]")
+        assert recorder.replayable(both, 1000)["left_out"] is True
+    elif where == "a later body":
+        assert recorder.replayable(shown, 1000)["left_out"] is False
+        assert recorder.replayable(other, 1000)["left_out"] is True
+    else:
+        before = recorder.replayable(other, 1000)
+        assert before["left_out"] is False
+        recorder.replayable(shown, 1000)
+        assert recorder.clean_again(before)["left_out"] is True
+
+
 @pytest.mark.process
 def test_what_ask_makes_can_be_pasted_against_the_reference(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:

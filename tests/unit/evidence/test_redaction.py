@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
@@ -75,6 +77,36 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "percent of base64 of base64": lambda s: quote(base64.b64encode(base64.b64encode(s.encode())).decode(), safe=""),
     "zero bytes between": lambda s: s.encode("utf-16-le", "surrogatepass").decode("latin-1") if s.isascii() else s,
 }
+
+#: the promised encodings, as the documentation names them, and the cases above that test each
+PROMISED: dict[str, tuple[str, ...]] = {
+    "as it is": ("raw", "upper case", "lower case"),
+    "percent-encoding": (
+        "quote", "quote with slashes", "quote_plus", "quote, lower hex", "all percent, upper hex", "percent twice",
+        "json of percent",
+    ),
+    "JSON escapes": ("json", "json, not ascii", "json with escaped slashes", "json, all unicode", "json in json"),
+    "HTML references": ("html", "html references", "html hex references"),
+    "hexadecimal": ("hex", "HEX", "hex of UTF-16"),
+    "base64": (
+        "base64", "base64url", "base64 without padding", "basic, as user", "basic, as password",
+        "basic, aligned at 2", "basic, aligned at 0", "base64 in a URL", "base64 in escaped json",
+    ),
+    "base32": ("base32", "base32, lower case, within"),
+    "base64 of base64": ("base64 of base64", "base64 of base64, within", "percent of base64 of base64"),
+    "base64 of hexadecimal": ("base64 of hex", "base64 of HEX, within"),
+    "UTF-16": ("base64 of UTF-16", "base64 of UTF-16, big end first", "zero bytes between"),
+}  # fmt: skip
+
+
+def test_the_encodings_of_the_documentation_are_those_that_are_tested() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "security.md").read_text("utf-8")
+    section = page.partition("## Encodings of a secret\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    assert listed == list(PROMISED)
+    assert {name for names in PROMISED.values() for name in names} == set(ENCODINGS)
+
+
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=SHORTEST, max_size=60)
 any_secrets = st.one_of(secrets, st.text(st.characters(codec="utf-8"), min_size=SHORTEST, max_size=40))
 surroundings = st.sampled_from(["", " ", '"', '{"a": "', "Bearer ", "x", "=", "/", "%", "\\\\", "日本", "9"])
@@ -224,6 +256,25 @@ def test_a_secret_that_is_a_word_of_the_contract_is_masked_at_its_place_only(wor
     masked = {"secret": "[secret auth.secret]"} if word else {"secret": ""}
     assert masked_body(redactor, body) == {"action": word, "auth": masked, word: 1}
     assert redactor.text(f"{word} {word}") == f"{word} {word}"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["restore", "clauses", "left_out", "not_tested", "Retry-After", "failed first", "other hub", "secrets_shown"],
+)
+def test_words_of_reports_and_names_of_members_are_never_masked(word: str) -> None:
+    redactor = Redactor()
+    learn_secrets(redactor, {"auth": {"secret": word, "api_key": word.upper()}})
+    text = f'CAP-4 failed first; {word}: "{word.upper()}"'
+    assert redactor.text(text) == text
+    assert redactor.headers([(word, word)]) == {word: word}
+
+
+@pytest.mark.parametrize("number", [200000, 1795642098, 1.5, "1795642098", "2026-01-01"[:4] * 2])
+def test_a_secret_that_is_a_number_is_masked_at_its_place_only(number: object) -> None:
+    redactor = Redactor()
+    body = {"size": 200000, "changed": "1795642098", "auth": {"api_key": number}}
+    assert masked_body(redactor, body) == {**body, "auth": {"api_key": "[secret auth.api_key]"}}
 
 
 def test_a_secret_that_is_an_id_of_the_target_file_is_masked_at_its_place_only() -> None:

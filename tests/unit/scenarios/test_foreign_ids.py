@@ -17,7 +17,7 @@ from conformance.config.target import FixtureIds, Target
 from conformance.evidence import archive
 from conformance.evidence.recorder import Recorder
 from conformance.evidence.redaction import Redactor
-from conformance.execution.journal import Deleted, Journal, ResponseLost, RestoreStarted, entries
+from conformance.execution.journal import Deleted, Entry, Journal, ResponseLost, RestoreStarted, entries
 from conformance.http.exchange import MAX_ID, Exchange, Request, Response, encoded
 from conformance.judging.expectations import CannotTellError
 from conformance.judging.outcomes import Outcome
@@ -99,7 +99,11 @@ def test_any_string_is_recorded_archived_and_judged_again(text: str) -> None:
 @example("\ud800")
 def test_any_string_goes_through_the_journal(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("state")
-    written = [RestoreStarted(text, text, text, "now"), Deleted(text, "now"), ResponseLost("get", text, "now")]
+    written: list[Entry] = [
+        RestoreStarted(text, text, text, "now"),
+        Deleted(text, "now"),
+        ResponseLost("get", text, "now"),
+    ]
     book = Journal(folder, "main")
     for entry in written:
         book.write(entry)
