@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Kind = Literal["value", "list", "flag"]
 MAX_SEED = 2**63 - 1
 MAX_EXAMPLES = 100_000
+MAX_INDEX = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,6 @@ SELECTION = (
     ),
     Option("--only", "test only these clauses or chapters", "ID[,ID]", kind="list"),
     Option("--skip", "test all but these clauses or chapters", "ID[,ID]", kind="list"),
-    Option(
-        "--edition",
-        "decide by the clauses of this edition of the contract; later ones are only shown (default: the newest)",
-        choices=tuple(catalogue.load().editions),
-    ),
     Option("--seed", "reproduce the run that had this seed", "N", convert=number(0, MAX_SEED)),
     Option(
         "--examples",
@@ -110,21 +106,33 @@ REPORTING = (
         choices=("conformant",),
     ),
     Option("--report-dir", "default: reports/<target name>/<UTC time>, also as …/latest", "DIR", convert=Path),
-    Option(
-        "--subject",
-        "what is being released, by digest (sha256) or commit (gitCommit); the sign-off record names it",
-        "NAME@ALGORITHM:HEX",
-        kind="list",
-    ),
+    Option("--subject", "what is being released; the sign-off record names it", "NAME@sha256:HEX", kind="list"),
     Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
     Option("--quiet", "write only the verdict to standard output", kind="flag", pytest_name=None),
     Option("--json", "write events to standard output, one JSON object per line", kind="flag", pytest_name=None),
+)
+FLEET = (
+    Option("--targets", "run each target file that matches, and write a page of all", "GLOB", pytest_name=None),
+    Option(
+        "--on",
+        "where the runs of --targets go on: processes[:N] (default, one per core) or dask://HOST:PORT",
+        "WHERE",
+        pytest_name=None,
+    ),
+    Option(
+        "--target-index",
+        "of --targets run the N-th file alone, sorted by name, from 0",
+        "N",
+        convert=number(0, MAX_INDEX),
+        pytest_name=None,
+    ),
 )
 #: the groups of `run --help`, with their options
 GROUPS: tuple[tuple[str, tuple[Option, ...]], ...] = (
     ("target", TARGET),
     ("selection", SELECTION),
     ("verdict and reports", REPORTING),
+    ("fleet", FLEET),
 )
 OPTIONS = tuple(option for _, group in GROUPS for option in group)
 IN_PYTEST = tuple(option for option in OPTIONS if option.pytest_name is not None)
@@ -194,7 +202,6 @@ def read_settings(options: argparse.Namespace) -> Settings:
         waivers=waivers,
         plan=options.plan,
         strict=options.strict,
-        edition=options.edition or "",
         require_conformant=options.require == "conformant",
         subjects=subjects,
         sign=options.sign,

@@ -34,6 +34,7 @@ MAX_NAME = 100
 _NO_SHAPES = {
     "results.json",
     "results-1.json",
+    "fleet.json",
     "qualification.json",
     "exchange.json",
 }  # the formats of our own reports stand in the same folder

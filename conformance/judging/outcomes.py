@@ -55,7 +55,7 @@ class Verdict(StrEnum):
 
 
 class FindingRow(TypedDict):
-    """A finding as results.json has it."""
+    """A finding as results.json has it; `seed` is that of the run that found it, in merged results."""
 
     outcome: str
     wanted: str
@@ -64,6 +64,7 @@ class FindingRow(TypedDict):
     exchange: int | None
     places: int
     related: NotRequired[list[int]]
+    seed: NotRequired[int]
 
 
 class StepRow(TypedDict):
@@ -223,14 +224,6 @@ class CheckRecord:
             inputs=row.get("inputs", 0),
             applies=row.get("applies", True),
         )
-
-    def as_advisory(self) -> CheckRecord:
-        """Return the record with every violation as a warning: of a clause that does not decide."""
-        if self.outcome is not Outcome.FAILED:
-            return self
-        warned = {Outcome.FAILED: Outcome.WARNED}
-        findings = [replace(finding, outcome=warned.get(finding.outcome, finding.outcome)) for finding in self.findings]
-        return replace(self, outcome=Outcome.WARNED, findings=findings)
 
     def merged(self, other: CheckRecord) -> CheckRecord:
         """Return what two workers found with the same check, as one record: the worse outcome, all findings."""

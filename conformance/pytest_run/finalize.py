@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from conformance.config.settings import Settings
     from conformance.pytest_run.setup import RunSetup
     from conformance.results.model import Results
+    from conformance.results.recovery import Remembered
 
 
 WRONG_USAGE = 2
@@ -60,12 +61,18 @@ def of_a_killed_run(folder: Path) -> int:
 
     Raises recovery.RecoveryError.
     """
+    results, known = report_killed_run(folder)
+    show(results, Console(soft_wrap=True) if not sys.stdout.isatty() else Console(), folder)
+    return exit_code(results, known.settings)
+
+
+def report_killed_run(folder: Path) -> tuple[Results, Remembered]:
+    """Write all reports of a killed run from what it had recorded. Raises recovery.RecoveryError."""
     results, known = recover(folder)
     write_all(results, folder)
     write_page(results, folder)
     complete(folder, results, known.shown_target)
-    show(results, Console(soft_wrap=True) if not sys.stdout.isatty() else Console(), folder)
-    return exit_code(results, known.settings)
+    return results, known
 
 
 def exit_code(results: Results, settings: Settings) -> int:

@@ -56,11 +56,10 @@ class UnfinishedRestoreRow(TypedDict):
 
 
 class SubjectRow(TypedDict):
-    """A build that was tested, as `--subject` names it: by the digest of a file or image, or by a commit."""
+    """A build that was tested, as `--subject` names it."""
 
     name: str
-    sha256: NotRequired[str]
-    gitCommit: NotRequired[str]
+    sha256: str
 
 
 class CiRow(TypedDict):
@@ -68,6 +67,19 @@ class CiRow(TypedDict):
 
     url: NotRequired[str]
     commit: NotRequired[str]
+
+
+class PartRow(TypedDict):
+    """A run that was merged; the digests are those of its results.json and of its sign-off record."""
+
+    run: str
+    seed: int
+    started: str
+    verdict: str
+    headline: str
+    folder: str
+    results_sha256: str
+    signoff_sha256: str
 
 
 class RunRow(TypedDict):
@@ -96,6 +108,8 @@ class RunRow(TypedDict):
     restores_maybe_running: list[UnfinishedRestoreRow]
     subjects: list[SubjectRow]
     waivers_sha256: str | None
+    depth: NotRequired[str]
+    parts: NotRequired[list[PartRow]]
 
 
 class SummaryRow(TypedDict):
@@ -150,11 +164,7 @@ class ErratumRow(TypedDict):
 
 
 class ClauseRow(TypedDict):
-    """A clause of the catalogue and its outcome.
-
-    `applies` is false where the contract exempts this target; `decides`, where the clause is newer than the edition
-    that the run decides by.
-    """
+    """A clause of the catalogue and its outcome; `applies` is false where the contract exempts this target."""
 
     id: str
     level: str
@@ -165,7 +175,6 @@ class ClauseRow(TypedDict):
     errata: str | None
     should: str | None
     applies: bool
-    decides: NotRequired[bool]
     outcome: str
     reason: str
     checks: list[CheckRow]

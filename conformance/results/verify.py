@@ -83,6 +83,26 @@ def in_words(verification: Verification) -> list[str]:
     return lines
 
 
+def signature_problem(folder: Path, key: sealing.PublicKey | None, verification: Verification) -> str | None:
+    """Return what is wrong with the signature of a folder's record; a signature that holds is noted as verified."""
+    if not os.path.lexists(folder / signoff.ENVELOPE):
+        return None if key is None else "is missing: the record is not signed"
+    try:
+        files = (signoff.PUBLIC_KEY, signoff.ENVELOPE, signoff.FILE)
+        pem, envelope, record = (untrusted.read_bytes(folder / name, MAX_RECORD) for name in files)
+        enclosed = sealing.load_public(pem, signoff.PUBLIC_KEY)
+        problem = sealing.check(envelope, record, key or enclosed)
+    except untrusted.UntrustedFileError as unreadable:
+        return f"{unreadable.path.name} {unreadable.reason}"
+    except sealing.SealError as reason:
+        return str(reason)
+    if problem is None:
+        name = sealing.key_id(key or enclosed)[:16]
+        origin = f"the key in {signoff.PUBLIC_KEY}" if key is None else "the key given"
+        verification.checked.append(f"the signature, by {origin} ({name}…)")
+    return problem
+
+
 @dataclass
 class _Verifier:
     """Verifies step by step; a file whose digest is wrong is not read."""
@@ -185,10 +205,6 @@ class _Verifier:
         for row in rows:
             if not row["applies"] and row["outcome"] != Outcome.NOT_TESTED:
                 self._problem("results.json", f"{row['id']} does not apply, and its outcome is {row['outcome']}")
-        edition = results.get("edition", "")
-        for row in rows:
-            if edition and row.get("decides", True) != catalogue.load().decides(row["id"], edition):
-                self._problem("results.json", f"{row['id']} is marked as if it came with another edition")
         for row in _waived_without_waiver(results):
             self._problem("results.json", f"{row['id']} is waived, and no waiver in use names it")
 
@@ -276,26 +292,9 @@ class _Verifier:
     # ------------------------------------------------------------ who signed it
 
     def _signature(self) -> None:
-        path = self.folder / signoff.ENVELOPE
-        if not os.path.lexists(path):
-            if self.key is not None:
-                self._problem(signoff.ENVELOPE, "is missing: the record is not signed")
-            return
-        try:
-            files = (signoff.PUBLIC_KEY, signoff.ENVELOPE, signoff.FILE)
-            pem, envelope, record = (untrusted.read_bytes(self.folder / name, MAX_RECORD) for name in files)
-            enclosed = sealing.load_public(pem, signoff.PUBLIC_KEY)
-            problem = sealing.check(envelope, record, self.key or enclosed)
-        except untrusted.UntrustedFileError as unreadable:
-            problem = f"{unreadable.path.name} {unreadable.reason}"
-        except sealing.SealError as reason:
-            problem = str(reason)
+        problem = signature_problem(self.folder, self.key, self.verification)
         if problem:
             self._problem(signoff.ENVELOPE, problem)
-            return
-        name = sealing.key_id(self.key or enclosed)[:16]
-        origin = f"the key in {signoff.PUBLIC_KEY}" if self.key is None else "the key given"
-        self.verification.checked.append(f"the signature, by {origin} ({name}…)")
 
     def _other_files(self) -> None:
         if not self.folder.is_dir():

@@ -15,7 +15,8 @@ ROOT = Path(conformance.__file__).parent
 ORDER: tuple[tuple[str, ...], ...] = (
     ("plugin", "__main__"),
     ("cli",),
-    ("qualification", "fleet"),
+    ("qualification",),
+    ("fleet",),
     ("pytest_run",),
     ("report",),
     ("replay",),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from conformance.cli.arguments import Commands
-    from conformance.cli.commands.target_template import Answers
+    from conformance.cli.target_template import Answers
 
 #: what has to be known: the option, and how it is asked for on a terminal
 QUESTIONS = {
@@ -68,7 +68,7 @@ def execute(options: argparse.Namespace) -> int:
     environ = dict(os.environ)
     _ask(options, environ)
     answers = _discovered(options, environ)
-    from conformance.cli.commands.target_template import render  # noqa: PLC0415 - loads little, after the questions
+    from conformance.cli.target_template import render  # noqa: PLC0415 - loads little, after the questions
     from conformance.results.files import write_atomically  # noqa: PLC0415
 
     text = render(answers)
@@ -109,7 +109,7 @@ def _ask(options: argparse.Namespace, environ: dict[str, str]) -> None:
 
 def _discovered(options: argparse.Namespace, environ: Mapping[str, str]) -> Answers:
     """Look at the target with reads. Raises UsageError where it cannot be looked at."""
-    from conformance.cli.commands.target_template import Answers  # noqa: PLC0415
+    from conformance.cli.target_template import Answers  # noqa: PLC0415
     from conformance.execution.inspection import inspect  # noqa: PLC0415 - loads the suite
 
     try:

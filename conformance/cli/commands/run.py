@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.cli import fleet_options
 from conformance.cli.options import GROUPS, read_settings
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Check everything that can be wrong, then run, or show the plan."""
+    fleet_options.check_together(options)
+    if options.target_index is not None:
+        options.target = fleet_options.indexed(options.targets, options.target_index)
+    elif options.targets is not None:
+        return fleet_options.execute(options, show_plan)
     settings = read_settings(options)
     if settings.plan:
         return show_plan(settings)

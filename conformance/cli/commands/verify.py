@@ -49,6 +49,11 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.key}: {error.reason}") from None
     except sealing.SealError as error:
         raise UsageError(str(error)) from None
-    verified = verify.verify(options.folder, key, rendering)
+    if (options.folder / "fleet.json").is_file():
+        from conformance.fleet import signing  # noqa: PLC0415 - loads the templates
+
+        verified = signing.verify_folder(options.folder, key, rendering)
+    else:
+        verified = verify.verify(options.folder, key, rendering)
     sys.stdout.write("".join(f"{line}\n" for line in verify.in_words(verified)))
     return verified.exit_code
