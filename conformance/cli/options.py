@@ -87,6 +87,11 @@ SELECTION = (
     ),
     Option("--only", "test only these clauses or chapters", "ID[,ID]", kind="list"),
     Option("--skip", "test all but these clauses or chapters", "ID[,ID]", kind="list"),
+    Option(
+        "--edition",
+        "decide by the clauses of this edition of the contract; later ones are only shown (default: the newest)",
+        choices=tuple(catalogue.load().editions),
+    ),
     Option("--seed", "reproduce the run that had this seed", "N", convert=number(0, MAX_SEED)),
     Option(
         "--examples",
@@ -106,7 +111,12 @@ REPORTING = (
         choices=("conformant",),
     ),
     Option("--report-dir", "default: reports/<target name>/<UTC time>, also as …/latest", "DIR", convert=Path),
-    Option("--subject", "what is being released; the sign-off record names it", "NAME@sha256:HEX", kind="list"),
+    Option(
+        "--subject",
+        "what is being released, by digest (sha256) or commit (gitCommit); the sign-off record names it",
+        "NAME@ALGORITHM:HEX",
+        kind="list",
+    ),
     Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
     Option("--quiet", "write only the verdict to standard output", kind="flag", pytest_name=None),
     Option("--json", "write events to standard output, one JSON object per line", kind="flag", pytest_name=None),
@@ -202,6 +212,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         waivers=waivers,
         plan=options.plan,
         strict=options.strict,
+        edition=options.edition or "",
         require_conformant=options.require == "conformant",
         subjects=subjects,
         sign=options.sign,

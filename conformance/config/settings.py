@@ -41,6 +41,8 @@ class Settings:
     waivers: tuple[Waiver, ...] = ()
     plan: bool = False
     strict: bool = False
+    #: the edition of the catalogue whose clauses decide; empty: the newest
+    edition: str = ""
     #: a partial verdict ends with exit code 3
     require_conformant: bool = False
     #: what is being released, by name and digest

@@ -55,6 +55,16 @@ class Catalogue:
     def __iter__(self) -> Iterator[Clause]:
         return iter(self.clauses.values())
 
+    @property
+    def editions(self) -> list[str]:
+        """The editions that clauses came with, the newest last."""
+        return sorted({clause.since for clause in self})
+
+    def decides(self, clause_id: str, edition: str) -> bool:
+        """Return whether a clause decides the verdict of an edition; one that is unknown here does."""
+        clause = self.clauses.get(clause_id)
+        return clause is None or clause.since <= edition
+
     def __getitem__(self, clause_id: str) -> Clause:
         return self.clauses[clause_id]
 

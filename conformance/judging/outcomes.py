@@ -225,6 +225,14 @@ class CheckRecord:
             applies=row.get("applies", True),
         )
 
+    def as_advisory(self) -> CheckRecord:
+        """Return the record with every violation as a warning: of a clause that does not decide."""
+        if self.outcome is not Outcome.FAILED:
+            return self
+        warned = {Outcome.FAILED: Outcome.WARNED}
+        findings = [replace(finding, outcome=warned.get(finding.outcome, finding.outcome)) for finding in self.findings]
+        return replace(self, outcome=Outcome.WARNED, findings=findings)
+
     def merged(self, other: CheckRecord) -> CheckRecord:
         """Return what two workers found with the same check, as one record: the worse outcome, all findings."""
         worse, better = (other, self) if other.outcome.rank > self.outcome.rank else (self, other)

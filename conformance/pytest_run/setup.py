@@ -99,6 +99,7 @@ def command_line(settings: Settings) -> str:
         parts += [name, ",".join(values)] if values else []
     parts += ["--waivers", str(settings.waivers_file)] if settings.waivers_file else []
     parts += ["--strict"] if settings.strict else []
+    parts += ["--edition", settings.edition] if settings.edition else []
     parts += ["--profile", str(settings.profile), "--seed", str(settings.seed), "--examples", str(settings.examples)]
     return shlex.join(parts)
 

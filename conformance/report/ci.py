@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
-from conformance.results.queries import is_strict, shown, with_outcome
+from conformance.results.queries import failing, shown, with_outcome
 from conformance.results.wording import counted
 
 if TYPE_CHECKING:
@@ -43,9 +43,8 @@ def append_summary(text: str, environ: Mapping[str, str]) -> str | None:
 def commands(results: Results) -> list[str]:
     """The workflow commands that show each failed clause as an error and each warned one as a warning."""
     results = shown(results)
-    failed, warned = with_outcome(results, Outcome.FAILED), with_outcome(results, Outcome.WARNED)
-    if is_strict(results):
-        failed, warned = failed + warned, []
+    failed = failing(results)
+    warned = [row for row in with_outcome(results, Outcome.WARNED) if row not in failed]
     lines = []
     for command, rows in (("error", failed), ("warning", warned)):
         told = rows if len(rows) <= _MOST else rows[: _MOST - 1]

@@ -65,6 +65,7 @@ def _facts(results: Results) -> str:
         "run": f"{run['id']}, {run['started']}, {run['duration_s']:.1f} s",
         "profile": run["profile"],
         "selection": selection_words(run["selection"]),
+        "edition": results.get("edition", "unknown"),
         "seed": str(run["seed"]),
         "requests": f"{run['requests']:,}, {counted(run['restores_accepted'], 'restore')} accepted",
         "rate limited": throttled_words(run),

@@ -15,7 +15,6 @@ from conformance.results.queries import (
     causes,
     counts,
     failing,
-    is_strict,
     not_tested_by_reason,
     shown,
     sources,
@@ -110,9 +109,9 @@ def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
 
 
 def _others(results: Results, console: Console, *, verbose: bool) -> None:
-    outcomes = (Outcome.ERROR,) if is_strict(results) else (Outcome.ERROR, Outcome.WARNED)
-    for outcome in (*outcomes, Outcome.WAIVED):
-        rows = with_outcome(results, outcome)
+    shown_above = failing(results)
+    for outcome in (Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED):
+        rows = [row for row in with_outcome(results, outcome) if row not in shown_above]
         if rows:
             console.print()
         groups = causes(rows) if outcome is Outcome.ERROR else []

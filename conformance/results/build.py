@@ -76,9 +76,14 @@ def identity() -> SuiteRow:
 def build(settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts) -> Results:
     """Return results.json of a run, from the journals in its state folder."""
     contents = journal.read(state)
-    records, waiver_rows = waivers.apply(settings.waivers, contents.checks, facts.started.date())
+    edition = settings.edition or catalogue.load().editions[-1]
+    recorded = [_by_edition(record, edition) for record in contents.checks]
+    records, waiver_rows = waivers.apply(settings.waivers, recorded, facts.started.date())
     exempt = applicability.exempt_clauses(target, facts.profile, records)
     rows = [_row(clause, records, clause.id in selected, exempt, facts) for clause in catalogue.load()]
+    for row in rows:
+        if not catalogue.load().decides(row["id"], edition):
+            row["decides"] = False
     judgement = verdicts.judge(
         rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=contents.facts.problem
     )
@@ -88,6 +93,7 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "suite": identity(),
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
         "run": _run(settings, facts, contents),
+        "edition": edition,
         "verdict": judgement["verdict"],
         "headline": judgement["headline"],
         "summary": judgement["summary"],
@@ -101,6 +107,10 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
+
+
+def _by_edition(record: CheckRecord, edition: str) -> CheckRecord:
+    return record if catalogue.load().decides(record.clause, edition) else record.as_advisory()
 
 
 def _row(
@@ -177,7 +187,12 @@ def _run(settings: Settings, facts: RunFacts, contents: journal.Contents) -> Run
 
 
 def _subject(subject: dict[str, str]) -> SubjectRow:
-    return {"name": subject["name"], "sha256": subject["sha256"]}
+    row: SubjectRow = {"name": subject["name"]}
+    if "sha256" in subject:
+        row["sha256"] = subject["sha256"]
+    if "gitCommit" in subject:
+        row["gitCommit"] = subject["gitCommit"]
+    return row
 
 
 def _matrix(seen: Counter[tuple[str, str, str, str]]) -> list[PermissionRow]:

@@ -56,10 +56,11 @@ class UnfinishedRestoreRow(TypedDict):
 
 
 class SubjectRow(TypedDict):
-    """A build that was tested, as `--subject` names it."""
+    """A build that was tested, as `--subject` names it: by the digest of a file or image, or by a commit."""
 
     name: str
-    sha256: str
+    sha256: NotRequired[str]
+    gitCommit: NotRequired[str]
 
 
 class CiRow(TypedDict):
@@ -164,7 +165,11 @@ class ErratumRow(TypedDict):
 
 
 class ClauseRow(TypedDict):
-    """A clause of the catalogue and its outcome; `applies` is false where the contract exempts this target."""
+    """A clause of the catalogue and its outcome.
+
+    `applies` is false where the contract exempts this target; `decides`, where the clause is newer than the edition
+    that the run decides by.
+    """
 
     id: str
     level: str
@@ -175,6 +180,7 @@ class ClauseRow(TypedDict):
     errata: str | None
     should: str | None
     applies: bool
+    decides: NotRequired[bool]
     outcome: str
     reason: str
     checks: list[CheckRow]

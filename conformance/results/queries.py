@@ -128,10 +128,15 @@ def is_strict(results: Results) -> bool:
     return results["run"]["strict"]
 
 
+def counts_warnings(results: Results, clause: ClauseRow) -> bool:
+    """Return whether a warning of this clause counts as a failure: with `--strict`, where the clause decides."""
+    return is_strict(results) and clause.get("decides", True)
+
+
 def failing(results: Results) -> list[ClauseRow]:
     """Return the clauses that make a run non-conformant: the failed ones, and with `--strict` the warned ones."""
     outcomes = (Outcome.FAILED, Outcome.WARNED) if is_strict(results) else (Outcome.FAILED,)
-    return with_outcome(results, *outcomes)
+    return [row for row in with_outcome(results, *outcomes) if row.get("decides", True)]
 
 
 def cases(clause: ClauseRow) -> list[Case]:

@@ -72,6 +72,7 @@ def remember(state: Path, run: Remembered) -> None:
             "skip": settings.skip,
             "examples": settings.examples,
             "strict": settings.strict,
+            "edition": settings.edition,
             "waivers": [waiver.to_json() for waiver in settings.waivers],
         },
         "facts": {

@@ -63,7 +63,11 @@ def rejudge(folder: Path) -> Rejudgement:
         judges.observe(exchange)
         rejudgement.exchanges += 1
     rejudgement.left_out = replayed.left_out
-    records = {str(record.id): record for record in judges.records(replayed, lambda _: None)}
+    edition = results.get("edition", catalogue.load().editions[-1])
+    records = {
+        str(record.id): record if catalogue.load().decides(record.clause, edition) else record.as_advisory()
+        for record in judges.records(replayed, lambda _: None)
+    }
     _compare(rejudgement, _recorded(results), records)
     return rejudgement
 

@@ -58,8 +58,12 @@ def public_pem(key: PrivateKey | PublicKey) -> str:
 
 
 def key_id(key: PrivateKey | PublicKey) -> str:
-    """What a key is called: the digest of its public half."""
-    return hashlib.sha256(public_pem(key).encode()).hexdigest()
+    """Return the ID of a key as securesystemslib computes it: the digest of its canonical JSON form."""
+    serialization, ed25519 = _library()
+    public = cast("PublicKey", key.public_key() if isinstance(key, ed25519.Ed25519PrivateKey) else key)
+    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    form = {"keytype": "ed25519", "keyval": {"public": raw.hex()}, "scheme": "ed25519"}
+    return hashlib.sha256(json.dumps(form, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def seal(payload: bytes, key: PrivateKey) -> str:

@@ -18,6 +18,7 @@ from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
 from conformance.results.files import write_atomically
+from conformance.results.model import SubjectRow
 from conformance.results.queries import clauses_in_order
 from conformance.results.waivers import STUB_FILE
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
     from conformance.results.model import Results
 
+_PACKAGE = "backups-conformance"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 FILE, ENVELOPE, PUBLIC_KEY = "signoff.json", "signoff.dsse.json", "signoff.pub"
@@ -52,16 +54,25 @@ MAX_FILE = 512 * 2**20
 _SCRIPTS, _SCRIPT_TYPE = re.compile(r"repro/[A-Z]+-[0-9]+\.sh"), "application/x-sh"
 
 
+#: the digests that name a build, and how many hexadecimal digits they have
+_DIGESTS = {"sha256": (64,), "gitCommit": (40, 64)}
+
+
 class SubjectError(ValueError):
     """What was given as the subject names no build by its digest; the message is one line."""
 
 
 def parse_subject(text: str) -> dict[str, str]:
-    """`NAME@sha256:<64 hex digits>` as results.json has it. Raises SubjectError."""
-    name, _, digest = text.rpartition("@")
-    if not name.strip() or not name.isprintable() or not re.fullmatch(r"sha256:[0-9a-fA-F]{64}", digest):
-        raise SubjectError(f"wanted NAME@sha256: and 64 hexadecimal digits, got {text[:200]!r}")
-    return {"name": name, "sha256": digest.removeprefix("sha256:").lower()}
+    """Parse `NAME@sha256:HEX` or `NAME@gitCommit:HEX` to what results.json has. Raises SubjectError."""
+    name, _, given = text.rpartition("@")
+    algorithm, _, digest = given.partition(":")
+    lengths = _DIGESTS.get(algorithm, ())
+    if not name.strip() or not name.isprintable() or not re.fullmatch("[0-9a-fA-F]+", digest):
+        raise SubjectError(f"expected NAME@sha256:HEX or NAME@gitCommit:HEX, got {text[:200]!r}")
+    if len(digest) not in lengths:
+        wanted = "sha256: and 64, or gitCommit: and 40 or 64, hexadecimal digits"
+        raise SubjectError(f"expected NAME@{wanted}, got {text[:200]!r}")
+    return {"name": name, algorithm: digest.lower()}
 
 
 def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None) -> None:
@@ -104,14 +115,16 @@ def render(results: Results, digests: dict[str, str]) -> str:
 
 def statement(results: Results, digests: dict[str, str]) -> JsonObject:
     """The statement. Without a subject it speaks of results.json itself: nobody said which build was tested."""
-    subjects = results["run"]["subjects"] or [{"name": "results.json", "sha256": digests["results.json"]}]
+    subjects = results["run"]["subjects"] or [SubjectRow(name="results.json", sha256=digests["results.json"])]
+    url = results["run"].get("ci", {}).get("url")
     return {
         "_type": STATEMENT,
-        "subject": [{"name": one["name"], "digest": {"sha256": one["sha256"]}} for one in subjects],
+        "subject": [{"name": subject["name"], "digest": _digest_set(subject)} for subject in subjects],
         "predicateType": PREDICATE,
         "predicate": {
             "result": result_of(results),
-            "configuration": _configuration(results, digests),
+            "configuration": [_suite_and_target(results), *_configuration(results, digests)],
+            **({"url": url} if url else {}),
             "passedTests": _clauses(results, {Outcome.PASSED}),
             "warnedTests": _clauses(results, {Outcome.WARNED}),
             "failedTests": _clauses(results, {Outcome.FAILED}),
@@ -137,25 +150,45 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _digest_set(subject: SubjectRow) -> dict[str, str]:
+    digests = {name: subject.get(name) for name in _DIGESTS}
+    return {name: str(digest) for name, digest in digests.items() if digest}
+
+
+def _suite_and_target(results: Results) -> JsonObject:
+    """What tested what, by which catalogue: the entry that policies look for.
+
+    The predicate has no member for the clauses that must not count as passed, nor for counts, so that its annotations
+    have them.
+    """
+    suite, run = results["suite"], results["run"]
+    return {
+        "name": f"{_PACKAGE}/{one_line(results['target']['name'])}",
+        "uri": f"pkg:pypi/{_PACKAGE}@{suite['version']}",
+        "digest": {"sha256": suite["catalogue_sha256"]},
+        "annotations": {
+            "run": run["id"],
+            "started": run["started"],
+            "target": one_line(results["target"]["name"]),
+            "suite": suite["version"],
+            "edition": results.get("edition", ""),
+            "profile": run["profile"],
+            "verdict": results["verdict"],
+            "headline": one_line(results["headline"]),
+            "summary": results["summary"],
+            "selection": run["selection"],
+            "notTested": _clauses(results, {Outcome.NOT_TESTED}),
+            "waived": _clauses(results, {Outcome.WAIVED}),
+            "error": _clauses(results, {Outcome.ERROR}),
+        },
+    }
+
+
 def _configuration(results: Results, digests: dict[str, str]) -> list[JsonObject]:
     files = [
         {"name": name, "digest": {"sha256": digest}, "mediaType": MEDIA_TYPES.get(name, _SCRIPT_TYPE)}
         for name, digest in digests.items()
     ]
-    # The predicate has no place for what it must not count as passed, so that stands on the file that tells it.
-    files[0]["annotations"] = {
-        "run": results["run"]["id"],
-        "started": results["run"]["started"],
-        "target": one_line(results["target"]["name"]),
-        "suite": results["suite"]["version"],
-        "verdict": results["verdict"],
-        "headline": one_line(results["headline"]),
-        "summary": results["summary"],
-        "selection": results["run"]["selection"],
-        "notTested": _clauses(results, {Outcome.NOT_TESTED}),
-        "waived": _clauses(results, {Outcome.WAIVED}),
-        "error": _clauses(results, {Outcome.ERROR}),
-    }
     judged_by = {
         "schemas": results["suite"]["schemas_sha256"],
         "catalogue": results["suite"]["catalogue_sha256"],

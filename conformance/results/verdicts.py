@@ -28,18 +28,20 @@ def judge(rows: Sequence[ClauseRow], *, strict: bool, interrupted: bool, problem
     judged, in one line.
     """
     summary = summarize(rows)
-    verdict = decide(summary, interrupted=interrupted, strict=strict)
+    warned = sum(_decides(row) and row["outcome"] == Outcome.WARNED for row in rows) if strict else 0
+    verdict = decide(summary, interrupted=interrupted, warned=warned)
     if verdict is Verdict.INCONCLUSIVE and problem:
         headline = f"Inconclusive: {problem}"
     else:
-        headline = _headline(verdict, summary, interrupted=interrupted)
+        headline = _headline(verdict, summary, interrupted=interrupted, warned=warned)
     return {"verdict": verdict.value, "headline": headline, "summary": summary}
 
 
 def summarize(rows: Sequence[ClauseRow]) -> SummaryRow:
-    """Count the clauses by outcome."""
+    """Count the clauses by outcome; the MUST clauses among those that decide."""
     outcomes = [Outcome(row["outcome"]) for row in rows]
-    must = [(row["applies"], Outcome(row["outcome"])) for row in rows if row["level"] == "MUST"]
+    deciding = [row for row in rows if _decides(row)]
+    must = [(row["applies"], Outcome(row["outcome"])) for row in deciding if row["level"] == "MUST"]
     applicable = [outcome for applies, outcome in must if applies]
     return {
         "passed": outcomes.count(Outcome.PASSED),
@@ -59,9 +61,16 @@ def summarize(rows: Sequence[ClauseRow]) -> SummaryRow:
     }
 
 
-def decide(summary: SummaryRow, *, interrupted: bool = False, strict: bool = False) -> Verdict:
-    """Return the verdict: a failed MUST decides whatever else happened, then everything that is undetermined."""
-    if summary["must_failed"] or (strict and summary["warned"]):
+def _decides(row: ClauseRow) -> bool:
+    return row.get("decides", True)
+
+
+def decide(summary: SummaryRow, *, interrupted: bool = False, warned: int = 0) -> Verdict:
+    """Return the verdict: a failed MUST decides whatever else happened, then everything that is undetermined.
+
+    `warned`: how many warnings count as failures.
+    """
+    if summary["must_failed"] or warned:
         return Verdict.NON_CONFORMANT
     tested = summary["must_applicable"] - summary["must_not_tested"]
     if interrupted or summary["must_error"] or not tested:
@@ -69,7 +78,7 @@ def decide(summary: SummaryRow, *, interrupted: bool = False, strict: bool = Fal
     return Verdict.CONFORMANT if summary["must_passed"] == summary["must_applicable"] else Verdict.PARTIAL
 
 
-def _headline(verdict: Verdict, summary: SummaryRow, *, interrupted: bool) -> str:
+def _headline(verdict: Verdict, summary: SummaryRow, *, interrupted: bool, warned: int) -> str:
     clauses = counted(summary["must_applicable"], "MUST clause")
     passed = f"{summary['must_passed']} of {clauses} passed"
     failed, undetermined, rest = summary["must_failed"], summary["must_error"], _rest(summary)
@@ -78,7 +87,7 @@ def _headline(verdict: Verdict, summary: SummaryRow, *, interrupted: bool) -> st
     if verdict is Verdict.PARTIAL:
         return f"Partial: {', '.join([passed, *rest])}"
     if verdict is Verdict.NON_CONFORMANT:
-        warnings = f"{counted(summary['warned'], 'warning')}, which --strict counts as failures"
+        warnings = f"{counted(warned, 'warning')}, which --strict counts as failures"
         return f"Non-conformant: {', '.join([f'{failed} of {clauses} failed', *rest]) if failed else warnings}"
     if interrupted:
         reason = f"the run was interrupted; {', '.join([passed, *rest])}"

@@ -205,6 +205,10 @@ class _Verifier:
         for row in rows:
             if not row["applies"] and row["outcome"] != Outcome.NOT_TESTED:
                 self._problem("results.json", f"{row['id']} does not apply, and its outcome is {row['outcome']}")
+        edition = results.get("edition", "")
+        for row in rows:
+            if edition and row.get("decides", True) != catalogue.load().decides(row["id"], edition):
+                self._problem("results.json", f"{row['id']} is marked as if it came with another edition")
         for row in _waived_without_waiver(results):
             self._problem("results.json", f"{row['id']} is waived, and no waiver in use names it")
 

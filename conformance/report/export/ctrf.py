@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
-from conformance.results.queries import Case, by_chapter, cases, is_strict, unique_findings
+from conformance.results.queries import Case, by_chapter, cases, counts_warnings, unique_findings
 
 if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
@@ -27,7 +27,7 @@ _STATUSES = {
 def document(results: Results) -> JsonObject:
     """Return the report; a clause without checks is one test."""
     tests = [
-        _test(row, case, chapter.title, strict=is_strict(results))
+        _test(row, case, chapter.title, strict=counts_warnings(results, row))
         for chapter in by_chapter(results)
         for row in chapter.clauses
         for case in cases(row)

@@ -12,7 +12,7 @@ from conformance.contract.documentation import clause_page
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
 from conformance.report.export import uri
-from conformance.results.queries import clauses_in_order, general, is_strict, sources, unique_findings
+from conformance.results.queries import clauses_in_order, counts_warnings, general, sources, unique_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,9 @@ def document(results: Results) -> JsonObject:
                         "endTimeUtc": run["finished"],
                     }
                 ],
-                "results": [result for row in rows for result in _results(row, rules[row["id"]], is_strict(results))],
+                "results": [
+                    result for row in rows for result in _results(row, rules[row["id"]], counts_warnings(results, row))
+                ],
                 "properties": {"verdict": results["verdict"], "headline": one_line(results["headline"], 400)},
             }
         ],

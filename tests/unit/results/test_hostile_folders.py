@@ -371,7 +371,8 @@ def test_results_of_wrong_types_are_refused(
 def resigned(folder: Path) -> None:
     """The digest of results.json in the record, as it now is."""
     record = json.loads((folder / signoff.FILE).read_text())
-    record["predicate"]["configuration"][0]["digest"]["sha256"] = signoff.sha256(folder / "results.json")
+    (entry,) = [entry for entry in record["predicate"]["configuration"] if entry["name"] == "results.json"]
+    entry["digest"]["sha256"] = signoff.sha256(folder / "results.json")
     write_json(folder / signoff.FILE, record)
 
 

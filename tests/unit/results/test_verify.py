@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer._key import SSlibKey
 from support import folders, reporting
 
 from conformance.cli import main
 from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome
+from conformance.report import html
 from conformance.results import sealing, signoff
 from conformance.results.files import write_json
 from conformance.results.verify import Verification, in_words, verify
@@ -236,6 +239,44 @@ def test_the_subject_is_what_was_named_and_else_the_results_themselves() -> None
     )
 
 
+def test_the_first_entry_says_what_tested_what() -> None:
+    results = reporting.green()
+    results["edition"] = "2026.2"
+    results["run"]["ci"] = {"url": "https://ci.example.test/runs/7"}
+    predicate = signoff.statement(results, {"results.json": "a" * 64})["predicate"]
+    entry = predicate["configuration"][0]
+    assert entry["name"] == "backups-conformance/staging-eu"
+    assert entry["uri"] == f"pkg:pypi/backups-conformance@{results['suite']['version']}"
+    assert entry["digest"] == {"sha256": results["suite"]["catalogue_sha256"]}
+    assert entry["annotations"]["summary"] == results["summary"]
+    assert entry["annotations"]["edition"] == "2026.2"
+    assert predicate["url"] == "https://ci.example.test/runs/7"
+    del results["run"]["ci"]
+    assert "url" not in signoff.statement(results, {"results.json": "a" * 64})["predicate"]
+
+
+@pytest.mark.parametrize("digits", [40, 64])
+def test_a_subject_may_be_a_commit(digits: int) -> None:
+    results = reporting.green()
+    name, commit = "git+https://git.test/api@v1", "aB" * (digits // 2)
+    results["run"]["subjects"] = [signoff.parse_subject(f"{name}@gitCommit:{commit}")]
+    told = signoff.statement(results, {"results.json": "a" * 64})
+    digest = {"gitCommit": commit.lower()}
+    assert told["subject"] == [{"name": name, "digest": digest}]
+    assert f"commit {digest['gitCommit'][:12]}…" in html.render_summary(results)
+
+
+def test_the_key_id_is_that_of_securesystemslib() -> None:
+    assert sealing.key_id(KEY) == SSlibKey.from_crypto(KEY.public_key()).keyid
+    assert sealing.key_id(KEY.public_key()) == sealing.key_id(KEY)
+
+
+def test_securesystemslib_verifies_the_envelope() -> None:
+    envelope = Envelope.from_dict(json.loads(sealing.seal(b'{"a": 1}', KEY)))
+    key = SSlibKey.from_crypto(KEY.public_key())
+    assert list(envelope.verify([key], 1)) == [key.keyid]
+
+
 def test_the_record_names_what_judged(unsigned: Path) -> None:
     results = json.loads((unsigned / "results.json").read_text())
     results["run"]["waivers_sha256"] = "c" * 64
@@ -250,7 +291,10 @@ def test_the_record_names_what_judged(unsigned: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "name", "@sha256:" + "a" * 64, "n@sha256:" + "a" * 63, "n@sha512:" + "a" * 64, "n\n@sha256:" + "a" * 64],
+    [
+        *("", "name", "@sha256:" + "a" * 64, "n@sha256:" + "a" * 63, "n@sha512:" + "a" * 64, "n\n@sha256:" + "a" * 64),
+        *("n@gitCommit:" + "a" * 39, "n@gitCommit:" + "g" * 40, "@gitCommit:" + "a" * 40, "n@commit:" + "a" * 40),
+    ],
 )
 def test_a_subject_without_a_name_or_a_digest_is_refused(text: str) -> None:
     with pytest.raises(signoff.SubjectError) as raised:
