@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.cli.arguments import selector_problems, selectors
@@ -28,6 +29,13 @@ def add(commands: Commands) -> None:
         description="Shows the clauses: level, text, source, and the checks and faults that belong to each.",
     )
     parser.set_defaults(command=execute)
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "csv", "markdown"),
+        default="text",
+        help="text (default), or the traceability matrix: source, clause, checks, faults, needs",
+    )
+    parser.add_argument("--report", type=Path, metavar="DIR", help="with the outcomes of this run in the matrix")
     parser.add_argument("ids", nargs="*", metavar="ID", help="a clause (CAP-4) or a chapter (CAP); default: all")
 
 
@@ -37,7 +45,26 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(*problems)
     known = catalogue.load()
     chosen = known.select(selectors(options.ids))
-    show([clause for clause in known if clause.id in chosen], known.sources)
+    clauses = [clause for clause in known if clause.id in chosen]
+    if options.format != "text":
+        return write_matrix(clauses, options.format, options.report)
+    if options.report is not None:
+        raise UsageError("--report goes with --format json, csv or markdown")
+    show(clauses, known.sources)
+    return 0
+
+
+def write_matrix(clauses: Sequence[Clause], form: str, report: Path | None) -> int:
+    """Write the traceability matrix of the clauses, with the outcomes of a report."""
+    from conformance.cli import traceability  # noqa: PLC0415 - loads the suite and the faults
+    from conformance.results.queries import shown  # noqa: PLC0415
+    from conformance.results.reading import ResultsError, load_results  # noqa: PLC0415
+
+    try:
+        results = shown(load_results(report)) if report is not None else None
+    except ResultsError as error:
+        raise UsageError(str(error)) from None
+    sys.stdout.write(traceability.FORMATS[form](traceability.matrix(clauses, results)))
     return 0
 
 
