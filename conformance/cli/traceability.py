@@ -73,7 +73,7 @@ def _trace(clause: Clause, outcome: str, reason: str) -> Trace:
         text=clause.text,
         should=clause.should or "",
         errata=clause.errata or "",
-        sources=[catalogue.load().sources.get(letter, letter) for letter in clause.source.split()],
+        sources=catalogue.sources_of(clause.id, clause.source),
         checks=checks,
         faults={name: fault.sentence for name, fault in sorted(all_faults().items()) if clause.id in fault.breaks},
         needs=_needs(clause.id),

@@ -102,6 +102,23 @@ def load() -> Catalogue:
     )
 
 
+@cache
+def sections() -> dict[str, list[str]]:
+    """Return the sections of RFCs behind the clauses whose source is HTTP, by clause."""
+    raw = files("conformance.contract").joinpath("sections.toml").read_text("utf-8")
+    found: dict[str, list[str]] = tomllib.loads(raw)["rfc"]
+    return found
+
+
+def sources_of(clause_id: str, letters: str) -> list[str]:
+    """Return the sources of a clause in words: HTTP by RFC and section, the others by their names."""
+    names = load().sources
+    words: list[str] = []
+    for letter in letters.split():
+        words += sections().get(clause_id, [names[letter]]) if letter == "H" else [names.get(letter, letter)]
+    return words
+
+
 def sort_key(clause_id: str) -> tuple[int, int]:
     """Orders IDs as the contract does: by chapter, then by number."""
     chapter, number = re.fullmatch(r"([A-Z]+)-(\d+)", clause_id.upper()).groups()  # type: ignore[union-attr]

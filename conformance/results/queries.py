@@ -233,9 +233,8 @@ def evidence(check: CheckRow, finding: FindingRow) -> ExchangeRow | None:
 
 
 def sources(clause: ClauseRow) -> list[str]:
-    """Return the names of a clause's sources."""
-    names = catalogue.load().sources
-    return [names.get(letter, letter) for letter in clause["source"].split()]
+    """Return the sources of a clause, RFCs by section."""
+    return catalogue.sources_of(clause["id"], clause["source"])
 
 
 def not_tested_by_reason(results: Results) -> dict[str, list[ClauseRow]]:

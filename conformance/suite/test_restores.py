@@ -19,6 +19,7 @@ from conformance.judging.expectations import (
     inconclusive,
     inconclusive_reason,
     object_of,
+    resting_on,
     violation,
 )
 from conformance.judging.job_lifecycle import error_messages, moves_forward
@@ -287,7 +288,8 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
         if digest is not None and digest != before:
             changed = violation(f"the data {before} on instance {second} as before", digest, last_look(told.restore))
             other_cause = context.run.state.wrong_acceptance
-            yield inconclusive(other_cause, changed.exchange) if other_cause else changed
+            found = [inconclusive(other_cause, changed.exchange) if other_cause else changed]
+            yield from resting_on(found, [told.restore.answer])
             return
 
 
@@ -302,4 +304,4 @@ def source_instance_untouched(context: CheckContext) -> Iterator[Finding]:
         yield inconclusive(f"the instance {first.source} changed, but not with a second such restore", on)
         return
     wanted = f"the data {first.before} of {first.source}, of which the restored backup was made"
-    yield violation(wanted, first.after, on)
+    yield from resting_on([violation(wanted, first.after, on)], [first.restore.answer, again.restore.answer])

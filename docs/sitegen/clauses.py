@@ -59,13 +59,6 @@ def prose() -> dict[str, Prose]:
     }
 
 
-@cache
-def rfc_sections() -> dict[str, list[str]]:
-    """Sections of RFCs by clause ID, for the clauses whose source is HTTP."""
-    sections: dict[str, list[str]] = tomllib.loads((PROSE / "sources.toml").read_text("utf-8"))["rfc"]
-    return sections
-
-
 def cell(text: str) -> str:
     """Text as a cell of a Markdown table: one line, with its bars escaped."""
     return " ".join(text.split()).replace("|", "\\|")
@@ -97,7 +90,7 @@ def sources(clause: Clause) -> list[str]:
     listed = []
     for letter in clause.source.split():
         if letter == "H":
-            listed += rfc_sections()[clause.id]
+            listed += catalogue.sections()[clause.id]
         else:
             listed.append(f"{names[letter][:1].upper()}{names[letter][1:]}: {sections[letter]}")
     return listed

@@ -11,6 +11,7 @@ import pytest
 from conformance.config.target_file import load_target
 from conformance.execution import journal
 from conformance.execution.run import Run
+from conformance.judging.outcomes import Outcome
 from conformance.reference import launch
 from conformance.suite.registry import all_checks
 
@@ -62,6 +63,14 @@ def test_the_pages_between_which_a_backup_is_missing(tmp_path: Path) -> None:
     bodies = [row["response"]["body"] for row in rows if row["response"]]
     assert any(all(backup in body for backup in missing) for body in bodies)  # it is listed elsewhere
     assert any(not any(backup in body for backup in missing) for body in bodies)  # and missing beside its neighbour
+
+
+def test_the_restore_after_which_another_instance_changed(tmp_path: Path) -> None:
+    record = records(tmp_path, "RST-9/restore", "others_lose_a_file")["RST-9/restore"]
+    broken = next(finding for finding in record.findings if finding.outcome is Outcome.FAILED)
+    rows = [record.exchanges[index]["request"] for index in broken.related]
+    assert [row["method"] for row in rows] == ["POST"]
+    assert rows[0]["url"].endswith("/tasks")
 
 
 def test_a_deletion_that_was_refused_and_happened(tmp_path: Path) -> None:

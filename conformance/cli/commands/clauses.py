@@ -50,7 +50,7 @@ def execute(options: argparse.Namespace) -> int:
         return write_matrix(clauses, options.format, options.report)
     if options.report is not None:
         raise UsageError("--report goes with --format json, csv or markdown")
-    show(clauses, known.sources)
+    show(clauses)
     return 0
 
 
@@ -68,7 +68,7 @@ def write_matrix(clauses: Sequence[Clause], form: str, report: Path | None) -> i
     return 0
 
 
-def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
+def show(clauses: Sequence[Clause]) -> None:
     """Show one clause in full, several as a list."""
     from rich.console import Console  # noqa: PLC0415 - slow to load, as are the suite and the faults
 
@@ -78,7 +78,7 @@ def show(clauses: Sequence[Clause], sources: Mapping[str, str]) -> None:
     checks = {clause: [str(check) for check in listed] for clause, listed in check_ids().items()}
     faults = _faults_by_clause()
     if len(clauses) == 1:
-        _show_one(console, clauses[0], sources, faults.get(clauses[0].id, {}))
+        _show_one(console, clauses[0], faults.get(clauses[0].id, {}))
     elif console.is_terminal:
         console.print(_table(clauses, checks, faults))
     else:
@@ -96,7 +96,7 @@ def _faults_by_clause() -> dict[str, dict[str, str]]:
     return by_clause
 
 
-def _show_one(console: Console, clause: Clause, sources: Mapping[str, str], faults: Mapping[str, str]) -> None:
+def _show_one(console: Console, clause: Clause, faults: Mapping[str, str]) -> None:
     from rich.text import Text  # noqa: PLC0415 - slow to load
 
     from conformance.report.terminal import behind_margin  # noqa: PLC0415
@@ -104,7 +104,7 @@ def _show_one(console: Console, clause: Clause, sources: Mapping[str, str], faul
 
     console.print(Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold"))
     console.print(Text(clause.text))
-    named = ", ".join(sources.get(letter, letter) for letter in clause.source.split())
+    named = "; ".join(catalogue.sources_of(clause.id, clause.source))
     parts = {"only warns": clause.should, "errata": clause.errata, "source": named}
     for title, text in parts.items():
         if text:

@@ -23,6 +23,14 @@ def described(one: Check | Judge) -> str:
     return f"{one.clause} {one.function.__name__}"
 
 
+def test_every_clause_from_http_names_its_sections() -> None:
+    from_http = {clause.id for clause in CLAUSES.values() if "H" in clause.source.split()}
+    assert set(catalogue.sections()) == from_http
+    assert catalogue.sources_of("HTTP-4", "H") == ["RFC 9110, section 9.2.1 (safe methods)"]
+    assert catalogue.sources_of("HTTP-5", "H U")[-1] == catalogue.load().sources["U"]
+    assert catalogue.sources_of("NEW-1", "H X") == [catalogue.load().sources["H"], "X"]
+
+
 def test_every_clause_has_a_check() -> None:
     assert set(check_ids()) == set(CLAUSES)
 
