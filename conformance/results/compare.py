@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome
@@ -52,7 +52,9 @@ class Timing:
 class Comparison:
     """The changes from the older run to the newer; each clause is in at most one list.
 
-    `broken`: passed, warned or waived before, and failed or in error now; or passed before and not tested now.
+    `broken`: passed, warned or waived before, and failed or in error now; or passed before and not tested now; or
+    failed before and after, and now also in checks that passed before.
+    `partly_fixed`: failed before and after, in fewer checks.
     `fixed`: failed or in error before, and passed (or only warned) now.
     `newly_tested`: undetermined before; `no_longer_tested`: undetermined now, and did not pass before.
     `warnings`: all other changes among passed, warned and waived.
@@ -64,6 +66,7 @@ class Comparison:
     fixed: list[Change] = field(default_factory=list)
     newly_tested: list[Change] = field(default_factory=list)
     no_longer_tested: list[Change] = field(default_factory=list)
+    partly_fixed: list[Change] = field(default_factory=list)
     warnings: list[Change] = field(default_factory=list)
     timings: list[Timing] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Comparison:
         lists = {
             "Broken": self.broken,
             "Fixed": self.fixed,
+            "Partly fixed": self.partly_fixed,
             "Newly tested": self.newly_tested,
             "No longer tested": self.no_longer_tested,
             "Changed in warnings and waivers": self.warnings,
@@ -102,7 +106,26 @@ def compare(old: Results, new: Results) -> Comparison:
         change = Change(clause_id, row["level"], before, after, reason)
         if before is not after:
             _list_for(change, comparison).append(change)
+        elif after in (Outcome.FAILED, Outcome.WARNED):
+            _compare_checks(change, old_rows[clause_id], new_rows[clause_id], comparison)
+    # What decides comes first.
+    for changes in comparison.sections.values():
+        changes.sort(key=lambda change: change.level != "MUST")
     return comparison
+
+
+def _compare_checks(change: Change, old: ClauseRow, new: ClauseRow, comparison: Comparison) -> None:
+    """List a clause that has the same outcome because of other checks, such as those of another operation."""
+    before, after = ({check["id"]: check["outcome"] for check in row["checks"]} for row in (old, new))
+    newly = [name for name, outcome in after.items() if outcome == change.new and before.get(name) == Outcome.PASSED]
+    gone = [name for name, outcome in before.items() if outcome == change.old and after.get(name) == Outcome.PASSED]
+    parts = [f"now also in {', '.join(newly)}"] if newly else []
+    parts += [f"no longer in {', '.join(gone)}"] if gone else []
+    if parts:
+        moved = replace(change, reason=f"{'; '.join(parts)}: {change.reason}")
+        is_broken = newly and change.new is Outcome.FAILED
+        listed = comparison.broken if is_broken else comparison.warnings if newly else comparison.partly_fixed
+        listed.append(moved)
 
 
 def _list_for(change: Change, comparison: Comparison) -> list[Change]:
@@ -137,6 +160,7 @@ def _differences(old: Results, new: Results) -> list[str]:
         "base URL": (old["target"]["base_url"], new["target"]["base_url"]),
         "profile": (old["run"]["profile"], new["run"]["profile"]),
         "selection": (selection_words(old["run"]["selection"]), selection_words(new["run"]["selection"])),
+        "edition": (old.get("edition", "unknown"), new.get("edition", "unknown")),
         "waivers": (_waived(old["waivers"]), _waived(new["waivers"])),
     }
     changed = [f"{name}: {before} → {after}" for name, (before, after) in pairs.items() if before != after]

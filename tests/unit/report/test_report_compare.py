@@ -11,7 +11,7 @@ from rich.console import Console
 from support import reporting
 
 from conformance.judging.outcomes import Outcome
-from conformance.report.compare import render
+from conformance.report.compare import markdown, render
 from conformance.results.compare import Comparison, compare
 from conformance.results.files import write_json
 from conformance.results.reading import ResultsError, load_results
@@ -107,3 +107,39 @@ def test_says_what_is_wrong_with_a_file(content: str | None, words: str, tmp_pat
         load_results(tmp_path)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+# ------------------------------------------------------------ the same outcome, of other checks
+
+
+def failed_in(*operations: str) -> Any:
+    """Results in which HTTP-9 failed in the checks of these operations."""
+    results = reporting.results({"HTTP-9": Outcome.FAILED})
+    row = next(row for row in results["clauses"] if row["id"] == "HTTP-9")
+    for check in row["checks"]:
+        check["outcome"] = "failed" if check["operation"] in operations else "passed"
+    return results
+
+
+def test_a_clause_that_failed_before_and_fails_elsewhere_now_is_broken() -> None:
+    comparison = compare(failed_in("list"), failed_in("list", "get"))
+    (change,) = comparison.broken
+    assert (change.id, change.old, change.new) == ("HTTP-9", Outcome.FAILED, Outcome.FAILED)
+    assert change.reason.startswith("now also in HTTP-9/get: ")
+    assert comparison.exit_code == 1
+    moved = compare(failed_in("list"), failed_in("get"))
+    assert moved.broken[0].reason.startswith("now also in HTTP-9/get; no longer in HTTP-9/list: ")
+
+
+def test_a_clause_that_fails_in_fewer_checks_is_partly_fixed() -> None:
+    comparison = compare(failed_in("list", "get"), failed_in("list"))
+    (change,) = comparison.partly_fixed
+    assert change.reason.startswith("no longer in HTTP-9/get: ")
+    assert (comparison.exit_code, comparison.broken) == (0, [])
+    assert "Partly fixed" in markdown(comparison)
+    assert compare(failed_in("list"), failed_in("list")).sections == {}
+
+
+def test_must_clauses_come_first() -> None:
+    old, new = reporting.green(), reporting.results({"HTTP-7": Outcome.FAILED, "LIST-2": Outcome.FAILED})
+    assert [change.id for change in compare(old, new).broken][:2] == ["LIST-2", "HTTP-7"]
