@@ -45,7 +45,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import paging, restore_scenarios
+from conformance.scenarios import paging, restore_requests
 from conformance.scenarios.paging import present
 from conformance.scenarios.proofs.log_book import names
 from conformance.scenarios.restore import of_instance
@@ -332,7 +332,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         yield from expect_same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Finding]:
-        restore = restore_scenarios.request_restore(self.context, self.model.take_role(RESTORE))
+        restore = restore_requests.request_restore(self.context, self.model.take_role(RESTORE))
         self.model.restores_left -= 1
         self.model.running = restore if restore.accepted else None
         return expect_success(restore.answer)

@@ -12,7 +12,7 @@ from conformance.judging.expectations import (
     object_of,
     violation,
 )
-from conformance.scenarios import deletion_scenarios, paging, restore_scenarios
+from conformance.scenarios import deletion_scenarios, paging, restore_requests
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
@@ -132,8 +132,8 @@ def initial_model(context: CheckContext) -> Model:
     if len(offered) > deletion_scenarios.DELETIONS_OF_CHECKS and offered[1] in model.everything:
         model.deletable = [1]
     try:
-        restore_scenarios.require_budget(context, "walk")
-        model.restores_left = restore_scenarios.COSTS["walk"]
+        restore_requests.require_budget(context, "walk")
+        model.restores_left = restore_requests.COSTS["walk"]
     except (NotTestableError, CannotTellError):
         model.restores_left = 0
     return model
@@ -141,7 +141,7 @@ def initial_model(context: CheckContext) -> Model:
 
 def _assign_roles(context: CheckContext, model: Model) -> None:
     """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
-    wanted = {RESTORE: restore_scenarios.other_backup(context)} | {
+    wanted = {RESTORE: restore_requests.other_backup(context)} | {
         clause: context.fixtures.dedicated_backup(clause) for clause in CLAUSES_WITHOUT_EFFECT
     }
     for clause, backup in wanted.items():

@@ -32,6 +32,10 @@ class CannotTellError(Exception):
     """The check cannot judge; the message says because of what. Its outcome is `error`."""
 
 
+class NoAnswerError(CannotTellError):
+    """No answer came that can be judged. Another try may get one."""
+
+
 class NotTestableError(Exception):
     """The target file does not offer what the check needs; the message says what to set. `not_tested`."""
 
@@ -246,7 +250,7 @@ def object_of(exchange: Exchange) -> JsonObject:
 def _need(exchange: Exchange, kind: type) -> None:
     why = inconclusive_reason(exchange)
     if why:
-        raise CannotTellError(f"{exchange.request.line}: {why}")
+        raise NoAnswerError(f"{exchange.request.line}: {why}")
     if exchange.status != SUCCESS[exchange.operation]:
         raise CannotTellError(
             f"{SHAPE_CLAUSE[exchange.operation]} failed first on {exchange.request.line}: {_answer(exchange)}"

@@ -54,18 +54,19 @@ class Follower:
         return restore
 
     def follow_all(self, restores: list[Restore]) -> None:
-        """Follow restores that were requested at once. A target may run them one after the other, in any order.
+        """Follow restores that were requested at once. A target may run them one after the other, or share its speed.
 
-        So the time begins anew with each end that is seen, and with each log that comes.
+        So each of n has n times as long as one alone. The time for logs begins anew with each log that comes.
         """
         since = max(restore.requested_at for restore in restores)
+        deadline = since + len(restores) * self._policy.timeout_s
         running = list(restores)
         while running:
             ended = [restore for restore in running if self._poll_once(restore)]
             running = [restore for restore in running if restore not in ended]
             if ended:
                 since = self._clock()
-            elif self._clock() - since > self._policy.timeout_s:
+            elif self._clock() > deadline:
                 break
             if running:
                 self._context.run.wait(self._policy.poll_s)
@@ -82,13 +83,17 @@ class Follower:
         if restore.accepted:
             self._poll_to_end(restore, restore.requested_at)
 
-    def leaves_log(self, restore: Restore) -> bool:
-        """Whether a restore that was refused leaves a log all the same, within `restore.timeout_s`."""
+    def leaves_log(self, restore: Restore, patience_s: float | None = None) -> bool:
+        """Whether a restore that was refused, or had no answer, leaves a log all the same.
+
+        `patience_s` is how long to wait for it: `restore.timeout_s` unless given.
+        """
+        patience_s = self._policy.timeout_s if patience_s is None else patience_s
         while True:
             self.read_logs(restore)
             if restore.own_logs:
                 return True
-            if self._clock() - restore.requested_at > self._policy.timeout_s:
+            if self._clock() - restore.requested_at > patience_s:
                 return False
             self._context.run.wait(self._policy.poll_s)
 

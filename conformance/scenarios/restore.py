@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.contract.operations import TERMINAL_STATES
+from conformance.contract.operations import TERMINAL_STATES, UNAVAILABLE
 from conformance.contract.pointers import value_at
+from conformance.judging.expectations import inconclusive_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,6 +58,20 @@ class Restore:
     def accepted(self) -> bool:
         """Whether the answer is a 2xx that does not say `accepted: false`."""
         return self.answer.is_success and value_at(self.answer.data, "/job/accepted") is not False
+
+    @property
+    def lost(self) -> bool:
+        """Whether no answer of the target came: the restore may run all the same."""
+        return self.answer.status is None or self.answer.status in UNAVAILABLE
+
+    @property
+    def why_not_accepted(self) -> str:
+        """Why nothing can be said of a restore that was not accepted."""
+        line = self.answer.request.line
+        if why := inconclusive_reason(self.answer):
+            return f"{line}: {why}"
+        clause = "JOB-1" if self.answer.request.key == "full" else "CAP-6"
+        return f"{clause} failed first on {line}: {self.answer.status}"
 
     @property
     def own_logs(self) -> list[JsonObject]:

@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
-from conformance.contract.operations import CAPABILITY
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
-from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError, items_of
+from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios.follower import Follower
-from conformance.scenarios.restore import Restore
+from conformance.scenarios.proofs.source_instance import source
+from conformance.scenarios.restore_requests import (
+    COSTS,
+    LAST_SCENARIOS,
+    await_lost,
+    budget_for_all_scenarios,
+    busy_patience_s,
+    follow,
+    other_backup,
+    request_concurrently,
+    request_restore,
+    require_budget,
+    require_idle,
+    restores_left,
+    scenarios_within_budget,
+)
 
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.request_builder import RestoreOptions
+    from conformance.scenarios.restore import Restore
 
-#: How many accepted restores each scenario needs at least, the most valuable scenario first.
-COSTS = {"main": 1, "manage": 1, "failing": 1, "at once": 2, "source": 1, "unusual": 1, "walk": 1}
-#: The scenarios that run behind all others: concurrent restores leave their part of the budget alone.
-LAST_SCENARIOS = ("unusual", "walk")
-#: Places in the budget that are kept for requests that must be refused: they need one while they are in flight.
-RESERVED = 1
 #: How long the main restore has exclusive access to the target.
 EXCLUSIVE_S = 1.0
-#: Statuses that say that the instance is busy. They are believed for as long as a restore may take.
-BUSY_STATUSES = (409, 423)
-#: Statuses that may say so among other things. They are believed for `POSSIBLY_BUSY_S`.
-POSSIBLY_BUSY_STATUSES = (403, 422)
-POSSIBLY_BUSY_S = 10.0
 
 
 @dataclass
@@ -55,9 +58,9 @@ class Main:
 
     @property
     def followed(self) -> Restore:
-        """The restore, which was accepted and followed. Raises CannotTellError where it was refused."""
+        """The restore, which was accepted and followed. Raises CannotTellError where it was not accepted."""
         if not self.restore.accepted:
-            raise CannotTellError(f"JOB-1 failed first on {self.restore.answer.request.line}")
+            raise CannotTellError(self.restore.why_not_accepted)
         return self.restore
 
 
@@ -74,160 +77,16 @@ class AtOnce:
         return [restore for restore in self.restores if restore.accepted]
 
 
-# ---------------------------------------------------------------- budget
-
-
-def scenarios_within_budget(max_restores: int) -> set[str]:
-    """Return the scenarios that the budget allows: none before a more valuable one."""
-    left, chosen = max_restores - RESERVED, set()
-    for scenario, cost in COSTS.items():
-        left -= cost
-        if left < 0:
-            break
-        chosen.add(scenario)
-    return chosen
-
-
-def budget_for_all_scenarios() -> int:
-    """Return the smallest `restore.max_restores` that lets every scenario run."""
-    return sum(COSTS.values()) + RESERVED
-
-
-def require_budget(context: CheckContext, scenario: str) -> None:
-    """Raise NotTestableError where the scenario may not run, CannotTellError where an earlier restore has no end."""
-    policy = context.fixtures.target.restore
-    if not policy.allow:
-        raise NotTestableError("set restore.allow = true")
-    if context.profile == "read":
-        raise NotTestableError("the read profile starts no restore: use --profile full")
-    _require_idle(context)
-    require_fitting_file(context)
-    if scenario not in scenarios_within_budget(policy.max_restores):
-        raise NotTestableError(f"set restore.max_restores to at least {budget_for_all_scenarios()}")
-
-
-def _require_idle(context: CheckContext) -> None:
-    """Raise CannotTellError while an earlier restore has no end: a stuck instance says nothing about the next."""
-    if stuck := next((one for one in context.run.state.restores if one.accepted and not one.ended), None):
-        clause = "RST-1" if stuck.readable else "RST-2"
-        raise CannotTellError(f"{clause} failed first: an earlier restore has no end ({stuck.last_seen})")
-
-
-def restores_left(context: CheckContext) -> int:
-    """Return how many more restores the budget allows, beside the places that are reserved."""
-    accepted = int(context.client.shared_state.read("restores_accepted"))
-    return context.fixtures.target.restore.max_restores - RESERVED - accepted
-
-
-# ---------------------------------------------------------------- requesting
-
-
-def request_restore(context: CheckContext, backup: str, **options: Unpack[RestoreOptions]) -> Restore:
-    """Request a restore to the one instance that may be restored to, after reading the backup and its logs.
-
-    The request is repeated while the instance is reported busy: the work of a job may end a little after the job, and
-    without jobs its log may come before its end.
-    """
-    context.try_scenario("second instance", second_instance)
-    begun = time.monotonic()
-    while True:
-        [restore] = request_concurrently(context, [backup], **options)
-        patience_s = busy_patience_s(context, restore)
-        if not patience_s or time.monotonic() - begun > patience_s:
-            break
-        context.run.wait(context.fixtures.target.restore.poll_s)
-    restore.stayed_busy = patience_s > 0
-    conclusion = "accepted" if restore.accepted else "not accepted"
-    key = restore.answer.request.key
-    context.record_step(f"restore of {backup} to {restore.instance} as {key}", restore.answer, conclusion)
-    context.run.state.add_restores([restore])
-    require_fitting_file(context)
-    return restore
-
-
-def require_fitting_file(context: CheckContext) -> None:
-    """Raise CannotTellError where the refusals of all restores so far show a mistake of the target file.
-
-    Requests cannot read an instance, nor whether a key may restore: the first restore tells.
-    """
-    restores = context.run.state.restores
-    by_full = [restore for restore in restores if restore.answer.request.key == "full"]
-    if by_full and all(is_denial(restore.answer) for restore in by_full):
-        request = by_full[-1].answer.request.line
-        raise CannotTellError(f"keys.full: the key lacks {CAPABILITY['restore']} (403.permissions on {request})")
-    answers = [restore.answer for restore in restores]
-    if answers and all(_is_about_the_instance(answer) for answer in answers):
-        instance = context.fixtures.instance_id
-        refusal = f"{answers[-1].status} {answers[-1].code}"
-        raise CannotTellError(
-            f"fixtures.instance_id: the target knows no such instance ({instance}: {refusal}); "
-            f"set it to an instance of container {context.fixtures.container_id}"
-        )
-
-
-def is_denial(answer: Exchange) -> bool:
-    """Whether an answer says that the key lacks a capability."""
-    return answer.status == 403 and answer.code == "403.permissions"
-
-
-def _is_about_the_instance(answer: Exchange) -> bool:
-    """Whether a restore is refused because of its instance."""
-    source = answer.error.get("source")
-    return answer.is_refusal and (answer.code == "404.instance" or source == "/contents/instance_id")
-
-
-def busy_patience_s(context: CheckContext, restore: Restore) -> float:
-    """How long the instance may be busy after this answer; 0 for any other answer, and where waiting was in vain."""
-    answer, timeout_s = restore.answer, context.fixtures.target.restore.timeout_s
-    was_in_vain = any(earlier.stayed_busy for earlier in context.run.state.restores)
-    if was_in_vain or value_at(answer.error, "/extra/capability"):
-        return 0.0
-    if answer.status in POSSIBLY_BUSY_STATUSES and not str(answer.code).endswith("permissions"):
-        return min(POSSIBLY_BUSY_S, timeout_s)
-    throttled = answer.status == 429 and answer.request.throttled is Throttled.ACCEPT
-    return timeout_s if answer.status in BUSY_STATUSES or throttled else 0.0
-
-
-def request_concurrently(context: CheckContext, backups: list[str], **options: Unpack[RestoreOptions]) -> list[Restore]:
-    """Request restores of these backups side by side. The time of each counts from its answer, which may be late."""
-    instance, before = context.fixtures.instance_id, {}
-    for backup in dict.fromkeys(backups):
-        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
-        seen = context.run.state.log_book.seen(backup, items_of(logs))
-        context.run.state.record_logs(backup, seen.values())
-        before[backup] = get, frozenset(seen)
-    answers = context.send_all(context.build.restore(backup, instance, **options) for backup in backups)
-    now = time.monotonic()
-    return [
-        Restore(answer, backup, instance, before[backup][1], now, before=before[backup][0])
-        for backup, answer in zip(backups, answers, strict=True)
-    ]
-
-
-def follow(context: CheckContext, restore: Restore) -> Restore:
-    """Follow an accepted restore to its end. Raises CannotTellError for one that was not accepted."""
-    if not restore.accepted:
-        raise CannotTellError(f"JOB-1 failed first on {restore.answer.request.line}: {restore.answer.status}")
-    return Follower(context).follow(restore)
-
-
-def other_backup(context: CheckContext) -> str:
-    """Return a live backup other than the main one, if there is any, else the main one."""
-    others = [backup for backup in context.fixtures.stable_ids() if backup != context.fixtures.backup_id]
-    return others[0] if others else context.fixtures.backup_id
-
-
 # ---------------------------------------------------------------- scenarios
 
 
-def second_instance(context: CheckContext) -> str:
-    """The digest of the second instance before the first restore. Raises NotTestableError without a probe."""
-    return context.digest_of(context.fixtures.fixture("second_instance_id"))
-
-
 def main(context: CheckContext) -> Main:
-    """The full key restores the main backup. Reads go on meanwhile, and the probe runs before and after."""
+    """The full key restores the main backup. Reads go on meanwhile, and the probe runs before and after.
+
+    The restore of a backup of another instance comes before it (RST-9).
+    """
     require_budget(context, "main")
+    context.try_scenario("source", source)
     digests = Digests()
     _leave_main_state(context)
     digests.own_before = _digest(context, context.fixtures.instance_id, digests)
@@ -291,6 +150,8 @@ def failing(context: CheckContext) -> Restore:
     backup = context.fixtures.fixture("failing_backup_id")
     require_budget(context, "failing")
     restore = request_restore(context, backup)
+    if restore.lost:
+        raise CannotTellError(restore.why_not_accepted)
     if not restore.accepted:
         raise NotTestableError(f"the failing backup's restore was refused at once ({restore.answer.status})")
     Follower(context).follow(restore)
@@ -304,11 +165,13 @@ def at_once(context: CheckContext) -> AtOnce:
     require_budget(context, "at once")
     for name, scenario in (("main", main), ("failing", failing)):
         context.try_scenario(name, scenario)
-    _require_idle(context)
+    require_idle(context)
     backups = _concurrent_backups(context)
     if (state := value_at(context.get(context.fixtures.backup_id).data, "/state/current")) != "live":
         raise CannotTellError(f"RST-3 failed first: the backup is {state} after a restore")
     concurrent = AtOnce(_request_at_once(context, backups))
+    if lost := [restore for restore in concurrent.restores if restore.lost]:
+        concurrent = _request_at_once_again(context, concurrent, lost)
     context.run.state.add_restores(concurrent.restores)
     for restore in concurrent.restores:
         conclusion = "accepted" if restore.accepted else "refused"
@@ -318,6 +181,25 @@ def at_once(context: CheckContext) -> AtOnce:
         Follower(context).follow_all(concurrent.accepted)
         concurrent.own_after = _digest(context, context.fixtures.instance_id, Digests())
     return concurrent
+
+
+def _request_at_once_again(context: CheckContext, concurrent: AtOnce, lost: list[Restore]) -> AtOnce:
+    """Request restores at once again, after those of which some had no answer are over, if the budget allows."""
+    if not _has_room(context):
+        return concurrent
+    if concurrent.accepted:
+        context.run.state.add_restores(concurrent.accepted)
+        Follower(context).follow_all(concurrent.accepted)
+    await_lost(context, lost)
+    return AtOnce(_request_at_once(context, _concurrent_backups(context))) if _has_room(context) else concurrent
+
+
+def _has_room(context: CheckContext) -> bool:
+    """Whether the budget allows two more restores at once."""
+    try:
+        return bool(_concurrent_backups(context))
+    except NotTestableError:
+        return False
 
 
 def _concurrent_backups(context: CheckContext) -> list[str]:
@@ -392,7 +274,10 @@ def restored_by_manage(context: CheckContext) -> Restore:
 def real_job(context: CheckContext) -> str:
     """Return a job that exists and that the full key can read. Raises NotTestableError where there is none."""
     context.require_jobs()
-    restore = context.run_once("main", main).followed
-    if restore.job_id is None or not restore.readable:
+    context.try_scenario("main", main)
+    restores = [restore for restore in context.run.state.restores if restore.accepted]
+    restores = restores or [context.run_once("main", main).followed]
+    job = next((restore.job_id for restore in restores if restore.readable), None)
+    if job is None:
         raise NotApplicableError("does not apply: the target shows no jobs")
-    return restore.job_id
+    return job

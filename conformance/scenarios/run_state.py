@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from conformance.config.machine import MachineError
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract.json_types import JsonObject
+from conformance.contract.operations import UNAVAILABLE
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Expected
-from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.judging.expectations import CannotTellError, NoAnswerError, NotTestableError
 from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import log_ids, of_instance
 
@@ -31,6 +32,9 @@ T = TypeVar("T")
 #: Reasons for which a check cannot go on. None of them says anything about its clause.
 CANNOT_GO_ON = (NotTestableError, CannotTellError, NotAllowedError, TargetGoneError, KeyUnavailableError, MachineError)
 
+
+#: How often a scenario that got no answer is run.
+MAX_TRIES = 3
 
 #: Backups by their ids.
 Items = Mapping[str, JsonObject]
@@ -119,6 +123,7 @@ class RunState:
         self._gone: set[str] = set()
         self._neighbours: list[tuple[Neighbours, Changes]] = []
         self._scenarios: dict[str, _Scenario] = {}
+        self._broken_off: Counter[str] = Counter()
         self._reviews = 0
         self._wrongly_accepted: list[tuple[str, Exchange]] = []
         #: Clauses whose effects were seen again with another backup.
@@ -129,7 +134,7 @@ class RunState:
     def observe(self, exchange: Exchange) -> None:
         """Count a request for a restore, and keep the logs that a reading shows.
 
-        A restore whose answer was lost counts as accepted.
+        A restore whose answer was lost, on the way or by an intermediary, counts as accepted.
         """
         self.log_book.observe(exchange)
         if not asks_for_restore(exchange.request):
@@ -137,7 +142,8 @@ class RunState:
         backup = exchange.request.resources["backup"]
         with self._lock:
             self._requested[backup] += 1
-            self._accepted[backup] += exchange.is_success or exchange.status is None
+            lost = exchange.status is None or exchange.status in UNAVAILABLE
+            self._accepted[backup] += exchange.is_success or lost
 
     def observe_acceptance(self, clause: str, exchange: Exchange) -> None:
         """Keep a restore that was accepted though it had to be refused, and the clause of the check that sent it."""
@@ -277,7 +283,7 @@ class RunState:
     def run_once(self, name: str, scenario: Callable[[], T]) -> T:
         """Run the scenario of this name on the first call; later calls, and those at the same time, share its result.
 
-        If it raised, every call raises the same.
+        If it raised, every call raises the same. One that got no answer is run again by later calls, a few times.
         """
         with self._lock:
             known = self._scenarios.get(name)
@@ -286,10 +292,19 @@ class RunState:
             try:
                 ours.result.set_result(scenario())
             except BaseException as reason:  # whoever shares it must not wait for ever
+                if isinstance(reason, NoAnswerError):
+                    self._forget(name)
                 ours.result.set_exception(reason)
         elif known.thread == threading.get_ident() and not known.result.done():
             raise RuntimeError(f"the scenario {name} needs its own result")
         return cast("T", ours.result.result())
+
+    def _forget(self, name: str) -> None:
+        """Let the next call run a scenario again, unless it has been tried often enough."""
+        with self._lock:
+            self._broken_off[name] += 1
+            if self._broken_off[name] < MAX_TRIES:
+                del self._scenarios[name]
 
 
 class _Scenario:

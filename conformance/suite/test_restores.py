@@ -23,7 +23,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.job_lifecycle import error_messages, moves_forward
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import restore_requests, restore_scenarios
 from conformance.scenarios.proofs import restore_evidence, source_instance
 from conformance.scenarios.restore import counted, last_look, message_of
 from conformance.suite.support import probed_main_restore
@@ -44,9 +44,10 @@ NO_CHANCE = 3
 
 def told_restores(context: CheckContext) -> list[Restore]:
     """The restores that ought to succeed, each followed to its end."""
-    found = [context.run_once("main", restore_scenarios.main).followed]
-    found += [one for one in (context.try_scenario("manage", restore_scenarios.manage),) if one and one.accepted]
-    return found
+    main = context.try_scenario("main", restore_scenarios.main)
+    candidates = (main.restore if main else None, context.try_scenario("manage", restore_scenarios.manage))
+    accepted = [restore for restore in candidates if restore and restore.accepted]
+    return accepted or [context.run_once("main", restore_scenarios.main).followed]
 
 
 @check("RST-1", "restore")
@@ -282,7 +283,7 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
     yield from source_instance_untouched(context)
     second = context.fixtures.fixture("second_instance_id")
     told = context.run_once("main", restore_scenarios.main)
-    before = context.run_once("second instance", restore_scenarios.second_instance)
+    before = context.run_once("second instance", restore_requests.second_instance)
     restore_scenarios.try_all(context)
     for digest in (told.digests.second_after, context.digest_of(second)):
         if digest is not None and digest != before:

@@ -13,7 +13,7 @@ from conformance.config.target_file import load_target
 from conformance.judging.outcomes import Outcome
 from conformance.qualification.measure import judge
 from conformance.reference import faults, launch
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import restore_requests
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,13 +42,13 @@ def described(server: launch.Running, folder: Path) -> Target:
     ],
 )
 def test_the_most_valuable_restores_come_first(budget: int, affordable: set[str]) -> None:
-    assert restore_scenarios.scenarios_within_budget(budget) == affordable
+    assert restore_requests.scenarios_within_budget(budget) == affordable
 
 
 def test_the_budget_for_all_scenarios_is_the_smallest_that_allows_them() -> None:
-    need = restore_scenarios.budget_for_all_scenarios()
-    assert restore_scenarios.scenarios_within_budget(need) == set(restore_scenarios.COSTS)
-    assert restore_scenarios.scenarios_within_budget(need - 1) != set(restore_scenarios.COSTS)
+    need = restore_requests.budget_for_all_scenarios()
+    assert restore_requests.scenarios_within_budget(need) == set(restore_requests.COSTS)
+    assert restore_requests.scenarios_within_budget(need - 1) != set(restore_requests.COSTS)
 
 
 def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) 
         found = judge(replace(target, restore=replace(target.restore, max_restores=3)))
         assert server.store.counters.accepted_restores <= 3
     assert found["RST-6"].outcome is Outcome.NOT_TESTED
-    assert f"at least {restore_scenarios.budget_for_all_scenarios()}" in found["RST-6"].reason
+    assert f"at least {restore_requests.budget_for_all_scenarios()}" in found["RST-6"].reason
     assert found["RST-2"].outcome is Outcome.PASSED
     assert not [clause for clause, judged in found.items() if judged.outcome in (*RED, Outcome.ERROR)]
 
@@ -101,7 +101,7 @@ def test_clauses_whose_requests_were_not_sent_are_not_tested(tmp_path: Path) -> 
     asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if found[clause].checks}
     assert {clause for clause in asked if found[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
     assert (
-        found["RST-3"].reason == f"set restore.max_restores to at least {restore_scenarios.budget_for_all_scenarios()}"
+        found["RST-3"].reason == f"set restore.max_restores to at least {restore_requests.budget_for_all_scenarios()}"
     )
 
 

@@ -67,20 +67,40 @@ def reads_with_a_body_are_reset(server: Behaviours) -> None:
     )
 
 
-@variant("one lost answer to an accepted restore is not the server's fault", expected="inconclusive")
-def one_accepted_restore_is_not_answered(server: Behaviours) -> None:
-    """The connection of the third accepted restore is reset before the response."""
+LOST_ANSWER = "one lost answer to an accepted restore is not the server's fault: the run has budget for another"
+
+
+def _lose_accepted(server: Behaviours, number: int, lose: Callable[[Behaviours, Callable[[Call], bool]], None]) -> None:
+    """The answer to an accepted restore of this number is lost, but its job runs."""
     accepted = count(1)
     restore = server.handlers["restore"]
     lost: set[int] = set()
 
     def counted(call: Call) -> Reply:
-        if next(accepted) == 3:
+        if next(accepted) == number:
             lost.add(id(call))
         return restore(call)
 
     server.handlers["restore"] = counted
-    drop_when(server, lambda call: id(call) in lost)
+    lose(server, lambda call: id(call) in lost)
+
+
+@variant(LOST_ANSWER)
+def first_accepted_restore_is_not_answered(server: Behaviours) -> None:
+    """The connection of the first accepted restore is reset before the response."""
+    _lose_accepted(server, 1, drop_when)
+
+
+@variant(LOST_ANSWER)
+def one_accepted_restore_is_not_answered(server: Behaviours) -> None:
+    """The connection of the third accepted restore is reset before the response."""
+    _lose_accepted(server, 3, drop_when)
+
+
+@variant(LOST_ANSWER)
+def a_concurrent_restore_is_not_answered(server: Behaviours) -> None:
+    """The connection of the sixth accepted restore is reset before the response."""
+    _lose_accepted(server, 6, drop_when)
 
 
 @variant("a 503 to a concurrent restore is inconclusive (RST-6)", expected="inconclusive")

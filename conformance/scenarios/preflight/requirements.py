@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.check_id import CheckKind
 from conformance.contract.operations import GRANTS, lacks
 from conformance.scenarios.preflight.model import Gap
-from conformance.scenarios.restore_scenarios import budget_for_all_scenarios, scenarios_within_budget
+from conformance.scenarios.restore_requests import budget_for_all_scenarios, scenarios_within_budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import restore_requests
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import ANOTHER_CLIENT
@@ -49,12 +49,12 @@ def surplus_of_logs(context: CheckContext, surplus: Finding) -> Iterator[Finding
 
 def _leaves_too_many(context: CheckContext) -> bool:
     """Whether a restore of a backup that was not restored yet leaves more than one log, without another client."""
-    if restore_scenarios.restores_left(context) < 1:
+    if restore_requests.restores_left(context) < 1:
         return _left_too_many(context.run.state.restores)
     backup = untouched_backup(context)
     if backup is None:
         raise NotTestableError("there is no other backup to see it again with")
-    restore = restore_scenarios.request_restore(context, backup)
+    restore = restore_requests.request_restore(context, backup)
     if not restore.accepted:
         raise CannotTellError(f"a restore of another backup was answered {restore.answer.status}")
     Follower(context).follow(restore)
@@ -84,9 +84,9 @@ def effect_of_refused(context: CheckContext, surplus: Finding) -> Iterator[Findi
 def _refused_and_done(context: CheckContext) -> bool:
     """Whether one of two restores of untouched backups at once is refused, and leaves a log all the same."""
     backups = untouched_backups(context)[:2]
-    if restore_scenarios.restores_left(context) < len(backups) or len(backups) < 2:
+    if restore_requests.restores_left(context) < len(backups) or len(backups) < 2:
         raise NotTestableError("raise restore.max_restores to see it again with other backups")
-    restores = restore_scenarios.request_concurrently(context, backups, throttled=Throttled.ACCEPT)
+    restores = restore_requests.request_concurrently(context, backups, throttled=Throttled.ACCEPT)
     for restore in restores:
         restore.at_once = True
     context.run.state.add_restores(restores)

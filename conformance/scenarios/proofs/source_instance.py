@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios import restore_scenarios
+from conformance.scenarios import restore_requests
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.proofs.restore_evidence import untouched_backup
 
@@ -35,13 +35,13 @@ class SourceRestore:
 
 def source(context: CheckContext) -> SourceRestore:
     """Restore a backup of another instance. Raises NotTestableError where there is none, or where it is refused."""
-    restore_scenarios.require_budget(context, "source")
+    restore_requests.require_budget(context, "source")
     return _restore_of_another_instance(context)
 
 
 def source_again(context: CheckContext) -> SourceRestore:
     """A second such restore: another client may have changed the instance during the first."""
-    if restore_scenarios.restores_left(context) < 1:
+    if restore_requests.restores_left(context) < 1:
         raise NotTestableError("raise restore.max_restores")
     return _restore_of_another_instance(context)
 
@@ -57,7 +57,7 @@ def _restore_of_another_instance(context: CheckContext) -> SourceRestore:
     named = instance == context.fixtures.target.fixtures.second_instance_id
     if not named and context.digest_of(instance) != before:
         raise CannotTellError(f"the data of the instance {instance} changes by itself")
-    restore = restore_scenarios.request_restore(context, backup)
+    restore = restore_requests.request_restore(context, backup)
     if not restore.accepted:
         note = "RST-9: a restore of a backup of another instance was refused, so that part was not tested"
         context.run.judges.notes.add(note)
