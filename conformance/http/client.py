@@ -232,7 +232,10 @@ class Client:
 
 
 def retry_after(exchange: Exchange, now: float | None = None) -> float:
-    """Seconds that a 429 asks us to wait (both forms, capped); one second where it does not say."""
+    """Seconds that a 429 asks us to wait (both forms, capped); one second where it does not say.
+
+    A date counts from the answer's own Date: the target's clock may be wrong.
+    """
     text = (exchange.response.header("retry-after") or "").strip() if exchange.response else ""
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text):
         return min(float(text), LONGEST_WAIT_S)
@@ -241,5 +244,18 @@ def retry_after(exchange: Exchange, now: float | None = None) -> float:
     except (ValueError, OverflowError):
         return 1.0
     when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    left = when.timestamp() - (datetime.now(UTC).timestamp() if now is None else now)
+    sent = _date_of(exchange)
+    if sent is None:
+        sent = datetime.now(UTC).timestamp() if now is None else now
+    left = when.timestamp() - sent
     return min(max(left, 0.0), LONGEST_WAIT_S)
+
+
+def _date_of(exchange: Exchange) -> float | None:
+    """The time at which the target says it sent a response, in seconds; None where it does not say."""
+    text = (exchange.response.header("date") or "") if exchange.response else ""
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from conformance.contract.readability import unreadable_values
 from conformance.contract.schemas import unknown_members
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.expectations import CannotTellError, Finding
@@ -130,12 +131,14 @@ class PassiveJudges:
         return first
 
     def _notes(self, exchange: Exchange) -> set[str]:
-        """Unknown members of the first answers of each kind."""
+        """Unknown members, and values that clients cannot read, of the first answers of each kind."""
         shape = shape_of(exchange)
         if shape is None or self._noted[shape] >= MAX_NOTED:
             return set()
         self._noted[shape] += 1
-        return {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
+        unknown = {f"{shape}: {pointer} is not in the contract" for pointer in unknown_members(shape, exchange.value)}
+        legal = "legal, but the vendor's own clients cannot read it"
+        return unknown | {f"{shape}: {place}: {legal}" for place in unreadable_values(shape, exchange.value)}
 
     def records(self, recorder: Masking, look_again: Callable[[Exchange], None]) -> list[CheckRecord]:
         """One record per clause and operation that was judged at all."""

@@ -12,6 +12,8 @@ from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.reference.core import Behaviours, Call, Reply
     from conformance.reference.data.store import Backup
 

@@ -147,6 +147,19 @@ def test_both_forms_of_retry_after_are_read_and_capped(header: str | None, secon
     assert retry_after(Exchange(get(), Response(429, headers, b"", 0.1)), NOW) == pytest.approx(seconds)
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Tue, 14 Nov 2023 21:13:20 GMT", 20.0),  # an hour behind our clock
+        ("Wed, 15 Nov 2023 22:13:20 GMT", 0.0),
+        ("no date", 0.0),
+    ],
+)
+def test_a_date_to_retry_after_counts_from_the_date_of_the_answer(date: str, seconds: float) -> None:
+    headers = (("Retry-After", "Tue, 14 Nov 2023 21:13:40 GMT"), ("Date", date))
+    assert retry_after(Exchange(get(), Response(429, headers, b"", 0.1)), NOW) == pytest.approx(seconds)
+
+
 def test_a_429_is_waited_for_judged_and_counted(setting: Setting) -> None:
     setting.server.answer = in_turn(refusal(429, "429.rate-limiting", retry_after=7), hostile.empty)
     client = setting.client()

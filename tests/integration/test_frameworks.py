@@ -1,0 +1,56 @@
+"""The suite against servers in FastAPI and Fastify: right ones are left alone, and mistakes of such stacks are seen.
+
+The servers and their faults were written from the contract alone, by somebody who had not read the suite.
+CONFORMANCE_MATRIX=all tries every fault, otherwise a few of each server.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from support import frameworks, share
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: One at a time: they wait for real restores.
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.xdist_group("frameworks")]
+
+#: What some tests try where they do not try everything: a mistake of each kind.
+FEW = {
+    "fastapi": ("bearer-403", "raw-path-gate", "like-delete", "task-before-check"),
+    "fastify": ("array-coercion", "sort-in-place", "restore-to-source", "head-unguarded"),
+}
+#: Clauses that fall with a fault, since their text speaks of the same mistake on another operation.
+ALSO: dict[str, set[str]] = {
+    "fastapi/bearer-403": {"DEL-4"},  # a deletion without a key is 401 as well
+}
+
+
+@pytest.mark.parametrize("server", frameworks.FRAMEWORKS)
+def test_a_right_server_is_left_alone(server: str, tmp_path: Path) -> None:
+    judged = frameworks.outcomes(server, tmp_path)
+    assert frameworks.accused(judged, set()) == []
+
+
+def tried(server: str) -> list[str]:
+    """The names of the faults to try: all or a few."""
+    if share.MATRIX is not share.Matrix.ALL:
+        return list(FEW[server])
+    return [fault.name for fault in frameworks.faults_of(server)]
+
+
+@pytest.mark.parametrize(
+    ("server", "name"), [(server, name) for server in frameworks.FRAMEWORKS for name in tried(server)]
+)
+def test_a_mistake_is_seen_by_its_clauses_alone(server: str, name: str, tmp_path: Path) -> None:
+    fault = next(fault for fault in frameworks.faults_of(server) if fault.name == name)
+    judged = frameworks.outcomes(server, tmp_path, fault.name)
+    assert frameworks.missed(judged, fault) == []
+    assert frameworks.accused(judged, {*fault.clauses, *ALSO.get(fault.id, ())}) == []
+
+
+@pytest.mark.parametrize("server", frameworks.FRAMEWORKS)
+def test_a_few_faults_are_among_those_that_the_server_lists(server: str) -> None:
+    assert set(FEW[server]) <= {fault.name for fault in frameworks.faults_of(server)}
