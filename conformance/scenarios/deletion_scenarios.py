@@ -11,7 +11,7 @@ from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
-from conformance.scenarios.neighbours import changes_of_neighbours, look_at_neighbours, missing_neighbours
+from conformance.scenarios.proofs.neighbours import changes_of_neighbours, look_at_neighbours, missing_neighbours
 from conformance.scenarios.run_state import Changes, Neighbours
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import paging
-from conformance.scenarios.neighbours import changes_of_neighbours
+from conformance.scenarios.proofs.neighbours import changes_of_neighbours
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, surplus_of_logs
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON, Changes

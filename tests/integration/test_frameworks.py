@@ -22,9 +22,13 @@ FEW = {
     "fastapi": ("bearer-403", "raw-path-gate", "like-delete", "task-before-check"),
     "fastify": ("array-coercion", "sort-in-place", "restore-to-source", "head-unguarded"),
 }
-#: Clauses that fall with a fault, since their text speaks of the same mistake on another operation.
+#: Clauses that fall with a fault, since what it does breaks them as well.
 ALSO: dict[str, set[str]] = {
     "fastapi/bearer-403": {"DEL-4"},  # a deletion without a key is 401 as well
+    "fastapi/body-before-auth": {"ERR-5"},  # the exception of the framework has no published code
+    "fastapi/echo-surrogate-500": {"JOB-6", "JOB-8"},  # an action and an instance with a lone surrogate: 4xx
+    "fastify/completed-before-written": {"RST-4"},  # a copy that is not awaited fails unseen
+    "fastify/default-error-shape": {"AUTH-7"},  # the handler that is missing sets WWW-Authenticate
 }
 
 
