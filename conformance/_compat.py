@@ -139,6 +139,19 @@ def ignore_constants_of_loaded_code() -> None:
             providers._get_local_constants = lambda: nothing  # noqa: SLF001 - the purpose of this module
 
 
+def leave_lambdas_undescribed() -> None:
+    """Keep hypothesis from parsing source files to describe the lambdas of strategies, which takes half a second.
+
+    The descriptions are for messages that this project does not print. What hypothesis learns from the source of a
+    filter it still learns. Without the private names they are described.
+    """
+    with contextlib.suppress(ImportError):
+        from hypothesis.internal import filtering, lambda_sources  # noqa: PLC0415 - private
+
+        if hasattr(lambda_sources, "lambda_description") and hasattr(filtering, "lambda_description"):
+            lambda_sources.lambda_description = lambda _function: "lambda"
+
+
 # ---------------------------------------------------------------- schemathesis
 
 

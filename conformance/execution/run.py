@@ -14,7 +14,7 @@ from conformance.execution.exclusive_window import ExclusiveWindow
 from conformance.execution.executor import Executor
 from conformance.execution.journal import WorkerFacts
 from conformance.execution.observer import Observer
-from conformance.execution.shared_state import SharedState
+from conformance.execution.shared_state import LocalState, SharedState
 from conformance.http import credentials
 from conformance.http.client import Client
 from conformance.judging.expectations import CannotTellError, NotTestableError
@@ -65,7 +65,7 @@ class Run:
         judges = PassiveJudges(clauses, judges_of(selected))
         run_state = RunState()
         self.recorder = recorder
-        self.shared_state = SharedState(state)
+        self.shared_state = SharedState(state) if workers > 1 else LocalState(state)
         self.observer = Observer(state, worker, recorder, judges, run_state, archived=archived)
         number = int("".join(filter(str.isdigit, worker)) or 0)
         self.client = Client(

@@ -1,7 +1,7 @@
 """What must be one for a whole run, however many workers: restore budget, pause, pace, bad keys, progress, the stop.
 
-The workers are processes, so the ledger is a small JSON file behind a file lock. It is written a few times a second
-at most (an unlimited request rate is never looked up here), only the pause is looked at before each request.
+Several workers are several processes, so they share a small JSON file behind a file lock. A run in one process keeps
+the same entries in memory.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class SharedState:
             self._write(self._file, json.dumps(entries))
 
     def _load(self) -> Entries:
+        """Return the entries as they are now; only `_entries` may change them."""
         try:
             return dict(json.loads(self._file.read_text()))
         except FileNotFoundError:
@@ -112,3 +113,26 @@ class SharedState:
         fresh = file.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(file)
+
+
+class LocalState(SharedState):
+    """The state of a run in one process: in memory, but for the stop, which a second handle of the folder may set."""
+
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
+        super().__init__(folder, now)
+        self._memory: Entries = {}
+
+    def paused_for(self) -> float:
+        """Seconds left of the pause."""
+        return self._memory.get("pause_until", 0) - self._now()
+
+    @contextmanager
+    def _entries(self) -> Iterator[Entries]:
+        with self._threads:
+            yield self._memory
+
+    def _load(self) -> Entries:
+        return self._memory
+
+    def _write(self, file: Path, text: str) -> None:
+        """Nobody else reads it."""

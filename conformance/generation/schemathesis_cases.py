@@ -8,6 +8,7 @@ It is loaded when the first of its checks runs, since that takes half a second.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -19,7 +20,7 @@ from conformance.contract.schemas import schemas_dir
 from conformance.generation import batches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 PLACES: dict[str, str] = {"containerId": "container", "backupId": "backup", "jobId": "job"}
 
@@ -37,10 +38,12 @@ class SchemathesisCase:
     phase: str
 
 
-def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
+@lru_cache(maxsize=1)
+def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
     """Cases by operation: the document's examples, those that cover its keywords, and so many fuzzed ones.
 
     The document is read anew each time, and the operations come in one order: it remembers what it gave before.
+    The last result is kept, since a process that qualifies or plans draws the same ones for every run.
     """
     found: dict[str, list[SchemathesisCase]] = {}
     with batches.generation_lock:
@@ -59,7 +62,7 @@ def draw_cases(seed: int, most: int) -> dict[str, list[SchemathesisCase]]:
             cases = found.setdefault(operation.definition.raw["operationId"], [])
             collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
             builder.create_test(operation=operation, test_func=collect, config=test_config)()
-    return found
+    return {operation: tuple(cases) for operation, cases in found.items()}
 
 
 def _collector(cases: list[SchemathesisCase]) -> Callable[[object], None]:

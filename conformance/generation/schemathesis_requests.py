@@ -18,7 +18,7 @@ from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from conformance.contract.operations import Operation
     from conformance.generation.schemathesis_cases import SchemathesisCase
@@ -76,7 +76,7 @@ def send_cases(context: CheckContext, operation: Operation) -> SentCases:
     return SentCases(tuple(pairs))
 
 
-def draw_all(context: CheckContext) -> dict[str, list[SchemathesisCase]]:
+def draw_all(context: CheckContext) -> Mapping[str, tuple[SchemathesisCase, ...]]:
     """The story of all operations: their cases, drawn once."""
     return schemathesis_cases.draw_cases(
         context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 3)

@@ -100,7 +100,7 @@ def test_a_target_that_goes_away_in_mid_run(tmp_path: Path) -> None:
         file = tmp_path / "target.toml"
         file.write_text(server.target_toml)
         process = running.start(["run", "--target", file, "--report-dir", out, "--examples", "2"])
-        wait_until(lambda: running.ledger_of(out).get("reads_done", 0) >= 10)
+        wait_until(lambda: len(running.journal_of(out).checks) >= 10)
         server.process.kill()
         ran = running.end(process, out)
     assert ran.code == 3
@@ -160,7 +160,7 @@ def restoring(
         target.write_text(patient, "utf-8")
         reports = ("--report-dir", out)
         process = running.start(["run", "--target", target, *reports, *FEW, *pytest_args], sigint=sigint)
-        wait_until(lambda: running.ledger_of(out).get("restores_accepted", 0) >= 1)
+        wait_until(lambda: running.journal_of(out).restores_started)
         yield process, server
 
 

@@ -188,7 +188,7 @@ def test_in_pytest_with_crashes_of_our_own(target: Path, secrets: dict[str, str]
 def test_what_a_killed_run_leaves(target: Path, secrets: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = running.start(["run", "--target", target, "--report-dir", out, "--seed", "1", "--", "-n", "2"])
-    wait_until(lambda: running.ledger_of(out).get("reads_done", 0) >= 20)
+    wait_until(lambda: len(running.journal_of(out).checks) >= 20)
     process.send_signal(signal.SIGKILL)
     ran_out, ran_err = process.communicate(timeout=PATIENCE_S)
     told = {**left_by(out), "stdout": ran_out.encode(), "stderr": ran_err.encode()}

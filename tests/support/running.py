@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET  # what is read is our own
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance.execution import journal
 from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -110,13 +111,9 @@ def suite(folder: Path, *arguments: str | Path, cwd: Path | None = None, env: Ma
     return Ran(done.returncode, done.stdout, done.stderr, folder)
 
 
-def ledger_of(folder: Path) -> dict[str, float]:
-    """What a run under way has counted so far."""
-    try:
-        found: dict[str, float] = json.loads((folder / ".state" / "ledger.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    return found
+def journal_of(folder: Path) -> journal.Contents:
+    """What a run under way has recorded so far."""
+    return journal.read(folder / ".state")
 
 
 def environment(more: Mapping[str, str] | None) -> dict[str, str]:

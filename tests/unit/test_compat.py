@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import strategies
+from hypothesis.internal import filtering, lambda_sources
 from hypothesis.internal.conjecture import providers
 
 from conformance import _compat
@@ -137,6 +139,14 @@ def test_a_hypothesis_without_the_private_names_is_left_alone(monkeypatch: pytes
     monkeypatch.delattr(providers, "_get_local_constants")
     _compat.ignore_constants_of_loaded_code()
     assert not hasattr(providers, "_get_local_constants")
+
+
+def test_lambdas_are_left_undescribed_but_filters_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lambda_sources, "lambda_description", lambda_sources.lambda_description)
+    _compat.leave_lambdas_undescribed()
+    assert repr(strategies.text().map(lambda text: text + "a")) == "text().map(lambda)"
+    filters: Any = filtering
+    assert filters.lambda_description(lambda number: number >= 3) == "lambda number: number >= 3"
 
 
 @pytest.mark.parametrize("module", ["hypothesis.internal.conjecture", "hypothesis.internal.constants_ast"])

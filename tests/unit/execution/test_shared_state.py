@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.waiting import PATIENCE_S
 
-from conformance.execution.shared_state import SharedState
+from conformance.execution.shared_state import LocalState, SharedState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,13 @@ def clock() -> Clock:
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock) -> SharedState:
     return SharedState(tmp_path, clock)
+
+
+@pytest.fixture(params=[SharedState, LocalState])
+def state(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> SharedState:
+    """The state of several processes, and that of one."""
+    made: SharedState = request.param(tmp_path, clock)
+    return made
 
 
 COUNTING = """
@@ -66,12 +73,33 @@ def test_a_limit_holds_for_threads_and_processes(tmp_path: Path, ledger: SharedS
     assert sum(taken) + sum(elsewhere) == ledger.read("places") == 100
 
 
-def test_what_was_not_counted_is_0_and_places_come_back(ledger: SharedState) -> None:
-    assert ledger.read("restores") == 0
-    assert ledger.add("restores", limit=1)
-    assert not ledger.add("restores", limit=1)
-    ledger.add("restores", -1)
-    assert ledger.add("restores", limit=1)
+def test_what_was_not_counted_is_0_and_places_come_back(state: SharedState) -> None:
+    assert state.read("restores") == 0
+    assert state.add("restores", limit=1)
+    assert not state.add("restores", limit=1)
+    state.add("restores", -1)
+    assert state.add("restores", limit=1)
+
+
+def test_a_process_by_itself_paces_pauses_and_limits_its_threads_without_a_file(tmp_path: Path, clock: Clock) -> None:
+    state = LocalState(tmp_path, clock)
+    assert [state.next_slot(4) for _ in range(3)] == pytest.approx([0, 0.25, 0.5])
+    state.pause(10)
+    state.pause(2)  # ends before the first one does: changes nothing
+    assert state.paused_for() == pytest.approx(10)
+    assert state.read("throttled") == 2
+    assert state.read("waited_s") == pytest.approx(10)
+    taken: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda: taken.extend(state.add("places", limit=50) for _ in range(20)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(taken), sum(taken), state.read("places")) == (80, 50, 50)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pause_is_for_everybody_and_the_longest_counts(tmp_path: Path, ledger: SharedState, clock: Clock) -> None:
@@ -116,11 +144,11 @@ def test_workers_that_may_each_send_share_nothing(tmp_path: Path, ledger: Shared
         assert list(tmp_path.glob("place-*")) == []
 
 
-def test_a_stop_is_heard_by_all(tmp_path: Path, ledger: SharedState) -> None:
+def test_a_stop_is_heard_by_all(tmp_path: Path, state: SharedState) -> None:
     other = SharedState(tmp_path)
-    assert not other.stopped
-    ledger.stop()
-    assert other.stopped
+    assert not state.stopped
+    other.stop()
+    assert state.stopped
 
 
 def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: SharedState) -> None:

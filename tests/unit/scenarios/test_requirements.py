@@ -52,7 +52,7 @@ def without(target: Target, member: str) -> Target:
 @contextmanager
 def started(target: Target, state: Path) -> Iterator[Run]:
     """A run that has seen the target by reads and sends nothing more."""
-    with closing(Run(target, seed=1, profile="read", selected=(), state=state)) as run:
+    with closing(Run(target, seed=1, profile="read", selected=(), state=state, examples=1)) as run:
         run.start()
         yield run
 
