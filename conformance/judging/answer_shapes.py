@@ -1,4 +1,4 @@
-"""Which shape an answer is held to, and where it departs from it: looked up once per exchange."""
+"""The shape that each response must have, and where it departs from it, computed once per exchange."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _violations: WeakKeyDictionary[Exchange, list[validation.Mismatch]] = WeakKeyDic
 
 
 def is_judgeable(exchange: Exchange) -> bool:
-    """An answer, by the target itself, to a request that the contract describes."""
+    """Whether this is a response of the target itself to a request that the contract describes."""
     return exchange.is_judgeable
 
 
 def is_judgeable_success(exchange: Exchange) -> bool:
-    """A success that carries JSON: its content can be judged."""
+    """Whether this is a success with a JSON body, whose content can be judged."""
     return exchange.is_judgeable_success
 
 
 def is_body_judged(exchange: Exchange) -> bool:
-    """Whether the body of an answer is the target's own, and the contract says something about it.
+    """Whether the body of a response is the target's own, and the contract says something about it.
 
-    Bodies of throttling and of unavailability are whoever sent them's, that of a 5xx is a consequence of HTTP-3's
-    failure, and a refusal that the request's own header asks for has the form that HTTP gives it.
+    An intermediary may have written the body of a 429 or of an unavailable target. The body of a 5xx is a consequence
+    of the failure of HTTP-3. A refusal that the request's own header asks for has the form that HTTP gives it.
     """
     status = exchange.status or 0
     return (
@@ -54,7 +54,7 @@ def is_body_judged(exchange: Exchange) -> bool:
 
 
 def is_foreign_refusal(exchange: Exchange) -> bool:
-    """A 4xx without an error envelope to an unusual request: an intermediary may have sent it. HTTP-1 warns of it."""
+    """Whether this is a 4xx without an envelope to an unusual request, which an intermediary may have sent (HTTP-1)."""
     if exchange not in _foreign_refusals:
         own = exchange.oauth or not unusual_part(exchange.request) or _is_envelope(exchange)
         _foreign_refusals[exchange] = exchange.is_refusal and is_body_judged(exchange) and not own
@@ -67,12 +67,12 @@ def _is_envelope(exchange: Exchange) -> bool:
 
 
 def is_error(exchange: Exchange) -> bool:
-    """A 4xx of the target itself, whose body is judged."""
+    """Whether this is a 4xx of the target itself, whose body is judged."""
     return exchange.is_refusal and is_body_judged(exchange) and not is_foreign_refusal(exchange)
 
 
 def has_envelope(exchange: Exchange) -> bool:
-    """An error whose `error` is an object: its members can be judged."""
+    """Whether this is an error whose `error` is an object, so that its members can be judged."""
     return (
         is_error(exchange)
         and not exchange.oauth
@@ -82,12 +82,12 @@ def has_envelope(exchange: Exchange) -> bool:
 
 
 def has_valid_code(exchange: Exchange) -> bool:
-    """An error whose code is of its own status: which one it is can be judged."""
+    """Whether this is an error whose code begins with its status, so that the code can be judged."""
     return has_envelope(exchange) and well_coded(exchange)
 
 
 def is_expected_success(exchange: Exchange) -> bool:
-    """A success where one was due: what it shows must be what was asked for. Elsewhere its status is the defect."""
+    """Whether this is a success of a request that deserved one; elsewhere the status itself is the defect."""
     return (
         is_judgeable_success(exchange)
         and exchange.request.sender is Sender.MEMBER
@@ -96,19 +96,19 @@ def is_expected_success(exchange: Exchange) -> bool:
 
 
 def serves(*operations: Operation) -> Callable[[Exchange], bool]:
-    """Predicate: a success of one of the operations."""
+    """Return a predicate: whether an exchange is a judgeable success of one of the operations."""
     return lambda exchange: exchange.operation in operations and is_judgeable_success(exchange)
 
 
 def shape_of(exchange: Exchange) -> str | None:
-    """The shape that the contract gives this answer."""
+    """The name of the shape that the contract gives this response; None where it gives none."""
     if is_error(exchange):
         return "oauth-error" if exchange.oauth else "error-envelope"
     return ANSWER_SHAPE[exchange.operation] if is_judgeable_success(exchange) else None
 
 
 def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
-    """Where the answer departs from its shape; nulls of HTTP-10 included, and marked as such."""
+    """The departures of the response from its shape; those that are HTTP-10's are marked."""
     if exchange not in _violations:
         shape = shape_of(exchange)
         known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
@@ -119,7 +119,7 @@ def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
 
 
 def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
-    """Real violations of the shape at a pointer or below it."""
+    """The departures at a pointer or below it, without those of HTTP-10."""
     return [
         mismatch
         for mismatch in mismatches(exchange)
@@ -128,7 +128,7 @@ def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
 
 
 def backups(exchange: Exchange) -> Iterator[tuple[str, dict[str, object]]]:
-    """Every backup that a list or get answer shows, with its pointer."""
+    """Every backup in a list or get response, with its pointer."""
     if exchange.operation == "list":
         data = exchange.data
         for index, item in enumerate(data if isinstance(data, list) else ()):
@@ -146,7 +146,7 @@ def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:
 
 
 def includes_nothing(exchange: Exchange) -> bool:
-    """Whether `includes` is one of the forms of nothing: absent, null, {}, [], or with such `integrations` alone."""
+    """Whether `includes` is empty: absent, null, {}, [], or an object whose members are all empty."""
     includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
     return includes in (None, {}, []) or (
         isinstance(includes, dict) and all(included in (None, {}, []) for included in includes.values())
@@ -154,7 +154,7 @@ def includes_nothing(exchange: Exchange) -> bool:
 
 
 def asks_integrations(exchange: Exchange) -> bool:
-    """A success that was rightly asked for with include=integrations."""
+    """Whether this is an expected success of a request with include=integrations."""
     return (
         is_expected_success(exchange)
         and exchange.operation in ("list", "get")

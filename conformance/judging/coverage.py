@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 BACKUP_STATES, JOB_STATES, LOG_TYPES = "backup states", "job states", "log types"
 ERROR_CODES = "published error codes"
-#: How many items of a list are looked at for members.
+#: In how many items of a list members are counted.
 MAX_ITEMS = 5
 
 Counts = dict[str, dict[str, int]]

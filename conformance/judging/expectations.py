@@ -1,7 +1,7 @@
-"""All expectations of the suite, each in one sentence: wanted, got, where in the body, on which exchange.
+"""The expectations of the suite. Each yields findings: expected, received, where in the body, on which exchange.
 
-An expectation yields what is wrong and nothing when all is well; checks pass it on with `yield from`. Where a more
-basic clause broke on the very exchange, it raises CannotTellError instead: one cause, one failure.
+An expectation that holds yields nothing; checks pass findings on with `yield from`. Where a more basic clause failed on
+the same exchange, the expectation raises CannotTellError instead, so that one cause is one failure.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_NAMED = 20
 
 
 class CannotTellError(Exception):
-    """The check cannot judge; the message says because of what. Its outcome is `error`."""
+    """The check cannot judge, for the reason in the message. Its outcome is `error`."""
 
 
 class NoAnswerError(CannotTellError):
@@ -37,7 +37,7 @@ class NoAnswerError(CannotTellError):
 
 
 class NotTestableError(Exception):
-    """The target file does not offer what the check needs; the message says what to set. `not_tested`."""
+    """The target file lacks what the check needs; the message says what to set. The outcome is `not_tested`."""
 
 
 class NotApplicableError(NotTestableError):
@@ -46,9 +46,9 @@ class NotApplicableError(NotTestableError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference between wanted and got, on a live exchange.
+    """A difference between what was expected and what was received.
 
-    `related`: other exchanges that it rests on, such as the request that had the effect.
+    `related`: other exchanges that show it, such as the request that had the effect.
     """
 
     outcome: Outcome
@@ -77,7 +77,7 @@ def advisory(wanted: str, got: str, exchange: Exchange | None = None, pointer: s
 
 
 def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
-    """Could not be told, for a reason that is not this clause's."""
+    """The clause cannot be judged, for a reason that is no failure of it."""
     return Finding(Outcome.ERROR, "an answer that can be judged", why, exchange)
 
 
@@ -97,7 +97,7 @@ def inconclusive_reason(exchange: Exchange) -> str | None:
 
 
 def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Finding]:
-    """The status is one of those allowed; where `advise` is given, being another one is a warning."""
+    """The status is one of `allowed`; an allowed status that is not in `advise` is a warning."""
     if why := inconclusive_reason(exchange) or _redirected(exchange):
         yield inconclusive(f"{why} on {exchange.request.line}", exchange)
     elif not any(exchange.status == item or (isinstance(item, range) and exchange.status in item) for item in allowed):
@@ -107,7 +107,7 @@ def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[
 
 
 def expect_no_server_error(exchange: Exchange, *allowed: int | range) -> Iterator[Finding]:
-    """The same for what must do no harm: the same input twice without an answer is harm, too."""
+    """The status is one of `allowed`, and the request is answered: without a response twice is a violation, too."""
     if exchange.unanswered:
         yield violation(_statuses(allowed), f"{exchange.failure or exchange.status}, twice", exchange)
     else:
@@ -115,13 +115,13 @@ def expect_no_server_error(exchange: Exchange, *allowed: int | range) -> Iterato
 
 
 def expect_code(exchange: Exchange, wanted: str) -> Iterator[Finding]:
-    """The error code is the published one: a SHOULD wherever it is asked."""
+    """The error code is the published one; another is a warning."""
     if exchange.is_refusal and well_coded(exchange) and not same_code(str(exchange.code), wanted):
         yield advisory(f"code {wanted}", f"{exchange.code}", exchange, "/error/code")
 
 
 def expect_success(exchange: Exchange) -> Iterator[Finding]:
-    """Any 2xx: that it is the documented one is judged on every answer by the clause of its shape."""
+    """The status is any 2xx; a passive judge decides whether it is the documented one."""
     return expect_status(exchange, SUCCESS[exchange.operation], range(200, 300))
 
 
@@ -132,13 +132,13 @@ def expect_documented_status(exchange: Exchange) -> Iterator[Finding]:
 
 
 def expect_answer(exchange: Exchange) -> Iterator[Finding]:
-    """Some answer came; what it must look like is the passive clauses' business."""
+    """The request is answered; passive judges decide whether the response is right."""
     if why := inconclusive_reason(exchange):
         yield inconclusive(f"{exchange.request.line}: {why}", exchange)
 
 
 def expect_not_success(exchange: Exchange) -> Iterator[Finding]:
-    """Anything but a success: used where the exact refusal is another clause's."""
+    """The response is no success; another clause decides which refusal it must be."""
     if why := inconclusive_reason(exchange):
         yield inconclusive(f"{exchange.request.line}: {why}", exchange)
     elif exchange.is_success:
@@ -146,7 +146,7 @@ def expect_not_success(exchange: Exchange) -> Iterator[Finding]:
 
 
 def expect_equal(got: object, wanted: object, exchange: Exchange, at: str) -> Iterator[Finding]:
-    """A member has the value that was asked for."""
+    """A member has the requested value."""
     if got != wanted:
         yield violation(validation.render(wanted), validation.render(got), exchange, at)
 
@@ -188,14 +188,14 @@ def _disorder(ids: Sequence[str], *, descending: bool) -> str | None:
 def expect_equivalent(
     shape: str, first: object, second: object, exchange: Exchange, ignore: Collection[str] = ()
 ) -> Iterator[Finding]:
-    """Two readings of one thing agree in every member that the shape names."""
+    """Two readings of a resource agree in every member that the shape names."""
     for pointer in equivalence.differences(shape, first, second, ignore=ignore)[:5]:
         before, after = validation.render(value_at(first, pointer)), validation.render(value_at(second, pointer))
-        yield violation(f"{before} as in the other reading", after, exchange, _place(second, exchange) + pointer)
+        yield violation(f"{before}, as in the other response", after, exchange, _place(second, exchange) + pointer)
 
 
 def _place(value: object, exchange: Exchange) -> str:
-    """Where in its answer this very value stands; "" for the whole of it, or for a value from elsewhere."""
+    """The pointer to a value in its response; "" for the whole, or for a value from elsewhere."""
     if value is exchange.data and value is not None:
         return "/data"
     items = exchange.data if isinstance(exchange.data, list) else []
@@ -203,9 +203,9 @@ def _place(value: object, exchange: Exchange) -> str:
 
 
 def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collection[str] = ()) -> Iterator[Finding]:
-    """Several readings in a row agree: live data may move on, but not with each reading, and never back.
+    """Several readings in a row agree: live data may change, but not with each reading, and never back.
 
-    Items of a list whose ids are in `without` are not looked at.
+    Items of a list whose ids are in `without` are ignored.
     """
     for reading in readings:
         if why := inconclusive_reason(reading):
@@ -225,7 +225,7 @@ def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collecti
 
 
 def without_items(value: object, ids: Collection[str]) -> object:
-    """A list answer without the items of these ids."""
+    """The value of a list response without the items of these ids."""
     if not ids or not isinstance(value, dict) or not isinstance(value.get("data"), list):
         return value
     return {
@@ -241,7 +241,7 @@ def items_of(exchange: Exchange) -> list[JsonObject]:
 
 
 def object_of(exchange: Exchange) -> JsonObject:
-    """The object of a get, restore, job or delete answer. Raises CannotTellError as `listed` does."""
+    """The object of a get, restore, job or delete answer. Raises CannotTellError as `items_of` does."""
     _need(exchange, dict)
     data: dict[str, object] = exchange.data
     return data
@@ -272,7 +272,7 @@ def _redirected(exchange: Exchange) -> str | None:
 
 def _statuses(allowed: Sequence[int | range]) -> str:
     words = [str(item) if isinstance(item, int) else f"{item.start // 100}xx" for item in allowed]
-    if "2xx" in words:  # the documented status says more
+    if "2xx" in words:  # the documented status is more specific
         words.remove("2xx")
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 

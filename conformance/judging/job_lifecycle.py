@@ -30,7 +30,7 @@ def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
 
 
 def error_messages(job: object) -> list[str]:
-    """The messages of a job's own error and of its tasks' errors; an empty message is none."""
+    """The messages of a job's own error and of its tasks' errors; an empty message does not count."""
     tasks = value_at(job, "/tasks")
     errors = [value_at(job, "/state/error"), *(value_at(task, "/error") for task in _documents(tasks))]
     messages = [value_at(error, "/message") for error in errors]

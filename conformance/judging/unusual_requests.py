@@ -37,7 +37,7 @@ _PLAIN_HEADERS = {
     "traceparent": re.compile(r"[0-9a-f-]{55}"),
     "x-correlation-id": re.compile(r"[\w./-]+"),
 }
-#: What a firewall looks for in a body: control characters, surrogates, deep nesting, huge numbers, and injections.
+#: What a firewall may reject in a body: control characters, surrogates, deep nesting, huge numbers, and injections.
 _SUSPICIOUS = re.compile(
     rb"\\u00[01][0-9a-f]|\\ud[89a-f][0-9a-f]{2}|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xed[\xa0-\xbf]|\xff"
     rb"|[\[{]{20}|(?:\[\s*){20}|(?:{\"\w+\":){20}|[:\[,]\s*-?[0-9]{19}|[:\[,]\s*-?[0-9.]+e[+-]?[0-9]{3}"

@@ -46,28 +46,28 @@ SAME_DATA = (
 
 
 def probed_main_restore(context: CheckContext) -> tuple[restore_scenarios.Main, str]:
-    """The main restore and the data that it must bring. Raises where one that does nothing would look the same."""
+    """The main restore and the data that it must bring. Raises where a restore without effect would pass as well."""
     probe = context.fixtures.target.probe
     if probe is None or probe.expected is None:
         raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
-    context.fixtures.fixture("backup_id")  # the one that `expected` speaks of: any other holds other data
-    told = context.run_once("main", restore_scenarios.main)
-    if told.digests.own_after is None or told.digests.own_before is None:
-        raise CannotTellError(told.digests.problem or "RST-1 failed first: the restore did not come to an end")
-    if told.digests.own_before == probe.expected:
+    context.fixtures.fixture("backup_id")  # the backup whose data is `expected`
+    main = context.run_once("main", restore_scenarios.main)
+    if main.digests.own_after is None or main.digests.own_before is None:
+        raise CannotTellError(main.digests.problem or "RST-1 failed first: the restore did not come to an end")
+    if main.digests.own_before == probe.expected:
         raise NotTestableError(SAME_DATA)
-    return told, probe.expected
+    return main, probe.expected
 
 
 def keys_without(context: CheckContext, operation: Operation) -> list[str]:
-    """The target file's living keys that lack the operation's capability."""
+    """The valid keys of the target file that lack the operation's capability."""
     names = [name for name in GRANTS if lacks(name, operation)]
-    there = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
-    if not there:
+    accepted = [name for name in names if context.key_proofs.states.get(name) == "accepted"]
+    if not accepted:
         for name in names:
             context.key_proofs.require(name)
         raise NotTestableError(f"set {' or '.join(f'keys.{name}' for name in names)}")
-    return there
+    return accepted
 
 
 #: The clause that says how the lack of a capability is answered.
@@ -77,21 +77,21 @@ DENIAL_CLAUSE: dict[Operation, str] = {
 
 
 def expect_accepted(restore: Restore) -> Iterator[Finding]:
-    """A restore that nothing speaks against is accepted, and the answer says nothing else."""
+    """A valid restore is accepted, by its status and by its descriptor."""
     yield from expect_success(restore.answer)
     if value_at(restore.answer.data, "/job/accepted") is False:
         wanted = "an accepted job, since nothing else runs"
         yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")
 
 
-#: so often something is looked at before it is told that it differs
+#: how often a difference must be read before it is a finding
 MAX_READINGS = 3
 
 
 def lasting_differences(
     context: CheckContext, most: int, differences: Callable[[CheckContext, list[str]], dict[str, list[Finding]]]
 ) -> Iterator[Finding]:
-    """What differs in a sample of backups, and still does when they are looked at again: live backups move."""
+    """The differences in a sample of backups that remain when the backups are read again: live backups change."""
     suspects = context.fixtures.sample(context.rng, most)
     found: dict[str, list[Finding]] = {}
     for _ in range(MAX_READINGS):

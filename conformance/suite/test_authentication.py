@@ -1,6 +1,6 @@
 """AUTH-1 … AUTH-10: who may speak at all, and to which hub.
 
-All are judged on resources that exist and with a valid body: what a server looks at first is CAP-9's business.
+All are judged on resources that exist and with a valid body: CAP-9 judges which defect is reported first.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def test_auth_1_no_key_is_unauthorized(context: CheckContext, operation: Operati
 def test_auth_2_unknown_and_garbled_keys_are_unauthorized(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:
-    """A key that nobody gave out, the full key altered, and a scheme without a key."""
+    """A key that was never issued, the full key altered, and a scheme without a key."""
     keys = ["unknown", *GARBLED[operation]] if operation != "job" else GARBLED[operation]
     options: list[OperationOptions] = [{"key": key} for key in keys]
     for answer in ask_each(context, operation, *options):

@@ -176,7 +176,7 @@ def test_cap_7_denials_of_companions_are_judged(context: CheckContext, operation
 
 @check("CAP-8", "restore")
 def test_cap_8_a_denied_restore_does_nothing(context: CheckContext) -> Iterator[Finding]:
-    """Valid restore requests of a backup that nothing else touches, denied: looked at now and at the end."""
+    """Denied, but valid restore requests for a dedicated backup, which is read right after them and at the end."""
     answers = send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))])
     for answer in answers:
         if answer.is_success:

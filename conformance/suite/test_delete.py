@@ -102,7 +102,7 @@ def refused_deletions(context: CheckContext) -> Iterator[RefusedDeletion]:
 @check("CAP-9", "delete", stage=Stage.DELETES)
 def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[Finding]:
     """The same denial for an offered backup and for one that does not exist."""
-    backup = deletion_scenarios.deletable_backup(context, -1)  # what a denial did later is DEL-2's as well
+    backup = deletion_scenarios.deletable_backup(context, -1)  # an effect of the denial is judged by DEL-2
     for key in (*keys_without(context, "delete")[:1], "none"):
         there = context.delete(backup, key=key, expected=Expected.REFUSAL)
         missing = context.delete(context.build.unknown_id(), key=key, ownership="missing", expected=Expected.REFUSAL)
@@ -122,14 +122,16 @@ def test_del_1_an_offered_backup_is_deleted(context: CheckContext) -> Iterator[F
 @check("DEL-3", "delete", stage=Stage.DELETES)
 def test_del_3_a_deleted_backup_is_gone(context: CheckContext) -> Iterator[Finding]:
     """In get and in list, within `restore.timeout_s`; a restore of it is refused."""
-    told = context.run_once("deleted", deletion_scenarios.deleted)
+    deletion = context.run_once("deleted", deletion_scenarios.deleted)
     within = f"within {context.fixtures.target.restore.timeout_s:g} s"
-    if not told.gone_in_get:
-        yield violation(f"404, deleting or deleted in get {within}", "a backup as before", told.get)
-    if not told.gone_in_list:
-        yield violation(f"not listed, deleting or deleted in list {within}", "listed as before", told.listing, "/data")
+    if not deletion.gone_in_get:
+        yield violation(f"404, deleting or deleted in get {within}", "a backup as before", deletion.get)
+    if not deletion.gone_in_list:
+        yield violation(
+            f"not listed, deleting or deleted in list {within}", "listed as before", deletion.listing, "/data"
+        )
     if context.fixtures.target.fixtures.instance_id:
-        yield from expect_status(context.restore(told.backup, expected=Expected.REFUSAL), ANY_4XX)
+        yield from expect_status(context.restore(deletion.backup, expected=Expected.REFUSAL), ANY_4XX)
 
 
 @check("DEL-5", "delete", stage=Stage.DELETES)
@@ -138,7 +140,7 @@ def test_del_5_a_deletion_takes_no_other_backup_with_it(context: CheckContext) -
     context.try_scenario("deleted", deletion_scenarios.deleted)
     deletions = [changes for _, changes in context.run.state.neighbours]
     if not deletions:
-        context.run_once("deleted", deletion_scenarios.deleted)  # says why there is none
+        context.run_once("deleted", deletion_scenarios.deleted)  # raises with the reason
     changed = [changes for changes in deletions if changes.of_steady]
     if len(changed) == 1:
         again = context.try_scenario("deleted again", deletion_scenarios.deleted_again)

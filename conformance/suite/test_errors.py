@@ -110,11 +110,11 @@ def test_err_6_the_wrong_member_is_named(context: CheckContext) -> Iterator[Find
     backup = context.fixtures.dedicated_backup("ERR-6")
     requests = [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body, _ in wrong]
     places = {request.body: places for request, (_, places) in zip(requests, wrong, strict=True)}
-    told = [answer for answer in send_expecting_refusal(context, requests) if answer.status in (400, 422)]
-    for answer in told:
+    answers = [answer for answer in send_expecting_refusal(context, requests) if answer.status in (400, 422)]
+    for answer in answers:
         if has_envelope(answer):
             yield from names_member(answer, places[answer.request.body])
-    if not told:
+    if not answers:
         raise NotTestableError("does not apply: no refusal of a body is a 400 or a 422")
 
 

@@ -109,7 +109,7 @@ def _compare(exchange: Exchange, item: JsonObject | None, ignore: tuple[str, ...
     elif isinstance(exchange.data, dict):
         for one in expect_equivalent("backup", item, exchange.data, exchange, ignore=ignore):
             yield violation(
-                one.wanted.replace("the other reading", "the list"), one.got, exchange, f"/data{one.pointer}"
+                one.wanted.replace("the other response", "the list"), one.got, exchange, f"/data{one.pointer}"
             )
 
 

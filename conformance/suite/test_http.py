@@ -165,7 +165,7 @@ def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
 
 @check("HTTP-3", "list", "get", "logs")
 def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """Queries and headers that nobody expects are answered, if only by a refusal."""
+    """Unexpected queries and headers are answered, if only by a refusal."""
     queries = [found.query for found in fixed_inputs.unknown_parameters()]
     queries += ODD_QUERIES if operation != "logs" else ()
     odd = [context.build.for_operation(operation, query=query) for query in queries]
@@ -223,42 +223,47 @@ def odd_body(instance: str, extra: bytes) -> bytes:
 @check("HTTP-4", "list", "get", "logs")
 def test_http_4_reading_again_gives_the_same(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Eight readings, and as many again in doubt; then before and after other reads, and by other keys."""
-    told: dict[Operation, list[Exchange]] = context.run_once("readings", readings)
-    if not told[operation]:
+    readings_of: dict[Operation, list[Exchange]] = context.run_once("readings", readings)
+    if not readings_of[operation]:
         raise NotTestableError("set fixtures.container_id to a container with backups")
-    yield from unmoved(operation, told[operation])
+    yield from unmoved(operation, readings_of[operation])
     yield from changed_by_other_reads(context, operation, longest_logs(context))
 
 
 def readings(context: CheckContext) -> dict[Operation, list[Exchange]]:
-    """All that can be read of one backup, again and again: what one read does may show in another."""
+    """Read the list, and one backup with its logs, repeatedly: an effect of one read may show in another."""
     backup = longest_logs(context) if context.fixtures.backups or context.fixtures.target.fixtures.backup_id else None
-    told: dict[Operation, list[Exchange]] = {"list": [], "get": [], "logs": []}
+    readings_of: dict[Operation, list[Exchange]] = {"list": [], "get": [], "logs": []}
     for again in (False, True):
-        if again and not any(True for operation in told for _ in unmoved(operation, told[operation])):
-            return told
-        for turn in range(8):
+        if again and not any(True for operation in readings_of for _ in unmoved(operation, readings_of[operation])):
+            return readings_of
+        for round_number in range(8):
             answers = context.send_all([context.build.list(), *([context.build.get(backup)] if backup else [])])
-            answers += [context.logs(backup)] if backup else []  # behind the get, which may have left something
-            # some alone, so that no other thread that reads in turns as well keeps step with us
-            for x in [*answers, *(context.send(x.request) for x in answers[: turn % 3])]:
-                told[x.operation].append(x)
-    return told
+            answers += [context.logs(backup)] if backup else []  # after the get, which may have had an effect
+            # some requests alone, so that the order differs from that of another thread which also alternates
+            for exchange in [*answers, *(context.send(exchange.request) for exchange in answers[: round_number % 3])]:
+                readings_of[exchange.operation].append(exchange)
+    return readings_of
 
 
 def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:
-    """The readings agree, but for backups that come, go or change by themselves meanwhile."""
+    """The readings agree, except for backups that appear, disappear or change by themselves."""
     moving = moving_ids(answers) if operation == "list" else set()
     return expect_stable(ANSWER_SHAPE[operation], answers, without=moving)
 
 
 def moving_ids(lists: list[Exchange]) -> set[str]:
-    """Backups that came or went for good between two readings, or are being made or deleted."""
-    found = {str(item["id"]) for x in lists for item in x.items if value_at(item, "/state/current") in TRANSIENT_STATES}
-    for one in {one for x in lists for one in x.ids}:
-        if sum(before != after for before, after in pairwise(one in x.ids for x in lists)) == 1:
-            found.add(one)
-    return found
+    """Backups that appeared or disappeared for good between two readings, or are being created or deleted."""
+    moving = {
+        str(item["id"])
+        for exchange in lists
+        for item in exchange.items
+        if value_at(item, "/state/current") in TRANSIENT_STATES
+    }
+    for backup in {backup for exchange in lists for backup in exchange.ids}:
+        if sum(before != after for before, after in pairwise(backup in exchange.ids for exchange in lists)) == 1:
+            moving.add(backup)
+    return moving
 
 
 def longest_logs(context: CheckContext) -> str:

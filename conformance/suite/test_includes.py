@@ -56,7 +56,7 @@ def nothing_is_included_unasked(exchange: Exchange) -> Iterator[Finding]:
     if exchange.request.asked.get("include"):  # for something else, of which a server may know more than we do
         includes = value_at(includes, "/integrations")
     if includes and not (isinstance(includes, dict) and not any(includes.values())):
-        yield violation("no includes that nobody asked for", "some", exchange, "/includes")
+        yield violation("no includes, since none were requested", "some", exchange, "/includes")
 
 
 @check("INC-1", "list", "get")
@@ -188,7 +188,7 @@ def nothing_needless_is_included(exchange: Exchange) -> Iterator[Finding]:
         or exchange.data is None
         or any(True for _ in references_resolve(exchange))
     ):
-        return  # what the backups refer to cannot be told
+        return  # the references of the backups cannot be read
     for key, one in integrations(exchange).items():
         if not {key, *names_of(one)} & wanted:
             yield violation("only what the backups refer to", shapes_of(one), exchange, f"/includes/integrations/{key}")

@@ -89,15 +89,15 @@ def ids_are_unique_in_an_answer(exchange: Exchange) -> Iterator[Finding]:
 
 @check("LIST-3", "list")
 def test_list_3_ids_are_unique_across_pages(context: CheckContext) -> Iterator[Finding]:
-    """No backup stands on two pages of a list that holds still."""
-    told = paging.plain(paging.in_all_ways(context))
-    yield from paging.judged(context, told, lambda walk, _: expect_unique(walk.ids, walk.last, "backup"))
-    if not any(walk.ids for _, walk in told):
+    """No backup is on two pages of a list that does not change."""
+    readings = paging.plain(paging.in_all_ways(context))
+    yield from paging.judged(context, readings, lambda paged, _: expect_unique(paged.ids, paged.last, "backup"))
+    if not any(paged.ids for _, paged in readings):
         raise NotTestableError(NONE_THERE)
 
 
 def is_page(exchange: Exchange) -> bool:
-    """A page of which too much could have come: that of one item or none shows no bound."""
+    """A page with a requested size and more than one item; a shorter one cannot exceed its size."""
     many = isinstance(exchange.data, list) and len(exchange.data) > 1
     return many and bool(serves("list")(exchange)) and exchange.request.asked.get("page[size]", "").isdecimal()
 
@@ -123,7 +123,7 @@ def test_list_4_page_size_bounds_the_page(context: CheckContext) -> Iterator[Fin
 
 @check("LIST-5", "list")
 def test_list_5_pages_give_every_backup_once(context: CheckContext) -> Iterator[Finding]:
-    """Whatever the size, with and without a sort, of the own container and the sibling's: what get shows is listed."""
+    """In every page size, with and without a sort, for both containers; a backup that get shows is listed."""
     fixtures = context.fixtures.target.fixtures
     named = {
         fixtures.backup_id,
@@ -131,29 +131,29 @@ def test_list_5_pages_give_every_backup_once(context: CheckContext) -> Iterator[
         fixtures.not_live_backup_id,
         *fixtures.deletable_backup_ids,
     }
-    told = paging.in_all_ways(context)
-    yield from paging.judged(context, told, every_one, sorted(one for one in named if one))
-    theirs = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
-    yield from paging.judged(context, paging.of_sibling(context), every_one, theirs)
-    if not any(walk.ids for _, walk in told):
+    readings = paging.in_all_ways(context)
+    yield from paging.judged(context, readings, every_one, sorted(backup for backup in named if backup))
+    of_sibling = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
+    yield from paging.judged(context, paging.of_sibling(context), every_one, of_sibling)
+    if not any(paged.ids for _, paged in readings):
         raise NotTestableError(NONE_THERE)
 
 
-def every_one(walk: PagedList, there: set[str]) -> Iterator[Finding]:
-    return expect_same_ids(walk.ids, there, walk.last, "backup")
+def every_one(paged: PagedList, expected: set[str]) -> Iterator[Finding]:
+    return expect_same_ids(paged.ids, expected, paged.last, "backup")
 
 
 @check("LIST-6", "list")
 def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[Finding]:
-    """Just past the end and far past it; where the end is, following the pages tells."""
+    """Just past the last page, which following the pages finds, and far past it."""
     context.require_served("list")
     for _ in range(paging.MAX_TRIES):
-        walk = paging.read_list(context, size=5)
-        past = [] if walk.last.ids else [len(walk.pages), len(walk.pages) + 1]
+        paged = paging.read_list(context, size=5)
+        past = [] if paged.last.ids else [len(paged.pages), len(paged.pages) + 1]
         answers = context.send_all(context.build.list(page=page, size=5) for page in (*past, FAR))
-        found = [one for answer in answers for one in is_past_the_end(answer)]
-        if not found or set(walk.ids) == set(paging.read_list(context, size=5).ids):
-            yield from found
+        findings = [finding for answer in answers for finding in is_past_the_end(answer)]
+        if not findings or set(paged.ids) == set(paging.read_list(context, size=5).ids):
+            yield from findings
             return
     yield inconclusive("the list kept changing while it was read")
 

@@ -70,7 +70,7 @@ def test_log_4_the_logs_of_an_unknown_backup_are_not_found(context: CheckContext
 
 @check("LOG-6", "logs")
 def test_log_6_a_log_that_was_shown_stays_shown(context: CheckContext) -> Iterator[Finding]:
-    """Several readings of some backups' logs in a row; the review looks at all other readings of the run."""
+    """Several readings of some backups' logs in a row; the final review judges all other readings of the run."""
     for backup in context.fixtures.sample(context.rng, SAMPLE):
         readings = [context.logs(backup) for _ in range(READINGS)]
         unreadable = next((reading for reading in readings if not reading.is_judgeable_success), None)

@@ -86,7 +86,7 @@ def valid_body(context: CheckContext, **other: object) -> JsonObject:
 
 
 def refuse_bodies(context: CheckContext, bodies: Sequence[object]) -> Iterator[Finding]:
-    """JSON bodies that must be refused, for a backup that exists: as they are, and some with members nobody knows."""
+    """JSON bodies that must be refused, for an existing backup; some of them again with unknown members."""
     backup = context.fixtures.dedicated_backup(context.check.clause)
     sent = [*bodies, *(with_more(body) for body in bodies[::3] if isinstance(body, dict))]
     for answer in send_expecting_refusal(
@@ -96,7 +96,7 @@ def refuse_bodies(context: CheckContext, bodies: Sequence[object]) -> Iterator[F
 
 
 def with_more(body: JsonObject) -> JsonObject:
-    """The body with members that nobody knows, beside the others and in its contents: legal, and no excuse."""
+    """The body with unknown members, at its top level and in its contents; they are legal and change no verdict."""
     contents = body.get("contents")
     more = {"contents": {**contents, "note": "x"}} if isinstance(contents, dict) else {}
     return {**body, "note": {"by": "x"}, **more}
@@ -211,7 +211,7 @@ def test_job_9_other_backups_are_not_found(context: CheckContext) -> Iterator[Fi
 
 @check("JOB-10", "restore")
 def test_job_10_rejected_requests_do_nothing(context: CheckContext) -> Iterator[Finding]:
-    """One rejection of each kind on a backup of their own: looked at right after it, and at the end of the run."""
+    """One rejection of each kind on a dedicated backup, which is read right after them and at the end of the run."""
     backup, own = context.fixtures.dedicated_backup("JOB-10"), context.fixtures.instance_id
     for request in _rejections(context, backup, own):
         for answer in send_expecting_refusal(context, [request]):

@@ -30,7 +30,7 @@ def shows_nothing(exchange: Exchange, own: str) -> Iterator[Finding]:
 
 
 def could_exist(hub: str, own: str) -> bool:
-    """Has it the form of our hub's id, where that is a form of its own?"""
+    """Whether a value has the form of our hub's id, where that form is recognisable."""
     return form(hub) == form(own) and form(own) in ("oid", "uuid")
 
 

@@ -25,7 +25,7 @@ def does_no_harm(exchange: Exchange) -> Iterator[Finding]:
 
 @check("LIST-10", "list", kind=CheckKind.GENERATED)
 def test_list_10_generated_pages_and_sorts_do_no_harm(context: CheckContext) -> Iterator[Finding]:
-    """Pages of zero, negative, huge, in words and other digits, twice; sorts by what nobody sorts by."""
+    """Page numbers that are zero, negative, huge, spelt out, in other digits, or repeated; unknown sorts."""
     context.require_served("list")
     kinds = requests.with_queries(context, "list", queries.pages(), queries.sorts())
     yield from explore(context, kinds, does_no_harm)
@@ -42,7 +42,7 @@ def test_inc_6_generated_includes_do_no_harm(context: CheckContext, operation: O
 def test_http_3_generated_queries_headers_and_addresses_are_answered(
     context: CheckContext, operation: Operation
 ) -> Iterator[Finding]:
-    """Parameters and headers that nobody expects, bytes and encodings that are none."""
+    """Unexpected parameters and headers, invalid bytes and encodings."""
     if operation == "job":
         context.require_jobs()
     else:

@@ -65,10 +65,12 @@ def test_list_5_however_it_is_asked_for_the_list_is_the_same(context: CheckConte
     """Pages of 1, 2, 3, 7, all, and of sizes at random; with sorts, includes and keys at random."""
     context.require_served("list")
 
-    told = paging.read_in(context, ways(context, max(len(context.fixtures.backups), 1)))
-    if not any(walk.ids for _, walk in told):
+    readings = paging.read_in(context, ways(context, max(len(context.fixtures.backups), 1)))
+    if not any(paged.ids for _, paged in readings):
         raise NotTestableError("set fixtures.container_id to a container with backups")
-    yield from paging.judged(context, told, lambda walk, there: expect_same_ids(walk.ids, there, walk.last, "backup"))
+    yield from paging.judged(
+        context, readings, lambda paged, expected: expect_same_ids(paged.ids, expected, paged.last, "backup")
+    )
 
 
 @check("LIST-7", "list", kind=CheckKind.GENERATED)
@@ -97,7 +99,7 @@ def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterat
 
 @check("GET-3", "get", kind=CheckKind.GENERATED)
 def test_get_3_however_it_is_asked_for_a_backup_is_the_same(context: CheckContext) -> Iterator[Finding]:
-    """One backup by get and in the list, with and without integrations, with an include that nobody knows."""
+    """One backup by get and in the list, with and without integrations, with an unknown include."""
     if not context.fixtures.backups:
         raise NotTestableError("set fixtures.container_id to a container with backups")
     context.require_served("list")

@@ -63,15 +63,15 @@ def unusual(context: CheckContext) -> Restore:
 @check("RST-8", "restore", kind=CheckKind.GENERATED)
 def test_rst_8_a_backup_that_is_restored_again_is_restored(context: CheckContext) -> Iterator[Finding]:
     """What the instance held after the first restore of a backup it holds after the second, with others in between."""
-    told, expected = probed_main_restore(context)
-    if told.digests.own_after != expected:
+    main, expected = probed_main_restore(context)
+    if main.digests.own_after != expected:
         raise CannotTellError("RST-8 failed first, on the first restore")
     first, second, known = (
         context.run_once("manage", restore_scenarios.manage),
         unusual(context),
-        told.digests.own_before,
+        main.digests.own_before,
     )
-    same_backup = first.backup == second.backup != told.restore.backup  # of the main one the first check speaks
+    same_backup = first.backup == second.backup != main.restore.backup  # the first check judges the main one
     if second.digest is None or not (first.went_well and second.went_well and same_backup):
         raise NotTestableError("does not apply: no backup was restored twice")
     if second.digest != known:

@@ -51,7 +51,7 @@ def test_every_fault_breaks_something_and_names_clauses_that_exist() -> None:
         assert not set(fault.breaks) & set(fault.also), fault.name
 
 
-#: one story or one engine judges many clauses: its function is named after what it tells, the IDs say the rest
+#: kinds of checks that share one function for many clauses
 MANY_CLAUSES = ("stateful", "schemathesis")
 
 
