@@ -28,45 +28,45 @@ MAX_DEFECTS = 12
 MAX_NOTED = 40
 #: how many other exchanges of a finding are kept as evidence
 MAX_RELATED = 8
-#: from then on no more notes are added
+#: no more notes are added after this many
 MAX_NOTES = 200
-#: so many findings of one clause on one exchange are counted
+#: how many findings of one clause on one exchange are counted
 MAX_FINDINGS = 1000
 
 
 @dataclass
 class Defect:
-    """Equal findings on one clause and operation: the one on the smallest request stands for all."""
+    """Equal findings on one clause and operation; the one on the smallest request is shown for all."""
 
     first: Finding
     places: int = 1
 
     def add(self, found: Finding) -> None:
-        """Counts an equal finding in."""
+        """Count an equal finding."""
         self.places += 1
-        on, shown = found.exchange, self.first.exchange
-        if on is not None and shown is not None and on.request.weight < shown.request.weight:
+        exchange, shown = found.exchange, self.first.exchange
+        if exchange is not None and shown is not None and exchange.request.weight < shown.request.weight:
             self.first = found
 
 
 @dataclass
 class FindingSet:
-    """What one clause came to on one operation so far."""
+    """The findings of one clause on one operation so far."""
 
     judged: int = 0
     defects: dict[tuple[str, ...], Defect] = field(default_factory=dict)
     inputs: set[int] = field(default_factory=set)
 
     def add(self, found: Finding) -> None:
-        """Counts a finding in with its equals."""
-        same = identity(found)
-        if same in self.defects:
-            self.defects[same].add(found)
+        """Count a finding with its equals."""
+        key = identity(found)
+        if key in self.defects:
+            self.defects[key].add(found)
         elif len(self.defects) < MAX_DEFECTS:
-            self.defects[same] = Defect(found)
+            self.defects[key] = Defect(found)
 
     def take(self, other: FindingSet, *, with_findings: bool) -> None:
-        """Counts in what another judge of the same check judged, with its findings or without."""
+        """Add what another judge of the same check has judged, with or without its findings."""
         self.judged += other.judged
         self.inputs |= other.inputs
         if with_findings:
@@ -74,7 +74,7 @@ class FindingSet:
 
 
 def identity(found: Finding) -> tuple[str, ...]:
-    """What makes two findings the same defect: array indices, ids and numbers in the words do not matter."""
+    """The key by which findings are the same defect: it ignores array indices, ids and numbers in the texts."""
 
     def plain(text: str | None) -> str:
         return re.sub(r"\b[0-9a-f]{24}\b|\d+", "#", text or "")
@@ -83,7 +83,7 @@ def identity(found: Finding) -> tuple[str, ...]:
 
 
 class PassiveJudges:
-    """Judges exchanges as they come, from any thread."""
+    """Judges exchanges as they are observed, from any thread."""
 
     def __init__(self, catalogue: Catalogue, judges: Iterable[Judge]) -> None:
         self._catalogue = catalogue
@@ -93,14 +93,14 @@ class PassiveJudges:
         self._tallies: dict[tuple[CheckId, tuple[str, ...]], FindingSet] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
-        #: members that the contract does not name: legal everywhere, told beside the outcomes
+        #: members that the contract does not name; they are legal, and reported beside the outcomes
         self.notes: set[str] = set()
-        #: MUST clauses that were seen broken so far
+        #: MUST clauses that have failed so far
         self.broken: set[str] = set()
         self.matrix: Counter[tuple[str, str, str, str]] = Counter()
 
     def observe(self, exchange: Exchange) -> None:
-        """Judges one exchange by every passive clause that speaks of it."""
+        """Judge one exchange by every passive clause that applies to it."""
         results = [(judge, self._apply(judge, exchange)) for judge in self._judges if judge.when(exchange)]
         request = exchange.request
         notes = self._notes(exchange)
@@ -109,22 +109,22 @@ class PassiveJudges:
                 self.notes |= notes
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
-            for judge, found in results:
+            for judge, findings in results:
                 tally = self._tallies.setdefault((judge.id(exchange.operation), judge.unless_failed), FindingSet())
                 tally.judged += 1
                 tally.inputs.add(request.content)
-                for one in found:
-                    tally.add(one)
-                    if _by_level(one.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
+                for finding in findings:
+                    tally.add(finding)
+                    if _by_level(finding.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
                         self.broken.add(judge.clause)
 
     def findings(self, exchange: Exchange) -> list[tuple[str, Finding]]:
-        """What these judges find wrong with an exchange, by clause; nothing is counted."""
+        """The findings on one exchange, with their clauses, without counting them."""
         judged = [judge for judge in self._judges if judge.when(exchange)]
         return [(judge.clause, found) for judge in judged for found in self._apply(judge, exchange)]
 
     def first_to_shrink(self, name: tuple[str, ...]) -> bool:
-        """Whether nobody has looked yet for the smallest case of this defect; from now on somebody has."""
+        """Whether this is the first request to shrink this defect; later calls with the same name return False."""
         with self._lock:
             first = name not in self._shrunk
             self._shrunk.add(name)
@@ -176,7 +176,7 @@ def attach(
     recorder: Masking,
     look_again: Callable[[Exchange], None],
 ) -> None:
-    """Puts findings and their evidence on a record, and sets its outcome and reason by the clause's level."""
+    """Add findings and their evidence to a record, and set its outcome and reason by the clause's level."""
     shown: list[Exchange] = []
     for defect in defects:
         finding = defect.first

@@ -56,7 +56,7 @@ def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Findin
     restore_scenarios.try_all(context)
     followed = [restore for restore in context.run.state.restores if restore.accepted and restore.after is not None]
     if not followed:
-        told_restores(context)  # tells why there is none
+        told_restores(context)  # raises with the reason
     for restore in followed:
         if restore.ended:
             continue
@@ -84,12 +84,12 @@ def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Findi
 
 
 def failed_by_itself(context: CheckContext, restore: Restore) -> bool:
-    """A restore may fail, and say so, where nobody has told us that it would not: only RST-4 speaks of that."""
+    """A failed restore of a backup that the target file does not name; RST-4 alone judges it."""
     return bool(restore.failed) and restore.backup != context.fixtures.target.fixtures.backup_id
 
 
 def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
-    """What the logs of a restore should say otherwise."""
+    """The findings about the logs of one restore."""
     on = restore.logs_exchange or restore.answer
     if restore.readable and restore.terminal is None:
         raise CannotTellError("RST-1 failed first: the restore did not come to an end")
@@ -162,7 +162,7 @@ def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Findi
 
 @check("RST-5", "restore")
 def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding]:
-    """The states and times of every job that was followed, sampled while it ran and looked at again."""
+    """The states and times of every job that was followed, read while it ran and again afterwards."""
     restore_scenarios.real_job(context)
     restore_scenarios.try_all(context)
     for restore in context.run.state.restores:
@@ -254,23 +254,23 @@ def shows_all(context: CheckContext, restore: Restore, answer: Exchange) -> bool
 
 @check("RST-8", "restore")
 def test_rst_8_the_instance_holds_the_backups_data(context: CheckContext) -> Iterator[Finding]:
-    """The probe's digest when the restore was first seen completed; before it the instance held something else."""
-    told, expected = probed_main_restore(context)
-    if told.digests.own_after != expected:
-        yield violation(f"the data {expected}", f"{told.digests.own_after}", last_look(told.restore))
+    """The digest that the probe reports once the restore has completed; before it the instance held other data."""
+    main, expected = probed_main_restore(context)
+    if main.digests.own_after != expected:
+        yield violation(f"the data {expected}", f"{main.digests.own_after}", last_look(main.restore))
         return
-    yield from one_of_them(context, told, expected)
+    yield from one_of_them(context, main, expected)
 
 
-def one_of_them(context: CheckContext, told: restore_scenarios.Main, expected: str) -> Iterator[Finding]:
-    """After restores at once that all went well the instance holds what one of the backups holds, and no mixture."""
+def one_of_them(context: CheckContext, main: restore_scenarios.Main, expected: str) -> Iterator[Finding]:
+    """After concurrent restores that all completed, the instance holds the data of one backup, and no mixture."""
     at_once = context.try_scenario("at once", restore_scenarios.at_once)
     manage = context.try_scenario("manage", restore_scenarios.manage)
-    known = {manage.backup: told.digests.own_before} if manage and manage.went_well else {}
-    known[told.restore.backup] = expected
-    if at_once is None or at_once.own_after is None or not all(one.went_well for one in at_once.accepted):
+    known = {manage.backup: main.digests.own_before} if manage and manage.went_well else {}
+    known[main.restore.backup] = expected
+    if at_once is None or at_once.own_after is None or not all(restore.went_well for restore in at_once.accepted):
         return
-    wanted = {known.get(one.backup) or at_once.own_after for one in at_once.restores}
+    wanted = {known.get(restore.backup) or at_once.own_after for restore in at_once.restores}
     if at_once.own_after not in wanted:
         yield violation(f"the data {' or '.join(sorted(wanted))}", at_once.own_after, last_look(at_once.accepted[-1]))
 
@@ -282,15 +282,15 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
         raise NotTestableError("set probe.command")
     yield from source_instance_untouched(context)
     second = context.fixtures.fixture("second_instance_id")
-    told = context.run_once("main", restore_scenarios.main)
+    main = context.run_once("main", restore_scenarios.main)
     before = context.run_once("second instance", restore_requests.second_instance)
     restore_scenarios.try_all(context)
-    for digest in (told.digests.second_after, context.digest_of(second)):
+    for digest in (main.digests.second_after, context.digest_of(second)):
         if digest is not None and digest != before:
-            changed = violation(f"the data {before} on instance {second} as before", digest, last_look(told.restore))
+            changed = violation(f"the data {before} on instance {second} as before", digest, last_look(main.restore))
             other_cause = context.run.state.wrong_acceptance
             found = [inconclusive(other_cause, changed.exchange) if other_cause else changed]
-            yield from resting_on(found, [told.restore.answer])
+            yield from resting_on(found, [main.restore.answer])
             return
 
 
