@@ -19,7 +19,7 @@ SHAPE_CLAUSE: dict[Operation, str] = {
     "delete": "DEL-1",
 }
 #: Statuses by which a gateway or the target says that it cannot serve anybody now.
-UNAVAILABLE = frozenset({502, 503, 504})
+UNAVAILABLE = frozenset({502, 503, 504, *range(520, 531)})
 #: Methods that change nothing.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 

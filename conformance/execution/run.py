@@ -31,7 +31,7 @@ from conformance.scenarios.side_effects import FORBID_EFFECTS
 from conformance.suite.registry import all_checks, all_reviews, judges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from conformance.config.target import Target
@@ -140,16 +140,28 @@ class Run:
     def _record(self, record: CheckRecord) -> None:
         self.observer.journal.write(record)
 
-    def _controls(self) -> list[Request]:
-        """Requests of different kinds to which any answer will do, with a key that can be had."""
+    def _controls(self) -> list[Callable[[], Request]]:
+        """What makes requests of different kinds to which any answer will do, with a key that can be had.
+
+        Each but the first is of another address every time: a gateway may choose the backend by the address.
+        """
         names = [name for name in (*GRANTS, "none") if name == "none" or self.target.keys.get(name)]
         for name in names:
             try:
-                unknown = self.build.unknown_id()
-                return [self.build.list(size=1, key=name), self.build.job(key=name), self.build.get(unknown, key=name)]
+                self.build.list(size=1, key=name)  # raises where the key cannot be had
+                return self._controls_with(name)
             except KeyUnavailableError:
                 continue
         return []
+
+    def _controls_with(self, key: str) -> list[Callable[[], Request]]:
+        build = self.build
+        return [
+            lambda: build.list(size=1, key=key),
+            lambda: build.list(build.unknown_container(), size=1, key=key, ownership="missing"),
+            lambda: build.get(build.unknown_id(), key=key, ownership="missing"),
+            lambda: build.job(build.unknown_id(), key=key, ownership="missing"),
+        ]
 
 
 def clauses_with_restores() -> list[str]:

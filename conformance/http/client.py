@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from conformance import __version__
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
-from conformance.http.budget import Budget, NotAllowedError
+from conformance.http.budget import Budget, NotAllowedError, asks_for_restore
 from conformance.http.clock import Clock, StoppedError, TargetGoneError
 from conformance.http.connection import Connections
 from conformance.http.exchange import Purpose, Throttled
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange, Request
+    from conformance.http.liveness import Control
     from conformance.http.shared_state import SharedState
 
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
@@ -38,6 +39,10 @@ MIN_WAIT_S = 0.02
 MAX_WAITS = 8
 #: one request that alone is never served is given up after so long
 MAX_PATIENCE_S = 300.0
+#: How many tries should suffice to blame an input: controls are sent until they do, or until that is hopeless.
+CHEAP_TRIES, COSTLY_TRIES = 6, 4
+#: An input beyond these sizes, in octets, is never blamed: its address with its headers, and its body.
+MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
 #: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
 LAST_WORDS_S = 2.0
 
@@ -70,6 +75,8 @@ class Client:
         limit = target.limits.concurrency
         concurrency = max(1, limit // workers)
         self._pace = AutoPace()
+        #: The requests, by their content, that were answered at the first attempt.
+        self._answered: set[int] = set()
         self._slots = threading.BoundedSemaphore(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
@@ -93,9 +100,9 @@ class Client:
             self._counting.wait_for(lambda: not self._restores_under_way, LAST_WORDS_S)
         self._connections.abort()
 
-    def use_controls(self, requests: Sequence[Request]) -> None:
-        """Requests of different kinds that show, by any answer, that the target is there."""
-        self.liveness.use(requests)
+    def use_controls(self, controls: Sequence[Control]) -> None:
+        """Take what makes requests of different kinds, each of another address, to which any answer will do."""
+        self.liveness.use(controls)
 
     def use_keys(self, renew: Callable[[Exchange], Request | None]) -> None:
         """Whom to ask about a 401 to a good key: gives the request with another value of the key, or None."""
@@ -131,7 +138,9 @@ class Client:
         self._check_allowed(request)
         reserved = self._budget.reserve(request)
         exchange = self._attempt(request)
-        if not answered(exchange) and not self.waiting.stopped:
+        if answered(exchange):
+            self._answered.add(request.content)
+        elif not self.waiting.stopped and not asks_to_wait(exchange):
             exchange = self._look_again(exchange, reserved=reserved)
         if purpose is Purpose.EVIDENCE and exchange.status == 401 and (renewed := self._renew(exchange)) is not None:
             exchange = self._attempt(renewed)
@@ -164,14 +173,15 @@ class Client:
         begun, last, tries, alone = self.waiting.now(), time.monotonic(), 0, 0
         while True:
             exchange = self._once(request, fresh=fresh)
-            if exchange.status != 429 or request.throttled is Throttled.ACCEPT:
+            if not asks_to_wait(exchange) or request.throttled is Throttled.ACCEPT:
                 self._served_at = time.monotonic()
                 return exchange
             tries += 1
             alone = 1 if self._served_at > last else alone + 1  # where others are served, our turn will come
             last = time.monotonic()
             if alone >= MAX_WAITS:
-                self.liveness.gone = "the target answers 429 to everything"
+                if exchange.status == 429:
+                    self.liveness.gone = "the target answers 429 to everything"
                 return exchange
             if tries >= MAX_WAITS and self.waiting.now() - begun > MAX_PATIENCE_S:
                 return exchange
@@ -213,22 +223,61 @@ class Client:
                 self._counting.notify_all()
 
     def _look_again(self, first: Exchange, *, reserved: bool) -> Exchange:
-        """No answer: the target's fault, or is the target away? A control before and after a second try tells.
+        """No response came: because of this input, or because the target is unavailable?
 
-        The second try goes over a connection of its own, so that what an earlier answer did to a kept one does not
-        count. Where the first may have started a restore, it keeps its place in the budget and the second takes one.
+        The request is sent again, byte for byte, as often as it takes to blame the input (HTTP-3), each time between
+        two controls that are answered, and over a connection of its own, so that what an earlier response did to a
+        kept one does not count. Where a try may have started a restore, it keeps its place in the budget.
         """
-        request = first.request
-        if not self.liveness.confirm() or not request.repeatable or not self._bad_auth_left(request):
-            return first
-        if reserved and not self._budget.once_more(first):
-            return first
-        second = self._attempt(request, fresh=True)
-        if answered(second):
-            return second
-        second.seen = (2, 2)
-        second.unanswered = self.liveness.confirm()
-        return second
+        request, last, tries = first.request, first, 0
+        while self.liveness.confirm() and self._may_repeat(last, reserved=reserved):
+            if not tries:
+                self.liveness.begin_tries()
+            last, tries = self._attempt(request, fresh=True), tries + 1
+            if answered(last):
+                return last
+            last.seen = (tries + 1, tries + 1)
+            if not is_blamable(request) or self._was_answered(request) or not self.liveness.confirm():
+                break
+            needed = self.liveness.tries_needed(COSTLY_TRIES if self._is_costly(last) else CHEAP_TRIES)
+            if needed is None:
+                break
+            if tries >= needed:
+                last.unanswered = True
+                break
+        return last
+
+    def _may_repeat(self, last: Exchange, *, reserved: bool) -> bool:
+        """Whether the request may be sent again; takes its place among the bad keys and in the restore budget."""
+        request = last.request
+        if not request.repeatable or not self._bad_auth_left(request):
+            return False
+        return not reserved or self._budget.once_more(last)
+
+    def _is_costly(self, last: Exchange) -> bool:
+        """Whether each try takes long, or one of the few places for bad keys and restores."""
+        slow = last.response is None and "within" in (last.failure or "")
+        return slow or last.request.key in credentials.BAD or asks_for_restore(last.request)
+
+    def _was_answered(self, request: Request) -> bool:
+        return request.content in self._answered
+
+
+def is_blamable(request: Request) -> bool:
+    """Whether an input can be blamed for a lost response: an intermediary may drop what is unusually large (HTTP-3)."""
+    if request.body is not None and (request.method == "GET" or len(request.body) > MAX_BLAMED_BODY):
+        return False
+    if request.method == "GET" and any(name.lower() == "transfer-encoding" for name, _ in request.headers):
+        return False
+    headers = sum(len(name) + len(value) for name, value in request.headers) + len(request.authorization or "")
+    return len(request.target) + headers + len(request.hub_id or "") <= MAX_BLAMED_HEAD
+
+
+def asks_to_wait(exchange: Exchange) -> bool:
+    """Whether a response asks for patience: a 429, or a 503 with Retry-After."""
+    if exchange.status == 503 and exchange.response is not None:
+        return exchange.response.header("retry-after") is not None
+    return exchange.status == 429
 
 
 def retry_after(exchange: Exchange, now: float | None = None) -> float:

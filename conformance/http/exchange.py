@@ -175,7 +175,7 @@ class Exchange:
     failure: str | None = None
     started: float = 0.0
     seen: tuple[int, int] | None = None
-    #: no answer (or 502-504) twice in a row, while a control request before, between and after was answered
+    #: no answer (or 502 and the like) on each of many tries, between controls that were answered: HTTP-3 failed
     unanswered: bool = False
     key_died: bool = False
 

@@ -1,17 +1,18 @@
-"""Is the target there at all? Asked when a request got no answer, and answered by control requests.
+"""Is the target there at all? Asked when a request got no response, and answered by control requests.
 
-It is gone for the rest of the run when none of the controls, which are of different kinds, is answered several times
-over: from then on everything that would still be asked is told so at once instead of running into timeouts.
+The target is gone for the rest of the run when none of the controls, which are of different kinds, is answered several
+times over. From then on every request is refused at once, instead of running into a timeout.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import UNAVAILABLE
+from conformance.http.failure_rate import FailureRate
 from conformance.http.intermediaries import UNKNOWN, answerer_of
 
 if TYPE_CHECKING:
@@ -20,45 +21,55 @@ if TYPE_CHECKING:
     from conformance.http.clock import Clock
     from conformance.http.exchange import Exchange, Request
 
-#: a restart of the target takes this long without being taken for its end
+    #: Makes a control request, of another address each time.
+    Control = Callable[[], Request]
+
+#: A restart of the target takes this long without being taken for its end.
 GRACE_S = 2.0
 PAUSE_S = 0.4
 MIN_ROUNDS = 2
+#: How many rounds of controls measure the failure rate at once, and how many controls a run spends on that.
+ROUNDS_AT_ONCE = 4
+MAX_MEASURED = 480
+#: Above this failure rate, of so many controls, no number of tries blames an input.
+HOPELESS_RATE, ENOUGH = 0.4, 48
 
 
 def answered(exchange: Exchange) -> bool:
-    """A whole answer came, from the target itself."""
+    """Whether a whole response came, and from the target itself."""
     return exchange.status is not None and exchange.status not in UNAVAILABLE
 
 
 class Liveness:
-    """Knows the control requests, and what they said last. Safe to ask from many threads."""
+    """Knows the control requests, and how they were answered. Safe to ask from many threads."""
 
     def __init__(self, send: Callable[[Request], Exchange], waiting: Clock) -> None:
         self._send = send
         self._waiting = waiting
-        self._controls: list[Request] = []
+        self._controls: list[Control] = []
         self._lock = threading.Lock()
         self._seen_at = 0.0
         self._pool: ThreadPoolExecutor | None = None
-        #: some answer came in this run
+        self._failures = FailureRate()
+        self._inputs_tried = 0
+        #: Some response came in this run.
         self.known = False
-        #: why nothing more can be had from the target, once that is clear
+        #: Why nothing more can be had from the target, once that is clear.
         self.gone: str | None = None
 
-    def use(self, controls: Sequence[Request]) -> None:
-        """The requests to ask with."""
+    def use(self, controls: Sequence[Control]) -> None:
+        """Take the requests to ask with."""
         self._controls = list(controls)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """End the threads."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def confirm(self) -> bool:
-        """Whether the target answers controls that were sent after this was called. False: it does not, or is gone.
+        """Return whether the target answers controls sent after this call; False if it does not, or is gone.
 
-        Threads that ask at the same time share the answer. Without controls nothing can be told.
+        Threads that ask at the same time share the answer. Without controls nothing is known: False.
         """
         asked_at = time.monotonic()
         with self._lock:
@@ -66,8 +77,34 @@ class Liveness:
                 return False
             return self._seen_at >= asked_at or (bool(self._controls) and self._look())
 
+    # ------------------------------------------------------------ blaming an input
+
+    def begin_tries(self) -> None:
+        """Count an input that is tried again and again, to find out whether it is to blame."""
+        with self._lock:
+            self._inputs_tried += 1
+
+    def tries_needed(self, wanted: int) -> int | None:
+        """Return how many tries in a row blame an input; None if the target is too unavailable to blame any.
+
+        Sends more controls as long as they may bring the number down to `wanted`.
+        """
+        with self._lock:
+            while True:
+                needed = self._failures.tries_needed(self._inputs_tried)
+                failed, count = self._failures.counted
+                hopeless = count >= ENOUGH and failed / count > HOPELESS_RATE
+                if (needed is not None and needed <= wanted) or count >= MAX_MEASURED or hopeless:
+                    return needed
+                if self.gone is not None or not self._controls:
+                    return None
+                for asked in as_completed([one for _ in range(ROUNDS_AT_ONCE) for one in self._asked()]):
+                    asked.result()
+
+    # ------------------------------------------------------------ controls
+
     def _look(self) -> bool:
-        """Rounds of controls, until one is answered or it is clear that none will be."""
+        """Send rounds of controls, until one is answered or it is clear that none will be."""
         begun, rounds = time.monotonic(), 0
         while True:
             started, rounds = time.monotonic(), rounds + 1
@@ -81,16 +118,24 @@ class Liveness:
             self._waiting.wait(PAUSE_S)
 
     def _round(self) -> Exchange:
-        """The controls side by side: the first whole answer, else the last failure."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(max(len(self._controls), 1), thread_name_prefix="controls")
+        """Send the controls side by side; return the first whole response, else the last failure."""
         last: Exchange | None = None
-        for done in as_completed([self._pool.submit(self._send, control) for control in self._controls]):
+        for done in as_completed(self._asked()):
             last = done.result()
             if answered(last):
                 break
         assert last is not None  # noqa: S101 - there is at least one control
         return last
+
+    def _asked(self) -> list[Future[Exchange]]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(2 * max(len(self._controls), 1), thread_name_prefix="controls")
+        return [self._pool.submit(self._ask, kind) for kind in range(len(self._controls))]
+
+    def _ask(self, kind: int) -> Exchange:
+        exchange = self._send(self._controls[kind]())
+        self._failures.count(kind, answered=answered(exchange))
+        return exchange
 
     def _in_words(self, last: Exchange) -> str:
         if last.status is not None:

@@ -84,7 +84,7 @@ def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
 def inconclusive_reason(exchange: Exchange) -> str | None:
     """Why nothing can be concluded from this exchange's status; None where something can."""
     if exchange.unanswered:
-        return f"HTTP-3 failed first ({exchange.failure or exchange.status}, twice)"
+        return f"HTTP-3 failed first ({exchange.failure or exchange.status}, {times(exchange)})"
     if exchange.status is None:
         return exchange.failure or "no answer"
     if exchange.status in UNAVAILABLE:
@@ -94,6 +94,12 @@ def inconclusive_reason(exchange: Exchange) -> str | None:
     if exchange.key_died:
         return f"the key {exchange.request.key} stopped being accepted during the run"
     return None
+
+
+def times(exchange: Exchange) -> str:
+    """How often a request got no answer, in words."""
+    count = exchange.seen[1] if exchange.seen else 2
+    return "twice" if count == 2 else f"{count} times"
 
 
 def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[int] = ()) -> Iterator[Finding]:
@@ -109,7 +115,7 @@ def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[
 def expect_no_server_error(exchange: Exchange, *allowed: int | range) -> Iterator[Finding]:
     """The status is one of `allowed`, and the request is answered: without a response twice is a violation, too."""
     if exchange.unanswered:
-        yield violation(_statuses(allowed), f"{exchange.failure or exchange.status}, twice", exchange)
+        yield violation(_statuses(allowed), f"{exchange.failure or exchange.status}, {times(exchange)}", exchange)
     else:
         yield from expect_status(exchange, *allowed)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
+from conformance.contract.operations import UNAVAILABLE
 from conformance.http import credentials
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Expected, Purpose, Sender
@@ -125,7 +126,7 @@ class KeyProofs:
             for request in self._requests(build, name):
                 exchange = self._client.send(request, Purpose.CONTROL)
                 self.first_answers.setdefault(name, exchange)
-                if exchange.status not in (None, 401, 429, 502, 503, 504):
+                if exchange.status not in (None, 401, 429, *UNAVAILABLE):
                     return "accepted"
                 answer = answer or _words(exchange)
         except (KeyUnavailableError, NotAllowedError) as reason:

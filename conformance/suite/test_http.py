@@ -32,6 +32,7 @@ from conformance.judging.expectations import (
     expect_stable,
     inconclusive,
     inconclusive_reason,
+    times,
     violation,
 )
 from conformance.judging.unusual_requests import sender_of, unusual_part
@@ -149,7 +150,7 @@ def success_is_an_envelope(exchange: Exchange) -> Iterator[Finding]:
 def no_input_draws_a_500(exchange: Exchange) -> Iterator[Finding]:
     if exchange.unanswered:
         got = exchange.failure or (exchange.response.problem if exchange.response else None) or f"{exchange.status}"
-        yield violation("an answer, as the control requests got one", f"{got}, twice", exchange)
+        yield violation("an answer, as the control requests got one", f"{got}, {times(exchange)}", exchange)
     elif (
         exchange.status is not None
         and exchange.status >= 500
