@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.config.target import Target
+    from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
     from conformance.http.liveness import Control
     from conformance.http.shared_state import SharedState
@@ -41,6 +44,8 @@ MAX_WAITS = 8
 MAX_PATIENCE_S = 300.0
 #: How many tries should suffice to blame an input: controls are sent until they do, or until that is hopeless.
 CHEAP_TRIES, COSTLY_TRIES = 6, 4
+#: Once so many inputs of an operation were blamed, further ones whose tries are costly are not repeated.
+MAX_COSTLY_BLAMED = 3
 #: An input beyond these sizes, in octets, is never blamed: its address with its headers, and its body.
 MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
 #: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
@@ -77,6 +82,10 @@ class Client:
         self._pace = AutoPace()
         #: The requests, by their content, that were answered at the first attempt.
         self._answered: set[int] = set()
+        #: Tries that take places in the restore budget: one input after the other, or all would run out of places.
+        self._costly_tries = threading.Lock()
+        #: How many inputs of each operation were blamed for having no response.
+        self._blamed: Counter[Operation] = Counter()
         self._slots = threading.BoundedSemaphore(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
         self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
@@ -229,23 +238,35 @@ class Client:
         two controls that are answered, and over a connection of its own, so that what an earlier response did to a
         kept one does not count. Where a try may have started a restore, it keeps its place in the budget.
         """
+        with self._costly_tries if reserved else nullcontext():
+            return self._try_again(first, reserved=reserved)
+
+    def _try_again(self, first: Exchange, *, reserved: bool) -> Exchange:
         request, last, tries = first.request, first, 0
-        while self.liveness.confirm() and self._may_repeat(last, reserved=reserved):
+        while self.liveness.confirm() and not self._is_suspected(last) and self._may_repeat(last, reserved=reserved):
             if not tries:
                 self.liveness.begin_tries()
             last, tries = self._attempt(request, fresh=True), tries + 1
             if answered(last):
                 return last
             last.seen = (tries + 1, tries + 1)
-            if not is_blamable(request) or self._was_answered(request) or not self.liveness.confirm():
+            if not is_blamable(request) or not self.liveness.confirm():
                 break
             needed = self.liveness.tries_needed(COSTLY_TRIES if self._is_costly(last) else CHEAP_TRIES)
             if needed is None:
                 break
             if tries >= needed:
                 last.unanswered = True
+                self._blamed[request.operation] += 1
                 break
         return last
+
+    def _is_suspected(self, last: Exchange) -> bool:
+        """Whether more tries are pointless: it was answered once, or costly ones blamed enough inputs like it."""
+        request, blamed = last.request, self._blamed[last.request.operation]
+        was_answered = request.content in self._answered and last.seen is not None
+        last.suspected = blamed > 0 and (was_answered or (self._is_costly(last) and blamed >= MAX_COSTLY_BLAMED))
+        return was_answered or last.suspected
 
     def _may_repeat(self, last: Exchange, *, reserved: bool) -> bool:
         """Whether the request may be sent again; takes its place among the bad keys and in the restore budget."""
@@ -256,11 +277,12 @@ class Client:
 
     def _is_costly(self, last: Exchange) -> bool:
         """Whether each try takes long, or one of the few places for bad keys and restores."""
-        slow = last.response is None and "within" in (last.failure or "")
-        return slow or last.request.key in credentials.BAD or asks_for_restore(last.request)
+        return _is_slow(last) or last.request.key in credentials.BAD or asks_for_restore(last.request)
 
-    def _was_answered(self, request: Request) -> bool:
-        return request.content in self._answered
+
+def _is_slow(exchange: Exchange) -> bool:
+    """Whether no response came in the time for it."""
+    return exchange.response is None and "within" in (exchange.failure or "")
 
 
 def is_blamable(request: Request) -> bool:

@@ -177,6 +177,8 @@ class Exchange:
     seen: tuple[int, int] | None = None
     #: no answer (or 502 and the like) on each of many tries, between controls that were answered: HTTP-3 failed
     unanswered: bool = False
+    #: no answer, and not tried often enough to blame this input, after others of the operation were blamed
+    suspected: bool = False
     key_died: bool = False
 
     @property

@@ -15,7 +15,9 @@ from conformance.contract import equivalence, strict_json, validation
 from conformance.contract.error_codes import same_code
 from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
 from conformance.contract.pointers import value_at
+from conformance.http.client import is_blamable
 from conformance.http.exchange import Exchange, Throttled, well_coded
+from conformance.http.liveness import answered as is_answered
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -83,8 +85,9 @@ def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
 
 def inconclusive_reason(exchange: Exchange) -> str | None:
     """Why nothing can be concluded from this exchange's status; None where something can."""
-    if exchange.unanswered:
-        return f"HTTP-3 failed first ({exchange.failure or exchange.status}, {times(exchange)})"
+    if exchange.unanswered or exchange.suspected:
+        how_often = times(exchange) if exchange.unanswered else f"as other inputs of {exchange.operation}"
+        return f"HTTP-3 failed first ({exchange.failure or exchange.status}, {how_often})"
     if exchange.status is None:
         return exchange.failure or "no answer"
     if exchange.status in UNAVAILABLE:
@@ -139,6 +142,8 @@ def expect_documented_status(exchange: Exchange) -> Iterator[Finding]:
 
 def expect_answer(exchange: Exchange) -> Iterator[Finding]:
     """The request is answered; passive judges decide whether the response is right."""
+    if not is_answered(exchange) and not is_blamable(exchange.request):
+        return  # an intermediary may drop it
     if why := inconclusive_reason(exchange):
         yield inconclusive(f"{exchange.request.line}: {why}", exchange)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import gateways, running
+from support import forward_proxy, gateways, hostile, running
 from support.toml import changed
 
 from conformance.reference import launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from support.gateways import Certificates, Gateway
 
@@ -154,3 +154,112 @@ def test_a_private_ca_that_is_not_named_is_a_mistake_of_the_file(
     front = gateways.nginx(server.base_url, tmp_path, tls=certificates)
     with run_through(front, server, tmp_path) as ran:
         assert "verify_tls" in stopped(ran)
+
+
+# ---------------------------------------------------------------- a gateway that fails at random
+
+LIMITED = "limit_req_zone $binary_remote_addr zone=all:1m rate=60r/s;"
+LIMIT = "limit_req zone=all burst=4 nodelay;"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("status", [503, 429])
+def test_a_gateway_that_limits_the_rate_accuses_nobody(status: int, server: launch.Running, tmp_path: Path) -> None:
+    """503 is what nginx answers by default: at random for whoever is tested, so the run may be inconclusive at most."""
+    front = gateways.nginx(server.base_url, tmp_path, http=LIMITED, location=f"{LIMIT} limit_req_status {status};")
+    with run_through(front, server, tmp_path) as ran:
+        assert outcomes(ran, "failed") == {}
+        assert outcomes(ran, "warned").keys() <= {"HTTP-1", "HTTP-8"}
+        assert ran.code in (0, 3)
+
+
+@pytest.mark.slow
+def test_the_automatic_pace_keeps_to_a_limit(server: launch.Running, tmp_path: Path) -> None:
+    front = gateways.nginx(server.base_url, tmp_path, http=LIMITED, location=f"{LIMIT} limit_req_status 429;")
+    changes = {"limits.requests_per_second": "auto"}
+    with run_through(front, server, tmp_path, changes) as ran:
+        assert outcomes(ran, "failed", "error") == {}
+        assert ran.results["run"]["throttled"] < ran.results["run"]["requests"] / 10
+
+
+@pytest.mark.slow
+def test_one_dead_backend_of_three_accuses_nobody(server: launch.Running, tmp_path: Path) -> None:
+    """HAProxy answers a third of all requests with its own 503, whatever they ask for."""
+    dead = f"http://127.0.0.1:{hostile.free_port()}"
+    front = gateways.haproxy(
+        [server.base_url, server.base_url, dead], tmp_path, defaults="retries 0", backend="balance roundrobin"
+    )
+    with run_through(front, server, tmp_path) as ran:
+        assert outcomes(ran, "failed") == {}
+        assert ran.code in (0, 3)
+
+
+@pytest.mark.slow
+def test_a_dead_backend_that_the_address_chooses_accuses_nobody(server: launch.Running, tmp_path: Path) -> None:
+    """The same addresses fail each time: controls of other addresses show that the input is not to blame."""
+    dead = f"http://127.0.0.1:{hostile.free_port()}"
+    front = gateways.haproxy(
+        [server.base_url, server.base_url, dead], tmp_path, defaults="retries 0", backend="balance uri whole"
+    )
+    with run_through(front, server, tmp_path) as ran:
+        assert outcomes(ran, "failed") == {}
+        assert ran.code in (0, 3)
+
+
+# ---------------------------------------------------------------- client certificates and proxies
+
+
+@pytest.mark.parametrize("name", ["nginx", "HAProxy", "Caddy"])
+def test_a_client_certificate_is_presented(
+    name: str, server: launch.Running, certificates: Certificates, tmp_path: Path
+) -> None:
+    wanted = f"ssl_verify_client on; ssl_client_certificate {certificates.ca};"
+    front = {
+        "nginx": lambda: gateways.nginx(server.base_url, tmp_path, server=wanted, tls=certificates),
+        "HAProxy": lambda: gateways.haproxy([server.base_url], tmp_path, tls=certificates, client_ca=True),
+        "Caddy": lambda: gateways.caddy(server.base_url, tmp_path, tls=certificates, client_ca=True),
+    }[name]()
+    changes = {
+        "target.verify_tls": str(certificates.ca),
+        "target.client_cert": str(certificates.client_cert),
+        "target.client_key": str(certificates.client_key),
+    }
+    with run_through(front, server, tmp_path, changes) as ran:
+        assert outcomes(ran, "failed", "error") == {}
+
+
+@pytest.mark.parametrize("name", ["HAProxy", "Caddy"])
+def test_a_handshake_that_wants_a_certificate_says_so(
+    name: str, server: launch.Running, certificates: Certificates, tmp_path: Path
+) -> None:
+    front = {
+        "HAProxy": lambda: gateways.haproxy([server.base_url], tmp_path, tls=certificates, client_ca=True),
+        "Caddy": lambda: gateways.caddy(server.base_url, tmp_path, tls=certificates, client_ca=True),
+    }[name]()
+    with run_through(front, server, tmp_path, {"target.verify_tls": str(certificates.ca)}) as ran:
+        assert "target.client_cert" in stopped(ran)
+
+
+def test_a_proxy_of_the_target_file_is_used_and_its_password_masked(server: launch.Running, tmp_path: Path) -> None:
+    with forward_proxy.serve() as proxy:
+        changes = {"target.proxy": proxy.url()}
+        with run_through(nothing(server.base_url), server, tmp_path, changes) as ran:
+            assert outcomes(ran, "failed", "error") == {}
+            assert len(proxy.passed) >= ran.results["run"]["requests"]
+            everything = "".join(file.read_text("utf-8") for file in ran.folder.iterdir() if file.is_file())
+            assert forward_proxy.PASSWORD not in ran.out + ran.err + everything
+
+
+def test_a_proxy_that_refuses_the_password_is_named(server: launch.Running, tmp_path: Path) -> None:
+    with forward_proxy.serve() as proxy:
+        changes = {"target.proxy": proxy.url("a-wrong-password")}
+        with run_through(nothing(server.base_url), server, tmp_path, changes) as ran:
+            said = stopped(ran)
+    assert "407" in said
+    assert "target.proxy" in said
+    assert "a-wrong-password" not in said
+
+
+def nothing(url: str) -> AbstractContextManager[Gateway]:
+    """Put no gateway in front of a server."""
+    return nullcontext(gateways.Gateway(url, Path()))

@@ -24,6 +24,7 @@ Case = tuple["Callable[[], Iterable[Finding]]", "Callable[[], Iterable[Finding]]
 #: those that make a finding or answer a question; they have tests of their own below
 OTHERS = {
     "violation",
+    "times",
     "advisory",
     "inconclusive",
     "inconclusive_reason",

@@ -54,7 +54,7 @@ def bad_sort_unavailable(server: Behaviours) -> None:
     """An unknown sort is always a 503."""
 
     def change(_call: Call, refusal: RefusalError) -> RefusalError:
-        bad = refusal.detail == "The list cannot be sorted by that"
+        bad = refusal.detail == "Lists cannot be sorted by that"
         return RefusalError("503.not-ready") if bad else refusal
 
     server.refuse = change
