@@ -18,7 +18,7 @@ from conformance.config import untrusted
 from conformance.judging.outcomes import CheckRecord, merge_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from conformance.http.latency import Counted
@@ -42,6 +42,8 @@ class WorkerFacts:
     restores_accepted: int = 0
     throttled: int = 0
     waited_s: float = 0.0
+    #: What preflight found out about the members of the target file: name, state and detail of each, masked.
+    preflight: Sequence[Mapping[str, str]] = ()
 
     def merged(self, other: WorkerFacts) -> WorkerFacts:
         """Return the facts of both workers; a key that one of them saw refused stays refused."""
@@ -53,6 +55,7 @@ class WorkerFacts:
             restores_accepted=max(self.restores_accepted, other.restores_accepted),
             throttled=max(self.throttled, other.throttled),
             waited_s=max(self.waited_s, other.waited_s),
+            preflight=self.preflight or other.preflight,
         )
 
 

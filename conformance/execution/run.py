@@ -104,7 +104,13 @@ class Run:
         stage = Stage(self.client, fixtures, proofs, self.context.rng("preflight"), self._discover)
         self.preflight = stage.run()
         self.executor.situation = Situation(self.target, self.context.profile, self.preflight)
-        self.observer.journal.write(WorkerFacts(keys=proofs.states, problem=self.recorder.text(self.preflight.problem)))
+        self.observer.journal.write(
+            WorkerFacts(
+                keys=proofs.states,
+                problem=self.recorder.text(self.preflight.problem),
+                preflight=self.preflight.rows(self.recorder.text),
+            )
+        )
 
     def stop(self) -> None:
         """End the run early: cut off what is in flight, and refuse what would come. Not for threads of checks."""

@@ -16,7 +16,7 @@ from conformance.contract import catalogue
 from conformance.contract.documentation import clause_page
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
-from conformance.report import plots, qualified, views
+from conformance.report import plots, preflight, qualified, views
 from conformance.results import queries, wording
 from conformance.results.signoff import page_marks
 from conformance.results.waivers import stubs
@@ -120,6 +120,7 @@ def render_summary(results: Results, *, with_checks: bool = False) -> str:
             sections=[decided[0], inconclusive, *decided[1:]],
             anchored={row["id"] for row in queries.with_outcome(results, *_SHOWN, Outcome.ERROR)},
             chapters=queries.by_chapter(results),
+            preflight=preflight.section(results),
             operations=operations,
             matrix=matrix,
             terms=_TERMS,

@@ -100,6 +100,9 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "waivers": waiver_rows,
         "notes": sorted(observations.notes),
         "keys": dict(contents.facts.keys),
+        "preflight": [
+            {"name": row["name"], "state": row["state"], "detail": row["detail"]} for row in contents.facts.preflight
+        ],
         "matrix": _matrix(observations.matrix),
         "latency": latency.rows(observations.latency),
         "coverage": _coverage(contents, records),

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 #: What to change, by a part of the reason why no response came.
 FAILURES: tuple[tuple[str, str], ...] = (
     ("certificate is not accepted", "set target.verify_tls to a file with the CA that signed it, or to false"),
+    (
+        "alert bad certificate",
+        "set target.client_cert and target.client_key: it wants a client certificate, or another",
+    ),
+    ("alert unknown ca", "check target.client_cert: it does not know the authority that signed it"),
     ("certificate required", "set target.client_cert and target.client_key: it wants a client certificate"),
     ("wrong version number", "the port speaks plain HTTP: write http:// in target.base_url"),
     ("record layer failure", "the port speaks plain HTTP: write http:// in target.base_url"),
@@ -137,7 +142,9 @@ def _one_answerer(exchanges: Sequence[Exchange]) -> Answerer | None:
 def _foreign(target: Target, answerer: Answerer, count: int) -> str:
     words = str(answerer)
     hint = next((fix for part, fix in PAGES if part in words.lower()), "")
-    if not hint and answerer.status in (401, 403, 407):
+    if answerer.status == 407:
+        hint = "check user and password of target.proxy, or of the environment's proxy"
+    if not hint and answerer.status in (401, 403):
         hint = "set [headers] if the gateway wants a token of its own"
     if not hint and 300 <= answerer.status < 400:
         hint = "write the URL of the API itself"

@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.contract.json_types import JsonObject
 
 
@@ -94,6 +96,17 @@ class Preflight:
     def is_ready(self) -> bool:
         """Whether everything fits: nothing stops the run, and no member is wrong."""
         return not self.problem and not self.mistakes
+
+    def rows(self, masked: Callable[[str], str]) -> list[dict[str, str]]:
+        """Return the entries as results.json has them; `masked` takes keys out of a text."""
+        return [
+            {
+                "name": entry.member,
+                "state": entry.state.value,
+                "detail": masked("; ".join(part for part in (entry.detail, entry.fix) if part)),
+            }
+            for entry in self.entries
+        ]
 
     def to_json(self) -> JsonObject:
         """Return the result as results.json and the journal have it."""
