@@ -118,9 +118,9 @@ class Observations:
 
 
 #: the kinds of entries; those in _PLAIN are written as their members
-_CHECK, _OBSERVATIONS, _RESTORE_ENDED = "check", "observations", "restore ended"
+_CHECK, _OBSERVATIONS, _RESTORE_ENDED, _FACTS = "check", "observations", "restore ended", "facts"
 _PLAIN: dict[str, type[WorkerFacts | RestoreStarted | RestoreEnded | Deleted | ResponseLost]] = {
-    "facts": WorkerFacts,
+    _FACTS: WorkerFacts,
     "restore started": RestoreStarted,
     _RESTORE_ENDED: RestoreEnded,
     "deleted": Deleted,
@@ -259,4 +259,6 @@ def _from_json(kind: str, value: Any) -> Entry:  # Any: a line of a file that th
         return Observations(frozenset(value["notes"]), tuple(value["latency"]), matrix, tuple(value["coverage"]))
     if kind == _RESTORE_ENDED:
         return RestoreEnded(RestoreStarted(**value["restore"]), value["state"])
+    if kind == _FACTS:
+        return WorkerFacts(**{**value, "preflight": tuple(value["preflight"])})
     return _PLAIN[kind](**value)

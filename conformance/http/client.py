@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 from conformance import __version__
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
+from conformance.http.availability.liveness import Liveness, answered
+from conformance.http.availability.pace import AutoPace
 from conformance.http.budget import Budget, NotAllowedError, asks_for_restore
 from conformance.http.clock import Clock, StoppedError, TargetGoneError
 from conformance.http.connection import Connections
 from conformance.http.exchange import Purpose, Throttled
-from conformance.http.liveness import Liveness, answered
-from conformance.http.pace import AutoPace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.contract.operations import Operation
+    from conformance.http.availability.liveness import Control
     from conformance.http.exchange import Exchange, Request
-    from conformance.http.liveness import Control
     from conformance.http.shared_state import SharedState
 
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]

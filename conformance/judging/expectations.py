@@ -15,9 +15,9 @@ from conformance.contract import equivalence, strict_json, validation
 from conformance.contract.error_codes import same_code
 from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
 from conformance.contract.pointers import value_at
+from conformance.http.availability.liveness import answered as is_answered
 from conformance.http.client import is_blamable
 from conformance.http.exchange import Exchange, Throttled, well_coded
-from conformance.http.liveness import answered as is_answered
 from conformance.judging.outcomes import Outcome
 
 if TYPE_CHECKING:

@@ -97,16 +97,16 @@ class Preflight:
         """Whether everything fits: nothing stops the run, and no member is wrong."""
         return not self.problem and not self.mistakes
 
-    def rows(self, masked: Callable[[str], str]) -> list[dict[str, str]]:
+    def rows(self, masked: Callable[[str], str]) -> tuple[dict[str, str], ...]:
         """Return the entries as results.json has them; `masked` takes keys out of a text."""
-        return [
+        return tuple(
             {
                 "name": entry.member,
                 "state": entry.state.value,
                 "detail": masked("; ".join(part for part in (entry.detail, entry.fix) if part)),
             }
             for entry in self.entries
-        ]
+        )
 
     def to_json(self) -> JsonObject:
         """Return the result as results.json and the journal have it."""

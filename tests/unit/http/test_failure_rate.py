@@ -17,10 +17,10 @@ from support import hostile
 
 from conformance.contract.operations import UNAVAILABLE
 from conformance.execution.shared_state import SharedState
+from conformance.http.availability.failure_rate import FailureRate, tries_needed, upper_bound
 from conformance.http.client import Client, is_blamable
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Exchange, Expected, Request, Response
-from conformance.http.failure_rate import FailureRate, tries_needed, upper_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.http.availability.pace import MIN_RATE, AutoPace, announced_rate
 from conformance.http.exchange import Exchange, Request, Response
-from conformance.http.pace import MIN_RATE, AutoPace, announced_rate
 
 
 def exchange_of(status: int, headers: dict[str, str] | None = None) -> Exchange:

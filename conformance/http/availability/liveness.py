@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import UNAVAILABLE
-from conformance.http.failure_rate import FailureRate
+from conformance.http.availability.failure_rate import FailureRate
 from conformance.http.intermediaries import UNKNOWN, answerer_of
 
 if TYPE_CHECKING:
