@@ -212,6 +212,9 @@ def test_a_killed_run_is_reported_with_all_that_was_recorded(tmp_path: Path) -> 
     assert any(name.endswith("/observed") for name in told)  # judged from the exchanges that were kept
     assert results["matrix"]
     assert results["latency"]
+    assert results["coverage"]["operations"]["list"]
+    assert results["footprint"].keys() == {"restores", "deletions", "lost", "instances"}
+    assert len(results["footprint"]["restores"]) >= results["run"]["restores_accepted"]
     assert results["keys"]["full"] == "accepted"
     assert command("verify", folder).returncode == 0
     assert command("rejudge", folder).returncode == 0

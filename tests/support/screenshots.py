@@ -1,7 +1,7 @@
 """Takes the pictures of docs/report.md.
 
-`python tests/support/screenshots.py GREEN RED INCONCLUSIVE READ docs/screenshots`: each of the first four is a report
-folder. The pages are rendered again from their results, so that they look as they do today.
+`PYTHONPATH=tests python -m support.screenshots GREEN RED INCONCLUSIVE READ docs/screenshots`: the first four are report
+folders. The pages are rendered again from their results, so that they look as they do today.
 """
 
 from __future__ import annotations
@@ -18,8 +18,16 @@ from support import browser
 KINDS = ("green", "red", "inconclusive", "read")
 #: width, height, whether it is dark, and how much it is reduced
 VIEWS = ((1280, 1000, False, 0.7), (1280, 1000, True, 0.7), (400, 900, False, 0.8), (400, 900, True, 0.8))
-#: sections that are shown by themselves, of the red page; of the green one where more happened there
-SECTIONS = {"failed": 1500, "clauses": 900, "matrix": 900, "latency": 560, "timelines": 900}
+#: sections that are shown by themselves, with their heights: of the red page, or of the green one (OF_GREEN)
+SECTIONS = {
+    "failed": 1500,
+    "clauses": 900,
+    "matrix": 900,
+    "coverage": 800,
+    "footprint": 600,
+    "timelines": 900,
+}
+OF_GREEN = frozenset({"timelines", "coverage", "footprint"})
 ALONE = (
     "document.querySelectorAll('.bc > *:not(#section-{0}):not(#section-checks)').forEach(e => e.remove());"
     "document.querySelector('#section-checks').style.visibility = 'hidden';"
@@ -45,7 +53,7 @@ def main(folders: list[Path], into: Path) -> None:
         for section, height in SECTIONS.items():
             for width, scale in ((1280, 0.7), (400, 0.8)):
                 reader.size(width, 1000, dark=width == 400)
-                reader.open(pages["green" if section == "timelines" else "red"])
+                reader.open(pages["green" if section in OF_GREEN else "red"])
                 reader.evaluate(ALONE.format(section))
                 reader.picture(into / f"section-{section}-{width}.png", width, height, scale)
 
