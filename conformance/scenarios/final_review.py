@@ -26,7 +26,7 @@ from conformance.judging.expectations import (
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import paging
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours
-from conformance.scenarios.proofs.restore_evidence import effect_of_refused, surplus_of_logs
+from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON, Changes
 from conformance.scenarios.side_effects import (
@@ -278,7 +278,9 @@ def review_that_jobs_stay(context: CheckContext) -> Iterator[Finding]:
 def review_how_jobs_moved(context: CheckContext) -> Iterator[Finding]:
     """All states that were seen of a job, up to the last one, only move forward."""
     for restore, job in reviewed_once(context, "jobs", _last_jobs):
-        yield from moves_forward([seen for seen in (*restore.jobs, job) if seen.is_success])
+        moves = list(moves_forward([seen for seen in (*restore.jobs, job) if seen.is_success]))
+        other_cause = shared_job(context, restore) if moves else ""
+        yield from [inconclusive(other_cause, job)] if other_cause else moves
 
 
 @final_review("JBS-5", "job")

@@ -89,6 +89,7 @@ def main(context: CheckContext) -> Main:
     context.try_scenario("source", source)
     digests = Digests()
     _leave_main_state(context)
+    require_idle(context)
     digests.own_before = _digest(context, context.fixtures.instance_id, digests)
     before = _read_all(context, context.fixtures.backup_id)
 

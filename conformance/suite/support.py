@@ -93,6 +93,8 @@ def lasting_differences(
 ) -> Iterator[Finding]:
     """The differences in a sample of backups that remain when the backups are read again: live backups change."""
     suspects = context.fixtures.sample(context.rng, most)
+    if not suspects and context.fixtures.problem:
+        raise CannotTellError(context.fixtures.problem)
     found: dict[str, list[Finding]] = {}
     for _ in range(MAX_READINGS):
         found = differences(context, suspects)

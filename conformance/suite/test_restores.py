@@ -168,7 +168,9 @@ def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding
     for restore in context.run.state.restores:
         if restore.accepted and restore.readable:
             seen = [*restore.jobs, context.job(restore.job_id)]
-            yield from moves_forward([job for job in seen if job.is_success])
+            moves = list(moves_forward([job for job in seen if job.is_success]))
+            other_cause = restore_evidence.shared_job(context, restore) if moves else ""
+            yield from [inconclusive(other_cause, seen[-1])] if other_cause else moves
 
 
 @check("RST-6", "restore")
@@ -198,7 +200,9 @@ def a_log_each(context: CheckContext, restores: list[Restore]) -> Iterator[Findi
     wanted = f"{counted(len(restores), 'new log')}, one for each accepted restore"
     got = f"{len(last.own_logs)} ({last.last_seen})"
     number = violation(wanted, got, last.logs_exchange or last.answer, "/data")
-    if len(last.own_logs) > len(restores):
+    if other_cause := restore_evidence.wrong_alone(context):
+        yield inconclusive(other_cause, number.exchange)
+    elif len(last.own_logs) > len(restores):
         yield from restore_evidence.surplus_of_logs(context, number)
     else:
         problem = context.run.state.log_book.problem

@@ -117,6 +117,20 @@ def _is_live(context: CheckContext, backup: str) -> bool:
     return bool(value_at(context.get(backup).data, "/state/current") == "live")
 
 
+def wrong_alone(context: CheckContext) -> str:
+    """Why the number of logs of concurrent restores shows nothing: a restore alone leaves none, or too many."""
+    alone = [restore for restore in context.run.state.restores if restore.followed_alone]
+    wrong = next((restore for restore in alone if len(restore.own_logs) != 1), None)
+    return f"RST-2 failed first: a restore alone left {len(wrong.own_logs)} logs" if wrong else ""
+
+
+def shared_job(context: CheckContext, restore: Restore) -> str:
+    """Why the states of a restore's job show nothing: another restore has a job of the same id. Empty if none has."""
+    ids = [other.job_id for other in context.run.state.restores if other.accepted]
+    shared = restore.job_id is not None and ids.count(restore.job_id) > 1
+    return f"JOB-3 failed first: several restores have the job {restore.job_id}" if shared else ""
+
+
 def own_jobs(context: CheckContext, restores: Sequence[Restore]) -> list[Restore]:
     """Return the restores that count: of identical ones that share a job with `limit_duplicates` the first alone."""
     kept: list[Restore] = []
