@@ -363,7 +363,7 @@ def _later_changes(context: CheckContext) -> Changes:
     state = context.run.state
     known = {*state.changed_neighbours, *(kept.backup for kept in state.kept_backups)}
     later = {backup: found for backup, found in changes.of_steady.items() if backup not in known}
-    return Changes(later, changes.others_moved)
+    return Changes(later, others_moved=changes.others_moved)
 
 
 @final_review("DEL-2", "delete")

@@ -55,8 +55,15 @@ class Changes:
 
     #: The findings about steady neighbours, by backup.
     of_steady: dict[str, Finding] = field(default_factory=dict)
+    #: Steady neighbours that this run restored, and that are gone: that alone is no failure, but shows it again.
+    restored_and_gone: set[str] = field(default_factory=set)
     #: Whether a backup came, or one that was not steady went or changed: somebody else works on the container.
     others_moved: bool = False
+
+    @property
+    def shows_collateral(self) -> bool:
+        """Whether backups beside the deleted one changed, or are gone."""
+        return bool(self.of_steady or self.restored_and_gone)
 
 
 @dataclass

@@ -141,13 +141,13 @@ def test_del_5_a_deletion_takes_no_other_backup_with_it(context: CheckContext) -
     deletions = [changes for _, changes in context.run.state.neighbours]
     if not deletions:
         context.run_once("deleted", deletion_scenarios.deleted)  # raises with the reason
-    changed = [changes for changes in deletions if changes.of_steady]
+    changed = [changes for changes in deletions if changes.shows_collateral]
     if len(changed) == 1:
         again = context.try_scenario("deleted again", deletion_scenarios.deleted_again)
         deletions += [again.changes] if again else []
-        changed += [again.changes] if again and again.changes.of_steady else []
+        changed += [again.changes] if again and again.changes.shows_collateral else []
     if len(changed) > 1 or (len(deletions) == 1 and not any(changes.others_moved for changes in changed)):
         for changes in changed:
             yield from changes.of_steady.values()
-    elif changed:
+    elif any(changes.of_steady for changes in changed):
         yield ANOTHER_CLIENT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence
-from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE
+from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import violation
 from conformance.scenarios import paging
@@ -47,6 +47,9 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours, listing: pa
     for backup, item in steady.items():
         for found in _changes(backup, item, now, listing.last):
             changes.of_steady.setdefault(backup, found)
+    changes.restored_and_gone = {
+        backup for backup in before.steady.keys() - steady.keys() - own if _is_gone(now, backup)
+    }
     others = {*now, *before.listed} - steady.keys() - own
     changes.others_moved = any(
         _differences(before.listed.get(backup), now.get(backup))
@@ -78,6 +81,10 @@ def _untouched(context: CheckContext, before: Neighbours) -> dict[str, JsonObjec
 def _own(context: CheckContext, before: Neighbours) -> set[str]:
     """The backups that this run deleted."""
     return {before.deleted, *context.run.state.deleted_backups}
+
+
+def _is_gone(now: Items, backup: str) -> bool:
+    return backup not in now or value_at(now[backup], "/state/current") in GONE_STATES
 
 
 def _items(listing: paging.PagedList) -> dict[str, JsonObject]:
