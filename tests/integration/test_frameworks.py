@@ -30,6 +30,7 @@ ALSO: dict[str, set[str]] = {
     "fastify/completed-before-written": {"RST-4"},  # a copy that is not awaited fails unseen
     "fastify/ids-by-the-second": {"RST-6"},  # restores at once share a job
     "fastify/late-heartbeat": {"RST-1"},  # a job that is first read after its last beat never ends
+    "fastify/stuck-after-failure": {"RST-6"},  # restores at once wait behind the failed one
     "fastify/default-error-shape": {"AUTH-7"},  # the handler that is missing sets WWW-Authenticate
 }
 
