@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -142,6 +143,21 @@ def test_a_seed_sends_the_same_requests_in_any_selection_and_with_any_workers(tm
     assert alone <= among_others
     other_seed = sent_by(tmp_path, "--seed", "6", "--only", "GET-6,INC-6")
     assert sum((other_seed - alone).values()) > 10
+
+
+# ---------------------------------------------------------------- two runs at once
+
+
+def test_two_runs_of_one_target_at_once_accuse_it_of_nothing(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        arguments = ("--target", described(server, tmp_path), "--examples", "2")
+        with ThreadPoolExecutor(2) as pool:
+            seeds = ("1", "2")
+            rans = list(pool.map(lambda seed: running.run(tmp_path / seed, *arguments, "--seed", seed), seeds))
+    for ran in rans:
+        failed = {row["id"]: row["reason"] for row in ran.results["clauses"] if row["outcome"] == "failed"}
+        assert failed == {}
+        assert ran.code in (0, 3)
 
 
 # ---------------------------------------------------------------- the budget

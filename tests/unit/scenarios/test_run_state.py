@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.http.exchange import Exchange, Request, Response
-from conformance.judging.expectations import NotTestableError
-from conformance.scenarios.run_state import KeptBackup, RunState, Snapshot
+from conformance.http.exchange import Exchange, Expected, Request, Response
+from conformance.judging.expectations import NoAnswerError, NotTestableError
+from conformance.scenarios.run_state import MAX_TRIES, KeptBackup, RunState, Snapshot
 
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
@@ -36,7 +37,7 @@ def snapshot(state: RunState, backup: str = "b") -> Snapshot:
 
 
 @pytest.mark.parametrize(
-    ("status", "accepted"), [(202, 1), (200, 1), (None, 1), (400, 0), (403, 0), (409, 0), (500, 0), (503, 0)]
+    ("status", "accepted"), [(202, 1), (200, 1), (None, 1), (400, 0), (403, 0), (409, 0), (500, 0), (502, 1), (504, 1)]
 )
 def test_a_restore_counts_as_accepted_by_its_answer_or_the_lack_of_one(status: int | None, accepted: int) -> None:
     state = RunState()
@@ -167,6 +168,49 @@ def test_what_a_scenario_raises_everybody_gets(error: Exception) -> None:
         with pytest.raises(type(error), match=str(error)):
             state.run_once("name", scenario)
     assert len(runs) == 1
+
+
+def test_a_scenario_that_got_no_answer_is_run_again_a_few_times() -> None:
+    state, runs = RunState(), 0
+
+    def scenario() -> int:
+        nonlocal runs
+        runs += 1
+        if runs < MAX_TRIES:
+            raise NoAnswerError("reset")
+        return runs
+
+    for _ in range(MAX_TRIES - 1):
+        with pytest.raises(NoAnswerError):
+            state.run_once("main", scenario)
+    assert [state.run_once("main", scenario) for _ in range(2)] == [MAX_TRIES, MAX_TRIES]
+
+
+def test_a_scenario_that_never_gets_an_answer_is_given_up() -> None:
+    state, runs = RunState(), 0
+
+    def scenario() -> None:
+        nonlocal runs
+        runs += 1
+        raise NoAnswerError("reset")
+
+    for _ in range(MAX_TRIES + 2):
+        with pytest.raises(NoAnswerError):
+            state.run_once("main", scenario)
+    assert runs == MAX_TRIES
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "wrong"),
+    [(202, Expected.REFUSAL, True), (202, Expected.DOCUMENTED, False), (403, Expected.REFUSAL, False)],
+)
+def test_a_restore_that_had_to_be_refused_and_was_accepted_explains_other_data(
+    status: int, expected: Expected, wrong: bool
+) -> None:
+    state, exchange = RunState(), answered(status)
+    exchange.request = replace(exchange.request, expected=expected)
+    state.observe_acceptance("JOB-8", exchange)
+    assert state.wrong_acceptance.startswith("JOB-8 failed first: POST /v1/x") is wrong
 
 
 def test_scenarios_of_other_names_run_meanwhile() -> None:
