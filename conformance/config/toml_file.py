@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a file: `where` it is, `what` it is, and a `hint` where one helps."""
+    """A problem of a file: `where` it is, `what` it is, and a `hint` if one helps."""
 
     where: str
     what: str
@@ -42,7 +42,7 @@ class FileProblemsError(ValueError):
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """A hint that names the nearest known word; `otherwise`, or all of them, where none is near. Case is no matter."""
+    """A hint that names the nearest known word, in any case; without a near one `otherwise`, or all words."""
     known = {each.lower(): each for each in known}
     near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     if near:
@@ -68,11 +68,11 @@ class Document:
 
     @property
     def problems(self) -> list[Problem]:
-        """What was found so far, in the order of the file; what has no line comes first."""
+        """The problems so far, in the order of the file; those without a line come first."""
         return [problem for _, problem in sorted(self._found, key=lambda found: found[0])]
 
     def report(self, path: MemberPath, what: str, hint: str = "") -> None:
-        """Notes a problem of the member at `path`, under its line or else that of the table around it.
+        """Add a problem of the member at `path`, with its line or else that of its table.
 
         `names` has other names for members that did not come from a file.
         """
@@ -81,7 +81,7 @@ class Document:
         self._found.append((line, Problem(self.names.get(path, where), what, hint)))
 
     def table(self, name: str) -> Table:
-        """The table of that name; an empty one where it is missing or is none."""
+        """The table of that name; an empty one if it is missing or not a table."""
         value = self.data.get(name, {})
         if not isinstance(value, dict):
             self.report((name,), f"wanted a table, got {kind(value)}", f"write [{name}] on a line of its own")
@@ -89,7 +89,7 @@ class Document:
         return Table(self, (name,), value)
 
     def known_tables(self, known: Iterable[str]) -> None:
-        """Reports every top-level name that is none of these."""
+        """Report every top-level name that is not among these."""
         known = list(known)
         for name in self.data:
             if name not in known:
@@ -99,7 +99,7 @@ class Document:
 
 @dataclass(slots=True)
 class Table:
-    """One table, read member by member. Every reader reports what is wrong and then gives the default."""
+    """A table, read member by member. Every reader reports a problem and then returns the default."""
 
     document: Document
     path: MemberPath
@@ -107,11 +107,11 @@ class Table:
     asked: list[str] = field(default_factory=list)
 
     def report(self, member: str, what: str, hint: str = "") -> None:
-        """Notes a problem of one member."""
+        """Report a problem of one member."""
         self.document.report((*self.path, member), what, hint)
 
     def raw(self, member: str) -> object:
-        """The member as it stands, None where it is absent."""
+        """The member as it is; None if it is absent."""
         self.asked.append(member)
         return self.data.get(member)
 
@@ -156,7 +156,7 @@ class Table:
         return default
 
     def integer(self, member: str, default: int, least: int, most: int) -> int:
-        """An integer in a range; true is none."""
+        """An integer in a range; `true` is not an integer."""
         value = self.raw(member)
         if value is None:
             return default
@@ -167,7 +167,7 @@ class Table:
         return default
 
     def number(self, member: str, default: float, least: float, most: float) -> float:
-        """An integer or a float in a range; nan and inf are none."""
+        """An integer or a float in a range, neither nan nor inf."""
         value = self.raw(member)
         if value is None:
             return default
@@ -178,14 +178,14 @@ class Table:
         return default
 
     def _in_range(self, member: str, value: float, least: float, most: float) -> bool:
-        inside = least <= value <= most  # of nan neither is true
+        inside = least <= value <= most  # both are false for nan
         if not inside:
             got = f"{value:g}" if abs(value) < 1e300 or isinstance(value, float) else "a very large one"
             self.report(member, f"wanted a number from {least:g} to {most:g}, got {got}")
         return inside
 
     def finish(self) -> None:
-        """Reports every member that nobody asked for; to be called when all are read."""
+        """Report every unknown member; call it once all known members are read."""
         for member in self.data:
             if member not in self.asked:
                 self.report(member, "unknown member", did_you_mean(member, self.asked))

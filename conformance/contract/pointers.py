@@ -21,7 +21,7 @@ def escape(name: str) -> str:
 
 
 def unescape(step: str) -> str:
-    """The member's name that a step stands for."""
+    """The name of the member that a step denotes."""
     return step.replace("~1", "/").replace("~0", "~")
 
 

@@ -29,7 +29,7 @@ NOTED_ITEMS = 5
 MAX_NOTED = 50
 """So many of them are named for one value."""
 MAX_NAME = 100
-"""Their names are cut to so many characters."""
+"""The names of noted members are cut to this many characters."""
 
 _NO_SHAPES = {
     "results.json",
@@ -37,7 +37,7 @@ _NO_SHAPES = {
     "fleet.json",
     "qualification.json",
     "exchange.json",
-}  # the formats of our own reports stand in the same folder
+}  # the formats of our own reports are in the same folder
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Node:
     required: frozenset[str] = frozenset()
     members: dict[str, Node] = field(default_factory=dict)
     values: Node | None = None
-    """Of a map: what stands under each of its keys."""
+    """The node of the values of a map."""
     items: Node | None = None
 
     def member(self, name: str) -> Node | None:

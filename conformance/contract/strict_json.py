@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MAX_DEPTH = 200
-#: so many members that occur twice are named
+#: how many members that occur twice are named
 MAX_DUPLICATES = 50
-#: so many objects with such members are remembered
+#: how many objects with such members are remembered
 MAX_OBJECTS = 1000
 
 _BOM = b"\xef\xbb\xbf"

@@ -41,18 +41,18 @@ MAX_BYTES = 64 * 2**20
 MAX_PACKED, MAX_UNPACKED, MAX_LINE = 256 * 2**20, 512 * 2**20, 16 * 2**20
 #: bytes and JSON values of a body in the archive; masking makes a body longer
 MAX_BODY, MAX_VALUES = 6 * LONGEST_BODY, LONGEST_BODY
-#: where a secret of the target itself stood unmasked (INC-7), there stands this when the exchange is judged again
+#: replaces a secret that the target showed unmasked (INC-7) when the exchange is judged again
 SHOWN_SECRET = "a secret that was shown"  # noqa: S105 - it stands for one
 _LABEL = re.compile(r"\[key [^\[\]]*\]")
 _SECRET_LABEL = re.compile(r"\[secret auth\.\w+\]")
 
 
 class ArchiveError(ValueError):
-    """A file that is no archive of exchanges; the message is one line."""
+    """The file is not an archive of exchanges; the message is one line."""
 
 
 class Archive:
-    """One worker's exchanges, in the run's state folder."""
+    """Writes the exchanges of one worker into the run's state folder."""
 
     def __init__(self, state: Path, worker: str, recorder: Recorder) -> None:
         self._path = state / f"exchanges-{worker}.ndjson"
@@ -62,17 +62,17 @@ class Archive:
         self._bytes = 0
 
     def keep(self, exchange: Exchange) -> None:
-        """Writes an exchange down, masked."""
+        """Write one exchange, masked."""
         whole = self._bytes < MAX_BYTES
         line = json.dumps(self._recorder.replayable(exchange, LONGEST_BODY if whole else 0))
         with self._lock:
-            if not self._file.closed:  # what comes after the end is left: the run is over
+            if not self._file.closed:  # exchanges after the end of the run are dropped
                 self._bytes += len(line)
                 self._file.write(line + "\n")
                 self._file.flush()
 
     def close(self) -> None:
-        """Ends the file; secrets that the target gave away late are taken out of what came before as well."""
+        """Close the file; secrets that were learnt late are also removed from earlier exchanges."""
         with self._lock:
             self._file.close()
         if self._recorder.learnt:
@@ -135,7 +135,7 @@ def read_state(file: Path) -> Iterator[JsonObject]:
 
 
 def checked(record: object) -> JsonObject:
-    """The record, if it is one. Raises ArchiveError."""
+    """Parse one record. Raises ArchiveError."""
     try:
         validator("exchange.json").validate(record)
     except jsonschema_rs.ValidationError as problem:
@@ -163,14 +163,14 @@ def restored(record: JsonObject) -> Exchange | None:
             body=_bytes(given["body"]),
             without=tuple(given.get("without", ())),
         )
-        came = record["response"]
-        response = came and Response(
-            status=came["status"],
-            headers=tuple((name, _unlabelled(value, labels)) for name, value in came["headers"]),
-            body=_body(came, labels),
-            elapsed_s=came["elapsed_s"],
-            problem=came["problem"],
-            too_large=came["too_large"],
+        recorded = record["response"]
+        response = recorded and Response(
+            status=recorded["status"],
+            headers=tuple((name, _unlabelled(value, labels)) for name, value in recorded["headers"]),
+            body=_body(recorded, labels),
+            elapsed_s=recorded["elapsed_s"],
+            problem=recorded["problem"],
+            too_large=recorded["too_large"],
         )
         exchange = Exchange(Request(**given), response, record["failure"], record["started"])
         exchange.unanswered, exchange.key_died = record["unanswered"], record["key_died"]
@@ -228,11 +228,11 @@ def _bytes(kept: str | dict[str, str] | None) -> bytes | None:
     return str(kept).encode() if isinstance(kept, str) else base64.b64decode(kept["base64"], validate=True)
 
 
-def _body(came: JsonObject, labels: dict[str, str]) -> bytes:
-    body = _bytes(came["body"]) or b""
+def _body(recorded: JsonObject, labels: dict[str, str]) -> bytes:
+    body = _bytes(recorded["body"]) or b""
     for label, plain in labels.items():
         body = body.replace(label.encode(), plain.encode())
-    if came["secrets_shown"]:
+    if recorded["secrets_shown"]:
         body = _SECRET_LABEL.sub(SHOWN_SECRET, body.decode("utf-8", "surrogateescape")).encode(
             "utf-8", "surrogateescape"
         )

@@ -1,4 +1,4 @@
-"""What must be one for a whole run, however many workers: restore budget, pause, pace, bad keys, progress, the stop.
+"""State that all workers of a run share: restore budget, pause, rate, bad keys, progress and the stop.
 
 Several workers are several processes, so they share a small JSON file behind a file lock. A run in one process keeps
 the same entries in memory.
@@ -37,11 +37,11 @@ class SharedState:
         self._threads = threading.Lock()
 
     def read(self, name: str) -> float:
-        """The present value of a counter."""
+        """The current value of a counter."""
         return self._load().get(name, 0)
 
     def add(self, name: str, amount: float = 1, *, limit: float | None = None) -> bool:
-        """Adds to a counter, unless that would take it over `limit`; says whether it did."""
+        """Add to a counter unless it would exceed `limit`; return whether it was added."""
         with self._entries() as entries:
             if limit is not None and entries.get(name, 0) + amount > limit:
                 return False
@@ -49,7 +49,7 @@ class SharedState:
             return True
 
     def next_slot(self, per_second: float) -> float:
-        """Seconds to wait for this request's turn, at so many requests per second for the whole run."""
+        """Seconds until this request may be sent, at the given rate for the whole run."""
         with self._entries() as entries:
             now = self._now()
             slot = max(now, entries.get("next_slot", 0))
@@ -57,7 +57,7 @@ class SharedState:
             return slot - now
 
     def pause(self, seconds: float) -> None:
-        """The target asked for patience: nobody sends anything for so long."""
+        """Pause all requests of the run for this many seconds, as the target asked."""
         with self._entries() as entries:
             now = self._now()
             before = max(now, entries.get("pause_until", 0))
@@ -85,17 +85,17 @@ class SharedState:
         return lock.acquire(poll_interval=POLL_S)
 
     def stop(self) -> None:
-        """Tells all processes of the run that it is over."""
+        """Tell all processes of the run to stop."""
         self._stop.touch()
 
     @property
     def stopped(self) -> bool:
-        """Whether some process of the run has stopped it."""
+        """Whether a process has stopped the run."""
         return self._stop.exists()
 
     @contextmanager
     def _entries(self) -> Iterator[Entries]:
-        # Threads queue up among themselves: whoever waits for a file lock looks for it now and then, which is slow.
+        # Threads queue for a lock of their own first: waiting for a file lock means polling, which is slow.
         with self._threads, self._lock.acquire(poll_interval=POLL_S):
             entries = self._load()
             yield entries
@@ -109,7 +109,7 @@ class SharedState:
             return {}
 
     def _write(self, file: Path, text: str) -> None:
-        """In one step, so that a reader, or whoever comes after a crash, sees the old text or the new one."""
+        """Write atomically, so that a reader, also after a crash, sees either the old text or the new one."""
         fresh = file.with_suffix(".new")
         fresh.write_text(text)
         fresh.replace(file)

@@ -1,4 +1,4 @@
-"""Threads that do things in their order beside everything else, and that nobody has to wait for in the end."""
+"""A pool of daemon threads that run tasks in their order, and that a process need not wait for at its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """Like an executor, but of daemons: a probe that hangs does not keep a stopped run from ending."""
+    """An executor with daemon threads: a probe that hangs does not keep a stopped run from ending."""
 
     def __init__(self, name: str, threads: int = 1) -> None:
         self._tasks: queue.SimpleQueue[tuple[Future[T], Callable[[], T]] | None] = queue.SimpleQueue()
@@ -24,7 +24,7 @@ class Background(Generic[T]):
         self._begun = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Begins it after all that was submitted before; with one thread, all that was is done by then."""
+        """Submit a task. It begins after all earlier ones; with one thread, these are then done."""
         future: Future[T] = Future()
         self._tasks.put((future, task))
         if not self._begun:
@@ -34,7 +34,7 @@ class Background(Generic[T]):
         return future
 
     def close(self, patience_s: float | None = None) -> None:
-        """Waits for what is being done just now, at most so long; what has not begun is left."""
+        """Wait for the running tasks, at most for the given time; tasks that have not begun are dropped."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()

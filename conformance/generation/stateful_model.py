@@ -1,4 +1,4 @@
-"""What random sequences of requests are checked against: a small model of the target, and what they found."""
+"""The model that random sequences of requests are checked against, and their findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Judgement = Callable[[], Iterable[Finding] | None]
 
 
-#: those that must be refused whatever they ask for
+#: the keys whose every request must be refused
 KEYS_WITHOUT_ACCESS: dict[str, tuple[str, tuple[int, ...]]] = {
     "none": ("AUTH-1", (401,)),
     "other_hub": ("AUTH-6", (401, 403, 404)),
@@ -86,7 +86,7 @@ class Model:
 
 @dataclass
 class SequenceResults:
-    """What came of all walks: for each clause the findings of the shortest walk that broke it, and its steps."""
+    """The results of all sequences: for each clause the findings and steps of the shortest one that broke it."""
 
     findings: dict[tuple[str, str], list[Finding]] = field(default_factory=dict)
     steps_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class SequenceResults:
     steps: int = 0
 
     def record(self, clause: str, found: Finding, steps: Sequence[str]) -> None:
-        """Keeps a finding where no shorter walk shows its clause broken."""
+        """Keep a finding unless a shorter sequence has broken the same clause."""
         effect = found.exchange is None or found.exchange.request.key not in KEYS_WITHOUT_ACCESS
         operation = "restore" if effect or found.exchange is None else found.exchange.operation
         if clause == "CAP-5" and found.exchange is not None:
@@ -111,13 +111,13 @@ class SequenceResults:
         Raises NotTestableError where no step was held against the clause: that is no pass.
         """
         if clause not in self.judged:
-            raise NotTestableError("no step of the walks came to it")
+            raise NotTestableError("no step of the sequences tested this clause")
         name = (clause, operation if clause in CLAUSES_OF_SEVERAL_OPERATIONS else "")
         return self.findings.get(name, []), self.steps_of.get(name, [])
 
 
 def initial_model(context: CheckContext) -> Model:
-    """The model at the beginning: what is there now, and what the budget allows."""
+    """Build the initial model from the current state of the target and the budget."""
     there = [name for name in KEYS if name == "none" or context.key_proofs.states.get(name) == "accepted"]
     model = Model(keys=there)
     _assign_roles(context, model)
@@ -140,7 +140,7 @@ def initial_model(context: CheckContext) -> Model:
 
 
 def _assign_roles(context: CheckContext, model: Model) -> None:
-    """Gives each kind of refusal a backup on which nothing else is tried, as far as there are enough."""
+    """Give each kind of refusal a backup of its own, as far as there are enough."""
     wanted = {RESTORE: restore_requests.other_backup(context)} | {
         clause: context.fixtures.dedicated_backup(clause) for clause in CLAUSES_WITHOUT_EFFECT
     }
@@ -150,7 +150,7 @@ def _assign_roles(context: CheckContext, model: Model) -> None:
 
 
 def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
-    """The restore that runs comes to its end, and leaves one log."""
+    """Follow the running restore to its end, and expect one log."""
     restore, model.running = model.running, None
     if restore is None:
         return
@@ -163,11 +163,11 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
 
 
 def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
-    """An offered backup is deleted: it is gone from get and list."""
-    told = deletion_scenarios.deleted(context, model.deletable.pop())
-    model.deleted.add(told.backup)
+    """Delete an offered backup, and expect it to be gone from get and list."""
+    deletion = deletion_scenarios.deleted(context, model.deletable.pop())
+    model.deleted.add(deletion.backup)
     model.disturbed = True  # whether the deletion changed other backups is DEL-5's
-    if not told.gone_in_get:
-        yield violation("404, deleting or deleted", f"{told.get.status} as before", told.get)
-    if not told.gone_in_list:
-        yield violation("not listed, deleting or deleted", "listed as before", told.listing, "/data")
+    if not deletion.gone_in_get:
+        yield violation("404, deleting or deleted", f"{deletion.get.status} as before", deletion.get)
+    if not deletion.gone_in_list:
+        yield violation("not listed, deleting or deleted", "listed as before", deletion.listing, "/data")

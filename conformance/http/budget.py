@@ -19,20 +19,20 @@ class NotAllowedError(RuntimeError):
 
 
 def asks_for_restore(request: Request) -> bool:
-    """A request that could start a restore, if only by a fault of the target."""
+    """Whether a request could start a restore, even if only through a fault of the target."""
     return request.method == "POST" and request.operation == "restore"
 
 
 def may_have_started(exchange: Exchange) -> bool:
-    """A restore that was accepted, or whose answer was lost; `accepted: false` is a refusal."""
+    """Whether a restore was accepted, or its response lost; `accepted: false` is a refusal."""
     if exchange.status is None:
-        return exchange.request.ownership != "missing"  # what does not exist cannot be restored
+        return exchange.request.ownership != "missing"  # a missing backup cannot be restored
     job = exchange.data.get("job") if exchange.is_success and isinstance(exchange.data, dict) else None
     return exchange.is_success and not (isinstance(job, dict) and job.get("accepted") is False)
 
 
 class Budget:
-    """`restore.max_restores` for the whole run, however many threads and workers."""
+    """`restore.max_restores`, for all threads and workers of the run together."""
 
     def __init__(self, target: Target, shared_state: SharedState, waiting: Clock) -> None:
         self._policy = target.restore
@@ -42,7 +42,7 @@ class Budget:
         self._freed = threading.Condition()
 
     def reserve(self, request: Request) -> bool:
-        """Takes a place for a request that needs one, until it is settled. Raises NotAllowedError.
+        """Reserve a place for a request that needs one, until it is settled. Raises NotAllowedError.
 
         Waits while others that are under way may still give theirs back.
         """
@@ -61,7 +61,7 @@ class Budget:
         return True
 
     def once_more(self, lost: Exchange) -> bool:
-        """Whether a request that got no answer may be sent a second time: it keeps its place, and takes another."""
+        """Whether a request without a response may be sent again: it keeps its place, and needs another."""
         if not may_have_started(lost):
             return True
         with self._freed:
@@ -71,7 +71,7 @@ class Budget:
             return True
 
     def settle(self, exchange: Exchange) -> None:
-        """A refused restore gives its place back; one that was accepted, or whose answer was lost, keeps it."""
+        """Give the place of a refused restore back; one that was accepted, or whose response was lost, keeps it."""
         with self._freed:
             if may_have_started(exchange):
                 self._shared_state.add("restores_accepted")

@@ -1,4 +1,4 @@
-"""A request, its answer, and the two together: what every judgement is made of."""
+"""Requests, responses, and exchanges, which every check and judge works on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 #: characters of an id in an address; servers and gateways take no longer ones
 MAX_ID = 4096
 
-#: whose the addressed resource is, seen from the target file
+#: to whom the addressed resource belongs, according to the target file
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
 
 
@@ -44,12 +44,12 @@ class Throttled(StrEnum):
 
     #: It waits as long as the target asks for, and sends the request again.
     RETRY = "retry"
-    #: It takes the 429 for the answer.
+    #: It returns the 429 as the response.
     ACCEPT = "accept"
 
 
 class Sender(StrEnum):
-    """Who a correct server takes the sender of a request for."""
+    """Whom a correct server considers to be the sender of a request."""
 
     #: A key of the target file, sent with the id of its own hub.
     MEMBER = "member"
@@ -100,18 +100,18 @@ class Request:
 
     @property
     def target(self) -> str:
-        """Path and query as they stand on the request line."""
+        """Path and query as they are on the request line."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
     def content(self) -> int:
-        """A number that is the same for requests that send the same."""
+        """A digest that is equal for requests with equal content."""
         sent = (self.method, self.target, self.key, self.authorization, self.hub_id, self.headers, self.body)
         return hash((*sent, self.without))
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent again when its answer was lost: a read, or what a correct server does not act on."""
+        """Whether it may be sent again after a lost response: a read, or what a correct server does not act on."""
         return self.method in SAFE_METHODS or self.expected is not Expected.DOCUMENTED
 
     @property
@@ -121,13 +121,13 @@ class Request:
 
     @property
     def weight(self) -> int:
-        """How much there is to read: of requests that show the same defect the lightest stands for all."""
+        """How long the request is to read; of requests that show the same defect the shortest is reported."""
         given = sum(len(name) + len(value) for name, value in self.headers)
         return len(self.target) + len(self.body or b"") + given
 
     @property
     def line(self) -> str:
-        """The request in words for a report, without keys."""
+        """A description of the request for a report, without keys."""
         return f"{self.method} {self.target[:200]} as {self.key}"
 
 
@@ -168,7 +168,7 @@ class Response:
 
 @dataclass(eq=False)
 class Exchange:
-    """A request and what came of it: a response, or a `failure` in words where no whole answer came."""
+    """A request with its response, or with a `failure`, a description of why no complete response arrived."""
 
     request: Request
     response: Response | None
@@ -187,7 +187,7 @@ class Exchange:
 
     @property
     def status(self) -> int | None:
-        """The HTTP status, None where no answer came."""
+        """The HTTP status; None without a response."""
         return self.response.status if self.response else None
 
     @property
@@ -206,19 +206,19 @@ class Exchange:
 
     @property
     def is_judgeable(self) -> bool:
-        """An answer, by the target itself, to a request that the contract describes."""
+        """Whether this is a response of the target itself to a request that the contract describes."""
         itself = self.response is not None and self.status not in UNAVAILABLE and not self.unanswered
         return itself and self.request.is_documented
 
     @property
     def is_judgeable_success(self) -> bool:
-        """A success that carries JSON: its content can be judged. A malformed address has no documented content."""
+        """Whether this is a success with JSON that can be judged. A malformed address has no documented content."""
         whole = self.is_success and self.status != 206 and self.request.ownership != "malformed"
         return self.is_judgeable and whole and isinstance(self.parsed, strict_json.Parsed)
 
     @property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
-        """The body as strict JSON, or why it is none: parsed again where it was not used for a while."""
+        """The body as strict JSON, or why it is not JSON; a value that was not used for a while is parsed again."""
         response = self.response
         if response is None:
             return strict_json.NotJSON("no answer", 0)
@@ -231,17 +231,17 @@ class Exchange:
 
     @property
     def data(self) -> Any:  # Any: JSON of a foreign server; checks narrow it
-        """The envelope's `data`; None where there is no such thing."""
+        """The envelope's `data`; None without one."""
         return _data_of(self.parsed)
 
     @property
     def items(self) -> list[JsonObject]:
-        """The objects of a list answer (anything else in the list is left to the shape's clause)."""
+        """The objects of a list response; the clause of the shape judges items that are no objects."""
         return self._derive("items", _items)
 
     @property
     def ids(self) -> list[str]:
-        """The ids of a list answer, in its order."""
+        """The ids of a list response, in its order."""
         return self._derive("ids", _ids)
 
     def _derive(self, name: str, derive: Callable[[object], list[T]]) -> list[T]:
@@ -256,14 +256,14 @@ class Exchange:
 
     @property
     def error(self) -> JsonObject:
-        """The envelope's `error`; empty where there is no such object."""
+        """The envelope's `error`; empty without such an object."""
         value = self.value
         error = value.get("error") if isinstance(value, dict) else None
         return error if isinstance(error, dict) else {}
 
     @property
     def code(self) -> str | None:
-        """The error code, with the vendor's old `_` and its new `-` treated alike; OAuth's word for an OAuth 401."""
+        """The error code with `_` replaced by `-`, which the vendor uses today; of an OAuth 401 its `error`."""
         value = self.value
         error = value.get("error") if isinstance(value, dict) else None
         if isinstance(error, str):
@@ -273,7 +273,7 @@ class Exchange:
 
     @property
     def oauth(self) -> bool:
-        """A 401 in the OAuth shape: a string `error`, whatever stands beside it."""
+        """Whether this is a 401 in the OAuth shape: with a string `error`, beside any other members."""
         value = self.value if self.status == 401 else None
         return isinstance(value, dict) and isinstance(value.get("error"), str)
 

@@ -1,4 +1,4 @@
-"""What a trial says of the suite: was the fault caught, by which clause, was anything accused that is innocent?"""
+"""Assesses a trial: whether the fault was caught, by which clause, and whether there was a false positive."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
 
 
 def _untold(result: Result) -> frozenset[str]:
-    """Clauses that could not be told although no more basic clause is to blame."""
+    """The inconclusive clauses for which no failure of a more basic clause is the reason."""
     return frozenset(clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None)
 
 

@@ -1,4 +1,4 @@
-"""`backups-conformance qualify`: tries what was chosen, writes what it came to, and says it on the screen."""
+"""`backups-conformance qualify`: runs the chosen trials, writes the results and prints a summary."""
 
 from __future__ import annotations
 

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from conformance.results.model import ClauseRow
 
 TOGETHER = " + "
-#: a restore takes so long on a server that is only there to be judged
+#: seconds that a restore takes on a server under test
 RESTORE_SECONDS = 0.05
-#: and what never comes is waited for so long
+#: seconds after which waiting for it ends
 PATIENCE_S = 8.0
 #: where there is such a folder, what a run writes down does not have to reach a disk
 MEMORY = Path("/dev/shm")  # noqa: S108 - only its existence is asked for, the folder in it is a fresh one
@@ -45,7 +45,7 @@ NEVER_TESTED = frozenset({"HTTP-8"})
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a run came to on one clause, and the outcomes of the clause's checks."""
+    """The outcome of one clause in a run, with those of its checks."""
 
     outcome: Outcome
     reason: str
@@ -54,7 +54,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to on a server with one fault or variant (`name`); None is the reference as it is."""
+    """The result of a run against a server with one fault or variant; `name` None is the reference without changes."""
 
     name: str | None
     clauses: Mapping[str, Judged]
@@ -67,12 +67,12 @@ class Result:
 
     @property
     def warned(self) -> frozenset[str]:
-        """The clauses of which only a SHOULD is broken."""
+        """The clauses that only warned."""
         return self.of(Outcome.WARNED)
 
     @property
     def errors(self) -> frozenset[str]:
-        """The clauses that could not be told."""
+        """The clauses that were inconclusive."""
         return self.of(Outcome.ERROR)
 
     @property
@@ -85,7 +85,7 @@ class Result:
         return frozenset(clause for clause, judged in self.clauses.items() if judged.outcome is outcome)
 
     def reasons(self, clauses: Collection[str]) -> str:
-        """Why these clauses came out as they did, a line each."""
+        """The reasons for the outcomes of these clauses, a line each."""
         rows = [(clause, self.clauses[clause]) for clause in sorted(clauses)]
         return "\n".join(f"{clause} {judged.outcome}: {judged.reason}" for clause, judged in rows)
 

@@ -1,4 +1,4 @@
-"""Every place of a shape, read from the schema files, and what may go wrong there."""
+"""Every place of a shape, read from the schema files, and the ways to break it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Break:
-    """One way in which a value departs from its schema: what is made of the value that stood there."""
+    """One way in which a value departs from its schema; `change` makes the new value from the old one."""
 
     name: str
     change: Callable[[Any], object]  # Any: JSON of the type that the place has

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conformance.qualification.assessing import Row
 
 FORMAT = "backups-conformance/qualification/1"
-#: the score alone: what is shipped with the version that it is of, as conformance/qualification.json
+#: the score alone, which is shipped with its version as conformance/qualification.json
 SCORE_FORMAT = "backups-conformance/score/1"
 _TOLD_OF_RUN = ("started", "seed", "examples", "sample", "only", "faults", "interrupted")
 #: what one clause, or all of them, did with its faults
@@ -60,10 +60,10 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, object]:
     }
 
 
-def score_alone(told: JsonObject) -> dict[str, object]:
-    """Of a whole document what a report shows of it, small enough to be shipped."""
-    run = {name: told["run"][name] for name in _TOLD_OF_RUN}
-    return {"format": SCORE_FORMAT, "suite": told["suite"], "run": run, "summary": told["summary"]}
+def score_alone(document: JsonObject) -> dict[str, object]:
+    """The part of a document that reports show, which is shipped with the package."""
+    run = {name: document["run"][name] for name in _TOLD_OF_RUN}
+    return {"format": SCORE_FORMAT, "suite": document["suite"], "run": run, "summary": document["summary"]}
 
 
 def is_fault(row: Row) -> bool:
@@ -72,7 +72,7 @@ def is_fault(row: Row) -> bool:
 
 
 def problems(rows: Iterable[Row]) -> list[Row]:
-    """The rows because of which the suite is not qualified.
+    """The rows that keep the suite from being qualified.
 
     A MUST fault that its clause did not catch, a fault that turned an innocent clause red or left one untold without a
     cause, a variant that is accused, and whatever could not be tried.
@@ -81,7 +81,7 @@ def problems(rows: Iterable[Row]) -> list[Row]:
 
 
 def is_good(row: Row) -> bool:
-    """Whether the suite did with this fault or variant what it should."""
+    """Whether the suite judged this fault or variant as it should."""
     if not is_fault(row):
         return bool(row["outcome"] == GREEN)
     caught = row["outcome"] == RIGHT or (row["level"] != "MUST" and row["outcome"] != ERROR)

@@ -1,4 +1,4 @@
-"""What the suite is tried on: every fault and every variant, those written by hand and those made from the schemas."""
+"""The trials: every fault and every variant, those written by hand and those generated from the schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trial: the reference server with a fault or a variant, a run of the suite against it, and what that came to."""
+"""One trial: a run of the suite against the reference server with a fault or a variant, and its assessment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0
 SHAPES_TIMEOUT_S = 1.0
 #: how many restores a run may start: what a target file allows that does not speak of it
 MAX_RESTORES = RestorePolicy().max_restores
-#: no run against a fault takes so long; one that does is ended and told as such
+#: seconds after which a run is ended and recorded as hanging
 PATIENCE_S = 180.0
 
 
@@ -92,7 +92,7 @@ class Sighting:
         self._lock = threading.Lock()
 
     def first(self) -> bool:
-        """Notes the time; True for the first one who comes."""
+        """Record the time; return whether this was the first call."""
         with self._lock:
             if self.after_s is not None:
                 return False
@@ -115,7 +115,7 @@ class How:
 
 
 def try_named(name: str, how: How) -> Row:
-    """The trial of that name, as a row of the results. Raises nothing: what goes wrong is told in the row."""
+    """Run the trial of that name and return its row of the results. Errors are recorded in the row."""
     trial = all_trials()[name]
     try:
         return _try(trial, how)

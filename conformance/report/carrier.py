@@ -1,4 +1,4 @@
-"""The page's carrier: hooks by which pytest-html writes our report and keeps to what is safe to show.
+"""Hooks that make pytest-html write our report, without anything that is unsafe to show.
 
 pytest-html escapes neither test ids nor the environment's values, and it can show whatever a test printed. So the ids
 are escaped here, the environment is cut down to what describes this installation, and of a test's output only our own
@@ -47,7 +47,7 @@ class HtmlCarrier:
         metadata = session.config.stash[plugin.metadata_key] if plugin else {}
         for name in [name for name in metadata if name not in _ENVIRONMENT]:
             del metadata[name]
-        # pytest-html would make lists of these in which screen readers find a list too many.
+        # pytest-html would render these as nested lists, which confuse screen readers.
         for name, versions in metadata.items():
             if isinstance(versions, dict):
                 metadata[name] = ", ".join(f"{one} {version}" for one, version in sorted(versions.items()))
@@ -60,7 +60,7 @@ class HtmlCarrier:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_summary(self, prefix: list[str]) -> None:
-        """Our part of the page."""
+        """Add our part of the page."""
         results = self._supply()
         if results is None:
             return
@@ -83,15 +83,15 @@ class HtmlCarrier:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
-        """Our own long repr, and nothing that was printed or logged."""
-        told = report.longreprtext
+        """Show our own long repr, and no captured output or logs."""
+        text = report.longreprtext
         if isinstance(report.longrepr, tuple):  # of a skip: a place in our own code, and then the reason
-            told = report.longrepr[2].removeprefix("Skipped: ")
-        data[:] = [escape(block(told, lines=200))] if told else []
+            text = report.longrepr[2].removeprefix("Skipped: ")
+        data[:] = [escape(block(text, lines=200))] if text else []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """pytest-html adds what a teardown printed without asking anyone: it gets none."""
+        """Remove the output of teardowns, which pytest-html would add without a hook."""
         report.sections[:] = [section for section in report.sections if "teardown" not in section[0]]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

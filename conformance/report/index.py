@@ -1,4 +1,4 @@
-"""index.html: the runs of a folder, newest first, with the way each target went."""
+"""index.html: the runs of a folder, newest first, with a trend for each target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conformance.results.model import SelectionRow
 
 
-#: runs of one target that are listed, and those of them that the trend shows
+#: how many runs of one target are listed, and how many of them the trend shows
 _LISTED, _DRAWN = 200, 60
 _DEEPEST = 3
 #: clauses with one outcome
@@ -107,7 +107,7 @@ def _records(folder: Path, depth: int) -> Iterator[Path]:
         yield folder / FILE
     elif depth:
         for below in sorted(folder.iterdir()):
-            # Links are left: `latest` is a run that is listed already.
+            # Links are skipped: `latest` points to a run that is listed already.
             if is_folder(below) and not below.name.startswith("."):
                 yield from _records(below, depth - 1)
 

@@ -38,11 +38,11 @@ def render(results: Results) -> str:
 
 
 def escape(text: str, limit: int = 400) -> str:
-    """Text as Markdown that says just that: no markup, no HTML, no table cell ended, nobody mentioned, no link made."""
+    """Escape text for Markdown: no markup, HTML, end of a table cell, mention or link survives."""
     text = re.sub(r"[\\`*\[\]|~<>&]", _escape_mark, one_line(text, limit))
     text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
     text = re.sub(r"(?i)(?<=\w):(?=//)|(?<=www)\.", r"\\\g<0>", text)
-    # GitHub looks for mentions and formulas after it has read the escapes; code is what it leaves alone.
+    # GitHub finds mentions and formulas after it has processed escapes, but not within code.
     return re.sub(r"[@$]", r"`\g<0>`", text)
 
 
@@ -51,7 +51,7 @@ def _escape_mark(match: re.Match[str]) -> str:
 
 
 def _prose(text: str) -> str:
-    """The catalogue's own text: its code marks are meant, what stands outside them is text."""
+    """Escape a text of the catalogue outside of its code spans."""
     parts = text.replace("|", "\\|").split("`")
     parts[::2] = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
     return "`".join(parts)

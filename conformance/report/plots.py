@@ -1,4 +1,4 @@
-"""Small drawings of the page: places in percent of a line, so that they fit any width and words keep their size."""
+"""Small plots of the page, with positions in percent, so that they fit any width while text keeps its size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STEPS = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A place on the scale and its words."""
+    """A position on the scale and its label."""
 
     x: float
     label: str
@@ -28,7 +28,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Some moments that stand together: from where to where, and their numbers in the list below the drawing."""
+    """Moments that are drawn as one mark: its start, its end, and their numbers in the list below."""
 
     x: float
     width: float
@@ -37,7 +37,7 @@ class Mark:
 
     @property
     def middle(self) -> float:
-        """Where its label stands."""
+        """The position of its label."""
         return self.x + self.width / 2
 
 
@@ -52,7 +52,7 @@ class TimePlot:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A share of the answers: from where to where, and how high in percent of the highest."""
+    """A bar of a histogram: its start, its end, and its height in percent of the highest."""
 
     x: float
     width: float
@@ -61,7 +61,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPlot:
-    """One operation's times on the scale that all operations share."""
+    """The response times of one operation, on a scale that all operations share."""
 
     row: LatencyRow
     bars: list[Bar]
@@ -69,13 +69,13 @@ class LatencyPlot:
 
 
 def in_order(moments: Iterable[StepRow]) -> list[StepRow]:
-    """The moments by time, each once: a check may have looked at one story several times."""
+    """The moments by time, each once; a check may have recorded a scenario several times."""
     once = {repr(sorted(moment.items())): moment for moment in moments}
     return sorted(once.values(), key=lambda moment: float(moment["t_s"]))
 
 
 def timeline(moments: Sequence[StepRow]) -> TimePlot | None:
-    """The drawing of moments in order, from the first to the last; None where there is nothing to draw to scale."""
+    """The timeline from the first moment to the last; None if there is nothing to draw to scale."""
     if len(moments) < 2 or moments[-1]["t_s"] - moments[0]["t_s"] <= 0:
         return None
     begin, last = moments[0]["t_s"], moments[-1]["t_s"]
@@ -94,7 +94,7 @@ def timeline(moments: Sequence[StepRow]) -> TimePlot | None:
 
 
 def latencies(rows: Sequence[LatencyRow]) -> tuple[list[LatencyPlot], list[Tick]]:
-    """A drawing for each operation, and the logarithmic scale below them."""
+    """A plot for each operation, and the logarithmic scale below them."""
     bounds = [bound for row in rows for bound, _ in row["buckets"]]
     if not bounds:
         return [], []
@@ -119,7 +119,7 @@ def _latency(row: LatencyRow, place: Callable[[float], float]) -> LatencyPlot:
 
 
 def seconds(value: float) -> str:
-    """Seconds in the unit that reads best."""
+    """Format seconds in a suitable unit."""
     if value == 0:
         return "0"
     if value < 0.001:

@@ -1,4 +1,4 @@
-"""repro/*.sh: a script for each clause that broke, which has the suite replay it.
+"""repro/*.sh: a script for each failed clause, which replays its requests with the suite.
 
 Where the suite is not installed, the script shows the requests and says that it cannot judge: a status alone does not
 tell whether a clause holds.
@@ -60,7 +60,7 @@ def scripts(results: Results) -> dict[str, str]:
 
 
 def has_script(clause: ClauseRow) -> bool:
-    """Return whether the clause has something to replay."""
+    """Return whether the clause has an exchange to replay."""
     return any(finding["outcome"] in RED for check in clause["checks"] for finding in check["findings"])
 
 

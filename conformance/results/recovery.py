@@ -1,4 +1,4 @@
-"""What a run must leave behind from its first moment, so that it can be told of however it ends.
+"""What a run writes when it starts, so that it can be reported even if it is killed.
 
 `remember` writes the run's facts into its state folder before anything is sent; `recover` makes the results of what
 the journals and the kept exchanges hold, after a crash as after an orderly end.
@@ -44,7 +44,7 @@ KILLED = "the run was killed, or crashed: these are the outcomes that it had wri
 
 
 class RecoveryError(Exception):
-    """A folder from which no run can be told; the message is one line."""
+    """The folder holds no run that can be reported; the message is one line."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Remembered:
 
 
 def remember(state: Path, run: Remembered) -> None:
-    """Write down what will be needed to tell of the run."""
+    """Write what a report of the run will need."""
     target, settings, facts = run.target, run.settings, run.facts
-    told = {
+    record = {
         "format": FORMAT,
         "target": {"name": target.name, "base_url": target.base_url, "hub_id": target.hub_id},
         "deletable_backup_ids": target.fixtures.deletable_backup_ids,
@@ -87,28 +87,30 @@ def remember(state: Path, run: Remembered) -> None:
             "ci": facts.ci,
         },
     }
-    write_json(state / FACTS, told)
+    write_json(state / FACTS, record)
 
 
 def recall(state: Path) -> Remembered:
-    """The run that a state folder is of. Raises RecoveryError."""
+    """Read the run of a state folder. Raises RecoveryError."""
     try:
-        told = untrusted.read_object(state / FACTS)
-        if told["format"] != FORMAT:
-            raise RecoveryError(f"{state.parent}: holds a run of another version: {one_line(str(told['format']), 60)}")
-        chosen, facts = told["settings"], told["facts"]
+        record = untrusted.read_object(state / FACTS)
+        if record["format"] != FORMAT:
+            raise RecoveryError(
+                f"{state.parent}: holds a run of another version: {one_line(str(record['format']), 60)}"
+            )
+        chosen, facts = record["settings"], record["facts"]
         waived = [Waiver.from_json(row) for row in chosen["waivers"]]
         lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
         settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
-        fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(told["deletable_backup_ids"]))
+        fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(record["deletable_backup_ids"]))
         when = datetime.fromisoformat(facts["started"])
         if when.tzinfo is None:
             raise ValueError("a moment without its time zone")
         return Remembered(
             settings,
-            Target(**told["target"], fixtures=fixtures),
-            dict(told["shown_target"]),
-            frozenset(catalogue.load()[clause_id].id for clause_id in told["selected"]),
+            Target(**record["target"], fixtures=fixtures),
+            dict(record["shown_target"]),
+            frozenset(catalogue.load()[clause_id].id for clause_id in record["selected"]),
             build.RunFacts(**{**facts, "started": when, "subjects": tuple(facts["subjects"])}),
         )
     except untrusted.MissingFileError:
@@ -156,7 +158,7 @@ def _require_ended(state: Path) -> None:
 
 
 def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
-    """The passive clauses of each worker that did not get to write down what it judged: from its exchanges."""
+    """Judge the passive clauses again, from the exchanges of each worker that did not record what it judged."""
     for file in sorted(state.glob("exchanges-*.ndjson")):
         worker = file.stem.removeprefix("exchanges-")
         if _has_observations(state / f"journal-{worker}.ndjson"):

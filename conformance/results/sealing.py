@@ -20,7 +20,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 
 class SealError(Exception):
-    """A key that cannot be used, or an envelope that does not hold; the message is one line."""
+    """A key cannot be used, or an envelope is not valid; the message is one line."""
 
 
 def load_private(path: Path) -> PrivateKey:
@@ -50,7 +50,7 @@ def load_public(pem: bytes, name: str) -> PublicKey:
 
 
 def public_pem(key: PrivateKey | PublicKey) -> str:
-    """The public half, in the one spelling that we write."""
+    """The public key in PEM."""
     serialization, ed25519 = _library()
     public = cast("PublicKey", key.public_key() if isinstance(key, ed25519.Ed25519PrivateKey) else key)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
@@ -72,7 +72,7 @@ def seal(payload: bytes, key: PrivateKey) -> str:
 
 
 def check(envelope: bytes, payload: bytes, key: PublicKey) -> str | None:
-    """What is wrong with an envelope of this payload by this key; None where it holds, to the last byte."""
+    """Why an envelope is not a signature of this payload by this key; None if it is, byte for byte."""
     try:
         signature = base64.b64decode(json.loads(envelope)["signatures"][0]["sig"], validate=True)
     except (ValueError, KeyError, IndexError, TypeError, RecursionError):
@@ -99,7 +99,7 @@ def _text(payload: bytes, name: str, signature: bytes) -> str:
 
 
 def _signed(payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: what the signature is over."""
+    """DSSE's pre-authentication encoding, which is what gets signed."""
     return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
 
 

@@ -1,4 +1,4 @@
-"""Proves every key before anything is concluded from it: a dead key would look like perfect access control.
+"""Proves that each key works before anything is concluded from it: a dead key looks like perfect access control.
 
 A key is alive when any operation, with the right hub id, answers it with something other than 401: denied (403),
 not found (404) and served all show that the target knows it.
@@ -29,7 +29,7 @@ WRONG = "wrong: "
 
 
 class KeyProofs:
-    """The state of each key, in words.
+    """The state of each key, for the report.
 
     "accepted", "missing", "offered" (cannot be proved), "refused: …" (dead), "wrong: …" (a mistake of the file).
     """
@@ -38,14 +38,14 @@ class KeyProofs:
         self._client = client
         self._lock = threading.Lock()
         self.states: dict[str, str] = {}
-        #: The first answer that each key drew: to the list of the own container, for keys of this hub.
+        #: The first response to each key; to keys of this hub it answers the container's list.
         self.first_answers: dict[str, Exchange] = {}
         #: whether GET /v1/jobs/{id} is there for the full key; None: not known
         self.jobs: bool | None = None
 
     @property
     def problem(self) -> str:
-        """Why nothing can be told with keys at all: there are some, and none is accepted. Empty where one is."""
+        """Why no key can be used: none of the given ones is accepted. Empty if one is."""
         states = {name: self.states.get(name, "missing") for name in PROVABLE}
         dead = {name: state for name, state in states.items() if state.startswith("refused")}
         if not dead or "accepted" in states.values():
@@ -55,7 +55,7 @@ class KeyProofs:
         return f"no key is accepted: {name} is {state}{others}"
 
     def require(self, name: str) -> None:
-        """Raises NotTestableError where the target file has no such key, CannotTellError where it is dead."""
+        """Raise NotTestableError if the target file has no such key, CannotTellError if it is dead."""
         if name == "none":
             return
         state = self.states.get(name, "accepted")
@@ -86,7 +86,7 @@ class KeyProofs:
                 self.states[name] = self._prove(build, name)
 
     def handle_unauthorized(self, build: RequestBuilder, exchange: Exchange) -> Request | None:
-        """A key that was accepted drew a 401: is it dead now? Fetched once more where a command gives it.
+        """Handle a 401 to a key that was accepted: fetch it again if a command gives it, else test whether it is dead.
 
         Gives the request with the key's new value, where it has one; None: the answer stands, and the exchange says
         whether that is because the key died.
