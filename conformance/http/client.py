@@ -1,4 +1,4 @@
-"""The one way to the target: paces, budgets, waits when asked to, repeats what may be repeated, reports all of it."""
+"""The only client of the target: it limits rate and restores, waits after 429, and repeats what may be repeated."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LONGEST_WAIT_S = 60.0
 MIN_WAIT_S = 0.02
 #: 429s in a row without an answer to anybody, after which the target counts as gone
 MAX_WAITS = 8
-#: one request that alone is never served is given up after so long
+#: how long a single request that is never served is repeated
 MAX_PATIENCE_S = 300.0
 #: How many tries should suffice to blame an input: controls are sent until they do, or until that is hopeless.
 CHEAP_TRIES, COSTLY_TRIES = 6, 4
@@ -94,7 +94,7 @@ class Client:
         self._served_at = 0.0
 
     def close(self) -> None:
-        """Stops the threads and closes the connections."""
+        """Stop the threads and close the connections."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.liveness.close()
         self._connections.close()
@@ -118,7 +118,7 @@ class Client:
         self._renew = renew
 
     def reach(self) -> None:
-        """Raises TargetGoneError where the target does not answer at all."""
+        """Raise TargetGoneError if the target does not answer at all."""
         if not self.liveness.confirm() and self.liveness.gone is not None:
             raise TargetGoneError(self.liveness.gone)
 
@@ -140,7 +140,7 @@ class Client:
         return answers
 
     def send(self, request: Request, purpose: Purpose = Purpose.EVIDENCE) -> Exchange:
-        """Sends one request and has its exchange judged.
+        """Send one request and have its exchange judged.
 
         Raises NotAllowedError, TargetGoneError (StoppedError), and KeyUnavailableError of a key that a command gives.
         """
@@ -171,7 +171,7 @@ class Client:
             raise NotAllowedError(f"limits.bad_auth_max = {self.target.limits.bad_auth_max} is used up: raise it")
 
     def _bad_auth_left(self, request: Request) -> bool:
-        """Counts a request with a bad key, unless too many were sent already."""
+        """Count a request with a bad key. Raises NotAllowedError after too many."""
         limit = self.target.limits.bad_auth_max
         return request.key not in credentials.BAD or self.shared_state.add("bad_auth", limit=limit)
 
@@ -211,7 +211,7 @@ class Client:
         return exchange
 
     def _next_slot(self) -> float:
-        """Seconds until this request's turn, at the pace of the target file."""
+        """Seconds until this request may be sent, at the rate of the target file."""
         rate = self.target.limits.requests_per_second
         if rate == "auto":
             return self._pace.next_slot()
@@ -323,7 +323,7 @@ def retry_after(exchange: Exchange, now: float | None = None) -> float:
 
 
 def _date_of(exchange: Exchange) -> float | None:
-    """The time at which the target says it sent a response, in seconds; None where it does not say."""
+    """The time in the `Date` header of a response, in seconds; None without one."""
     text = (exchange.response.header("date") or "") if exchange.response else ""
     try:
         date = parsedate_to_datetime(text)
