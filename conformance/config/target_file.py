@@ -114,6 +114,8 @@ class _Reader:
             claims=self._claims(),
             request=self._request(),
         )
+        if target.claims.jobs is False:  # there is none to follow
+            target = replace(target, jobs=Jobs(follow=False))
         self._distinct(target)
         if self.document.problems:
             raise TargetError(self.document.problems)

@@ -153,8 +153,10 @@ class Executor:
         if not (gaps := situation.gaps(check)):
             return None
         wrong = [gap for gap in gaps if gap.wrong]
-        outcome = Outcome.ERROR if wrong else Outcome.NOT_TESTED
-        return CheckRecord(check.id, outcome, self._recorder.text(in_one_line(wrong or gaps)))
+        exempting = [gap for gap in gaps if gap.exempts]
+        outcome = Outcome.ERROR if wrong and not exempting else Outcome.NOT_TESTED
+        reason = self._recorder.text(in_one_line(exempting or wrong or gaps))
+        return CheckRecord(check.id, outcome, reason, applies=not exempting)
 
     def _run_check(self, check: Check) -> CheckRecord:
         started = time.monotonic()

@@ -37,7 +37,10 @@ def exempt_clauses(target: Target, profile: str, records: Sequence[CheckRecord])
 
 def _exemption(target: Target, profile: str, operation: str) -> str:
     """Why an operation is not part of what this run can expect of the target; empty where it is."""
-    if operation == "delete":
+    claim = {"delete": target.claims.delete, "job": target.claims.jobs}.get(operation)
+    if claim is False:
+        return f"does not apply: {operation} is optional, and the target file disclaims it in [claims]"
+    if operation == "delete" and claim is None:
         if not target.fixtures.deletable_backup_ids:
             return "does not apply: delete is optional, and fixtures.deletable_backup_ids offers no backup for it"
         if profile == "read":

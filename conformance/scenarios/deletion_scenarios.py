@@ -52,7 +52,9 @@ def deletable_backup(context: CheckContext, index: int) -> str:
     if not offered:
         raise NotTestableError("set fixtures.deletable_backup_ids")
     if not context.run_once("deletion served", _serves_deletion):
-        raise NotApplicableError("does not apply: the target has no delete")
+        if not context.fixtures.target.claims.delete:
+            raise NotApplicableError("does not apply: the target has no delete")
+        raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
     left = [backup for backup in offered if backup not in context.run.state.changed_neighbours]
     backup = (left or offered)[index % len(left or offered)]
     get = context.get(backup)
@@ -61,6 +63,13 @@ def deletable_backup(context: CheckContext, index: int) -> str:
     if (state := value_at(get.data, "/state/current")) != "live":
         raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
     return backup
+
+
+def lacks_claimed_deletion(context: CheckContext) -> bool:
+    """Whether the target file claims deletion and offers backups for it, and the target does not serve it."""
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    claimed = context.fixtures.target.claims.delete and offered
+    return bool(claimed) and not context.run_once("deletion served", _serves_deletion)
 
 
 def _serves_deletion(context: CheckContext) -> bool:

@@ -280,5 +280,7 @@ def real_job(context: CheckContext) -> str:
     restores = restores or [context.run_once("main", main).followed]
     job = next((restore.job_id for restore in restores if restore.readable), None)
     if job is None:
+        if context.fixtures.target.claims.jobs:
+            raise CannotTellError("JBS-1 failed first: the target shows no jobs, though claims.jobs = true")
         raise NotApplicableError("does not apply: the target shows no jobs")
     return job

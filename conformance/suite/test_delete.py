@@ -116,6 +116,9 @@ def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[F
 @check("DEL-1", "delete", stage=Stage.DELETES)
 def test_del_1_an_offered_backup_is_deleted(context: CheckContext) -> Iterator[Finding]:
     """The first backup that the target file offers."""
+    if deletion_scenarios.lacks_claimed_deletion(context):
+        yield violation("202, since claims.delete = true", "an answer as to an undocumented method")
+        return
     yield from expect_success(context.run_once("deleted", deletion_scenarios.deleted).answer)
 
 

@@ -51,7 +51,10 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
             yield violation("an id that an address can hold", repr(each.job_id), each.answer, "/data/job/id")
             return
     if not restore.readable and context.key_proofs.jobs is None:
-        raise NotApplicableError("does not apply: the target shows no jobs")
+        if not context.fixtures.target.claims.jobs:
+            raise NotApplicableError("does not apply: the target shows no jobs")
+        yield violation("a job, since claims.jobs = true", "no restore shows one", restore.answer, "/data/job/id")
+        return
     for each in named:
         yield from expect_success(context.job(each.job_id))
 

@@ -54,6 +54,8 @@ class Gap:
     fix: str
     #: The member is there, but the target file and the target do not fit: the check ends in error.
     wrong: bool = False
+    #: The target file disclaims the optional operation: the clause does not apply.
+    exempts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

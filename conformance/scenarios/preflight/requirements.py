@@ -16,7 +16,7 @@ from conformance.scenarios.preflight.model import Gap
 from conformance.scenarios.restore_requests import budget_for_all_scenarios, scenarios_within_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from conformance.config.target import Target
     from conformance.contract.operations import Operation
@@ -110,22 +110,38 @@ class Situation:
         return wrong or [_alternatives(known)]
 
     def _gap(self, member: str) -> Gap | None:
-        if member == PROFILE:
-            return (
-                Gap(member, "the read profile changes nothing: use --profile full") if self.profile == "read" else None
-            )
-        if member == NAMED_BACKUP:
-            named = self.target.fixtures.backup_id is not None
-            return self.preflight.gap(BACKUP) if named else Gap(BACKUP, f"set {BACKUP}")
-        if member == FULL_CHANGES:
-            same = (self.preflight.entry(f"keys.{name}") for name in GRANTS if lacks(name, "restore"))
-            doubt = next((entry for entry in same if entry and entry.detail == EQUAL_TO_FULL), None)
-            return Gap(FULL, doubt.sentence, wrong=True) if doubt else None
-        if member == ALLOW:
-            return None if self.target.restore.allow else Gap(member, "set restore.allow = true")
-        if member == FOLLOW:
-            return None if self.target.jobs.follow else Gap(member, "set jobs.follow = true")
-        return self.preflight.gap(member)
+        settings: dict[str, Callable[[], Gap | None]] = {
+            PROFILE: self._profile,
+            NAMED_BACKUP: self._named_backup,
+            FULL_CHANGES: self._full_may_change,
+            ALLOW: lambda: None if self.target.restore.allow else Gap(ALLOW, "set restore.allow = true"),
+            FOLLOW: self._follow,
+            DELETABLE: self._deletable,
+        }
+        return settings[member]() if member in settings else self.preflight.gap(member)
+
+    def _profile(self) -> Gap | None:
+        fix = "the read profile changes nothing: use --profile full"
+        return Gap(PROFILE, fix) if self.profile == "read" else None
+
+    def _named_backup(self) -> Gap | None:
+        named = self.target.fixtures.backup_id is not None
+        return self.preflight.gap(BACKUP) if named else Gap(BACKUP, f"set {BACKUP}")
+
+    def _full_may_change(self) -> Gap | None:
+        same = (self.preflight.entry(f"keys.{name}") for name in GRANTS if lacks(name, "restore"))
+        doubt = next((entry for entry in same if entry and entry.detail == EQUAL_TO_FULL), None)
+        return Gap(FULL, doubt.sentence, wrong=True) if doubt else None
+
+    def _follow(self) -> Gap | None:
+        if self.target.claims.jobs is False:
+            return Gap("claims.jobs", "does not apply: claims.jobs = false", exempts=True)
+        return None if self.target.jobs.follow else Gap(FOLLOW, "set jobs.follow = true")
+
+    def _deletable(self) -> Gap | None:
+        if self.target.claims.delete is False:
+            return Gap("claims.delete", "does not apply: claims.delete = false", exempts=True)
+        return self.preflight.gap(DELETABLE)
 
     def _budget(self, check: Check) -> Iterator[Gap]:
         scenario = BY_SCENARIO.get(check.clause) if check.operation in ("restore", "job") else None

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.config.target import FixtureIds, Target
+from conformance.config.target import Claims, FixtureIds, Target
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
 from conformance.judging.applicability import exempt_clauses
@@ -45,3 +45,17 @@ def test_checks_that_find_an_optional_part_absent_exempt_their_clauses() -> None
 def test_a_tested_clause_applies_even_if_the_target_file_disclaims_it() -> None:
     reasons = exempt_clauses(TARGET, "read", [record("DEL-2/delete", Outcome.FAILED)])
     assert set(reasons) == DELETES - {"DEL-2"}
+
+
+JOBS = {clause.id for clause in catalogue.load() if clause.operations == ("job",)}
+
+
+def test_what_the_target_file_disclaims_does_not_apply() -> None:
+    target = replace(TARGET, claims=Claims(jobs=False, delete=False))
+    assert set(exempt_clauses(target, "full", [])) == JOBS | DELETES
+
+
+@pytest.mark.parametrize("profile", ["read", "full"])
+def test_what_the_target_file_claims_applies(profile: str) -> None:
+    target = replace(TARGET, claims=Claims(jobs=True, delete=True), fixtures=FixtureIds("c"))
+    assert exempt_clauses(target, profile, []) == {}
