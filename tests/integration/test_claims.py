@@ -31,17 +31,17 @@ def outcomes(folder: Path, absent: str, claims: dict[str, object], clauses: tupl
     return {clause: judged[clause].outcome for clause in clauses}
 
 
-@pytest.mark.parametrize(
-    ("claim", "first"), [(None, Outcome.NOT_TESTED), (False, Outcome.NOT_TESTED), (True, Outcome.FAILED)]
-)
-@pytest.mark.parametrize(
-    ("absent", "member", "clauses"),
-    [("no_jobs_endpoint", "claims.jobs", JOBS), ("no_deletion", "claims.delete", DELETE)],
-)
-def test_absence_is_a_failure_only_where_the_file_claims(
-    claim: bool | None, first: Outcome, absent: str, member: str, clauses: tuple[str, ...], tmp_path: Path
-) -> None:
-    claims = {} if claim is None else {member: claim}
+CASES = {
+    "jobs": ("no_jobs_endpoint", "claims.jobs", JOBS),
+    "delete": ("no_deletion", "claims.delete", DELETE),
+}
+
+
+@pytest.mark.parametrize("claim", [None, False, True])
+@pytest.mark.parametrize("operation", CASES)
+def test_absence_is_a_failure_only_where_the_file_claims(claim: bool | None, operation: str, tmp_path: Path) -> None:
+    absent, member, clauses = CASES[operation]
+    claims: dict[str, object] = {} if claim is None else {member: claim}
     found = outcomes(tmp_path, absent, claims, clauses)
-    assert found[clauses[0]] is first
+    assert found[clauses[0]] is (Outcome.FAILED if claim else Outcome.NOT_TESTED)
     assert {outcome for clause, outcome in found.items() if clause != clauses[0]} <= {Outcome.NOT_TESTED, Outcome.ERROR}

@@ -12,6 +12,7 @@ from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
 from conformance.contract.operations import CAPABILITY, GRANTS, lacks
 from conformance.contract.pointers import value_at
+from conformance.http.availability.pace import announced_rate
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import CannotTellError
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from conformance.scenarios.key_proofs import KeyProofs
 
 READABLE = ("full", "view")
+#: About how many requests a run of the full profile sends.
+REQUESTS_OF_A_RUN = 3800
 MAX_NEAR_MATCHES = 2
 #: Backups of the target file: their member, the container's member, and the states that they must be in.
 NAMED_BACKUPS = (
@@ -89,6 +92,7 @@ class Stage:
         addresses = self._client_reads(self._addresses())
         if not any(exchange.status is not None for exchange in addresses):
             return self._silence(next((one.failure for one in addresses if one.failure), "no response"))
+        self._look_for_a_rate_limit(addresses)
         cause, self._answered_by = stopping_cause(self._target, addresses)
         if cause:
             return cause
@@ -123,6 +127,23 @@ class Stage:
 
     def _client_reads(self, requests: list[Request]) -> list[Exchange]:
         return [self._client.send(request, Purpose.CONTROL) for request in requests]
+
+    def _look_for_a_rate_limit(self, addresses: list[Exchange]) -> None:
+        """Note what rate the target announces, and how long a full run takes at the slower of the two rates."""
+        responses = [exchange.response for exchange in addresses if exchange.response is not None]
+        announced = next((rate for response in responses if (rate := announced_rate(response))), None)
+        own = self._target.limits.requests_per_second
+        pace = announced if own == "auto" else min(filter(None, (announced, own)), default=None)
+        if announced and own != "auto" and (not own or own > announced):
+            self._notes.append(
+                f"the target announces {announced:g} requests per second: "
+                'set limits.requests_per_second to that, or to "auto"'
+            )
+        elif self._client.shared_state.read("throttled") and own == 0:
+            self._notes.append('the target answers 429: set limits.requests_per_second, or set it to "auto"')
+        if pace:
+            minutes = REQUESTS_OF_A_RUN / pace / 60
+            self._notes.append(f"at {pace:g} requests per second a run of the full profile takes {minutes:.0f} minutes")
 
     def _silence(self, reason: str) -> str:
         """Why nothing comes from the target, with its URL and what to change."""

@@ -1,0 +1,58 @@
+"""Preflight reads the rate that a target announces, says how long a run takes, and stays small beside many backups."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from support.toml import changed
+
+from conformance.config.target_file import load_target
+from conformance.execution.run import Run
+from conformance.reference import launch
+from conformance.reference.registry import Variant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.reference.core import Behaviours, Call
+    from conformance.scenarios.preflight.model import Preflight
+
+
+def announcing(server: Behaviours) -> None:
+    """Announce a rate limit with every response."""
+    headers = server.headers
+
+    def own(call: Call, status: int) -> dict[str, str]:
+        return headers(call, status) | {"ratelimit-policy": '"default";q=600;w=60'}
+
+    server.headers = own
+
+
+def preflight(server: launch.Running, folder: Path, changes: dict[str, object]) -> Preflight:
+    file = folder / "target.toml"
+    file.write_text(changed(server.target_toml, changes), "utf-8")
+    target = load_target(file, os.environ)
+    run = Run(target, seed=1, profile="full", selected=(), state=folder / "state")
+    with closing(run):
+        run.start()
+    return run.preflight
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        (0, 'the target announces 10 requests per second: set limits.requests_per_second to that, or to "auto"'),
+        (50, 'the target announces 10 requests per second: set limits.requests_per_second to that, or to "auto"'),
+        ("auto", "at 10 requests per second a run of the full profile takes 6 minutes"),
+        (5, "at 5 requests per second a run of the full profile takes 13 minutes"),
+    ],
+)
+def test_an_announced_rate_is_noted(own: object, words: str, tmp_path: Path) -> None:
+    variant = Variant("announcing", "It announces a rate.", "a rate may be announced", announcing)
+    with launch.serve_in_thread([], [variant], restore_seconds=0.02) as server:
+        found = preflight(server, tmp_path, {"limits.requests_per_second": own})
+    assert words in found.notes
+    assert found.is_ready
