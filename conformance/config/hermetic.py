@@ -6,6 +6,7 @@ tools leave around does not take part: variables of pytest and hypothesis, modul
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import warnings
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 FOREIGN = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 #: set while pytest runs, for its workers as well
 OWN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_NO_PLUGINS": "1"}
+
+#: new objects until the collector looks at the youngest, and how often the older ones take part
+THRESHOLDS = (20_000, 20, 20)
 
 
 @contextmanager
@@ -36,6 +40,23 @@ def environment() -> Iterator[None]:
         os.environ.update({name: value for name, value in before.items() if name.startswith(FOREIGN)})
         if "PY_COLORS" in before:
             os.environ["PY_COLORS"] = before["PY_COLORS"]
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Spare the garbage collector what is loaded already, and let it look for cycles less often, for a while.
+
+    A run keeps most of what it makes until its end. hypothesis asks for a full collection on each thread that
+    generates, and pytest for several at the end, which would look at every module, class and function each time.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def ignore_warnings() -> None:

@@ -31,7 +31,7 @@ ARGUMENTS = (
 
 def run(settings: Settings, pytest_args: list[str]) -> int:
     """Run the suite and return the exit code; arguments for pytest may name further plugins (`-p`)."""
-    with target_of(settings) as (target, file), hermetic.environment():
+    with target_of(settings) as (target, file), hermetic.environment(), hermetic.rare_collections():
         controller = Controller(prepare(settings, target, file), quiet=True)
         code = pytest.main([*ARGUMENTS, *pytest_args], plugins=[controller])
     if controller.results is not None:

@@ -6,6 +6,7 @@ Each review is a registered check of one clause. The looks that several of them 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
@@ -81,15 +82,19 @@ class Look:
 
 
 def _look_at_snapshots(context: CheckContext) -> list[Look]:
-    return [_look_at(context, snapshot) for snapshot in context.run.state.take_snapshots()]
+    """Read each backup once, for all of its snapshots."""
+    snapshots = context.run.state.take_snapshots()
+    looks = {backup: _look_at(context, backup) for backup in dict.fromkeys(each.backup for each in snapshots)}
+    return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
 
 
-def _look_at(context: CheckContext, snapshot: Snapshot) -> Look:
+def _look_at(context: CheckContext, backup: str) -> Callable[[Snapshot], Look]:
+    """Read a backup and its logs, and return what makes the look of a snapshot of it."""
     try:
-        get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
     except CANNOT_GO_ON as reason:
-        return Look(snapshot, lost=str(reason))
-    return Look(snapshot, get, logs)
+        return partial(Look, lost=str(reason))
+    return partial(Look, get=get, logs=logs)
 
 
 def _foreign_logs_count(context: CheckContext) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support import recording, running
+from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(sysconfig.get_path("scripts")) / "backups-conformance"
 #: reads of several kinds, generated ones among them, in a few seconds
 FEW = ("--profile", "read", "--only", "LIST-8,CAP-1,GET-6,HTTP-3", "--examples", "2", "--seed", "5")
-TIMEOUT_S = 120
+
 
 pytestmark = pytest.mark.xdist_group("hermetic")  # all compare with one run
 
@@ -117,7 +118,7 @@ class Runner:
             variables.pop(name, None)
         done = subprocess.run(
             [*prefix, PROGRAM, "run", "--target", self._target, *FEW, "--report-dir", report, *arguments],
-            capture_output=True, text=True, check=False, cwd=self.folder, env=variables, timeout=TIMEOUT_S,
+            capture_output=True, text=True, check=False, cwd=self.folder, env=variables, timeout=PATIENCE_S,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         sent = self._lines - before
@@ -200,24 +201,54 @@ def test_a_folder_that_was_removed_is_named(tmp_path: Path) -> None:
 
 # ---------------------------------------------------------------- environments
 
+#: what contradicts nothing else stands together, since a run takes seconds
 ENVIRONMENTS: dict[str, dict[str, str | None]] = {
-    "another hash seed": {"PYTHONHASHSEED": "4242"},
-    "optimised": {"PYTHONOPTIMIZE": "2"},
-    "development mode": {"PYTHONDEVMODE": "1"},
-    "the current folder on the path": {"PYTHONPATH": "."},
-    "an empty entry on the path": {"PYTHONPATH": ":"},
-    "a start-up file": {"PYTHONSTARTUP": "no-such-file.py"},
-    "ASCII output": {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
-    "a time zone at the edge": {"TZ": "Pacific/Kiritimati"},
-    "no home": {"HOME": None, "XDG_CACHE_HOME": None},
-    "a home that cannot be written to": {"HOME": "/proc/1/nowhere", "XDG_CACHE_HOME": None},
-    "continuous integration": {"CI": "true", "GITLAB_CI": "true", "JENKINS_URL": "x", "BUILD_NUMBER": "1"},
-    "a narrow terminal": {"COLUMNS": "12", "LINES": "1", "TERM": "dumb"},
-    "colours": {"FORCE_COLOR": "1", "NO_COLOR": None},
-    "a proxy that is not there": dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9"),
-    "a CA bundle that is not there": {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/nowhere"},
-    "a netrc": {"NETRC": "/nowhere"},
-    "coverage of children": {"COVERAGE_PROCESS_START": "/nowhere", "COV_CORE_SOURCE": "x"},
+    "of a person": {
+        # another hash seed, optimised
+        "PYTHONHASHSEED": "4242",
+        "PYTHONOPTIMIZE": "2",
+        # the current folder on the path, a start-up file
+        "PYTHONPATH": ".",
+        "PYTHONSTARTUP": "no-such-file.py",
+        # a time zone at the edge, no home
+        "TZ": "Pacific/Kiritimati",
+        "HOME": None,
+        "XDG_CACHE_HOME": None,
+        # colours
+        "FORCE_COLOR": "1",
+        "NO_COLOR": None,
+    },
+    "of a pipeline": {
+        # development mode, an empty entry on the path
+        "PYTHONDEVMODE": "1",
+        "PYTHONPATH": ":",
+        # ASCII output
+        "PYTHONIOENCODING": "ascii",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "LC_ALL": "C",
+        # a home that cannot be written to
+        "HOME": "/proc/1/nowhere",
+        "XDG_CACHE_HOME": None,
+        # continuous integration, coverage of children
+        "CI": "true",
+        "GITLAB_CI": "true",
+        "JENKINS_URL": "x",
+        "BUILD_NUMBER": "1",
+        "COVERAGE_PROCESS_START": "/nowhere",
+        "COV_CORE_SOURCE": "x",
+    },
+    "of a company": {
+        # a proxy and a CA bundle that are not there, a netrc
+        **dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:9"),
+        "SSL_CERT_FILE": "/nowhere",
+        "SSL_CERT_DIR": "/nowhere",
+        "NETRC": "/nowhere",
+        # a narrow terminal
+        "COLUMNS": "12",
+        "LINES": "1",
+        "TERM": "dumb",
+    },
 }
 
 
@@ -231,7 +262,7 @@ def test_an_environment_changes_nothing(name: str, runner: Runner, plain: Ran) -
 
 @pytest.mark.parametrize(
     "command",
-    ["umask 077", "umask 000", "ulimit -n 256", "trap '' INT TERM HUP", "exec <&-", "exec 2>&-"],
+    ["umask 077; ulimit -n 256; exec <&-", "umask 000; trap '' INT TERM HUP; exec 2>&-"],
 )
 def test_what_a_shell_hands_on_changes_nothing(command: str, runner: Runner, plain: Ran) -> None:
     assert_same(runner.run(prefix=("sh", "-c", f'{command}; exec "$0" "$@"')), plain)

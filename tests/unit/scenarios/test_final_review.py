@@ -87,6 +87,25 @@ def test_what_the_run_did_not_do_leaves_no_record(tmp_path: Path) -> None:
     assert not [name for name in records if name.endswith("final-review")]
 
 
+@pytest.mark.process  # the probe
+def test_the_review_reads_each_backup_once_for_all_refused_requests(tmp_path: Path) -> None:
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        (tmp_path / "target.toml").write_text(server.target_toml, "utf-8")
+        target = load_target(tmp_path / "target.toml", os.environ)
+        run = Run(target, seed=1, profile="full", selected={"JOB-10"}, state=tmp_path / "state", examples=8)
+        with closing(run):
+            run.start()
+            for name in ("JOB-10/restore", "JOB-10/restore/generated"):
+                run.executor.execute(all_checks()[name])
+            backups = {snapshot.backup for snapshot in run.context.state._snapshots}
+            assert len(run.context.state._snapshots) > len(backups)
+            before = run.client.requests
+            run.executor.final_review()
+            assert run.client.requests - before == 2 * len(backups)  # get and logs
+    records = {str(record.id): record.outcome for record in journal.read(tmp_path / "state").checks}
+    assert records["JOB-10/restore/final-review"] is Outcome.PASSED
+
+
 def test_each_clause_that_forbids_effects_has_a_review() -> None:
     reviewed_clauses = {review.clause for review in all_reviews().values()}
     assert reviewed_clauses >= FORBID_EFFECTS

@@ -1,0 +1,15 @@
+"""What a run changes about its process, and puts back."""
+
+from __future__ import annotations
+
+import gc
+
+from conformance.config import hermetic
+
+
+def test_the_garbage_collector_is_as_before_when_a_run_has_ended() -> None:
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
+    with hermetic.rare_collections():
+        assert gc.get_threshold() == hermetic.THRESHOLDS
+        assert gc.get_freeze_count() > frozen + 1000
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (thresholds, 0)
