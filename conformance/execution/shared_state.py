@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Entries = dict[str, float]
 POLL_S = 0.005
+#: the counter of places that are taken in the restore budget
+RESTORES = "restores"
 
 
 class SharedState:
@@ -116,7 +118,11 @@ class SharedState:
 
 
 class LocalState(SharedState):
-    """The state of a run in one process: in memory, but for the stop, which a second handle of the folder may set."""
+    """The state of a run in one process: in memory, but for the stop, which a second handle of the folder may set.
+
+    The places in the restore budget are written as well, each before its restore is sent: whoever finds the folder of
+    a run that was killed can tell whether it may have changed the target.
+    """
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         super().__init__(folder, now)
@@ -129,10 +135,13 @@ class LocalState(SharedState):
     @contextmanager
     def _entries(self) -> Iterator[Entries]:
         with self._threads:
+            before = self._memory.get(RESTORES)
             yield self._memory
+            if self._memory.get(RESTORES) != before:
+                super()._write(self._file, json.dumps(self._memory))
 
     def _load(self) -> Entries:
         return self._memory
 
     def _write(self, file: Path, text: str) -> None:
-        """Nobody else reads it."""
+        """Nothing else has a reader."""

@@ -125,7 +125,7 @@ def runs_of(folder: Path) -> list[int]:
 def await_changes(report: Path) -> None:
     """Wait until the run of target a has started to restore."""
     until = time.monotonic() + PATIENCE_S
-    while not running.ledger_of(report / "targets/a").get("restores_accepted"):
+    while not running.journal_of(report / "targets/a").restores_started:
         assert time.monotonic() < until
         time.sleep(0.02)
 

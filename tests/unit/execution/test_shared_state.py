@@ -124,6 +124,15 @@ def test_turns_are_dealt_out_evenly_and_never_saved_up(tmp_path: Path, ledger: S
     assert [one.next_slot(4) for one in (ledger, other)] == pytest.approx([0, 0.25])
 
 
+def test_a_place_in_the_restore_budget_is_on_disk_before_the_restore_is_sent(
+    tmp_path: Path, state: SharedState
+) -> None:
+    assert state.add("restores", limit=1)
+    assert json.loads((tmp_path / "ledger.json").read_text())["restores"] == 1
+    state.add("restores", -1)
+    assert json.loads((tmp_path / "ledger.json").read_text())["restores"] == 0
+
+
 def test_workers_share_places_where_there_are_fewer_places_than_workers(ledger: SharedState) -> None:
     entered = threading.Event()
 
