@@ -17,6 +17,7 @@ from conformance.execution.observer import Observer
 from conformance.execution.shared_state import LocalState, SharedState
 from conformance.http import credentials
 from conformance.http.client import Client
+from conformance.http.correlation import Correlation
 from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.judging.passive import PassiveJudges
 from conformance.scenarios.context import RunContext
@@ -71,6 +72,8 @@ class Run:
         self.client = Client(
             target, self.shared_state, self._observe, profile=profile, workers=workers, worker=number, folder=state
         )
+        if target.request.correlation:
+            self.client.correlate(Correlation(seed, number))
         self.context = RunContext(
             client=self.client,
             fixtures=Fixtures(target, sorted(FORBID_EFFECTS), clauses_with_restores()),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.contract.operations import Operation
     from conformance.http.availability.liveness import Control
+    from conformance.http.correlation import Correlation
     from conformance.http.exchange import Exchange, Request
     from conformance.http.shared_state import SharedState
 
@@ -108,6 +109,10 @@ class Client:
         with self._counting:
             self._counting.wait_for(lambda: not self._restores_under_way, LAST_WORDS_S)
         self._connections.abort()
+
+    def correlate(self, correlation: Correlation) -> None:
+        """Send headers with every request by which gateways log it."""
+        self._connections.correlation = correlation
 
     def use_controls(self, controls: Sequence[Control]) -> None:
         """Take what makes requests of different kinds, each of another address, to which any answer will do."""

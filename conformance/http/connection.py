@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.config.target import Limits, Target
+    from conformance.http.correlation import Correlation
 
 #: methods whose requests say that they have no body
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
@@ -58,6 +59,8 @@ class Connections:
         self._network = Network()
         self._kept = open_pool(target, self._network, keep=True)
         self._fresh = open_pool(target, self._network, keep=False)
+        #: Makes headers for the logs of gateways, if the target file wants them.
+        self.correlation: Correlation | None = None
         #: a response was lost on a connection that was kept
         self._kept_break = False
         self._bodies = BodyStore(folder)
@@ -112,6 +115,8 @@ class Connections:
         headers = [header for name, header in self._common.items() if name not in given]
         headers += [(name.encode(), key.reveal().encode()) for name, key in self._gateway_headers.items()]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in request.headers]
+        if self.correlation is not None:
+            headers += self.correlation.headers(request)
         if request.authorization is not None:
             headers.append((b"Authorization", request.authorization.encode()))
         if request.hub_id is not None:

@@ -97,6 +97,8 @@ class Request:
     resources: Mapping[str, str] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
+    #: The ID of the check that sends it; empty for preflight, proofs of keys and controls.
+    check: str = ""
 
     @property
     def target(self) -> str:

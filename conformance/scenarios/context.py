@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
@@ -141,21 +141,21 @@ class CheckContext:
     def send(self, request: Request) -> Exchange:
         """Send one request."""
         with self.run.window.turn():
-            exchange = self.client.send(request)
+            exchange = self.client.send(self._named(request))
         self._keep([exchange])
         return exchange
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Send requests side by side; the exchanges come in the requests' order."""
         with self.run.window.turn():
-            exchanges = self.client.send_all(requests)
+            exchanges = self.client.send_all(map(self._named, requests))
         self._keep(exchanges)
         return exchanges
 
     def send_allowed(self, requests: Iterable[Request]) -> builtins.list[Exchange]:
         """Send those that may still be sent, side by side. Raises NotAllowedError where none may."""
         with self.run.window.turn():
-            exchanges = self.client.send_allowed(requests)
+            exchanges = self.client.send_allowed(map(self._named, requests))
         self._keep(exchanges)
         return exchanges
 
@@ -163,6 +163,12 @@ class CheckContext:
         self.exchanges.add(exchanges)
         for exchange in exchanges:
             self.run.state.observe_acceptance(self.check.clause, exchange)
+
+    def _named(self, request: Request) -> Request:
+        """The request with the ID of the check, where it is to be sent along."""
+        if not self.fixtures.target.request.correlation:
+            return request
+        return replace(request, check=str(self.check.id))
 
     def list(self, container: str | None = None, **options: Unpack[ListOptions]) -> Exchange:
         """Send `RequestBuilder.list`."""

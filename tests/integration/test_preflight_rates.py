@@ -11,6 +11,7 @@ from support.toml import changed
 
 from conformance.config.target_file import load_target
 from conformance.execution.run import Run
+from conformance.qualification.measure import judge
 from conformance.reference import launch
 from conformance.reference.registry import Variant
 
@@ -56,3 +57,24 @@ def test_an_announced_rate_is_noted(own: object, words: str, tmp_path: Path) -> 
         found = preflight(server, tmp_path, {"limits.requests_per_second": own})
     assert words in found.notes
     assert found.is_ready
+
+
+def test_every_request_says_which_check_sent_it_where_the_file_wants_that(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def remember(server: Behaviours) -> None:
+        headers = server.headers
+
+        def own(call: Call, status: int) -> dict[str, str]:
+            seen.append((call.headers.get("traceparent", ""), call.headers.get("x-conformance-check", "")))
+            return headers(call, status)
+
+        server.headers = own
+
+    variant = Variant("remembering", "It notes headers.", "no difference", remember)
+    with launch.serve_in_thread([], [variant], restore_seconds=0.02) as server:
+        file = tmp_path / "target.toml"
+        file.write_text(changed(server.target_toml, {"request.correlation": True}), "utf-8")
+        judge(load_target(file, os.environ), selected=("LIST-9",))
+    assert all(trace for trace, _ in seen)
+    assert {"preflight", "LIST-9/list"} <= {check for _, check in seen}
