@@ -34,6 +34,8 @@ MAX_NAME = 100
 _NO_SHAPES = {
     "results.json",
     "results-1.json",
+    "target.json",
+    "waivers.json",
     "fleet.json",
     "qualification.json",
     "exchange.json",
