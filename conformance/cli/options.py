@@ -54,23 +54,26 @@ class Option:
         self, *, twice: bool = False
     ) -> Mapping[str, Any]:  # Any: keywords of argparse, each of another type
         """Return the keyword arguments of `add_argument`; `twice` allows a second value, which then counts."""
-        told: dict[str, object] = {"dest": self.dest, "help": self.help}
+        keywords: dict[str, object] = {"dest": self.dest, "help": self.help}
         if self.kind == "flag":
-            return {**told, "action": "store_true"}
-        told |= {"metavar": self.metavar, "choices": self.choices, "type": self.convert or str}
+            return {**keywords, "action": "store_true"}
+        keywords |= {"metavar": self.metavar, "choices": self.choices, "type": self.convert or str}
         if self.kind == "list":
-            return {**told, "action": "append", "default": []}
-        return {**told, "action": "store" if twice else Once, "default": self.default}
+            return {**keywords, "action": "append", "default": []}
+        return {**keywords, "action": "store" if twice else Once, "default": self.default}
 
     def for_pytest(self) -> Mapping[str, object]:
         """Return the keyword arguments of pytest's `addoption`: for its help; the values are parsed here.
 
         The destination has a prefix, so that it meets no other plugin's.
         """
-        told: dict[str, object] = {"dest": f"conformance_{self.dest}", "help": self.help.replace("%(default)s", "25")}
+        keywords: dict[str, object] = {
+            "dest": f"conformance_{self.dest}",
+            "help": self.help.replace("%(default)s", "25"),
+        }
         if self.kind == "flag":
-            return {**told, "action": "store_true", "default": None}
-        return {**told, "metavar": self.metavar, "choices": self.choices, "action": "append", "default": None}
+            return {**keywords, "action": "store_true", "default": None}
+        return {**keywords, "metavar": self.metavar, "choices": self.choices, "action": "append", "default": None}
 
 
 TARGET = (

@@ -13,7 +13,7 @@ from conformance.contract.timestamps import parse_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: At most so many are named for one value.
+#: How many are named for one value at most.
 MAX_NAMED = 50
 ZERO_TIME = "0001-01-01T00:00:00Z"
 _MAX_INTEGER = 2**63 - 1

@@ -63,7 +63,7 @@ def _parse(text: str) -> Instant | None:
 
 
 def lacks_offset(text: str) -> bool:
-    """Whether the text would be an RFC 3339 date-time with an offset behind it: a local time of nobody knows where."""
+    """Whether the text would be an RFC 3339 date-time if it had an offset: a local time of an unknown zone."""
     return parse_time(text) is None and parse_time(f"{text}Z") is not None
 
 

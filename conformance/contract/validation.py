@@ -1,4 +1,4 @@
-"""The shapes of the contract: judged by compiled validators, explained in words.
+"""The shapes of the contract: judged by compiled validators, mismatches explained in plain text.
 
 A value is first judged whole by jsonschema-rs, which is fast enough for every response of a run. Only where that says
 no does jsonschema look for the reasons; its verdict counts. Optional members that are null are taken out before:
@@ -255,7 +255,7 @@ def _explain(shape: str, value: object) -> list[Mismatch]:
         found[mismatch.pointer, mismatch.keyword, mismatch.wanted] = mismatch
         if len(found) >= MAX_EXPLAINED:
             break
-    # Whoever has the wrong type breaks the enum beside it as well: one cause, told once.
+    # A value of the wrong type breaks the enum as well: one cause, reported once.
     return [one for one in found.values() if one.keyword == "type" or one.pointer not in of_wrong_type]
 
 

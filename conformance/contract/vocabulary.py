@@ -33,7 +33,7 @@ def vocabulary() -> frozenset[str]:
     return frozenset(word.lower() for word in (*words, *CAPABILITY.values(), *OPERATIONS, *_MORE_WORDS, *_OUR_WORDS))
 
 
-#: what stands in requests, responses and examples beside the shapes
+#: words of requests, responses and examples beside those of the shapes
 _MORE_WORDS = (
     *("authorization", "bearer", "basic", "accept", "content-type", "application/json", "x-hub-id", "hub-id"),
     *("containers", "backups", "restore", "restored", "delete", "integrations", "unknown", "default", "<string>"),

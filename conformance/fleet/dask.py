@@ -41,7 +41,7 @@ EXTRA = "needs the extra: pip install 'backups-conformance[dask]'"
 class Cluster:
     """A connection to a scheduler; `executor` is one of `concurrent.futures`."""
 
-    def __init__(self, client: Any) -> None:  # distributed has no types
+    def __init__(self, client: Any) -> None:  # Any: distributed has no types
         self._client = client
         self._token = secrets.token_hex(8)
         self._executor = client.get_executor(pure=False, retries=RETRIES)
@@ -81,7 +81,7 @@ def connected(address: str) -> Iterator[Cluster]:
         client.close(timeout=CONNECT_S)
 
 
-def _distributed() -> Any:  # annotated in part only
+def _distributed() -> Any:  # Any: annotated in part only
     """Return Dask's package. Raises ExecutorError where the extra is missing."""
     try:
         return import_module("distributed")
@@ -131,7 +131,7 @@ def execute_remotely(description: RunDescription, token: str) -> RunEnd:
 
 
 @contextmanager
-def _stopping(token: str, client: Any) -> Iterator[Stop]:
+def _stopping(token: str, client: Any) -> Iterator[Stop]:  # Any: distributed has no types
     """Yield what ends the run once the client says so."""
     stop, over = Stop(), threading.Event()
     said = _distributed().Event(_stop_name(token), client=client)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from conformance import __version__
 from conformance.config import untrusted
@@ -16,6 +16,8 @@ from conformance.results.files import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from conformance.contract.json_types import JsonObject
 
 SUMMARY = "summary.md"
 _FILES = (FILE, PAGE, SUMMARY)
@@ -34,7 +36,7 @@ def write(fleet: Fleet, folder: Path, key: sealing.PrivateKey | None = None) -> 
 def render_record(fleet: Fleet, folder: Path) -> str:
     """Return the record's text: an in-toto statement with the test-result predicate."""
     digests = {name: signoff.sha256(folder / name) for name in _FILES}
-    configuration: list[dict[str, Any]] = [{"name": name, "digest": {"sha256": digests[name]}} for name in _FILES]
+    configuration: list[JsonObject] = [{"name": name, "digest": {"sha256": digests[name]}} for name in _FILES]
     configuration[0]["annotations"] = {
         "verdict": fleet["verdict"],
         "headline": fleet["headline"],

@@ -1,1 +1,1 @@
-"""Requests that nobody thought of: generated from a seed, sent in batches, and shrunk where they find a defect."""
+"""Generated requests: drawn from a seed, sent in batches, and shrunk if they find a defect."""

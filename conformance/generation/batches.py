@@ -32,13 +32,13 @@ T = TypeVar("T")
 
 #: cases of one batch; more than `limits.concurrency` of them wait for a place at the client
 MAX_SIDE_BY_SIDE = 16
-#: generated once in so many times: a case that is left out, which is what shrinking turns the others into
+#: one in this many cases is left out; shrinking leaves all others out
 RARELY = 2**16
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One way in which a request is odd, in words, and the requests that are."""
+    """A kind of unusual request: its description, and the strategy of such requests."""
 
     label: str
     requests: SearchStrategy[Request]
@@ -51,7 +51,7 @@ generation_lock = threading.Lock()
 
 @contextmanager
 def unlocked() -> Iterator[None]:
-    """Lets other threads generate while this one waits for answers in the midst of its own generating."""
+    """Let other threads generate while this one waits for responses within its own generation."""
     generation_lock.release()
     try:
         yield
@@ -80,7 +80,7 @@ def _cache_dir() -> Path:
 def settings(
     *, shrink: bool = False, examples: int = 1, **more: Any
 ) -> hypothesis.settings:  # Any: options of hypothesis
-    """Settings for so many examples beside the empty one, which hypothesis tries first."""
+    """Settings for this many examples beside the empty one, which hypothesis tries first."""
     prepare()
     return hypothesis.settings(
         max_examples=examples + 1,
@@ -98,7 +98,7 @@ def settings(
 
 @st.composite
 def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
-    """A case of each kind; in shrinking of as few as show the defect."""
+    """A case of each kind; shrinking keeps as few as show the defect."""
     return [(kind, draw(kind.requests)) for kind in kinds if draw(st.integers(0, RARELY))]
 
 
@@ -111,7 +111,7 @@ def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[K
 
 
 def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], None], *, shrink: bool = False) -> None:
-    """Gives `test` the batch that belongs to the seed; with `shrink` ever smaller ones as long as it raises."""
+    """Call `test` with the batch of the seed; with `shrink`, with ever smaller ones as long as it raises."""
 
     @hypothesis.seed(seed)
     @settings(shrink=shrink)
@@ -125,7 +125,7 @@ def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], Non
 
 
 def draw_values(strategy: SearchStrategy[T], seed: int, count: int = 1) -> list[T]:
-    """So many values of a strategy, which belong to the seed."""
+    """Draw `count` values of a strategy, which depend on the seed alone."""
     found: list[T] = []
 
     @hypothesis.seed(seed)

@@ -48,7 +48,7 @@ def explore(
 ) -> Iterator[Finding]:
     """`--examples` generated cases of these kinds, each held to what `expect` says; what is wrong, smallest first.
 
-    The passive clauses judge the same exchanges, as they do all: their defects are shrunk as well, but told by them.
+    Passive judges see the same exchanges; their defects are shrunk as well, but recorded by them.
     """
     explorer = Explorer(context, expect, send or context.send_all)
     explorer.explore(kinds)
@@ -91,7 +91,7 @@ class Explorer:
         def test(batch: list[Case]) -> None:
             fresh = {_key(request) for _, request in batch} - self._seen.keys()
             if len(fresh) > self._left:
-                return  # as good as passed: the smallest one so far stands
+                return  # treated as passed: the smallest one so far is kept
             self._left -= len(fresh)
             if defect.name in self._names(batch):
                 raise BrokenError

@@ -72,7 +72,7 @@ def _names() -> SearchStrategy[str]:
 
 
 def sorts() -> dict[str, SearchStrategy[str]]:
-    """Sorts by what nobody sorts by."""
+    """Unknown sorts."""
     dashes = st.sampled_from(["-", "--", "+", "-,", ",", ",id", "id,", "id,,id", "id,-id", "- id", "-id-", " id", "ID"])
     names = st.sampled_from(["id.", ".id", "id.x", "events.created.x", "target[size]", "$id", "id;", "id desc", "id'"])
     either = st.sampled_from(["id", "-id", "x"])
@@ -88,7 +88,7 @@ def sorts() -> dict[str, SearchStrategy[str]]:
 
 
 def includes() -> dict[str, SearchStrategy[str]]:
-    """Includes that nobody has heard of, and the known one garbled. None may do harm."""
+    """Unknown includes, and the known one garbled; none may cause a server error."""
     known = "integrations"
     words = st.sampled_from(UNKNOWN_INCLUDES)
     garbled = st.sampled_from(

@@ -165,7 +165,7 @@ def not_json_objects(valid: JsonObject) -> dict[str, SearchStrategy[bytes]]:
 
 
 def strange_members() -> dict[str, SearchStrategy[bytes]]:
-    """JSON values that break a careless parser; nothing forbids them as the value of a member that nobody knows."""
+    """JSON values that break careless parsers; as the value of an unknown member they are legal."""
     depth = st.integers(100, 3000)
     return {
         "arrays in arrays": depth.map(lambda depth: b"[" * depth + b"]" * depth),
@@ -188,7 +188,7 @@ def strange_members() -> dict[str, SearchStrategy[bytes]]:
 
 
 def with_extra(valid: dict[str, object], extra: bytes) -> bytes:
-    """The request with that value as a member that nobody knows."""
+    """The request with that value as an unknown member."""
     return json.dumps(valid)[:-1].encode() + b',"extra":' + extra + b"}"
 
 

@@ -34,7 +34,7 @@ PLACES: dict[Operation, tuple[str, ...]] = {
     "restore": ("backup", "container"),
     "job": ("job",),
 }
-#: what stands raw in the place of an id: bytes that are no UTF-8, and half an encoding
+#: raw text in the place of an id: bytes that are not UTF-8, and incomplete percent-encodings
 ODD_PATHS = ("%FF", "%C3%28", "%ED%A0%80", "%", "%zz", "%u0041", "%2", "%F8%88", "%C0%80", "%%30")
 ODD_TYPES = ("", ";", "/", "*/*", "application/json; charset=nope", "application/json; charset=utf-7", "json", "a/b;;=")
 OTHER_TYPES = (
@@ -146,7 +146,7 @@ def visible(alphabet: str = VISIBLE) -> SearchStrategy[str]:
 
 
 def with_headers(context: CheckContext, operation: Operation) -> list[Kind]:
-    """The operation with headers that nobody expects; none of them asks for another answer or another method."""
+    """The operation with unexpected headers, none of which asks for another response or method."""
 
     def given(*headers: tuple[str, str], expected: Expected = Expected.UNDOCUMENTED) -> Request:
         return context.build.for_operation(operation, headers=headers, expected=expected)
@@ -188,7 +188,7 @@ def with_odd_paths(context: CheckContext, operation: Operation) -> list[Kind]:
 
 
 def with_other_hubs(context: CheckContext, operation: Operation) -> list[Kind]:
-    """The operation with a hub id that is none, or none of ours."""
+    """The operation with a hub id that is malformed or unknown."""
     own = context.fixtures.target.hub_id
     refused: OperationOptions = {"ownership": "other hub", "expected": Expected.REFUSAL}
     if operation == "restore":

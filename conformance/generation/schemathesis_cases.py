@@ -1,4 +1,4 @@
-"""What schemathesis makes of our OpenAPI document: examples, coverage of every keyword, and fuzzing.
+"""The cases that schemathesis generates from our OpenAPI document: examples, coverage of every keyword, and fuzzing.
 
 It only generates: its cases become requests of our own client with our keys, and our clauses judge the answers, so
 nothing outside the catalogue is reported, and none of its own checks, some of which are stricter than the contract.
@@ -40,7 +40,7 @@ class SchemathesisCase:
 
 @lru_cache(maxsize=1)
 def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
-    """Cases by operation: the document's examples, those that cover its keywords, and so many fuzzed ones.
+    """Cases by operation: the document's examples, those that cover its keywords, and at most `most` fuzzed ones.
 
     The document is read anew each time, and the operations come in one order: it remembers what it gave before.
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.

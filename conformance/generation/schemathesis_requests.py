@@ -212,5 +212,5 @@ class Translator:
 
 
 def _quoted(value: object) -> str:
-    """A value as it stands in a query; lone surrogates cannot be encoded, and become question marks."""
+    """A value as it is written in a query; lone surrogates cannot be encoded, and become question marks."""
     return quote(str(value).encode("utf-8", "replace"), safe="")

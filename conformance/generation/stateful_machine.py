@@ -1,7 +1,7 @@
 """A walk through the API: reads, refusals and a restore in random order, by several keys, against a small model.
 
-Hypothesis picks the steps and shrinks a walk that breaks a clause to the shortest one that still does. The world does
-not go back to its beginning between two walks, so the model is one for all of them: it only knows what must hold.
+Hypothesis picks the steps and shrinks a sequence that breaks a clause to the shortest one that still does. The target
+does not return to its initial state between two sequences, so all of them share one model of what must hold.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     Judgement = Callable[[], Iterable[Finding] | None]
 
 STEPS = 16
-#: generated cases that one walk stands for
+#: how many generated cases one sequence counts as
 CASES_OF_A_WALK = 3
 MAX_STEPS = 400
 #: a list that moves is read again, so often
@@ -209,7 +209,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         return self.context.build.for_operation(operation, **options)
 
     def _ask(self, request: Request, clause: str, *allowed: int | range) -> None:
-        """One request that must be answered so. What is accepted all the same is not looked at any more."""
+        """Send a request that must be answered so; a wrong success takes the backup out of the model."""
 
         def ask() -> Iterator[Finding]:
             answer = self.context.send(request)
@@ -347,7 +347,7 @@ class ApiStateMachine(RuleBasedStateMachine):
             self._judge(clause, judge)
 
     def _judge(self, clause: str, judge: Judgement) -> None:
-        """What cannot be told is another clause's matter; what cannot be asked ends all walks."""
+        """Leave what is inconclusive to other clauses; end all sequences when nothing more may be sent."""
         results = self.scene.results
         if results.stopped is not None:
             return
@@ -367,7 +367,7 @@ class ApiStateMachine(RuleBasedStateMachine):
 
 
 def run_sequences(context: CheckContext) -> SequenceResults:
-    """The story: some walks, in one of which something is restored and deleted."""
+    """The scenario: some sequences, one of which restores and deletes."""
     if context.profile == "read" or not context.fixtures.target.restore.allow:
         raise NotTestableError("set restore.allow = true, and use --profile full")
     scene = Scene(context, initial_model(context), SequenceResults())
@@ -377,7 +377,7 @@ def run_sequences(context: CheckContext) -> SequenceResults:
     bound = hypothesis.seed(context.run.rng("walk").getrandbits(64))(
         type("BoundMachine", (ApiStateMachine,), {"scene": scene})
     )
-    # what broke is in `walked`; where it did not show again, the shortest walk that showed it stands
+    # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept
     with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generation_lock:
         run_state_machine_as_test(bound, settings=settings)
     if scene.results.stopped is not None and not scene.results.findings:

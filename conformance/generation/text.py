@@ -1,4 +1,4 @@
-"""Text that nobody expects: what alphabets, words and lengths tend to break what reads them."""
+"""Unusual text: alphabets, words and lengths that tend to break parsers."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def malformed_ids(good: str, real: Collection[str]) -> dict[str, SearchStrategy[
         "an id with an encoded slash": inserted(good, st.sampled_from("/\\")),
         "an id with invisible characters": inserted(good, st.text(INVISIBLE + SPACES[7:], min_size=1, max_size=2)),
     }
-    if OID.fullmatch(good):  # of other ids we cannot say what is none
+    if OID.fullmatch(good):  # the form of other ids is unknown
         forms |= {
             "an id that is too short": st.integers(1, 23).map(lambda length: good[:length]),
             "an id that is too long": around(good, st.text(HEX, min_size=1, max_size=24)),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 D = TypeVar("D")
 
-#: values of bodies of so many bytes together are kept, and that of the last one in any case
+#: values are kept of bodies of this many bytes together, and that of the last body in any case
 MAX_BYTES = 2 * 2**20
 #: what an empty body counts as
 MIN_BYTES = 1024

@@ -144,7 +144,7 @@ class Connections:
             problem = str(error)
         except _FAILURES as error:
             writer.discard()
-            # Half a response is none: what it would have said nobody knows.
+            # Half a response does not count: what it would have said is unknown.
             late = isinstance(error, httpcore.TimeoutException)
             reason = f"not complete within {self._limits.timeout_s:g} s" if late else _describe(error)
             failure = f"{response.status}, but its body was cut off after {writer.length} bytes: {reason}"
@@ -172,7 +172,7 @@ class Connections:
 
 
 def too_large(body: BodyWriter, limits: Limits) -> str | None:
-    """The limit that a body exceeds, in words; its values are counted before any of them is built."""
+    """A description of the limit that a body exceeds; its values are counted before any of them is built."""
     if body.length > int(limits.max_body_mb * 2**20):
         return f"a body of more than {limits.max_body_mb:g} MB (limits.max_body_mb)"
     if body.length > limits.max_values and has_more_values(body.content(), limits.max_values):

@@ -16,7 +16,7 @@ from conformance.contract import strict_json
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Response
 
-#: How much of a body is looked at, in octets, and how much of its text is quoted, in characters.
+#: How much of a body is searched, in octets, and how much of its text is quoted, in characters.
 MAX_LOOKED_AT = 16 * 1024
 MAX_QUOTED = 80
 UNKNOWN = "an intermediary"

@@ -1,4 +1,4 @@
-"""How long answers took, by operation: counted as they come, added up over the workers, cut into a few bars."""
+"""Response times by operation: counted by each worker, summed over the workers, and reduced to a few bars."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ class Latencies:
         self._seen: dict[str, Counter[str]] = defaultdict(Counter)
 
     def observe(self, exchange: Exchange) -> None:
-        """Counts an answer in; where none came there is nothing to count."""
+        """Count a response; an exchange without one is ignored."""
         if exchange.response is not None:
             with self._lock:
                 self._seen[exchange.operation][f"{max(exchange.response.elapsed_s, 1e-5):.3g}"] += 1
 
     def counted(self) -> Counted:
-        """What the journal keeps: operation, seconds, how often."""
+        """The counts for the journal: operation, seconds, count."""
         with self._lock:
             return {operation: dict(times) for operation, times in self._seen.items()}
 
 
 def rows(found: Iterable[Counted]) -> list[LatencyRow]:
-    """results.json's rows, from what all workers counted."""
+    """The rows of results.json, from the counts of all workers."""
     added: dict[str, Counter[float]] = defaultdict(Counter)
     for counted in found:
         for operation, times in counted.items():

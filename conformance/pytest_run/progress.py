@@ -122,7 +122,7 @@ class EventLines:
 
 
 class ChapterLines:
-    """The lines of a run whose output nobody watches: written at once, so that a run that is killed leaves them."""
+    """The progress of a run without a terminal, in lines that are written at once, so that a killed run leaves them."""
 
     def __init__(self, setup: RunSetup) -> None:
         self._setup = setup

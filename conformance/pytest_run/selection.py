@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from conformance.pytest_run.setup import ProcessSetup
 
-#: plugins that belong to pytest or to us; every other plugin, and every conftest.py, is somebody else's
+#: plugins that belong to pytest or to us; every other plugin, and every conftest.py, is foreign
 OURS = (
     *("_pytest", "conformance", "xdist", "pytest_html", "pytest_metadata"),
     *("hypothesis", "_hypothesis_pytestplugin", "schemathesis", "anyio"),
 )
-#: the hooks by which somebody else can leave a test out, in the order in which pytest calls them
+#: the hooks by which a foreign plugin can leave a test out, in the order in which pytest calls them
 COLLECTING = ("pytest_ignore_collect", "pytest_collect_file", "pytest_collect_directory", "pytest_pycollect_makeitem")
 REMOVING = ("pytest_collection_modifyitems", "pytest_collection_finish", "pytest_itemcollected", "pytest_sessionstart")
 RUNNING = ("pytest_runtestloop", "pytest_runtest_protocol", "pytest_runtest_setup", "pytest_runtest_call")

@@ -132,7 +132,7 @@ def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
 def judge(
     target: Target, *, selected: Collection[str] | None = None, seed: int = 1, begin: Callable[..., Run] = Run
 ) -> dict[str, Judged]:
-    """Runs the suite against a target in this process, and tells what each clause of the catalogue came to.
+    """Runs the suite against a target in this process, and returns the outcome of each clause of the catalogue.
 
     `begin` makes the run that executes the checks.
     """

@@ -131,7 +131,7 @@ def is_time(schema: Mapping[str, object]) -> bool:
 
 
 def example(schema: JsonObject) -> object:
-    """A small value of a schema: it stands in for what an answer leaves out, before that is broken."""
+    """A small value of a schema, which replaces a missing value before it is broken."""
     schema = _resolved(schema)
     types = schema.get("type", "null")
     name = types if isinstance(types, str) else next(one for one in types if one != "null")

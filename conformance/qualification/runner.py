@@ -1,4 +1,4 @@
-"""Many trials, in processes side by side, with a bar on a terminal and a line now and then elsewhere."""
+"""Runs trials in parallel processes, with a progress bar on a terminal and lines elsewhere."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from conformance.qualification.trials import Trial
     from conformance.qualification.trying import How
 
-#: workers are replaced after so many trials each, so that nothing that one of them leaves behind adds up
+#: after how many trials a worker is replaced, so that leftovers of trials do not accumulate
 TRIALS_PER_WORKER = 150
-#: without a terminal, a line after each of so many parts of the whole
+#: without a terminal, progress is written this many times
 PARTS = 10
 
 
@@ -111,7 +111,7 @@ def cores() -> int:
 
 
 class Watching:
-    """Shows how far it is, and at once what is not as it should be."""
+    """Shows the progress, and each unexpected result at once."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._console = console
@@ -150,7 +150,7 @@ class Watching:
 
 
 def in_words(row: Row) -> str:
-    """What is not as it should be with a trial, in a few lines."""
+    """Describe the unexpected results of a trial in a few lines."""
     lines = [f"{row['outcome']}: {row['name']}: {row['sentence']}"]
     if results.is_fault(row):
         lines[0] += f" (breaks {', '.join(row['breaks'])})"

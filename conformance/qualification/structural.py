@@ -208,7 +208,7 @@ def _null_fault(answers: Answers, place: Place) -> Structural:
 
 
 def _negative_size(answers: Answers) -> Structural:
-    """The one bound of the contract that a clause of its own speaks of, and not the shape."""
+    """The one bound of the contract that belongs to a clause of its own, and not to a shape."""
     place = next(one for one in places(answers.shape) if one.steps[-2:] == ("target", "size"))
     edit = _edit(answers.shape, place.steps, lambda _: -1)
     name = f"{PREFIX}/{answers.word}/{place.word}/negative"
@@ -285,7 +285,7 @@ def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]
         for key in keys:
             old = value.get(key) if isinstance(value, dict) else value[key]
             if steps[: done + 1] == ("includes",) and old is None:
-                continue  # nobody asked for them
+                continue  # they were not requested
             new = edit(old, done + 1, chosen)
             if new is ABSENT:
                 value.pop(key, None)

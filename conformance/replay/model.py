@@ -23,7 +23,7 @@ class ReplayError(Exception):
 
 
 class Status(StrEnum):
-    """What replaying a check, or a whole report, came to."""
+    """The result of replaying a check, or a whole report."""
 
     FAILING = "still failing"
     FLAKY = "flaky"
@@ -96,6 +96,6 @@ class Replay:
 
     @property
     def status(self) -> Status:
-        """The worst of the checks: a failure before flakiness before what could not be told."""
+        """The worst of the checks: a failure before flakiness before an inconclusive result."""
         statuses = {check.status for check in self.checks}
         return next(status for status in Status if status in statuses)

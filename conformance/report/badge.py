@@ -23,7 +23,7 @@ _PADDING = 7
 
 
 def render(results: Results) -> str:
-    """The picture; whoever cannot see it is read its title."""
+    """The badge as SVG; its title is for screen readers."""
     words = message(results)
     left, right = (round(len(text) * _LETTER) + 2 * _PADDING for text in (LABEL, words))
     title = f"{LABEL}: {words}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Laid out piece by piece and not by parsing and writing again: so `1.0` stays `1.0`, a member that occurs twice is
 # seen twice, and a body that was cut is readable as far as it goes.
 _TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[-+.\w]+|[{}\[\],:])', re.DOTALL)
-_DEEPEST = 100  # of nesting; what goes deeper is shown as it came
+_DEEPEST = 100  # of nesting; deeper parts are shown as they were sent
 _HEAD = 8  # lines from the beginning, for orientation
 _AROUND = 6  # lines before and after a marked one
 _WHOLE = 40  # lines of a body that is shown whole, or of one that nothing points into

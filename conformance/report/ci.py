@@ -1,4 +1,4 @@
-"""What a GitHub job is told: its summary, and an annotation for each clause that broke."""
+"""The output for a GitHub job: its summary, and an annotation for each failed clause."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def commands(results: Results) -> list[str]:
     warned = [row for row in with_outcome(results, Outcome.WARNED) if row not in failed]
     lines = []
     for command, rows in (("error", failed), ("warning", warned)):
-        told = rows if len(rows) <= _MOST else rows[: _MOST - 1]
+        annotated = rows if len(rows) <= _MOST else rows[: _MOST - 1]
         lines += [
             _command(command, f"{row['id']} ({row['level']})", f"{row['title']} {one_line(row['reason'], 1000)}")
-            for row in told
+            for row in annotated
         ]
-        if rest := rows[len(told) :]:
+        if rest := rows[len(annotated) :]:
             names = ", ".join(row["id"] for row in rest)
             lines.append(_command(command, counted(len(rest), "more clause"), names))
     return lines

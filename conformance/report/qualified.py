@@ -17,10 +17,10 @@ def in_words(results: Results, published: bytes | None = None) -> str | None:
     """The score of the version that wrote these results; None where it brings none, another's, or one of a part."""
     text = _published() if published is None else published
     try:
-        told: JsonObject = json.loads(text or b"null") or {}
-        of_this = all(told["suite"][name] == results["suite"][name] for name in ("version", "catalogue_sha256"))
-        run, must, variants = told["run"], told["summary"]["must"], told["summary"]["variants"]
-        score = told["summary"]["score"]
+        document: JsonObject = json.loads(text or b"null") or {}
+        of_this = all(document["suite"][name] == results["suite"][name] for name in ("version", "catalogue_sha256"))
+        run, must, variants = document["run"], document["summary"]["must"], document["summary"]["variants"]
+        score = document["summary"]["score"]
         if not of_this or score is None or run["interrupted"] or run["only"] or run["faults"]:
             return None
         servers = f"{must['total']:,} broken servers" + (", a sample," if run["sample"] else "")

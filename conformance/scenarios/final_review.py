@@ -73,7 +73,7 @@ def reviewed_once(context: CheckContext, name: str, scenario: Callable[[CheckCon
 
 @dataclass(frozen=True)
 class Look:
-    """A backup that was looked at again, or the reason why that failed."""
+    """A backup as it was read again, or the reason why that failed."""
 
     snapshot: Snapshot
     get: Exchange | None = None

@@ -1,4 +1,4 @@
-"""What a run has done to the target so far, and what must be looked at again at its end."""
+"""What a run has done to the target so far, and what its end must review."""
 
 from __future__ import annotations
 
@@ -212,7 +212,7 @@ class RunState:
         """
         return self.accepted(backup) - logged_before
 
-    # ------------------------------------------------------------ what must be looked at again
+    # ------------------------------------------------------------ what the end must review
 
     def begin_review(self) -> None:
         """Note that another final review begins: its looks are new ones."""
@@ -298,7 +298,7 @@ class RunState:
         if known is None:
             try:
                 ours.result.set_result(scenario())
-            except BaseException as reason:  # whoever shares it must not wait for ever
+            except BaseException as reason:  # threads that share the scenario must not wait for ever
                 if isinstance(reason, NoAnswerError):
                     self._forget(name)
                 ours.result.set_exception(reason)
