@@ -31,6 +31,7 @@ from conformance.cli.commands import (
     verify,
 )
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
+from conformance.config.machine import exhausted
 from conformance.config.toml_file import did_you_mean
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain(["interrupted"])
         return ExitCode.INCONCLUSIVE
-    except Exception:  # an error of the suite says nothing about the target: never exit code 1
+    except Exception as error:  # an error of the suite says nothing about the target: never exit code 1
+        if shortage := exhausted(error):
+            complain([shortage])
+            return ExitCode.INCONCLUSIVE
         traceback.print_exc()
         complain(["this is an error of the suite, not of the target; please report it with the lines above"])
         return ExitCode.INCONCLUSIVE

@@ -7,8 +7,9 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING
 
+from conformance.config.machine import exhausted
+from conformance.config.threads import Background
 from conformance.contract.check_id import CheckKind
-from conformance.execution.thread_pool import Background
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose, Sender
 from conformance.judging.expectations import NotApplicableError, NotTestableError, inconclusive
@@ -205,5 +206,7 @@ class Executor:
 
 
 def _error_of_ours(error: Exception) -> str:
+    if shortage := exhausted(error):
+        return shortage
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"a bug of the suite: {type(error).__name__}: {error} ({place.name}, line {place.lineno})"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
+from conformance.config.machine import MachineError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -97,6 +99,8 @@ class SharedState:
 
     @contextmanager
     def _entries(self) -> Iterator[Entries]:
+        if not self._folder.is_dir():  # budgets that are lost would begin anew
+            raise MachineError(f"this machine: the report folder was removed during the run: {self._folder.parent}")
         # Threads queue for a lock of their own first: waiting for a file lock means polling, which is slow.
         with self._threads, self._lock.acquire(poll_interval=POLL_S):
             entries = self._load()

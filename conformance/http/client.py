@@ -6,7 +6,6 @@ import re
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
+from conformance.config.threads import Background
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.availability.liveness import Liveness, answered
@@ -51,6 +51,8 @@ MAX_COSTLY_BLAMED = 3
 MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
 #: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
 LAST_WORDS_S = 2.0
+#: how long the end waits for threads that still send or judge; requests have deadlines of their own
+CLOSE_PATIENCE_S = 5.0
 
 
 class Client:
@@ -89,14 +91,14 @@ class Client:
         self._blamed: Counter[Operation] = Counter()
         self._slots = threading.BoundedSemaphore(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
-        self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="client")
+        self._pool: Background[Exchange] = Background("client", concurrency)
         self._counting = threading.Condition()
         self._restores_under_way = 0
         self._served_at = 0.0
 
     def close(self) -> None:
-        """Stop the threads and close the connections."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        """Stop the threads and close the connections; a thread that hangs is left behind."""
+        self._pool.close(CLOSE_PATIENCE_S)
         self.liveness.close()
         self._connections.close()
 
@@ -129,13 +131,13 @@ class Client:
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         """Sends side by side, as many at once as the target file allows; answers come in the requests' order."""
-        return list(self._pool.map(self.send, requests))
+        return self._pool.map(self.send, requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
         """The same, but what may not be sent any more costs no answer that came. Raises NotAllowedError without any."""
         answers: list[Exchange] = []
         refusal: NotAllowedError | None = None
-        for under_way in [self._pool.submit(self.send, request) for request in requests]:
+        for under_way in [self._pool.submit(partial(self.send, request)) for request in requests]:
             try:
                 answers.append(under_way.result())
             except NotAllowedError as reason:

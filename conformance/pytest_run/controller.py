@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from filelock import FileLock
 from rich.console import Console
 from rich.text import Text
 
 from conformance import _compat
+from conformance.config.machine import exhausted
 from conformance.config.settings import Output
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.text import one_line
 from conformance.execution import journal
 from conformance.execution.shared_state import SharedState
-from conformance.judging.outcomes import CheckRecord, Outcome
+from conformance.judging.outcomes import CheckRecord, Outcome, Verdict
 from conformance.pytest_run import events, executing, finalize, progress, scheduling, signals
 from conformance.pytest_run.executing import Account, CheckExecution, crash_text
 from conformance.pytest_run.selection import SUITE
@@ -70,6 +70,8 @@ class Controller:
         self.results: Results | None = None
         #: whether pytest ran tests, or only showed something
         self.ran = False
+        #: what became of the report folder, where somebody removed it
+        self.lost = ""
         self._quiet = quiet
         self._execution = CheckExecution(for_this_process(setup))
         self._has_workers = False
@@ -126,9 +128,10 @@ class Controller:
         if self._begun:
             return
         self._begun = True
-        finalize.clear(self.setup.folder)
-        self.setup.state.mkdir(parents=True)
-        self._open.enter_context(FileLock(self.setup.state / LOCK).acquire())
+        try:
+            self._open.callback(finalize.claim(self.setup.folder).release)
+        except finalize.FolderInUseError as reason:
+            raise pytest.UsageError(str(reason)) from None
         remember(self.setup.state, self.setup.remembered)
 
     # ------------------------------------------------------------ workers
@@ -178,7 +181,16 @@ class Controller:
             self._execution.end()  # pytest closes its fixtures only after this, if it was interrupted
             if not self._has_workers:
                 self._accounts.append(self._execution.account(session.config))
-            results = self._conclude()
+            if self._begun and not (self.setup.state / LOCK).is_file():
+                self.lost = f"{_shown(self.setup.folder)}: was removed during the run, with all that it had recorded"
+                session.exitstatus = Verdict.INCONCLUSIVE.exit_code
+                return
+            try:
+                results = self._conclude()
+            except OSError as error:
+                self._cannot_write(error)
+                session.exitstatus = Verdict.INCONCLUSIVE.exit_code
+                return
         session.exitstatus = finalize.exit_code(results, self.setup.settings)
 
     def _conclude(self) -> Results:
@@ -192,6 +204,14 @@ class Controller:
         assert results is not None, "a wrong usage is not concluded"  # noqa: S101
         write_all(results, self.setup.folder)
         return results
+
+    def _cannot_write(self, error: OSError) -> None:
+        """Note that the reports cannot be written; what was recorded stays in the state folder."""
+        self.results = None
+        folder = _shown(self.setup.folder)
+        reason = exhausted(error) or f"this machine: {error}"
+        hint = f"what was recorded is kept: `backups-conformance report {folder}` writes the reports"
+        self.lost = f"{folder}: the reports cannot be written: {reason}; {hint}"
 
     def _crashes(self) -> list[Account]:
         return [account for account in self._accounts if account["crash"]]
@@ -211,7 +231,7 @@ class Controller:
         book.close()
 
     def _final_results(self) -> Results | None:
-        if self.results is None and not self._wrong_usage:
+        if self.results is None and not self._wrong_usage and not self.lost:
             crashes = self._crashes()
             interruption = crashes[0]["crash"] if crashes else self._execution.interruption
             setup = self.setup
@@ -222,7 +242,9 @@ class Controller:
     def pytest_unconfigure(self) -> None:
         """Sign the folder off, now that all its files are there, and show the verdict."""
         try:
-            if self.results is None and self._crashes():  # pytest failed before its session had started
+            if self.lost:
+                sys.stderr.write(f"backups-conformance: error: {self.lost}\n")
+            elif self.results is None and self._crashes():  # pytest failed before its session had started
                 with signals.undisturbed():
                     self._conclude()
             if self.results is not None:
@@ -231,8 +253,13 @@ class Controller:
             self._open.close()
 
     def _finish(self, results: Results) -> None:
-        with signals.undisturbed():
-            problems = finalize.sign_off(self.setup, results, self._page, self._open)
+        try:
+            with signals.undisturbed():
+                problems = finalize.sign_off(self.setup, results, self._page, self._open)
+        except OSError as error:
+            self._cannot_write(error)
+            sys.stderr.write(f"backups-conformance: error: {self.lost}\n")
+            return
         for account in self._crashes():
             sys.stderr.write(f"{account['traceback']}\n")
         if self.setup.settings.output is Output.JSON:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import pytest
 
+from conformance.config.machine import exhausted
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
 from conformance.execution.run import Run
@@ -212,9 +213,11 @@ class CheckExecution:
 
 def crash_text(error: BaseException) -> str:
     """Return an exception of ours in one line, with where it happened; what the machine refuses is no bug."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
+    if shortage := exhausted(error):
+        return shortage
     if isinstance(error, OSError):
         return f"this machine: {error}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
     file = frame.filename.replace("\\", "/").rpartition("/")[2]
     return f"an error of the suite: {type(error).__name__}: {error} ({file}, line {frame.lineno})"
 

@@ -9,6 +9,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 
 from conformance.evidence import archive
@@ -17,7 +18,7 @@ from conformance.report import ci, index, write_all, write_page
 from conformance.report.terminal import show
 from conformance.results import sealing, signoff
 from conformance.results.files import write_atomically, write_json
-from conformance.results.recovery import STATE, recover
+from conformance.results.recovery import LOCK, STATE, RecoveryError, recover, require_ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,13 +32,38 @@ if TYPE_CHECKING:
 WRONG_USAGE = 2
 
 
+class FolderInUseError(Exception):
+    """Another run writes into the report folder; the message is one line."""
+
+
+def claim(folder: Path) -> FileLock:
+    """Make a report folder this run's: without the reports of an earlier run, with a state folder that it locks.
+
+    Raises FolderInUseError where another run has it. The state folder is made by whoever comes first.
+    """
+    state = folder / STATE
+    try:
+        if state.is_dir():
+            require_ended(state)
+            state.replace(folder / f"{STATE}-{secrets.token_hex(4)}")  # of two runs that see this one succeeds
+        folder.mkdir(parents=True, exist_ok=True)
+        state.mkdir()
+        lock = FileLock(state / LOCK)
+        lock.acquire(timeout=0)
+    except (RecoveryError, FileExistsError, FileNotFoundError, Timeout):
+        raise FolderInUseError(f"{folder}: is in use by another run") from None
+    clear(folder)
+    return lock
+
+
 def clear(folder: Path) -> None:
     """Remove the reports of an earlier run, so that nobody mistakes them for those of a run that did not end."""
     for name in (*signoff.REQUIRED, *signoff.OPTIONAL, signoff.FILE, signoff.ENVELOPE):
         (folder / name).unlink(missing_ok=True)
     for name in signoff.present(folder):
         (folder / name).unlink()
-    shutil.rmtree(folder / STATE, ignore_errors=True)
+    for left in folder.glob(f"{STATE}-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def complete(folder: Path, results: Results, shown_target: dict[str, object], key_file: Path | None = None) -> None:
@@ -51,9 +77,10 @@ def complete(folder: Path, results: Results, shown_target: dict[str, object], ke
         signoff.write(results, folder, sealing.load_private(key_file) if key_file else None)
     except sealing.SealError:
         signoff.write(results, folder)
-        raise
-    finally:
         shutil.rmtree(folder / STATE, ignore_errors=True)
+        raise
+    # Only now: where the disk is full, the reports can still be made of it.
+    shutil.rmtree(folder / STATE, ignore_errors=True)
 
 
 def of_a_killed_run(folder: Path) -> int:

@@ -38,6 +38,8 @@ def run(settings: Settings, pytest_args: list[str]) -> int:
         return finalize.exit_code(controller.results, settings)
     if code == pytest.ExitCode.USAGE_ERROR:
         return 2
+    if controller.lost:
+        return 3
     if not controller.ran and code == pytest.ExitCode.OK:
         return 0
     sys.stderr.write("backups-conformance: error: pytest ended without results; its output is above\n")

@@ -127,7 +127,7 @@ def recover(folder: Path) -> tuple[Results, Remembered]:
     if state.is_symlink():
         raise RecoveryError(f"{state}: is a link; the state of a run is a folder")
     known = recall(state)
-    _require_ended(state)
+    require_ended(state)
     try:
         _judge_what_was_kept(state, known.selected)
         last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
@@ -145,7 +145,7 @@ def recover(folder: Path) -> tuple[Results, Remembered]:
     return results, known
 
 
-def _require_ended(state: Path) -> None:
+def require_ended(state: Path) -> None:
     """Raise RecoveryError where a process still holds one of the run's locks."""
     for lock in (state / LOCK, *state.glob("journal-*.lock")):
         if lock.is_symlink() or (lock.exists() and not lock.is_file()):

@@ -61,7 +61,11 @@ def line(*arguments: str | Path) -> list[str]:
 _WITH_SIGINT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.Handlers[sys.argv[1]])
-os.execv(sys.argv[2], sys.argv[2:])
+if sys.argv[2]:
+    import resource
+    name, amount = sys.argv[2].split("=")
+    resource.setrlimit(getattr(resource, name), (int(amount), int(amount)))
+os.execv(sys.argv[3], sys.argv[3:])
 """
 
 
@@ -71,10 +75,14 @@ def start(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     sigint: signal.Handlers = signal.SIG_DFL,
+    limit: str = "",
 ) -> subprocess.Popen[str]:
-    """Start the command, with this disposition of SIGINT whatever ours is, in a process group of its own."""
+    """Start the command, with this disposition of SIGINT whatever ours is, in a process group of its own.
+
+    `limit`: of a resource, such as "RLIMIT_NOFILE=24".
+    """
     pipe = subprocess.PIPE
-    command = [sys.executable, "-ISc", _WITH_SIGINT, sigint.name, *line(*arguments)]
+    command = [sys.executable, "-ISc", _WITH_SIGINT, sigint.name, limit, *line(*arguments)]
     return subprocess.Popen(
         command, stdout=pipe, stderr=pipe, text=True, cwd=cwd, env=environment(env), start_new_session=True
     )

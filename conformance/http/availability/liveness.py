@@ -11,6 +11,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
+from conformance.config.threads import Background
 from conformance.contract.operations import UNAVAILABLE
 from conformance.http.availability.failure_rate import FailureRate
 from conformance.http.intermediaries import UNKNOWN, answerer_of
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: A restart of the target takes this long without being taken for its end.
 GRACE_S = 2.0
 PAUSE_S = 0.4
+#: how long the end waits for controls that are under way
+CLOSE_PATIENCE_S = 5.0
 MIN_ROUNDS = 2
 #: How many rounds of controls measure the failure rate at once, and how many controls a run spends on that.
 ROUNDS_AT_ONCE = 4
@@ -49,7 +52,7 @@ class Liveness:
         self._controls: list[Control] = []
         self._lock = threading.Lock()
         self._seen_at = 0.0
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Background[Exchange] | None = None
         self._failures = FailureRate()
         self._inputs_tried = 0
         #: Some response came in this run.
@@ -64,7 +67,7 @@ class Liveness:
     def close(self) -> None:
         """End the threads."""
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.close(CLOSE_PATIENCE_S)
 
     def confirm(self) -> bool:
         """Return whether the target answers controls sent after this call; False if it does not, or is gone.

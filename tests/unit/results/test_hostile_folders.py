@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support import folders, reporting
+from support.folders import CHECK, RECORD, unfinished
 
 from conformance.cli import main
 from conformance.evidence import archive
@@ -24,20 +25,6 @@ from conformance.results.verify import verify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RECORD: dict[str, Any] = {
-    "request": {
-        "operation": "list", "method": "GET", "path": "/v1/containers/c/backups", "query": "", "key": "full",
-        "authorization": "Bearer [key full]", "hub_id": "h", "headers": [["accept", "application/json"]],
-        "body": None, "expected": "documented", "throttled": "retry", "sender": "member", "denied": None,
-        "ownership": "own", "resources": {"container": "c"}, "asked": {}, "without": [],
-    },
-    "response": {
-        "status": 200, "headers": [["content-type", "application/json"]], "body": '{"data":[]}',
-        "secrets_shown": False, "elapsed_s": 0.01, "problem": None, "too_large": False,
-    },
-    "failure": None, "started": 1795642098.2, "seen": None, "unanswered": False, "key_died": False, "left_out": False,
-    "shown": {"url": "http://t/v1/containers/c/backups", "headers": {"Accept": "application/json"}, "curl": "curl"},
-}  # fmt: skip
 HEADER = json.dumps({"format": archive.FORMAT})
 
 
@@ -468,31 +455,6 @@ def test_a_folder_of_another_build_is_not_accused(folder: Path) -> None:
 # ------------------------------------------------------------ what a killed run left
 
 
-def unfinished(folder: Path) -> Path:
-    """A folder of a run that was killed before it recorded anything."""
-    state = folder / ".state"
-    state.mkdir(parents=True)
-    facts = {
-        "id": "r", "started": "2026-01-01T00:00:00+00:00", "seed": 1, "profile": "read", "command": "run",
-        "subjects": [], "waivers_sha256": None, "versions": {}, "ci": None,
-    }  # fmt: skip
-    write_json(
-        state / "run.json",
-        {
-            "format": "backups-conformance/run/1",
-            "target": {"name": "t", "base_url": "http://127.0.0.1:1", "hub_id": "h"},
-            "deletable_backup_ids": [],
-            "shown_target": {"name": "t", "base_url": "http://127.0.0.1:1", "hub_id": "h"},
-            "selected": ["LIST-1"],
-            "settings": {"only": [], "skip": [], "examples": 5, "strict": False, "waivers": []},
-            "facts": facts,
-        },
-    )
-    (state / "exchanges-main.ndjson").write_text(f"{json.dumps(RECORD)}\n")
-    (state / "journal-main.ndjson").write_text('{"kind": "facts", "value": {"requests": 1}}\n')
-    return folder
-
-
 def state_with(name: str, text: str) -> Callable[[Path], object]:
     return lambda state: (state / name).write_text(text)
 
@@ -507,12 +469,6 @@ def told_with(*steps: str, value: Any) -> Callable[[Path], object]:
         write_json(state / "run.json", written)
 
     return change
-
-
-CHECK = {
-    "id": "LIST-1/list", "operation": "list", "outcome": "passed", "reason": "", "duration_s": 0.1, "findings": [],
-    "exchanges": [], "timeline": [], "requests": 1, "inputs": 1, "applies": True,
-}  # fmt: skip
 
 
 def entry(**value: Any) -> str:

@@ -1,0 +1,127 @@
+"""What the machine does to a run: folders in use or removed, resources that run out, signals, and judges that hang."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from support import running
+from support.waiting import PATIENCE_S, wait_until
+
+from conformance.judging.outcomes import Verdict
+from conformance.reference import launch
+from conformance.report import rendering
+from conformance.results import reading
+from conformance.results.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+QUICK = ("--examples", "1", "--seed", "1")
+FEW = ("--only", "LIST-1,GET-1,CAP-1", *QUICK)
+
+
+def begun(folder: Path, reads: int = 3) -> Callable[[], bool]:
+    """Whether the run that reports to a folder has finished so many checks that read."""
+    return lambda: running.ledger_of(folder).get("reads_done", 0) >= reads
+
+
+def test_a_folder_that_another_run_uses_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = running.start(["run", "--report-dir", out, *QUICK])
+    wait_until(begun(out))
+    second = running.run(out, *FEW)
+    assert second.code == 2
+    assert second.err.count("is in use by another run") == 1
+    assert running.end(first, out).code == 0
+    assert reading.load_results(out)["verdict"] == "conformant"
+    assert verify(out, None, rendering).problems == []
+
+
+def test_a_folder_that_a_killed_run_left_is_free(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    first = running.start(["run", "--report-dir", out, *QUICK])
+    wait_until(begun(out))
+    first.kill()
+    first.communicate(timeout=PATIENCE_S)
+    assert running.run(out, *FEW).code == 0
+    assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_that_is_removed_is_reported_as_lost(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = running.start(["run", "--report-dir", out, *QUICK])
+    wait_until(begun(out))
+    shutil.rmtree(out)
+    printed, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 3
+    assert "out: was removed during the run, with all that it had recorded" in errors
+    assert "Conformant" not in printed
+    assert "Traceback" not in printed + errors
+    assert not (out / "results.json").exists()
+
+
+BUSY = """
+import threading, conformance.judging.passive as passive
+
+apply = passive.PassiveJudges._apply
+count = []
+
+def busy(self, judge, exchange):
+    count.append(1)
+    while len(count) > 2000:
+        pass
+    return apply(self, judge, exchange)
+
+passive.PassiveJudges._apply = busy
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_ends_a_run_whose_judges_hang(number: signal.Signals, tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(BUSY)
+    out = tmp_path / "out"
+    process = running.start(["run", "--report-dir", out, *QUICK, "--", "-p", "busy"], env={"PYTHONPATH": str(tmp_path)})
+    wait_until(begun(out))
+    time.sleep(3)  # until judges hang: nothing shows when they do
+    sent = time.monotonic()
+    process.send_signal(number)
+    ran = running.end(process, out)
+    assert ran.code == 3
+    assert time.monotonic() - sent < 60
+    results = reading.load_results(out)
+    assert (results["verdict"], results["run"]["interruption"]) == (
+        Verdict.INCONCLUSIVE,
+        f"interrupted ({number.name})",
+    )
+    assert verify(out, None, rendering).problems == []
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Path]:
+    """The file of a target that no limit of the run holds for."""
+    with launch.serve_in_thread(restore_seconds=0.02) as server:
+        file = tmp_path / "target.toml"
+        file.write_text(server.target_toml)
+        yield file
+
+
+LIMITS = {
+    "RLIMIT_NOFILE=24": "too many open files (ulimit -n)",
+    "RLIMIT_FSIZE=300000": "a file grew beyond the limit for its size (ulimit -f)",  # the nearest to a full disk
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_resource_that_runs_out_is_named_and_no_bug_of_ours(limit: str, target: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    process = running.start(["run", "--target", target, "--report-dir", out, *QUICK], limit=limit)
+    ran = running.end(process, out)
+    assert ran.code == 3, ran.out + ran.err
+    assert LIMITS[limit] in ran.out + ran.err
+    assert "bug of the suite" not in ran.out + ran.err
+    assert "Traceback" not in ran.out + ran.err
