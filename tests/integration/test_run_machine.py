@@ -27,7 +27,7 @@ FEW = ("--only", "LIST-1,GET-1,CAP-1", *QUICK)
 
 def begun(folder: Path, reads: int = 3) -> Callable[[], bool]:
     """Whether the run that reports to a folder has finished so many checks that read."""
-    return lambda: running.ledger_of(folder).get("reads_done", 0) >= reads
+    return lambda: len(running.journal_of(folder).checks) >= reads
 
 
 def test_a_folder_that_another_run_uses_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.threads import Background
@@ -132,8 +133,8 @@ class Liveness:
 
     def _asked(self) -> list[Future[Exchange]]:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(2 * max(len(self._controls), 1), thread_name_prefix="controls")
-        return [self._pool.submit(self._ask, kind) for kind in range(len(self._controls))]
+            self._pool = Background("controls", 2 * max(len(self._controls), 1))
+        return [self._pool.submit(partial(self._ask, kind)) for kind in range(len(self._controls))]
 
     def _ask(self, kind: int) -> Exchange:
         exchange = self._send(self._controls[kind]())

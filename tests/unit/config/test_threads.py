@@ -35,7 +35,12 @@ def test_as_many_run_at_once_as_there_are_threads() -> None:
 def test_a_task_that_hangs_does_not_keep_the_end_from_coming() -> None:
     background: Background[bool] = Background("test", 1)
     hanging, begun = threading.Event(), threading.Event()
-    background.submit(lambda: begun.set() is None and hanging.wait(600))
+
+    def hang() -> bool:
+        begun.set()
+        return hanging.wait(600)
+
+    background.submit(hang)
     waiting = background.submit(lambda: True)
     assert begun.wait(30)
     started = time.monotonic()

@@ -105,7 +105,7 @@ def test_a_target_that_fails_at_random_is_never_accused(
     except TargetGoneError:
         assert rate > 20  # so often that no control is answered for a while
     finally:
-        client._pool.shutdown()
+        client._pool.close()
         client.liveness.close()
     assert [exchange.request.line for exchange in observed if exchange.unanswered] == []
 
@@ -121,7 +121,7 @@ def test_an_input_that_always_fails_is_caught_beside_random_failures(
         for number in range(20):
             client.send(read(f"/v1/{number}"))
     finally:
-        client._pool.shutdown()
+        client._pool.close()
         client.liveness.close()
     assert [exchange.request.path for exchange in observed if exchange.unanswered] == [FAULT]
 
@@ -132,7 +132,7 @@ def test_a_sound_target_needs_few_tries(start: Callable[[float, int], Run]) -> N
     assert exchange.seen is not None
     assert 4 <= exchange.seen[1] <= 7  # the first, and at most six tries between controls
     assert network.sent < 100
-    client._pool.shutdown()
+    client._pool.close()
 
 
 def test_an_input_that_was_answered_once_is_not_blamed(start: Callable[[float, int], Run]) -> None:
@@ -142,7 +142,7 @@ def test_an_input_that_was_answered_once_is_not_blamed(start: Callable[[float, i
     network.spared = "/control/"
     assert not client.send(read("/v1/x")).unanswered
     assert client.send(read("/v1/y")).unanswered
-    client._pool.shutdown()
+    client._pool.close()
 
 
 def restore(size: int) -> Request:
