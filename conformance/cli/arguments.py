@@ -76,6 +76,15 @@ def seconds(text: str) -> float:
     return value
 
 
+def duration(text: str) -> float:
+    """Parse a duration such as `90s`, `30m` or `2h`, in seconds: at least a second, at most a week."""
+    match = re.fullmatch(r"([0-9]{1,6})(s|m|h|d)", text)
+    value = int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]] if match else 0
+    if not 1 <= value <= 7 * 86_400:
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 30m or 2h, got {text!r}")
+    return float(value)
+
+
 def selectors(values: Iterable[str]) -> tuple[str, ...]:
     """Split the values of a repeatable option at commas: clause IDs and chapters, in capitals."""
     return tuple(part.strip().upper() for value in values for part in value.split(","))

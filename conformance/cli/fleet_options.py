@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from conformance.cli.errors import UsageError
-from conformance.cli.options import FLEET, OPTIONS, Option, read_settings
+from conformance.cli.options import FLEET, OPTIONS, TARGET, Option, read_settings
 from conformance.config.toml_file import FileProblemsError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NOT_OF_RUNS = {
     *(option.name for option in FLEET),
     *("--target", "--base-url", "--hub", "--container", "--report-dir", "--require", "--sign"),
-    *("--quiet", "--json", "--plan", "--open"),
+    *("--quiet", "--json", "--plan", "--open", "--for"),
 }
 _ALONE = ("target", "base_url", "hub", "container")
 
@@ -33,6 +33,8 @@ def check_together(options: argparse.Namespace) -> None:
         problems = [f"{name} needs --targets" for name in ("--on", "--target-index") if _value(options, name)]
     elif any(getattr(options, name) is not None for name in _ALONE):
         problems = ["--targets cannot go with --target, --base-url, --hub or --container"]
+    elif options.target_index is None and vars(options)["for"] is not None:
+        problems = ["--for cannot go with --targets, unless --target-index names one of them"]
     elif options.target_index is not None and options.on is not None:
         problems = ["--on cannot go with --target-index, which runs one file here"]
     if problems:
@@ -90,11 +92,38 @@ def _run(options: argparse.Namespace, settings: Settings, targets: list[FleetTar
         require_conformant=settings.require_conformant,
         sign=settings.sign,
         output=settings.output,
+        open_report=settings.open_report,
     )
     try:
         return command.run(fleet)
     except executors.ExecutorError as error:
         raise UsageError(f"--on {place}: {error}") from None
+
+
+def repeat(options: argparse.Namespace, settings: Settings) -> int:
+    """Run with new seeds until the time of `--for` is over."""
+    from conformance.fleet import repeat as repeating  # noqa: PLC0415 - see above
+
+    own = {"--for", "--seed", "--profile"}
+    arguments = [word for word in arguments_of(options) if word.partition("=")[0] not in own]
+    if options.target is None:
+        arguments += [word for option in TARGET for word in _words(option, getattr(options, option.dest))]
+    return repeating.run(
+        repeating.Repetition(
+            seconds=vars(options)["for"],
+            target_name=settings.target.name if settings.target else "reference",
+            target_file=str(options.target or ""),
+            arguments=tuple(arguments),
+            pytest_args=tuple(options.pytest_args),
+            profile=settings.profile,
+            seed=settings.seed,
+            report_dir=settings.report_dir,
+            require_conformant=settings.require_conformant,
+            sign=settings.sign,
+            output=settings.output,
+            open_report=settings.open_report,
+        )
+    )
 
 
 def _place(text: str | None) -> Place:

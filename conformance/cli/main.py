@@ -33,6 +33,7 @@ from conformance.cli.commands import (
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
 from conformance.config.machine import exhausted
 from conformance.config.toml_file import did_you_mean
+from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     import argparse
@@ -108,6 +109,12 @@ def _unknown(surplus: list[str], parser: Parser) -> list[str]:
     return [f"unknown option {word}; {did_you_mean(word, known, 'see --help')}" for word in wrong]
 
 
+def version_text() -> str:
+    """Return what `--version` prints: the program's version, and the edition of the contract that it decides by."""
+    edition = catalogue.load().editions[-1]
+    return f"{PROGRAM} {__version__} (contract edition {edition})"
+
+
 def build_parser() -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command."""
     parser = Parser(
@@ -115,7 +122,7 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
         description="Checks whether a server conforms to the container-backups API contract.",
         epilog=run.EXIT_CODES,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    parser.add_argument("--version", action="version", version=version_text())
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:
         command.add(cast("Commands", commands))

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from conformance.cli.arguments import Once, Parser, folder_problem, number, selector_problems, selectors
+from conformance.cli.arguments import Once, Parser, duration, folder_problem, number, selector_problems, selectors
 from conformance.cli.errors import UsageError
-from conformance.config.settings import DEFAULT_EXAMPLES, Output, Settings
+from conformance.config.settings import Depth, Output, Settings, examples_of
 from conformance.config.target_file import load_target, target_from_options
 from conformance.config.toml_file import FileProblemsError, Problem
 from conformance.config.waivers_file import Waiver, load_waivers
@@ -67,10 +67,7 @@ class Option:
 
         The destination has a prefix, so that it meets no other plugin's.
         """
-        keywords: dict[str, object] = {
-            "dest": f"conformance_{self.dest}",
-            "help": self.help.replace("%(default)s", "25"),
-        }
+        keywords: dict[str, object] = {"dest": f"conformance_{self.dest}", "help": self.help}
         if self.kind == "flag":
             return {**keywords, "action": "store_true", "default": None}
         return {**keywords, "metavar": self.metavar, "choices": self.choices, "action": "append", "default": None}
@@ -98,11 +95,23 @@ SELECTION = (
     Option("--seed", "reproduce the run that had this seed", "N", convert=number(0, MAX_SEED)),
     Option(
         "--examples",
-        "generated cases per property (default: %(default)s)",
+        "generated cases per property (default: 25, or what --depth says)",
         "N",
         convert=number(1, MAX_EXAMPLES),
-        default=DEFAULT_EXAMPLES,
     ),
+    Option(
+        "--depth",
+        "quick: at most 500 requests; deep: four times the generated cases (default: standard)",
+        choices=tuple(depth.value for depth in Depth),
+    ),
+    Option(
+        "--for",
+        "repeat with new seeds for so long (30m, 2h), or until something fails; later runs only read",
+        "TIME",
+        convert=duration,
+        pytest_name=None,
+    ),
+    Option("--no-bad-keys", "send no request with a bad key, for targets that lock the sender out", kind="flag"),
     Option("--plan", "show what would be tested and stop; nothing changes the target", kind="flag", pytest_name=None),
 )
 REPORTING = (
@@ -121,6 +130,7 @@ REPORTING = (
         kind="list",
     ),
     Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
+    Option("--open", "open the report in a browser when the run has ended", kind="flag", pytest_name=None),
     Option("--quiet", "write only the verdict to standard output", kind="flag", pytest_name=None),
     Option("--json", "write events to standard output, one JSON object per line", kind="flag", pytest_name=None),
 )
@@ -182,7 +192,7 @@ def _pytest_parser(*, twice: bool) -> Parser:
     for option in IN_PYTEST:
         assert option.pytest_name is not None  # noqa: S101 - by the definition of IN_PYTEST
         parser.add_argument(option.pytest_name, **option.for_argparse(twice=twice))
-    parser.set_defaults(plan=False, quiet=False, json=False)
+    parser.set_defaults(**{"for": None}, plan=False, quiet=False, json=False, open=False)
     return parser
 
 
@@ -196,6 +206,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         problems.append("--only and --skip leave no clause to test")
     if fault := folder_problem(options.report_dir or Path("reports")):
         problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
+    depth = Depth(options.depth or Depth.STANDARD)
     subjects = _subjects(options.subject, problems)
     _check_signing_key(options.sign, problems)
     if sum((options.quiet, options.json, options.plan)) > 1:
@@ -210,7 +221,9 @@ def read_settings(options: argparse.Namespace) -> Settings:
         only=only,
         skip=skip,
         seed=options.seed,
-        examples=options.examples,
+        examples=options.examples or examples_of(depth),
+        depth=depth,
+        bad_keys=not options.no_bad_keys,
         waivers_file=options.waivers,
         waivers=waivers,
         plan=options.plan,
@@ -219,6 +232,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         require_conformant=options.require == "conformant",
         subjects=subjects,
         sign=options.sign,
+        open_report=options.open,
         output=Output.JSON if options.json else Output.QUIET if options.quiet else Output.TEXT,
     )
 

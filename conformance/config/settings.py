@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from conformance.config.waivers_file import Waiver
 
 DEFAULT_EXAMPLES = 25
+QUICK_EXAMPLES = 4
+#: generated cases of a deep run, as a multiple of those of a standard run
+DEEP_FACTOR = 4
 
 
 class Output(StrEnum):
@@ -23,6 +26,25 @@ class Output(StrEnum):
     QUIET = "quiet"
     #: an event per line
     JSON = "json"
+
+
+class Depth(StrEnum):
+    """How much a run sends."""
+
+    #: at most 500 requests
+    QUICK = "quick"
+    STANDARD = "standard"
+    #: four times the generated cases of a standard run
+    DEEP = "deep"
+
+
+def examples_of(depth: Depth) -> int:
+    """Return the generated cases per property."""
+    return {
+        Depth.QUICK: QUICK_EXAMPLES,
+        Depth.STANDARD: DEFAULT_EXAMPLES,
+        Depth.DEEP: DEEP_FACTOR * DEFAULT_EXAMPLES,
+    }[depth]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,9 @@ class Settings:
     skip: tuple[str, ...] = ()
     seed: int | None = None
     examples: int = DEFAULT_EXAMPLES
+    depth: Depth = Depth.STANDARD
+    #: whether requests with bad keys may be sent
+    bad_keys: bool = True
     waivers_file: Path | None = None
     waivers: tuple[Waiver, ...] = ()
     plan: bool = False
@@ -50,3 +75,4 @@ class Settings:
     #: the private key that signs the record
     sign: Path | None = None
     output: Output = Output.TEXT
+    open_report: bool = False

@@ -42,12 +42,16 @@ class FileProblemsError(ValueError):
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
-    """A hint that names the nearest known word, in any case; without a near one `otherwise`, or all words."""
-    known = {each.lower(): each for each in known}
-    near = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    """Return a hint that names the nearest known word; `otherwise`, or all of them, where none is near.
+
+    Neither case nor the dashes of an option make words alike.
+    """
+    known = list(known)
+    bare = {each.lstrip("-").lower(): each for each in known}
+    near = get_close_matches(word.lstrip("-").lower(), bare, n=1, cutoff=0.6)
     if near:
-        return f"did you mean {known[near[0]]}?"
-    return f"known are {', '.join(known.values())}" if otherwise is None else otherwise
+        return f"did you mean {bare[near[0]]}?"
+    return f"known are {', '.join(known)}" if otherwise is None else otherwise
 
 
 def kind(value: object) -> str:

@@ -17,6 +17,7 @@ from conformance.fleet.description import InputFile, RunDescription, RunEnd
 from conformance.fleet.progress import FleetProgress
 from conformance.judging.outcomes import Verdict
 from conformance.pytest_run import finalize, signals
+from conformance.pytest_run.main import open_page
 from conformance.report import ci
 from conformance.results import reading, sealing, signoff
 from conformance.results.files import write_atomically, write_json
@@ -50,6 +51,7 @@ class FleetOptions:
     require_conformant: bool = False
     sign: Path | None = None
     output: Output = Output.TEXT
+    open_report: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -69,6 +71,8 @@ def run(options: FleetOptions) -> int:
     progress.conclude(fleet, str(_shown(options.folder / model.PAGE)))
     if problem := ci.append_summary(page.markdown(fleet), os.environ):
         sys.stderr.write(f"backups-conformance: {problem}\n")
+    if options.open_report:
+        open_page(options.folder / model.PAGE)
     return exit_code(fleet, options, fleet_run.has_stale_waivers)
 
 

@@ -28,7 +28,8 @@ class RunDescription:
 
     It has no key: the target file names them, and the worker resolves them from its own environment. `name` is that
     of the report folder. `files` are empty where the worker reads the client's own disk. `is_repeatable`: a second
-    attempt can change nothing, because the run sends reads only.
+    attempt can change nothing, because the run sends reads only. `target_file` is empty where the arguments say what is
+    tested.
     """
 
     name: str
@@ -41,7 +42,8 @@ class RunDescription:
 
     def command_line(self, report_dir: Path) -> list[str]:
         """Return the arguments of `backups-conformance` that execute the run."""
-        command = ["run", f"--target={self.target_file}", f"--report-dir={report_dir}", *self.arguments]
+        target = [f"--target={self.target_file}"] if self.target_file else []
+        command = ["run", *target, f"--report-dir={report_dir}", *self.arguments]
         return [*command, "--", *self.pytest_args] if self.pytest_args else command
 
 

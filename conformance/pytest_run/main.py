@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,20 @@ ARGUMENTS = (
 )
 
 
+def open_page(page: Path) -> None:
+    """Open a page in the user's browser, or say that there is none."""
+    if not webbrowser.open(page.absolute().as_uri()):
+        sys.stderr.write(f"backups-conformance: no browser can be opened; the report is {page}\n")
+
+
 def run(settings: Settings, pytest_args: list[str]) -> int:
     """Run the suite and return the exit code; arguments for pytest may name further plugins (`-p`)."""
     with target_of(settings) as (target, file), hermetic.environment(), hermetic.rare_collections():
         controller = Controller(prepare(settings, target, file), quiet=True)
         code = pytest.main([*ARGUMENTS, *pytest_args], plugins=[controller])
     if controller.results is not None:
+        if settings.open_report:
+            open_page(controller.setup.folder / "report.html")
         return finalize.exit_code(controller.results, settings)
     if code == pytest.ExitCode.USAGE_ERROR:
         return 2

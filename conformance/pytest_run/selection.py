@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import conformance.suite
 from conformance.contract import catalogue
+from conformance.execution import depth
 from conformance.execution.effects import is_traffic_for
 from conformance.judging.checks import Check, Stage
 from conformance.suite.registry import all_checks
@@ -64,7 +65,8 @@ class Selection:
 
     def keeps(self, check: Check) -> bool:
         """Whether the run executes a check: for its clause, or for its exchanges alone."""
-        return (check.clause in self._setup.selected and self._effect.fits(check)) or self._is_traffic(check)
+        is_wanted = check.clause in self._setup.selected and self._effect.fits(check)
+        return depth.includes(self._setup.depth, check) and (is_wanted or self._is_traffic(check))
 
     def _is_traffic(self, check: Check) -> bool:
         """Whether `--only` names a clause that is judged on the exchanges of this check of another clause."""
@@ -96,7 +98,9 @@ class Selection:
         for check_id, check in all_checks().items():
             if check.clause not in self._setup.selected or not self._effect.fits(check):
                 continue
-            if check_id in executed:
+            if not depth.includes(self._setup.depth, check):
+                reason = depth.LEFT_OUT
+            elif check_id in executed:
                 reason = self._skipped.get(check_id) or _by_others(config, RUNNING, "not run")
             else:
                 reason = self._why_missing(config, check_id)

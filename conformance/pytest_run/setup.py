@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from conformance.config.settings import Depth
 from conformance.config.target_file import load_target, target_from_options
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
@@ -100,6 +101,8 @@ def command_line(settings: Settings) -> str:
     parts += ["--waivers", str(settings.waivers_file)] if settings.waivers_file else []
     parts += ["--strict"] if settings.strict else []
     parts += ["--edition", settings.edition] if settings.edition else []
+    parts += ["--depth", settings.depth.value] if settings.depth is not Depth.STANDARD else []
+    parts += [] if settings.bad_keys else ["--no-bad-keys"]
     parts += ["--profile", str(settings.profile), "--seed", str(settings.seed), "--examples", str(settings.examples)]
     return shlex.join(parts)
 
@@ -113,6 +116,8 @@ class WorkerInput(TypedDict):
     container: str
     seed: int
     examples: int
+    depth: str
+    bad_keys: bool
     profile: str
     selected: list[str]
     only: list[str]
@@ -133,6 +138,8 @@ class ProcessSetup:
     only: tuple[str, ...]
     skip: tuple[str, ...]
     state: Path
+    depth: Depth = Depth.STANDARD
+    bad_keys: bool = True
     worker: str = "main"
     workers: int = 1
 
@@ -144,7 +151,8 @@ class ProcessSetup:
     @property
     def limited_target(self) -> Target:
         """The target, which allows what the selected clauses need and no more."""
-        return limited(self.target, self.effect)
+        target = limited(self.target, self.effect)
+        return target if self.bad_keys else replace(target, limits=replace(target.limits, bad_auth_max=0))
 
 
 def for_this_process(setup: RunSetup) -> ProcessSetup:
@@ -155,6 +163,8 @@ def for_this_process(setup: RunSetup) -> ProcessSetup:
         seed=setup.seed,
         profile=setup.profile,
         examples=settings.examples,
+        depth=settings.depth,
+        bad_keys=settings.bad_keys,
         selected=setup.selected,
         only=settings.only,
         skip=settings.skip,
@@ -172,6 +182,8 @@ def worker_input(setup: RunSetup, workers: int) -> WorkerInput:
         container=target.fixtures.container_id,
         seed=setup.seed,
         examples=settings.examples,
+        depth=settings.depth,
+        bad_keys=settings.bad_keys,
         profile=setup.profile,
         selected=sorted(setup.selected),
         only=list(settings.only),
@@ -192,6 +204,8 @@ def of_worker(given: WorkerInput, worker: str) -> ProcessSetup:
         seed=given["seed"],
         profile=given["profile"],
         examples=given["examples"],
+        depth=Depth(given["depth"]),
+        bad_keys=given["bad_keys"],
         selected=frozenset(given["selected"]),
         only=tuple(given["only"]),
         skip=tuple(given["skip"]),

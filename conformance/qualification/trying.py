@@ -125,7 +125,7 @@ def try_named(name: str, how: How) -> Row:
 
 def _try(trial: Trial, how: How) -> Row:
     sighting = Sighting(ends_the_run=how.fail_fast)
-    with _serving(trial) as target_file:
+    with serving(trial) as target_file:
         patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
         target = brisk(load_target(target_file, os.environ), patience)
         begin = partial(WatchedRun, sighting=sighting, examples=how.examples)
@@ -143,7 +143,7 @@ def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Targe
 
 
 @contextmanager
-def _serving(trial: Trial) -> Iterator[Path]:
+def serving(trial: Trial) -> Iterator[Path]:
     """The server, and its target file.
 
     What is written by hand may break a server down altogether, so that one has a process of its own, found by name. A

@@ -161,6 +161,7 @@ def _run(settings: Settings, facts: RunFacts, contents: journal.Contents) -> Run
         "duration_s": round((facts.finished - facts.started).total_seconds(), 3),
         "seed": facts.seed,
         "examples": settings.examples,
+        "depth": settings.depth.value,
         "profile": facts.profile,
         "requests": counted.requests,
         "restores_accepted": counted.restores_accepted,

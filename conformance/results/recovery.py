@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from conformance.config import untrusted
-from conformance.config.settings import Settings
+from conformance.config.settings import Depth, Settings
 from conformance.config.target import FixtureIds, Target
 from conformance.config.waivers_file import Waiver
 from conformance.contract import catalogue
@@ -71,6 +71,7 @@ def remember(state: Path, run: Remembered) -> None:
             "only": settings.only,
             "skip": settings.skip,
             "examples": settings.examples,
+            "depth": settings.depth.value,
             "strict": settings.strict,
             "edition": settings.edition,
             "waivers": [waiver.to_json() for waiver in settings.waivers],
@@ -101,7 +102,8 @@ def recall(state: Path) -> Remembered:
         chosen, facts = record["settings"], record["facts"]
         waived = [Waiver.from_json(row) for row in chosen["waivers"]]
         lists = {name: tuple(chosen[name]) for name in ("only", "skip")}
-        settings = Settings(**{**chosen, **lists, "waivers": tuple(waived), "seed": facts["seed"]})
+        decided = {"waivers": tuple(waived), "seed": facts["seed"], "depth": Depth(chosen["depth"])}
+        settings = Settings(**{**chosen, **lists, **decided})
         fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(record["deletable_backup_ids"]))
         when = datetime.fromisoformat(facts["started"])
         if when.tzinfo is None:

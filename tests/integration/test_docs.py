@@ -177,7 +177,7 @@ def commands_of(path: Path) -> list[str]:
 
 
 #: what the documentation describes before the program has it
-ANNOUNCED = ("init", "check", "replay", "export", "--depth", "--edition", "--for")
+ANNOUNCED = ("init", "check", "replay", "export", "--edition")
 
 
 @pytest.mark.parametrize("path", PAGES, ids=IDS)

@@ -51,6 +51,8 @@ def execute(options: argparse.Namespace) -> int:
     settings = read_settings(options)
     if settings.plan:
         return show_plan(settings)
+    if vars(options)["for"] is not None:
+        return fleet_options.repeat(options, settings)
     from conformance.pytest_run import main  # noqa: PLC0415 - loads pytest
 
     return main.run(settings, options.pytest_args)

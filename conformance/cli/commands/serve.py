@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.cli.arguments import Once, number, seconds
+from conformance.cli.arguments import Once, number, seconds, selector_problems, selectors
 from conformance.cli.errors import UsageError
+from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     import argparse
@@ -38,10 +40,20 @@ def add(commands: Commands) -> None:
         "--write-target", action=Once, type=Path, metavar="FILE", help="write the target file for this server"
     )
     parser.add_argument("--restore-seconds", action=Once, type=seconds, metavar="S", help="how long a restore takes")
+    parser.add_argument(
+        "--list-faults",
+        nargs="?",
+        const="",
+        action=Once,
+        metavar="ID",
+        help="list the faults, of all clauses or of a clause or chapter, and stop",
+    )
 
 
 def execute(options: argparse.Namespace) -> int:
     """Hand everything to the reference server."""
+    if options.list_faults is not None:
+        return list_faults(options.list_faults)
     from conformance.reference import __main__ as reference  # noqa: PLC0415 - loads the server
     from conformance.reference.launch import LaunchError  # noqa: PLC0415
     from conformance.reference.registry import UnknownNameError  # noqa: PLC0415
@@ -59,4 +71,18 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename or 'the server'}: {error.strerror}") from None
+    return 0
+
+
+def list_faults(selector: str) -> int:
+    """Print the name of each fault, the clauses that it breaks, and what it does."""
+    if selector and (problems := selector_problems("--list-faults", [selector])):
+        raise UsageError(*problems)
+    from conformance.reference.registry import Fault, all_changes  # noqa: PLC0415 - loads the server
+
+    wanted = catalogue.load().matching(selectors([selector])) if selector else set(catalogue.load().clauses)
+    faults = [change for change in all_changes().values() if isinstance(change, Fault)]
+    for fault in sorted(faults, key=lambda fault: (catalogue.sort_key(fault.breaks[0]), fault.name)):
+        if wanted.intersection(fault.breaks):
+            sys.stdout.write(f"{fault.name}  ({', '.join(fault.breaks)})\n    {fault.sentence}\n")
     return 0
