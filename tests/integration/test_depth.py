@@ -47,7 +47,7 @@ def test_a_run_repeats_until_something_fails_and_names_the_seed(tmp_path: Path) 
 
 
 def test_later_runs_have_new_seeds_and_only_read(tmp_path: Path) -> None:
-    ran = running.run(tmp_path / "r", "--only", "LIST-9,AUTH-1,RST-1", "--for", "20s", "--examples", "2", "--json")
+    ran = running.run(tmp_path / "r", "--only", "LIST-9,AUTH-1,RST-1", "--for", "45s", "--examples", "2", "--json")
     assert ran.code == 0, ran.err
     passes = sorted((tmp_path / "r/passes").iterdir(), key=lambda folder: int(folder.name))
     runs = [json.loads((folder / "results.json").read_text("utf-8"))["run"] for folder in passes]

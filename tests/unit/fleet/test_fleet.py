@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import pickle
+import random
 import tarfile
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ import pytest
 from support import folders, reporting
 
 from conformance.config.toml_file import FileProblemsError
+from conformance.contract import catalogue
 from conformance.fleet import archives, command, executors, model, page, schedule, signing, table, targets
 from conformance.fleet.description import InputFile, RunDescription
 from conformance.judging.outcomes import Outcome, Verdict
@@ -326,3 +329,24 @@ def test_a_fleet_folder_is_signed(tmp_path: Path) -> None:
     assert any("signature" in text for text in verified.checked)
     other = ed25519.Ed25519PrivateKey.generate().public_key()
     assert signing.verify_folder(tmp_path, other).problems
+
+
+@pytest.mark.slow
+def test_the_page_of_a_thousand_targets_is_built_in_ten_seconds_and_has_five_megabytes() -> None:
+    chance = random.Random(1)
+    weights = [1, 90, 1, 2, 1, 5]
+    clauses = list(catalogue.load().clauses)
+    rows: list[model.FleetTargetRow] = []
+    for number in range(1000):
+        outcomes = chance.choices([outcome.value for outcome in Outcome], weights, k=len(clauses))
+        empty = table.row_without_report(f"target-{number:04}", "", "")
+        verdict = "non-conformant" if "failed" in outcomes else "partial"
+        named = dict(zip(clauses, outcomes, strict=True))
+        started = f"2026-01-05T{number % 12:02}:00:00.000Z"
+        rows.append({**empty, "folder": f"t/{number}", "verdict": verdict, "outcomes": named, "started": started})
+    begun = time.process_time()
+    fleet = table.build(rows, RUN)
+    shown = page.render(fleet)
+    assert time.process_time() - begun <= 10
+    assert len(shown.encode()) <= 5_000_000
+    assert shown.count("<tr class=") == 1000
