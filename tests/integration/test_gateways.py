@@ -158,8 +158,8 @@ def test_a_private_ca_that_is_not_named_is_a_mistake_of_the_file(
 
 # ---------------------------------------------------------------- a gateway that fails at random
 
-LIMITED = "limit_req_zone $binary_remote_addr zone=all:1m rate=60r/s;"
-LIMIT = "limit_req zone=all burst=4 nodelay;"
+LIMITED = "limit_req_zone $binary_remote_addr zone=all:1m rate=200r/s;"
+LIMIT = "limit_req zone=all burst=20 nodelay;"
 
 
 @pytest.mark.slow
