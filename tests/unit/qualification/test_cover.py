@@ -52,8 +52,8 @@ def test_the_shipped_choice_names_checks_of_the_suite() -> None:
     """It is generated: after a check is renamed or removed, tools/quick_depth.py writes it again."""
     assert depth.quick_checks() <= set(all_checks())
     told = json.loads((Path(depth.__file__).parent / depth.FILE).read_text("utf-8"))
-    assert told["killed"] / (told["faults"] - len(told["never"])) >= 0.85
-    assert len({CheckId.parse(check).clause for check in depth.quick_checks()}) >= 35
+    assert told["killed"] / (told["faults"] - len(told["never"])) >= 0.8
+    assert len({CheckId.parse(check).clause for check in depth.quick_checks()}) >= 25
 
 
 @pytest.mark.parametrize(
