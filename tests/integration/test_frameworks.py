@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.xdist_group("frame
 
 #: What some tests try where they do not try everything: a mistake of each kind.
 FEW = {
-    "fastapi": ("bearer-403", "raw-path-gate", "like-delete", "task-before-check"),
+    "fastapi": ("bearer-403", "raw-path-gate", "like-delete", "swallowed-error"),
     "fastify": ("array-coercion", "sort-in-place", "restore-to-source", "head-unguarded"),
 }
 #: Clauses that fall with a fault, since what it does breaks them as well.
@@ -30,6 +30,8 @@ ALSO: dict[str, set[str]] = {
     "fastify/completed-before-written": {"RST-4"},  # a copy that is not awaited fails unseen
     "fastify/ids-by-the-second": {"RST-6"},  # restores at once share a job
     "fastify/late-heartbeat": {"RST-1"},  # a job that is first read after its last beat never ends
+    # the body is read before the key; which of the refused restores ran cannot be seen for every clause
+    "fastapi/task-before-check": {"CAP-9", "AUTH-9", "JOB-10"},
     "fastify/stuck-after-failure": {"RST-6"},  # restores at once wait behind the failed one
     "fastify/default-error-shape": {"AUTH-7"},  # the handler that is missing sets WWW-Authenticate
 }
