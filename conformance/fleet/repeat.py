@@ -136,7 +136,7 @@ def _conclude(repetition: Repetition, merged: Results) -> None:
     page = repetition.folder / "report.html"
     shown = page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page
     if repetition.output is Output.JSON:
-        members = {name: merged[name] for name in ("verdict", "headline", "summary")}  # type: ignore[literal-required]
+        members = {name: merged[name] for name in ("verdict", "headline", "summary")}
         sys.stdout.write(json.dumps({"event": "end", **members, "report": str(shown)}) + "\n")
         return
     sys.stdout.write(f"{one_line(merged['headline'], 400)}\n")

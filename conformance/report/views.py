@@ -200,11 +200,6 @@ def coverage(row: CoverageRow | None) -> list[CoverageView]:
     return sorted(views, key=lambda view: not view.row["unseen"])
 
 
-def unseen_operations(row: CoverageRow | None) -> list[str]:
-    """Return the operations to which no request was sent."""
-    return [operation for operation, statuses in row["operations"].items() if not statuses] if row else []
-
-
 def _card(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Card:
     found = unique_findings(clause)
     decisive = [check for check in clause["checks"] if check["outcome"] not in (Outcome.PASSED, Outcome.NOT_TESTED)]
