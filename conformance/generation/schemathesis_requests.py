@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -59,12 +60,33 @@ class SentCases:
         return [one for one in self.answers if clause in (one[0].clause, "HTTP-3")]
 
 
-def send_cases(context: CheckContext, operation: Operation) -> SentCases:
-    """The story of one operation: `--examples` cases that cover it, and a third as many that fuzz it, side by side."""
+def cases_for(context: CheckContext, operation: Operation) -> list[tuple[CaseRequest, Exchange]]:
+    """Return the cases of an operation that are about the clause of the check, with their answers.
+
+    Undocumented methods are sent only where HTTP-5 or HTTP-3 is tested: no other clause needs a DELETE.
+    """
+    clause = context.check.clause
+    methods = {"HTTP-5": (True,), "HTTP-3": (False, True)}.get(clause, (False,))
+    stories = [
+        context.run_once(
+            f"schemathesis {operation}{' by other methods' if undocumented else ''}",
+            partial(send_cases, operation=operation, undocumented=undocumented),
+        )
+        for undocumented in methods
+    ]
+    return [one for sent in stories for one in sent.about(clause)]
+
+
+def send_cases(context: CheckContext, operation: Operation, *, undocumented: bool) -> SentCases:
+    """Send `--examples` cases that cover an operation, and a third as many that fuzz it, side by side.
+
+    `undocumented`: those whose method the operation's path does not document, or else all others.
+    """
     rng = context.run.rng(f"schemathesis {operation}")
     cases = context.run_once("schemathesis", draw_all)[operation]
     translator = Translator(context, operation, rng)
-    found = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
+    translated = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
+    found = [(case, one) for case, one in translated if (one.clause == "HTTP-5") is undocumented]
     covering = [one for case, one in found if case.phase == "coverage"]
     chosen = [one for case, one in found if case.phase != "coverage"]
     chosen += _spread(covering, context.run.examples, rng)
@@ -114,7 +136,7 @@ class Translator:
 
     def translate(self, case: SchemathesisCase) -> CaseRequest | None:
         """The request; None where the contract says that such a one is not sent, or is another's to send."""
-        query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in case.query.items())
+        query = query_string(case.query)
         if len(query) + sum(len(_quoted(one)) for one in case.ids.values()) > LONGEST_TARGET:
             return None
         if case.method != METHODS.get(self._operation, "GET"):
@@ -183,12 +205,15 @@ class Translator:
         return (raw, "JOB-8" if body["action"] == "restore" else "JOB-6") if len(raw) < LARGEST_BODY else (None, "")
 
     def _read(self, case: SchemathesisCase, query: str) -> CaseRequest:
-        """A read of our own, with the case's query; or without a key or a hub where the case leaves them out."""
+        """A read of our own, with the case's query; or without a key or a hub where the case leaves them out.
+
+        A case that covers one keyword is right in all others, so nothing else of a bare one is worth sending.
+        """
         ask, bare = self._api.build, self._bare(case)
-        plain = not query or case.query == {"include": "integrations"}
-        if plain and "key" in bare:
+        plain = not query or query == "include=integrations"
+        if "key" in bare:
             return CaseRequest(ask.for_operation(self._operation, **bare), "AUTH-1", (401,))
-        if plain and "hub" in bare:
+        if "hub" in bare:
             return CaseRequest(ask.for_operation(self._operation, **bare), "AUTH-5", (ANY_4XX,))
         if plain and self._operation != "logs":
             include = "integrations" if query else None
@@ -209,6 +234,14 @@ class Translator:
 
     def _unknown(self, place: str = "") -> str:
         return ids.unknown(self._api.fixtures.container_id if place == "container" else ids.ZERO, self._rng)
+
+
+def query_string(query: Mapping[str, object]) -> str:
+    """Return the query of a case as it is written: an array becomes a parameter that is repeated (`explode: true`)."""
+    pairs = [
+        (name, member) for name, value in query.items() for member in (value if isinstance(value, list) else [value])
+    ]
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in pairs)
 
 
 def _quoted(value: object) -> str:

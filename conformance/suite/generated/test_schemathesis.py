@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
-from conformance.generation.schemathesis_requests import SentCases, send_cases
+from conformance.generation.schemathesis_requests import cases_for
 from conformance.judging.checks import Stage, check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
 from conformance.scenarios import deletion_scenarios
@@ -30,8 +30,7 @@ def judge_schemathesis_cases(context: CheckContext, operation: Operation) -> Ite
         deletion_scenarios.deletable_backup(context, 0)
     elif operation != "restore":
         context.require_served(operation)
-    sent: SentCases = context.run_once(f"schemathesis {operation}", lambda context: send_cases(context, operation))
-    cases = sent.about(context.check.clause)
+    cases = cases_for(context, operation)
     if not cases:
         raise NotTestableError("no generated case is about this clause: raise --examples")
     for case, exchange in cases:

@@ -258,9 +258,9 @@ def test_schemathesis_draws_the_same_for_a_seed() -> None:
 
 @pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job", "delete"])
 def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, operation: Operation) -> None:
-    sent = schemathesis_requests.send_cases(api_of(run, f"HTTP-3/{operation}/schemathesis"), operation)
-    assert sent.answers
-    for case, _ in sent.answers:
+    cases = schemathesis_requests.cases_for(api_of(run, f"HTTP-3/{operation}/schemathesis"), operation)
+    assert cases
+    for case, _ in cases:
         parts = unquote(case.request.path.replace("%2F", "\ue000")).split("/")
         assert all(part.strip(".") for part in parts[1:])
         assert not any(re.fullmatch("[0-9a-fA-F]{24}", part) and part != part.lower() for part in parts)
@@ -269,6 +269,23 @@ def test_cases_of_schemathesis_name_nothing_that_must_not_be_sent(run: Run, oper
             assert case.request.ownership == "missing"
         if operation == "restore" and case.clause not in ("GET-6", "HTTP-5"):
             assert run.context.fixtures.instance_id.encode() not in (case.request.body or b"")
+
+
+@pytest.mark.parametrize("operation", ["list", "get", "logs"])
+@pytest.mark.parametrize("clause", ["AUTH-1", "AUTH-5"])
+def test_cases_of_schemathesis_leave_out_key_and_hub(run: Run, clause: str, operation: Operation) -> None:
+    assert schemathesis_requests.cases_for(api_of(run, f"{clause}/{operation}/schemathesis"), operation)
+
+
+@pytest.mark.parametrize("clause", ["INC-6", "LIST-10", "GET-6", "AUTH-1"])
+def test_cases_of_schemathesis_that_read_send_no_other_method(run: Run, clause: str) -> None:
+    cases = schemathesis_requests.cases_for(api_of(run, f"{clause}/list/schemathesis"), "list")
+    assert {case.request.method for case, _ in cases} == {"GET"}
+
+
+def test_an_array_in_a_query_is_a_repeated_parameter() -> None:
+    query = {"include": ["integrations", "a b"], "sort": [], "page[size]": 5}
+    assert schemathesis_requests.query_string(query) == "include=integrations&include=a%20b&page%5Bsize%5D=5"
 
 
 # ---------------------------------------------------------------- shrinking and merging
