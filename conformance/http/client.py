@@ -232,6 +232,8 @@ class Client:
         try:
             exchange = self._connections.send(request, fresh=fresh)
             self._pace.observe(exchange)
+            if request.method not in SAFE_METHODS and not asks_to_wait(exchange):
+                self.liveness.count_write(request.content, answered=answered(exchange))
             return exchange
         finally:
             with self._counting:
@@ -259,7 +261,9 @@ class Client:
             last.seen = (tries + 1, tries + 1)
             if not is_blamable(request) or not self.liveness.confirm():
                 break
-            needed = self.liveness.tries_needed(COSTLY_TRIES if self._is_costly(last) else CHEAP_TRIES)
+            wanted = COSTLY_TRIES if self._is_costly(last) else CHEAP_TRIES
+            is_read = request.method in SAFE_METHODS
+            needed = (self.liveness.tries_needed if is_read else self.liveness.tries_needed_of_write)(wanted)
             if needed is None:
                 break
             if tries >= needed:

@@ -21,7 +21,7 @@ NEVER = 3
 
 
 class FailureRate:
-    """Counts controls by kind, answered or not. Safe to use from many threads."""
+    """Counts requests by kind, answered or not. Safe to use from many threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,13 +29,13 @@ class FailureRate:
         self._failed: Counter[int] = Counter()
 
     def count(self, kind: int, *, answered: bool) -> None:
-        """Count a control in; `kind` is its number."""
+        """Count a request; `kind` is the number of a control, or what stands for equal requests."""
         with self._lock:
             (self._answered if answered else self._failed)[kind] += 1
 
     @property
     def counted(self) -> tuple[int, int]:
-        """How many controls failed, and of how many; kinds that are never answered do not count."""
+        """How many requests failed, and of how many; kinds that are never answered do not count."""
         with self._lock:
             kinds = [
                 kind
@@ -44,6 +44,12 @@ class FailureRate:
             ]
             failed = sum(self._failed[kind] for kind in kinds)
             return failed, failed + sum(self._answered[kind] for kind in kinds)
+
+    @property
+    def recovers(self) -> bool:
+        """Whether requests of one kind were both lost and answered: their input cannot be the reason."""
+        with self._lock:
+            return any(self._answered[kind] for kind in self._failed)
 
     def tries_needed(self, inputs: int) -> int | None:
         """Return n, for so many inputs tried in this run; None if it would exceed MAX_TRIES."""

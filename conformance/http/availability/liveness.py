@@ -55,6 +55,8 @@ class Liveness:
         self._seen_at = 0.0
         self._pool: Background[Exchange] | None = None
         self._failures = FailureRate()
+        #: Of requests that may change the target: intermediaries repeat reads on another server, but no writes.
+        self._write_failures = FailureRate()
         self._inputs_tried = 0
         #: Some response came in this run.
         self.known = False
@@ -87,6 +89,19 @@ class Liveness:
         """Count an input that is tried again and again, to find out whether it is to blame."""
         with self._lock:
             self._inputs_tried += 1
+
+    def count_write(self, content: int, *, answered: bool) -> None:
+        """Count a request that may change the target; `content` is equal for equal requests."""
+        self._write_failures.count(content, answered=answered)
+
+    def tries_needed_of_write(self, wanted: int) -> int | None:
+        """Return what `tries_needed` does, or more where writes are lost at random though controls, reads, are not."""
+        needed = self.tries_needed(wanted)
+        if needed is None or not self._write_failures.recovers:
+            return needed
+        with self._lock:
+            of_writes = self._write_failures.tries_needed(self._inputs_tried)
+        return None if of_writes is None else max(needed, of_writes)
 
     def tries_needed(self, wanted: int) -> int | None:
         """Return how many tries in a row blame an input; None if the target is too unavailable to blame any.

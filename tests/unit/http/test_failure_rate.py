@@ -126,6 +126,31 @@ def test_an_input_that_always_fails_is_caught_beside_random_failures(
     assert [exchange.request.path for exchange in observed if exchange.unanswered] == [FAULT]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_writes_that_fail_at_random_are_not_blamed_though_every_read_is_answered(
+    start: Callable[[float, int], Run], seed: int
+) -> None:
+    client, network, observed = start(0.5, seed)
+    network.spared = "/control/"
+    for was_answered in (False, True):  # one input was lost, and answered at another try
+        client.liveness.count_write(1, answered=was_answered)
+    for number in range(150):
+        client.send(write(number))
+    client._pool.close()
+    assert [exchange.request.body for exchange in observed if exchange.unanswered] == []
+
+
+def test_a_write_that_always_fails_is_caught_where_all_others_are_answered(
+    start: Callable[[float, int], Run],
+) -> None:
+    client, _, observed = start(0.0, 1)
+    for number in range(20):
+        client.send(write(number))
+    assert client.send(write(0, FAULT)).unanswered
+    client._pool.close()
+    assert [exchange.request.path for exchange in observed if exchange.unanswered] == [FAULT]
+
+
 def test_a_sound_target_needs_few_tries(start: Callable[[float, int], Run]) -> None:
     client, network, _ = start(0.0, 1)
     exchange = client.send(read(FAULT))
@@ -143,6 +168,10 @@ def test_an_input_that_was_answered_once_is_not_blamed(start: Callable[[float, i
     assert not client.send(read("/v1/x")).unanswered
     assert client.send(read("/v1/y")).unanswered
     client._pool.close()
+
+
+def write(number: int, path: str = "/v1/x") -> Request:
+    return Request("get", "PUT", path, body=b"%d" % number, expected=Expected.REFUSAL)
 
 
 def restore(size: int) -> Request:
