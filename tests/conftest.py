@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from conformance.qualification.measure import Result
 
+FEWEST_WORKERS = 4
 UNIT = Path(__file__).parent / "unit"
 STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 #: the unit test that runs now and must not start a process; the audit hook looks here, for it cannot be removed
@@ -26,6 +28,12 @@ def _refuse_processes(event: str, _arguments: object) -> None:
 
 
 sys.addaudithook(_refuse_processes)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Start four workers on small machines as well: the slow tests mostly wait for restores."""
+    return max(FEWEST_WORKERS, os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
