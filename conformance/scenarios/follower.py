@@ -82,6 +82,8 @@ class Follower:
         restore = Restore(answer, backup, instance, frozenset(known), self._clock())
         if restore.accepted:
             self._poll_to_end(restore, restore.requested_at)
+            if not restore.ended:
+                self._context.run.state.add_unended(answer)
 
     def leaves_log(self, restore: Restore, patience_s: float | None = None) -> bool:
         """Whether a restore that was refused, or had no answer, leaves a log all the same.

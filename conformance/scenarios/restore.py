@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
 
 
+@dataclass(frozen=True)
+class InstanceData:
+    """What the probe printed for the instance once restores had ended; `digest` is None where the probe failed.
+
+    `doubt`: why the digest proves nothing about these restores; empty where they alone can have written the data.
+    """
+
+    digest: str | None
+    doubt: str = ""
+
+
 @dataclass
 class Restore:
     """One request for a restore, its answer, and what the follower saw until its end.
@@ -41,8 +52,10 @@ class Restore:
     logs_exchange: Exchange | None = None
     polls: int = 0
     took_s: float = 0.0
-    #: The probe's digest of the instance when the end was first seen, if the scenario ran the probe.
-    digest: str | None = None
+    #: The instance's data when the end was first seen, if the scenario ran the probe.
+    data: InstanceData | None = None
+    #: How many restores of the run had been accepted before the request, or may have been.
+    started_before: int = 0
     #: The instance was reported busy for as long as the scenario waited.
     stayed_busy: bool = False
     #: Others were requested at the same time.

@@ -172,10 +172,11 @@ def request_concurrently(context: CheckContext, backups: list[str], **options: U
         seen = context.run.state.log_book.seen(backup, items_of(logs))
         context.run.state.record_logs(backup, seen.values())
         before[backup] = get, frozenset(seen)
+    started = context.run.state.restores_started
     answers = context.send_all(context.build.restore(backup, instance, **options) for backup in backups)
     now = time.monotonic()
     return [
-        Restore(answer, backup, instance, before[backup][1], now, before=before[backup][0])
+        Restore(answer, backup, instance, before[backup][1], now, before=before[backup][0], started_before=started)
         for backup, answer in zip(backups, answers, strict=True)
     ]
 

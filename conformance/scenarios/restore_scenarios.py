@@ -13,6 +13,7 @@ from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs.instance_data import data_after
 from conformance.scenarios.proofs.source_instance import source
 from conformance.scenarios.restore_requests import (
     COSTS,
@@ -33,7 +34,7 @@ from conformance.scenarios.restore_requests import (
 if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.restore import Restore
+    from conformance.scenarios.restore import InstanceData, Restore
 
 #: How long the main restore has exclusive access to the target.
 EXCLUSIVE_S = 1.0
@@ -41,10 +42,12 @@ EXCLUSIVE_S = 1.0
 
 @dataclass
 class Digests:
-    """What the probe printed. None where there is no probe, no such instance, or where it failed: see `problem`."""
+    """What the probe printed. None where there is no probe, no such instance, or where it failed: see `problem`.
+
+    `own_before`: of the instance right before the main restore, whichever restore wrote it last.
+    """
 
     own_before: str | None = None
-    own_after: str | None = None
     second_after: str | None = None
     problem: str | None = None
 
@@ -69,7 +72,7 @@ class AtOnce:
     """Concurrent restores to the one instance, of different backups where the list has them."""
 
     restores: list[Restore] = field(default_factory=list)
-    own_after: str | None = None
+    data: InstanceData | None = None
 
     @property
     def accepted(self) -> list[Restore]:
@@ -93,8 +96,8 @@ def main(context: CheckContext) -> Main:
     digests.own_before = _digest(context, context.fixtures.instance_id, digests)
     before = _read_all(context, context.fixtures.backup_id)
 
-    def probe(_: Restore) -> None:
-        digests.own_after = _digest(context, context.fixtures.instance_id, digests)
+    def probe(ended: Restore) -> None:
+        ended.data = data_after(context, [ended])
         digests.second_after = _digest(context, context.fixtures.target.fixtures.second_instance_id, digests)
 
     def read(running: Restore) -> None:
@@ -127,7 +130,7 @@ def _read_all(context: CheckContext, backup: str) -> list[Exchange]:
 
 
 def manage(context: CheckContext) -> Restore:
-    """The manage key restores a backup other than the main one: then the instance is in another, known state.
+    """The manage key restores a backup other than the main one: its digest tells what restores of that backup bring.
 
     Where there is no other, the main scenario comes first, which judges the instance as it was found.
     """
@@ -136,9 +139,14 @@ def manage(context: CheckContext) -> Restore:
     require_budget(context, "manage")
     context.key_proofs.require("manage")
     restore = request_restore(context, other_backup(context), key="manage")
-    if restore.accepted:
-        Follower(context).follow(restore)
-    return restore
+    return _follow_and_probe(context, restore) if restore.accepted else restore
+
+
+def _follow_and_probe(context: CheckContext, restore: Restore) -> Restore:
+    def probe(ended: Restore) -> None:
+        ended.data = data_after(context, [ended])
+
+    return Follower(context).follow(restore, at_end=probe)
 
 
 def again(context: CheckContext) -> Restore:
@@ -180,7 +188,7 @@ def at_once(context: CheckContext) -> AtOnce:
         context.record_step(what, restore.answer, conclusion)
     if concurrent.accepted:
         Follower(context).follow_all(concurrent.accepted)
-        concurrent.own_after = _digest(context, context.fixtures.instance_id, Digests())
+        concurrent.data = data_after(context, concurrent.restores)
     return concurrent
 
 
@@ -240,11 +248,7 @@ def unusual(context: CheckContext, raw: bytes) -> Restore:
     """A restore by a valid request that is written unusually, followed to its end."""
     require_budget(context, "unusual")
     restore = request_restore(context, other_backup(context), raw=raw)
-
-    def probe(ended: Restore) -> None:
-        ended.digest = _digest(context, context.fixtures.instance_id, Digests())
-
-    return Follower(context).follow(restore, at_end=probe) if restore.accepted else restore
+    return _follow_and_probe(context, restore) if restore.accepted else restore
 
 
 def try_all(context: CheckContext) -> None:

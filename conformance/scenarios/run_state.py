@@ -133,6 +133,7 @@ class RunState:
         self._broken_off: Counter[str] = Counter()
         self._reviews = 0
         self._wrongly_accepted: list[tuple[str, Exchange]] = []
+        self._unended: list[Exchange] = []
         #: Clauses whose effects were seen again with another backup.
         self.confirmed: set[str] = set()
 
@@ -166,6 +167,18 @@ class RunState:
             clause, exchange = next(iter(self._wrongly_accepted), ("", None))
         return f"{clause} failed first: {exchange.request.line} was accepted" if exchange else ""
 
+    def add_unended(self, answer: Exchange) -> None:
+        """Keep the answer to a restore that no scenario requested, and whose end was not seen."""
+        with self._lock:
+            self._unended.append(answer)
+
+    @property
+    def unended(self) -> str:
+        """Why an instance may still be written: a restore that no scenario requested has no end. Empty if none."""
+        with self._lock:
+            answer = next(iter(self._unended), None)
+        return f"{answer.request.line}: the restore was not seen to end" if answer else ""
+
     def add_restores(self, restores: Iterable[Restore]) -> None:
         """Keep restores that a scenario requested."""
         with self._lock:
@@ -186,6 +199,12 @@ class RunState:
         """Return how many restores of a backup were accepted, or may have been."""
         with self._lock:
             return self._accepted[backup]
+
+    @property
+    def restores_started(self) -> int:
+        """How many restores were accepted so far, or may have been, whichever check sent them."""
+        with self._lock:
+            return self._accepted.total()
 
     # ------------------------------------------------------------ logs that restores explain
 

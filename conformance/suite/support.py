@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
-    from conformance.scenarios.restore import Restore
+    from conformance.scenarios.restore import InstanceData, Restore
 
 
 SAME_DATA = (
@@ -45,18 +45,24 @@ SAME_DATA = (
 )
 
 
-def probed_main_restore(context: CheckContext) -> tuple[restore_scenarios.Main, str]:
-    """The main restore and the data that it must bring. Raises where a restore without effect would pass as well."""
+def probed_main_restore(context: CheckContext) -> tuple[Restore, InstanceData, str]:
+    """The main restore, the data after it, and the digest that it must bring.
+
+    Raises where a restore without effect would pass as well.
+    """
     probe = context.fixtures.target.probe
     if probe is None or probe.expected is None:
         raise NotTestableError("set probe.command and probe.expected" if probe is None else "set probe.expected")
     context.fixtures.fixture("backup_id")  # the backup whose data is `expected`
     main = context.run_once("main", restore_scenarios.main)
-    if main.digests.own_after is None or main.digests.own_before is None:
+    held = main.restore.data
+    if main.digests.own_before is None or held is None:
         raise CannotTellError(main.digests.problem or "RST-1 failed first: the restore did not come to an end")
+    if held.digest is None:
+        raise CannotTellError(held.doubt)
     if main.digests.own_before == probe.expected:
         raise NotTestableError(SAME_DATA)
-    return main, probe.expected
+    return main.restore, held, probe.expected
 
 
 def keys_without(context: CheckContext, operation: Operation) -> list[str]:
