@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.config.settings import Depth
+from conformance.contract.check_id import CheckId
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conformance.judging.checks import Check
 
 FILE = "quick.json"
@@ -25,6 +28,17 @@ def quick_checks() -> frozenset[str]:
     return frozenset(json.loads((Path(__file__).parent / FILE).read_bytes())["checks"])
 
 
-def includes(depth: Depth, check: Check) -> bool:
-    """Whether a run of this depth executes a check."""
-    return depth is not Depth.QUICK or str(check.id) in quick_checks()
+@cache
+def _clauses_of_quick_checks() -> frozenset[str]:
+    return frozenset(CheckId.parse(check).clause for check in quick_checks())
+
+
+def includes(depth: Depth, check: Check, named: Collection[str] = ()) -> bool:
+    """Whether a run of this depth executes a check.
+
+    `named`: the clauses that `--only` names one by one. Where a quick run has no check of such a clause, it executes
+    those that are written out, since whoever names a clause wants it tested.
+    """
+    if depth is not Depth.QUICK or str(check.id) in quick_checks():
+        return True
+    return check.clause in named and check.clause not in _clauses_of_quick_checks() and not check.kind.is_generated

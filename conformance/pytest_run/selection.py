@@ -66,7 +66,7 @@ class Selection:
     def keeps(self, check: Check) -> bool:
         """Whether the run executes a check: for its clause, or for its exchanges alone."""
         is_wanted = check.clause in self._setup.selected and self._effect.fits(check)
-        return depth.includes(self._setup.depth, check) and (is_wanted or self._is_traffic(check))
+        return depth.includes(self._setup.depth, check, self._setup.only) and (is_wanted or self._is_traffic(check))
 
     def _is_traffic(self, check: Check) -> bool:
         """Whether `--only` names a clause that is judged on the exchanges of this check of another clause."""
@@ -98,7 +98,7 @@ class Selection:
         for check_id, check in all_checks().items():
             if check.clause not in self._setup.selected or not self._effect.fits(check):
                 continue
-            if not depth.includes(self._setup.depth, check):
+            if not depth.includes(self._setup.depth, check, self._setup.only):
                 reason = depth.LEFT_OUT
             elif check_id in executed:
                 reason = self._skipped.get(check_id) or _by_others(config, RUNNING, "not run")

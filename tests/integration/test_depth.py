@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from support import running
 
+from conformance.contract.check_id import CheckId
+from conformance.execution import depth
 from conformance.reference import launch
 from conformance.reference.registry import find
 from conformance.results import verify
@@ -27,6 +29,15 @@ def test_a_quick_run_sends_at_most_500_requests_and_accuses_nobody(tmp_path: Pat
     reasons = {row["reason"] for row in ran.results["clauses"] if row["outcome"] == "not_tested"}
     assert "left out by --depth quick" in reasons
     assert "--depth quick" in ran.results["run"]["command"]
+
+
+def test_a_quick_run_tests_a_clause_that_is_named_alone(tmp_path: Path) -> None:
+    quick = {CheckId.parse(check).clause for check in depth.quick_checks()}
+    clause = next(one for one in ("LIST-9", "LIST-7", "LIST-3", "INC-5", "GET-4", "HTTP-7") if one not in quick)
+    ran = running.run(tmp_path / "r", "--depth", "quick", "--only", clause)
+    row = next(row for row in ran.results["clauses"] if row["id"] == clause)
+    assert row["outcome"] == "passed"
+    assert not any(check["id"].endswith("/generated") for check in row["checks"] if check["outcome"] == "passed")
 
 
 def test_examples_that_are_given_win(tmp_path: Path) -> None:
