@@ -182,7 +182,7 @@ def worker_input(setup: RunSetup, workers: int) -> WorkerInput:
         container=target.fixtures.container_id,
         seed=setup.seed,
         examples=settings.examples,
-        depth=settings.depth,
+        depth=settings.depth.value,
         bad_keys=settings.bad_keys,
         profile=setup.profile,
         selected=sorted(setup.selected),
