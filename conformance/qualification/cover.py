@@ -22,9 +22,6 @@ MAX_REQUESTS = 170
 #: kinds whose checks share the requests of one scenario: by itself each of them seems to cost nothing
 SHARED = (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS)
 
-#: clauses that a quick run leaves out: what their checks compare rests on restores that other checks make in between
-EXCLUDED = frozenset({"RST-8"})
-
 
 class Chosen(TypedDict):
     """The choice: IDs of checks in the order of what they add, and what it rests on.
@@ -84,8 +81,7 @@ def _fill(chosen: list[str], cost: dict[str, int], used: int, budget: int) -> in
     No record covers every fault: a clause that no recorded fault is about still gets its cheapest check.
     """
     known = catalogue.load()
-    parsed = {check: CheckId.parse(check) for check in cost}
-    own = [check for check, each in parsed.items() if each.kind not in SHARED and each.clause not in EXCLUDED]
+    own = [check for check in cost if CheckId.parse(check).kind not in SHARED]
     for only_new in (True, False):
         for check in sorted(own, key=lambda check: (known[CheckId.parse(check).clause].level, cost[check], check)):
             clauses = {CheckId.parse(each).clause for each in chosen}
@@ -104,8 +100,6 @@ def _killers(records: Sequence[FaultRecord]) -> dict[str, set[str]]:
     killers: dict[str, set[str]] = {}
     for record in records:
         for deed in record["checks"]:
-            if CheckId.parse(deed["check"]).clause in EXCLUDED:
-                continue
             if deed["kills"] and CheckId.parse(deed["check"]).kind not in SHARED:
                 killers.setdefault(deed["check"], set()).add(record["fault"])
     return killers

@@ -29,6 +29,7 @@ def test_a_quick_run_sends_at_most_500_requests_and_accuses_nobody(tmp_path: Pat
     reasons = {row["reason"] for row in ran.results["clauses"] if row["outcome"] == "not_tested"}
     assert "left out by --depth quick" in reasons
     assert "--depth quick" in ran.results["run"]["command"]
+    assert {row["id"]: row["outcome"] for row in ran.results["clauses"]}["RST-8"] == "passed"
 
 
 def test_a_quick_run_tests_a_clause_that_is_named_alone(tmp_path: Path) -> None:
