@@ -98,7 +98,8 @@ def test_a_command_parses(line: str) -> None:
 def test_pytest_has_the_options_of_run_under_the_same_names() -> None:
     ours = {option for action in actions("run") for option in action.option_strings}
     theirs = {option.pytest_name for option in options.IN_PYTEST}
-    assert ours - theirs == {"--strict", "--plan"}
+    of_the_command = {"--plan", "--open", "--quiet", "--json", "--targets", "--target-index", "--on", "--for"}
+    assert ours - theirs == {"--strict", *of_the_command}
     assert theirs - ours == {"--conformance-strict"}
 
 

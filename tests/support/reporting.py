@@ -159,7 +159,9 @@ def clause_row(clause: catalogue.Clause, outcome: Outcome, **more: Any) -> dict[
     return {**row, **more}
 
 
-def results(outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = False, **run: Any) -> Any:
+def results(
+    outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = False, edition: str | None = None, **run: Any
+) -> Any:
     """A whole results dict; clauses that are not named have passed."""
     outcomes = outcomes or {}
     rows = [clause_row(clause, outcomes.get(clause.id, Outcome.PASSED)) for clause in catalogue.load()]
@@ -190,6 +192,10 @@ def results(outcomes: Mapping[str, Outcome] | None = None, *, strict: bool = Fal
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
+    if edition is not None:
+        built["edition"] = edition
+        for row in rows:
+            row.update({} if catalogue.load().decides(row["id"], edition) else {"decides": False})
     return judged(built)
 
 

@@ -141,7 +141,7 @@ def test_equal_findings_are_counted_once(tmp_path: Path) -> None:
 def test_runs_of_different_suites_are_not_mixed(tmp_path: Path, member: str) -> None:
     other = results_of(2)
     if member == "edition":
-        other["edition"] = "2026.1"
+        other = reporting.results(id="2", seed=2, edition="2026.1")
     else:
         other["suite"] = {**other["suite"], member: "b" * 64}
     with pytest.raises(merging.MergeError, match="--force"):
