@@ -260,5 +260,5 @@ def _from_json(kind: str, value: Any) -> Entry:  # Any: a line of a file that th
     if kind == _RESTORE_ENDED:
         return RestoreEnded(RestoreStarted(**value["restore"]), value["state"])
     if kind == _FACTS:
-        return WorkerFacts(**{**value, "preflight": tuple(value["preflight"])})
+        return WorkerFacts(**{**value, "preflight": tuple(value.get("preflight", ()))})
     return _PLAIN[kind](**value)

@@ -68,7 +68,15 @@ def unfinished(folder: Path) -> Path:
             "deletable_backup_ids": [],
             "shown_target": {"name": "t", "base_url": "http://127.0.0.1:1", "hub_id": "h"},
             "selected": ["LIST-1"],
-            "settings": {"only": [], "skip": [], "examples": 5, "strict": False, "waivers": []},
+            "settings": {
+                "only": [],
+                "skip": [],
+                "examples": 5,
+                "depth": "standard",
+                "strict": False,
+                "edition": None,
+                "waivers": [],
+            },  # fmt: skip
             "facts": facts,
         },
     )
