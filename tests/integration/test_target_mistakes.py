@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from support import hostile
+from support import hostile, share
 from support.toml import ABSENT, changed
 
 from conformance.config.target_file import TargetError, load_target
@@ -242,7 +242,7 @@ def looked_at(target: Target, folder: Path) -> tuple[str, Run]:
 
 
 @pytest.mark.process  # the probe
-@pytest.mark.parametrize("mistake", UNFIT)
+@pytest.mark.parametrize("mistake", share.some(UNFIT, 3))
 def test_a_file_that_does_not_fit_is_no_failure_of_the_target(
     mistake: str, reference: launch.Running, tmp_path: Path
 ) -> None:

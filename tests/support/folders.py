@@ -76,7 +76,7 @@ def unfinished(folder: Path) -> Path:
                 "strict": False,
                 "edition": None,
                 "waivers": [],
-            },  # fmt: skip
+            },
             "facts": facts,
         },
     )

@@ -37,6 +37,11 @@ MATRIX = Matrix(os.environ.get("CONFORMANCE_MATRIX") or Matrix.FEW)
 FEW_OF_FAULTS, FEW_OF_LISTS, FEW_VARIANTS = 16, 5, 3
 
 
+def some(names: Iterable[T], one_in: int) -> list[T]:
+    """Return one in so many of the cases of a slow test; with `share` and `all` every one."""
+    return list(names)[::one_in] if MATRIX is Matrix.FEW else list(names)
+
+
 def faults() -> list[str]:
     """Names of faults: for every clause one that breaks it, as few as that takes."""
     everything = all_faults()
