@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: How long to wait for the reads of other workers before the bad keys, in seconds.
 READS_PATIENCE_S = 300.0
+#: Counted in the state that workers share once the failure was seen that ends the run (`-x`, `--maxfail`).
+LAST_FAILURE = "last_failure"
 READS_POLL_S = 0.1
 #: How many checks that read run at once: while one waits for its answer, others send.
 READERS = 4
@@ -101,9 +103,15 @@ class Executor:
             change.exception()
 
     def await_reads(self, count: int) -> None:
-        """Wait until so many reads of all workers are done, so that a lockout by bad keys disturbs none of them."""
+        """Wait until so many reads of all workers are done, so that a lockout by bad keys disturbs none of them.
+
+        After the failure that ends the run, no worker does its reads any more.
+        """
         deadline = time.monotonic() + READS_PATIENCE_S
-        while self._run.client.shared_state.read("reads_done") < count and time.monotonic() < deadline:
+        shared_state = self._run.client.shared_state
+        while shared_state.read("reads_done") < count and time.monotonic() < deadline:
+            if shared_state.read(LAST_FAILURE):
+                return
             self._run.wait(READS_POLL_S)
 
     def before_bad_keys(self, reads: int = 0) -> None:

@@ -18,6 +18,7 @@ import pytest
 from conformance.config.machine import exhausted
 from conformance.contract import catalogue
 from conformance.evidence.redaction import Redactor
+from conformance.execution.executor import LAST_FAILURE
 from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import CheckRecord, Outcome
@@ -143,7 +144,7 @@ class CheckExecution:
     def report(self, check: Check) -> None:
         """Pass, fail or skip the test of a check by its record, which is awaited."""
         run = self._run
-        if run is None or run.shared_state.stopped:
+        if run is None or run.shared_state.stopped or run.shared_state.read(LAST_FAILURE):
             pytest.skip(TOO_LATE)
         if check.stage > Stage.READS:
             self._begin_changes(run)
@@ -151,6 +152,8 @@ class CheckExecution:
             run.shared_state.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
             run.executor.before_bad_keys(sum(1 for item in self._items if stage_of(item) is Stage.READS))
+            if run.shared_state.read(LAST_FAILURE):
+                pytest.skip(TOO_LATE)
         record = run.executor.result(check)
         if check.clause not in self.setup.selected:
             return
@@ -165,6 +168,7 @@ class CheckExecution:
         """Stop the run at the failure that `-x` or `--maxfail` names: an error of another clause is none."""
         run.shared_state.add("failures")
         if self._most_failures and run.shared_state.read("failures") >= self._most_failures:
+            run.shared_state.add(LAST_FAILURE)
             self._session.shouldfail = f"{check.clause} failed, and {_limit(self._most_failures)} was given"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
