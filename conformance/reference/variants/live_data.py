@@ -30,7 +30,7 @@ def backups_keep_coming(server: Behaviours) -> None:
     def move() -> None:
         nonlocal latest
         main, now = server.store.main, time.monotonic()
-        if latest <= MOST_MADE and (now - begun) * 1.5 > latest:
+        if latest <= MOST_MADE and (now - begun) * 0.5 > latest:
             model, moment = server.store.backup(server.store.fixtures.backup_id), server.clock()
             new = replace(model, id=new_id(), created=moment, updated=None, changed=moment, current="saving", size=0)
             new.logs, latest = [], next(made)
