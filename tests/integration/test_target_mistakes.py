@@ -242,7 +242,7 @@ def looked_at(target: Target, folder: Path) -> tuple[str, Run]:
 
 
 @pytest.mark.process  # the probe
-@pytest.mark.parametrize("mistake", share.some(UNFIT, 3))
+@pytest.mark.parametrize("mistake", share.some(UNFIT, 5))
 def test_a_file_that_does_not_fit_is_no_failure_of_the_target(
     mistake: str, reference: launch.Running, tmp_path: Path
 ) -> None:

@@ -28,12 +28,18 @@ if TYPE_CHECKING:
 HEADER = json.dumps({"format": archive.FORMAT})
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of a run of this very version."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of this very version, for all tests."""
     results = reporting.red()
     results["suite"] = build.identity()
-    return folders.make(tmp_path / "run", results)
+    return folders.make(tmp_path_factory.mktemp("original") / "run", results)
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    """The test's own copy of the folder."""
+    return shutil.copytree(original, tmp_path / "run")
 
 
 def pack(folder: Path, *lines: str) -> None:
