@@ -89,7 +89,7 @@ class Jitter:
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """Keep the processor busy with so many processes."""
+    """Keep the processor busy with this number of processes."""
     command = [sys.executable, "-c", BUSY, str(MAX_LOAD_S)]
     started = [subprocess.Popen(command) for _ in range(processes)]
     try:

@@ -201,7 +201,7 @@ def sound_folders(place: Path) -> None:
 
 
 def run(minutes: float, seed: int, keep: Path | None) -> int:
-    """Fuzz for so many minutes, print what was found, and return 1 where something was."""
+    """Fuzz for this number of minutes, print the findings, and return 1 if there are any."""
     with tempfile.TemporaryDirectory() as place:
         sound_folders(Path(place) / "sound")
         fuzzer = Fuzzer(Path(place) / "sound", Path(place) / "work", keep, seed)

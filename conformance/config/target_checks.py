@@ -37,7 +37,7 @@ def proxy_fault(text: str) -> str | None:
 
 
 def _split(text: str) -> SplitResult | str:
-    """Return the parts of an http or https URL, or why it is none."""
+    """Return the parts of an http or https URL, or the reason why it is not one."""
     if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
         return "it holds a character that no URL has"
     try:

@@ -53,7 +53,7 @@ class Background(Generic[T]):
                 future.cancel()
 
     def close(self, patience_s: float | None = None) -> None:
-        """Wait for what is being done just now, for at most so many seconds; what has not begun is cancelled."""
+        """Wait up to this number of seconds for the work in progress, and cancel what has not begun."""
         with self._lock:
             self._closed = True
             with contextlib.suppress(queue.Empty):

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 NOTED_ITEMS = 5
-"""So many items of an array are searched for members that the contract does not name."""
+"""The number of items of an array that are searched for members that the contract does not name."""
 MAX_NOTED = 50
-"""So many of them are named for one value."""
+"""The number of such members that are named for one value."""
 MAX_NAME = 100
 """The names of noted members are cut to this many characters."""
 
@@ -74,7 +74,7 @@ def schemas_dir() -> Path:
 
 @cache
 def validator(file: str) -> jsonschema_rs.Draft202012Validator:
-    """Return the validator of a schema that stands alone, such as those of our own reports."""
+    """Return the validator of a self-contained schema, such as those of our own reports."""
     return jsonschema_rs.Draft202012Validator(json.loads((schemas_dir() / file).read_bytes()))
 
 

@@ -103,7 +103,7 @@ class Executor:
             change.exception()
 
     def await_reads(self, count: int) -> None:
-        """Wait until so many reads of all workers are done, so that a lockout by bad keys disturbs none of them.
+        """Wait until this number of reads of all workers is done, so that a lockout by bad keys disturbs none of them.
 
         After the failure that ends the run, no worker does its reads any more.
         """

@@ -108,7 +108,7 @@ def _ask(options: argparse.Namespace, environ: dict[str, str]) -> None:
 
 
 def _discovered(options: argparse.Namespace, environ: Mapping[str, str]) -> Answers:
-    """Look at the target with reads. Raises UsageError where it cannot be looked at."""
+    """Inspect the target with reads. Raises UsageError if it cannot be inspected."""
     from conformance.cli.target_template import Answers  # noqa: PLC0415
     from conformance.execution.inspection import inspect  # noqa: PLC0415 - loads the suite
 
