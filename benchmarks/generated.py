@@ -85,7 +85,7 @@ def ours(server: launch.Running, folder: Path) -> Outcome:
 
 
 def theirs(server: launch.Running, folder: Path, most: int) -> Outcome:
-    """schemathesis with the full key, as its command runs."""
+    """Schemathesis with the full key, run by its own command."""
     stock = server.store.fixtures
     command = ["run", str(schemas_dir() / "openapi.yaml"), "--url", server.base_url, "--seed", "1", "--no-color"]
     command += ["-H", f"Authorization: Bearer {server.store.token('full')}", "-H", f"X-Hub-Id: {stock.hub_id}"]

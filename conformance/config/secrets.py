@@ -111,10 +111,10 @@ class Key:
             return self._value
 
     def refresh(self, refused: str | None = None) -> bool:
-        """Fetches a command's key again; False where there is nothing to ask, a value is a value.
+        """Run the command of the key again for a new value. Return False if the key has no command.
 
-        `refused` is the value that was not accepted: where another thread has replaced it meanwhile, the new one
-        stands and the command is not run a second time.
+        `refused` is the value that the target did not accept. If another thread has replaced it already, the newer
+        value is kept and the command is not run a second time. Raises KeyUnavailableError if the command fails.
         """
         with self._lock:
             if self._fetch is None:
@@ -124,9 +124,9 @@ class Key:
             return True
 
     def watch(self, learn: Learn) -> None:
-        """Calls `learn(name, value)` now and for each later value, before anybody gets to see it.
+        """Call `learn(name, value)` now and for each later value, before the value is used.
 
-        This is how redaction knows a fetched key before its first request is recorded.
+        So redaction knows a fetched key before its first request is recorded.
         """
         with self._lock:
             self._learners.append(learn)

@@ -151,7 +151,7 @@ class Table:
         return ()
 
     def boolean(self, member: str, default: bool) -> bool:
-        """true or false."""
+        """A boolean."""
         value = self.raw(member)
         if value is None or isinstance(value, bool):
             return default if value is None else value

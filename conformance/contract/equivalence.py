@@ -1,7 +1,7 @@
-"""Are two values the same to the contract? (GET-3, HTTP-4)
+"""Compares two values as the contract does (GET-3, HTTP-4).
 
-Times are the same if they name the same instant, numbers if they have the same value, an absent member is the same as
-a null one, members have no order and those that no shape names do not count.
+Times are equal if they name the same instant, numbers if they have the same value. An absent member equals a null
+member. The order of members does not matter, and members that no schema names are ignored.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ _cached = lru_cache(maxsize=16_384)(_parse)
 
 
 def is_retry_after(text: str) -> bool:
-    """Does a Retry-After say when to come back, in seconds or as a date (HTTP-8)?"""
+    """Whether a Retry-After header is a number of seconds or an HTTP date (HTTP-8)."""
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text.strip()):
         return True
     try:

@@ -90,7 +90,7 @@ def _registry() -> jsonschema_rs.Registry:
 
 
 def _accepts(shape: str, value: object) -> bool:
-    """Does the compiled validator accept it? False as well where it cannot tell: then jsonschema has to say."""
+    """Whether the compiled validator accepts the value; False also where it cannot tell, so that jsonschema decides."""
     return _is_valid(_compiled(f"{shape}.json"), value)
 
 
@@ -162,7 +162,7 @@ def _null(parent: Node, name: str, steps: Steps) -> Mismatch:
 
 
 def _reference(validator: object, reference: str, instance: object, schema: object) -> Iterator[ValidationError]:
-    """jsonschema's own $ref, but a part that the compiled validator accepts is not looked into."""
+    """Follow a `$ref`, as jsonschema does, but skip a value that the compiled validator accepts."""
     if not _accepts(reference.removesuffix(".json"), instance):
         yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
 
@@ -171,7 +171,7 @@ _Validator = Any  # Any: jsonschema makes the class at run time; its stubs give 
 
 
 def _items(validator: _Validator, schema: JsonObject, instance: list[object], _: object) -> Iterator[ValidationError]:
-    """`items`; elements that the compiled validator accepts are not looked into, since there may be very many."""
+    """Validate `items`, but skip elements that the compiled validator accepts: there may be very many."""
     if validator.is_type(instance, "array"):
         accepts = _part_accepts(json.dumps(schema))
         for index, item in enumerate(instance):

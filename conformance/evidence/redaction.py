@@ -55,12 +55,12 @@ class Redactor:
             self.add(label, secret)
 
     def add(self, label: str, secret: str) -> None:
-        """Learns a key of the target, to be shown as `[key label]`."""
+        """Mask a key of the target from now on as `[key label]`."""
         with self._lock:
             self._add(f"[key {label}]", secret)
 
     def learn(self, label: str, secret: str) -> None:
-        """Learns a secret that the target itself returned, to be shown as `label`."""
+        """Mask a secret that the target itself returned from now on as `label`."""
         with self._lock:
             if secret and secret not in self._learnt and len(self._learnt) < MAX_LEARNT:
                 self._learnt.add(secret)

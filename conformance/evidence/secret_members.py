@@ -50,9 +50,9 @@ def may_have_secrets(body: bytes) -> bool:
 
 
 def learn_secrets(redactor: Redactor, value: object) -> None:
-    """Makes the redactor learn every such secret in a body's JSON value, wherever in it an `auth` stands.
+    """Teach the redactor every such secret in the JSON value of a body, wherever it contains an `auth`.
 
-    What the target has masked already is evidence, and no secret.
+    A value that the target has masked already is evidence, not a secret.
     """
     for name, secret in _secrets_in(value):
         redactor.learn(label_of(name), secret)

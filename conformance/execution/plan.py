@@ -98,10 +98,12 @@ class Planned(CheckContext):
         self._stopped = stopped
 
     def send(self, request: Request) -> NoReturn:
+        """Raise WouldSendError, or NotAllowedError if the profile forbids the request."""
         self._consider(request)
         raise WouldSendError
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
+        """Raise what `send` raises. Without any request, return no exchanges."""
         sent = False
         for request in requests:
             self._consider(request)
@@ -113,16 +115,17 @@ class Planned(CheckContext):
         return []
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
+        """Raise what `send` raises. Without any request, return no exchanges."""
         return self.send_all(requests)
 
     def _consider(self, request: Request) -> None:
-        # A check of what changes something looks at it first, and would go no further.
+        # A check of an operation that changes something reads first; a read run would stop at its next request.
         changing = self.check.operation in CHANGING or request.method not in SAFE_METHODS
         if self._profile == "read" and changing:
             raise NotAllowedError("the read profile sends nothing that could change the target: use --profile full")
 
     def run_once(self, name: str, scenario: Callable[[CheckContext], T]) -> T:
-        """Start each scenario once, as a run does; some take a while to generate their requests."""
+        """Start each scenario once, as a run does: some take a while to generate their requests."""
         which = (name, self.check.operation in CHANGING)
         if which not in self._stopped:
             try:
@@ -132,11 +135,13 @@ class Planned(CheckContext):
         raise self._stopped[which].with_traceback(None)
 
     def digest_of(self, instance: str) -> str:
+        """Raise WouldSendError instead of running the probe."""
         del instance
         raise WouldSendError
 
     @property
     def profile(self) -> str:
+        """The profile of the run that is planned; the plan itself only reads."""
         return self._profile
 
 

@@ -72,7 +72,7 @@ class Explorer:
         self._left = MAX_SENDS
 
     def explore(self, kinds: Sequence[Kind]) -> None:
-        """Sends all batches, then looks for smaller cases of what was found."""
+        """Send all batches, then shrink the requests that led to findings."""
         rng = self._api.run.rng(f"{self._api.check.id} generated")
         for chosen in batches.rounds(kinds, self._api.run.examples, rng):
             seed = rng.getrandbits(64)

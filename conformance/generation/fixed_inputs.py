@@ -47,7 +47,7 @@ class OddQuery:
 
 
 def page_and_sort_queries() -> list[OddQuery]:
-    """Queries whose page or sort is odd (LIST-10)."""
+    """Queries with an unusual page or sort (LIST-10)."""
     words = [OddQuery(oddity, f"sort={word}") for oddity, found in WORDS.items() for word in found]
     words += [OddQuery(oddity, f"{NUMBER}={found[0]}") for oddity, found in WORDS.items()]
     words += [OddQuery("inherited name", f"page%5B{name}%5D=1") for name in ("constructor", "__proto__")]
@@ -64,7 +64,7 @@ def page_and_sort_queries() -> list[OddQuery]:
 
 
 def include_queries() -> list[OddQuery]:
-    """Queries whose include is odd (INC-6)."""
+    """Queries with an unusual include (INC-6)."""
     words = [OddQuery(oddity, f"include={word}") for oddity, found in WORDS.items() for word in found]
     operators = (
         "include%5B%24ne%5D=1",

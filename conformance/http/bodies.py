@@ -69,7 +69,7 @@ class BodyStore:
         self._numbers = itertools.count(1)
 
     def close(self) -> None:
-        """Removes the files of all bodies."""
+        """Remove the files of all bodies."""
         with self._lock:
             if self._folder is not None:
                 self._folder.cleanup()
@@ -99,7 +99,7 @@ class BodyWriter:
         self.length = 0
 
     def write(self, piece: bytes) -> None:
-        """Adds a piece. Raises MachineError where a long body cannot be written to its file."""
+        """Append a piece. Raises MachineError if a long body cannot be written to its file."""
         self.length += len(piece)
         self._digest.update(piece)
         if self._file is None:

@@ -103,9 +103,9 @@ class Client:
         self._connections.close()
 
     def stop(self) -> None:
-        """Ends what is under way and lets nothing more begin: every `send` raises StoppedError.
+        """End the requests in progress and start no more: every `send` raises StoppedError.
 
-        To be called from a thread that sends nothing itself.
+        Must be called from a thread that sends nothing itself.
         """
         self.waiting.stop()
         with self._counting:
@@ -130,7 +130,7 @@ class Client:
             raise TargetGoneError(self.liveness.gone)
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
-        """Sends side by side, as many at once as the target file allows; answers come in the requests' order."""
+        """Send at most `limits.concurrency` requests at once. Return the exchanges in the order of the requests."""
         return self._pool.map(self.send, requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:

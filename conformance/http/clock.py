@@ -39,6 +39,6 @@ class Clock:
             raise StoppedError("the run was interrupted")
 
     def raise_if_stopped(self) -> None:
-        """Raises StoppedError where the run is being stopped."""
+        """Raise StoppedError if the run is being stopped."""
         if self.stopped:
             raise StoppedError("the run was interrupted")

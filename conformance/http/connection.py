@@ -66,13 +66,13 @@ class Connections:
         self._bodies = BodyStore(folder)
 
     def close(self) -> None:
-        """Closes the connections, and removes the long bodies."""
+        """Close the connections, and remove the files of long bodies."""
         self._kept.close()
         self._fresh.close()
         self._bodies.close()
 
     def abort(self) -> None:
-        """Ends the requests in progress, in all threads, without a response."""
+        """End the requests in progress, in all threads, without a response."""
         self._network.abort()
 
     def send(self, request: Request, *, fresh: bool = False) -> Exchange:
@@ -160,7 +160,7 @@ class Connections:
         return Exchange(request, received, started=started)
 
     def _read(self, response: httpcore.Response, headers: Headers, writer: BodyWriter, clock: float) -> None:
-        """Reads the body, or as much of it as shows that it is too long."""
+        """Read the body, or as much of it as shows that it is too long."""
         encodings = ",".join(value for name, value in headers if name.lower() == "content-encoding")
         limit = self._max_bytes
         for piece in decoded(response.iter_stream(), encodings):

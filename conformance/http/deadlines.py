@@ -46,7 +46,7 @@ class Network(httpcore.NetworkBackend):
         return max(float(self._thread.deadline) - time.monotonic(), 0.0001)
 
     def abort(self) -> None:
-        """Ends whatever is in progress, in all threads, and lets nothing new begin."""
+        """End the requests in progress, in all threads, and let no new one begin."""
         with self._lock:
             self._aborted = True
             streams = list(self._streams)

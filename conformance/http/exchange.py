@@ -185,6 +185,7 @@ class Exchange:
 
     @property
     def operation(self) -> Operation:
+        """The operation that the request belongs to."""
         return self.request.operation
 
     @property
@@ -194,10 +195,12 @@ class Exchange:
 
     @property
     def is_success(self) -> bool:
+        """Whether the status is a 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_refusal(self) -> bool:
+        """Whether the status is a 4xx."""
         return self.status is not None and 400 <= self.status < 500
 
     @property

@@ -43,7 +43,7 @@ def scheduler(config: pytest.Config, log: object) -> object:
     base = _compat.scope_scheduling()
 
     class Scheduling(base):  # type: ignore[misc,valid-type] # xdist has no types
-        """Gives each read by itself to the next free worker, and all changes to one of them, in their order."""
+        """Assign each read to the next free worker, and all changes to one worker, in their order."""
 
         def __init__(self) -> None:
             super().__init__(config, log)

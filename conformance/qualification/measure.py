@@ -132,7 +132,7 @@ def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
 def judge(
     target: Target, *, selected: Collection[str] | None = None, seed: int = 1, begin: Callable[..., Run] = Run
 ) -> dict[str, Judged]:
-    """Runs the suite against a target in this process, and returns the outcome of each clause of the catalogue.
+    """Run the suite against a target in this process, and return the outcome of each clause of the catalogue.
 
     `begin` makes the run that executes the checks.
     """
@@ -150,13 +150,13 @@ def judge(
 
 
 def qualify_one(name: str | None, *, selected: Collection[str] | None = None, seed: int = 1) -> Result:
-    """Runs the suite against the reference server with this fault or variant; None: as it is.
+    """Run the suite against the reference server with this fault or variant; None: without any.
 
-    Several variants at once are named together: `zero_times + gzip_bodies`.
+    Several variants at once are joined: `zero_times + gzip_bodies`.
     """
     started = time.monotonic()
-    faults = [one.name for one in changes_of(name) if isinstance(one, Fault)]
-    variants = [one.name for one in changes_of(name) if isinstance(one, Variant)]
+    faults = [change.name for change in changes_of(name) if isinstance(change, Fault)]
+    variants = [change.name for change in changes_of(name) if isinstance(change, Variant)]
     with launch.spawn(faults, variants, restore_seconds=RESTORE_SECONDS) as server:
         target = load_target(server.target_file, os.environ)
         target = replace(target, restore=replace(target.restore, timeout_s=PATIENCE_S))

@@ -92,7 +92,7 @@ def _record(name: str, breaks: list[str], target: Target, state: Path, *, exampl
 
 
 def _in_order() -> Iterator[Check]:
-    """Checks with written requests before generated ones, so that these get the credit for what only they find."""
+    """Yield checks with written requests before generated ones, which get the credit only for what they alone find."""
     yield from sorted(all_checks().values(), key=lambda check: (check.stage, check.id.kind.is_generated))
 
 

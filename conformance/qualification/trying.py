@@ -58,7 +58,7 @@ class WatchedRun(Run):
             self._seen()
 
     def close(self) -> None:
-        """Ends the run, and what was begun to end it early."""
+        """End the run, and the threads that were started to end it early."""
         self._patience.cancel()
         for ending in self._ending:
             ending.join()

@@ -32,6 +32,7 @@ class Endpoint:
         self._allowed = ", ".join(methods)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request, as an ASGI application."""
         self._server.store.counters.requests += 1
         call = self._call(scope)
         if call.method in {"POST", "PUT", "PATCH"}:

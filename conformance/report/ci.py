@@ -25,7 +25,10 @@ _CUT = "\n\n… cut: the whole summary is in the report folder.\n"
 
 
 def append_summary(text: str, environ: Mapping[str, str]) -> str | None:
-    """Adds the summary to the job's, where there is one; gives what went wrong, which never changes a verdict."""
+    """Append the summary to that of the CI job, if it has one.
+
+    Returns what went wrong, or None; a summary that cannot be written never changes the verdict.
+    """
     path = environ.get("GITHUB_STEP_SUMMARY")
     if not path:
         return None

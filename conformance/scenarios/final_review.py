@@ -234,8 +234,9 @@ def _gone_for_good(context: CheckContext, left: LogsLeft) -> set[str]:
 
 
 def _surplus(context: CheckContext, found: Sequence[LogsLeft]) -> Iterator[Finding]:
-    """A log of another instance beside each of ours. Other clients restore as well, but neither in step with us, nor
-    only as long as we do.
+    """The violation that each of our restores left a second log, which names another instance.
+
+    Other clients restore as well, but neither in step with the suite nor only during its run.
     """
     well = [left for left in found if all(restore.went_well for restore in left.restores)]
     count = sum(len(left.elsewhere) for left in well)

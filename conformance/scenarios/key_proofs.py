@@ -74,7 +74,7 @@ class KeyProofs:
         self.states[name] = f"{WRONG}{reason}"
 
     def prove_all(self, build: RequestBuilder) -> None:
-        """Proves every key of the target file, at the start of a run."""
+        """Prove every key of the target file, at the start of a run."""
         for name in KEY_NAMES:
             if self._client.target.keys.get(name) is None:
                 self.states[name] = "missing"

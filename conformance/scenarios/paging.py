@@ -35,8 +35,9 @@ MAX_PAGES_OF_A_WAY = 40
 
 
 class Way(ListOptions, total=False):
-    """One way of reading a list: the options of every page but its number. The list is the own container's, unless
-    `container` and `ownership` say otherwise.
+    """One way of reading a list: the options of every page except its number.
+
+    The list is that of the target's own container, unless `container` and `ownership` name another.
     """
 
     container: str

@@ -1,5 +1,4 @@
-"""Builds requests of the six operations with the target's own ids, keys and hub, for checks to send one by one or in
-batches.
+"""Builds requests of the six operations with the target's ids, keys and hub.
 
 The options of a request are typed: a misspelt option is a type error.
 """

@@ -46,9 +46,9 @@ SAME_DATA = (
 
 
 def probed_main_restore(context: CheckContext) -> tuple[Restore, InstanceData, str]:
-    """The main restore, the data after it, and the digest that it must bring.
+    """The main restore, the instance's data after it, and the digest that it must produce.
 
-    Raises where a restore without effect would pass as well.
+    Raises NotTestableError or CannotTellError if a restore without effect could pass as well.
     """
     probe = context.fixtures.target.probe
     if probe is None or probe.expected is None:
@@ -76,54 +76,61 @@ def keys_without(context: CheckContext, operation: Operation) -> list[str]:
     return accepted
 
 
-#: The clause that says how the lack of a capability is answered.
+#: The clause that states the response to a key without the capability.
 DENIAL_CLAUSE: dict[Operation, str] = {
     "list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2", "delete": "DEL-2",
 }  # fmt: skip
 
 
 def expect_accepted(restore: Restore) -> Iterator[Finding]:
-    """A valid restore is accepted, by its status and by its descriptor."""
+    """A valid restore is accepted, in its status and in its job descriptor."""
     yield from expect_success(restore.answer)
     if value_at(restore.answer.data, "/job/accepted") is False:
         wanted = "an accepted job, since nothing else runs"
         yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")
 
 
-#: how often a difference must be read before it is a finding
+#: How often a difference must be read before it is a finding.
 MAX_READINGS = 3
 
 
 def lasting_differences(
     context: CheckContext, most: int, differences: Callable[[CheckContext, list[str]], dict[str, list[Finding]]]
 ) -> Iterator[Finding]:
-    """The differences in a sample of backups that remain when the backups are read again: live backups change."""
+    """The differences in a sample of backups that persist when the backups are read again: live backups change."""
     suspects = context.fixtures.sample(context.rng, most)
     if not suspects and context.fixtures.problem:
         raise CannotTellError(context.fixtures.problem)
-    found: dict[str, list[Finding]] = {}
+    by_backup: dict[str, list[Finding]] = {}
     for _ in range(MAX_READINGS):
-        found = differences(context, suspects)
-        suspects = list(found)
+        by_backup = differences(context, suspects)
+        suspects = list(by_backup)
         if not suspects:
             return
-    for of_one in found.values():
-        yield from of_one
+    for findings in by_backup.values():
+        yield from findings
 
 
 def unchanged_backups(context: CheckContext, gets: list[Exchange]) -> list[str]:
-    """The backups that get still shows as it did: of those that move by themselves nothing can be concluded."""
-    again = context.send_all(context.build.get(backup_id_of(x)) for x in gets)
-    pairs = zip(gets, again, strict=True)
-    return [backup_id_of(x) for x, y in pairs if not any(True for _ in expect_equivalent("backup", x.data, y.data, y))]
+    """Read backups again, and return the ids of those that have not changed.
+
+    A backup that changes between two reads by itself allows no conclusion about what changed it.
+    """
+    again = context.send_all(context.build.get(backup_id_of(exchange)) for exchange in gets)
+    return [
+        backup_id_of(before)
+        for before, after in zip(gets, again, strict=True)
+        if not any(True for _ in expect_equivalent("backup", before.data, after.data, after))
+    ]
 
 
 def backup_id_of(exchange: Exchange) -> str:
+    """The id of the backup that the request names. Raises KeyError if it names none."""
     return exchange.request.resources["backup"]
 
 
 def deleted_meanwhile(context: CheckContext, exchange: Exchange) -> bool:
-    """A backup that was found in the list, and is gone from there as well by now, or deleted: lists live."""
+    """Whether a backup of the list was deleted by someone else: its request is a 404, and the list agrees."""
     if exchange.status != 404 or backup_id_of(exchange) in context.fixtures.reserved_ids() - {
         context.fixtures.target.fixtures.not_live_backup_id
     }:
@@ -133,12 +140,12 @@ def deleted_meanwhile(context: CheckContext, exchange: Exchange) -> bool:
 
 
 def is_going(item: JsonObject) -> bool:
-    """A backup that is as good as gone: once it was deleted get may show it or not."""
+    """Whether a backup is being deleted or was deleted: get may then show it or not."""
     return value_at(item, "/state/current") in ("deleting", "deleted")
 
 
 def require_another_container(context: CheckContext) -> None:
-    """Raises NotTestableError where no path was crossed_requests but that of a container which does not exist."""
+    """Raise NotTestableError if the target file names no container or backup to cross paths with."""
     fixtures = context.fixtures.target.fixtures
     if not (fixtures.other_container_id or fixtures.empty_container_id or fixtures.foreign_backup_id):
         raise NotTestableError("set fixtures.other_container_id")
@@ -159,7 +166,10 @@ def crossed_requests(
 
 
 def expect_malformed_refused(context: CheckContext, exchange: Exchange) -> Iterator[Finding]:
-    """A malformed id is refused. What an encoded slash makes another address may be that one, with a warning."""
+    """A malformed id is refused.
+
+    If an encoded slash turns the path into another valid address, the server may serve that address; this is a warning.
+    """
     decoded = decoded_address(exchange.request.path)
     if exchange.is_success and decoded is not None:
         yield from _expect_decoded_answer(context, exchange, decoded)
@@ -171,7 +181,7 @@ def expect_malformed_refused(context: CheckContext, exchange: Exchange) -> Itera
 
 
 def _expect_decoded_answer(context: CheckContext, exchange: Exchange, decoded: str) -> Iterator[Finding]:
-    """An address that is decoded before it is routed shows what the decoded address shows, and nothing else."""
+    """A path that is decoded before routing is answered exactly as the decoded path."""
     served = advisory("4xx", f"{exchange.status}: an encoded slash is decoded before routing", exchange)
     if exchange.request.method == "POST":
         Follower(context).let_end(exchange)
@@ -199,19 +209,22 @@ METHOD_REFUSALS = (401, 403, 404, 405, 501)
 
 
 def expect_method_refused(exchange: Exchange) -> Iterator[Finding]:
-    """An undocumented method is never served. A status says why, in the error shape; a 405 says what is allowed."""
+    """An undocumented method is never served.
+
+    The response has one of METHOD_REFUSALS and the error shape, and a 405 has an Allow header; otherwise a warning.
+    """
     if why := inconclusive_reason(exchange):
         yield inconclusive(why, exchange)
     elif exchange.is_success:
         yield violation("no success for an undocumented method", f"{exchange.status}", exchange)
     elif exchange.status == 500:
         yield inconclusive(f"HTTP-3 failed first on {exchange.request.line}: 500", exchange)
-    elif _has_plain_body(exchange.request):  # another one may be refused before the method is looked at
+    elif _has_plain_body(exchange.request):  # any other body may be refused before the method is checked
         yield from _expect_polite_refusal(exchange)
 
 
 def _has_plain_body(request: Request) -> bool:
-    """Whether the request has no body, or a JSON object."""
+    """Whether the request has no body, or a JSON object as its body."""
     try:
         return not request.body or isinstance(json.loads(request.body), dict)
     except ValueError:
@@ -231,4 +244,5 @@ def _expect_polite_refusal(exchange: Exchange) -> Iterator[Finding]:
 
 
 def header_of(exchange: Exchange, name: str) -> str | None:
+    """The value of a response header; None if it is absent, or without a response."""
     return exchange.response.header(name) if exchange.response else None

@@ -75,7 +75,7 @@ def ask_each(context: CheckContext, operation: Operation, *all_options: Operatio
 
 
 def with_queries(operation: Operation, *all_options: OperationOptions) -> list[OperationOptions]:
-    """These ways, plain and with each query that the operation knows."""
+    """Each form of a key, without a query and with each query that the operation knows."""
     plain: OperationOptions = {}
     return [{**options, **more} for more in (plain, *BESIDE.get(operation, ())) for options in all_options]
 

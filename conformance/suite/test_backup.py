@@ -63,5 +63,6 @@ def live_backups_have_a_file(exchange: Exchange) -> Iterator[Finding]:
 
 
 def time_at(backup: JsonObject, pointer: str) -> Instant | None:
+    """The time at a pointer; None if it is absent or no valid timestamp."""
     value = value_at(backup, pointer)
     return parse_time(value) if isinstance(value, str) else None

@@ -28,6 +28,7 @@ OPTIONAL = ("/error/detail", "/error/source", "/error/extra")
 
 
 def about_title(mismatch: Mismatch) -> bool:
+    """Whether the mismatch is at the title of the error, whose clause is ERR-2."""
     return mismatch.pointer == "/error/title" or (mismatch.pointer, mismatch.wanted) == ("/error", "the member title")
 
 
@@ -119,6 +120,7 @@ def test_err_6_the_wrong_member_is_named(context: CheckContext) -> Iterator[Find
 
 
 def names_member(exchange: Exchange, places: tuple[str, ...]) -> Iterator[Finding]:
+    """The error's `source` is one of the pointers in `places`, the preferred pointer first."""
     got = value_at(exchange.value, "/error/source")
     if not isinstance(got, str) or got.removeprefix("#").rstrip("/") not in places:
         yield advisory(f"source {places[0]}", validation.render(got), exchange, "/error/source")

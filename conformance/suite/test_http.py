@@ -198,7 +198,7 @@ def test_http_3_odd_bodies_are_answered(context: CheckContext) -> Iterator[Findi
 
 
 def odd_restores(context: CheckContext) -> Iterator[Request]:
-    """Requests for a restore to an unknown instance, odd in their body, their headers or their hub id."""
+    """Restore requests to an unknown instance, with an unusual body, header or hub id."""
     instance = context.build.unknown_id()
     build = partial(context.build.restore, context.fixtures.dedicated_backup("HTTP-3"), expected=Expected.REFUSAL)
     for _, body in fixed_inputs.odd_bodies(instance):
@@ -218,6 +218,7 @@ def odd_restores(context: CheckContext) -> Iterator[Request]:
 
 
 def odd_body(instance: str, extra: bytes) -> bytes:
+    """A restore request with one more member, whose value is `extra`, byte for byte."""
     return b'{"action":"restore","contents":{"instance_id":"%b"},"extra":%b}' % (instance.encode(), extra)
 
 
@@ -313,6 +314,7 @@ def test_http_6_cross_origin_restores_are_allowed(context: CheckContext) -> Iter
 
 
 def allows_origin(answer: Exchange) -> Iterator[Finding]:
+    """The response allows scripts of the Origin that the request names to read it."""
     if why := inconclusive_reason(answer):
         yield inconclusive(why, answer)
     elif answer.response and (answer.is_success or answer.is_refusal):

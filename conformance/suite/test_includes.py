@@ -44,6 +44,7 @@ UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "cr
 
 
 def asked_for_nothing(exchange: Exchange) -> bool:
+    """Whether a successful list or get has no `include`, or only names that the contract does not know."""
     asked = exchange.request.asked
     return (
         serves("list", "get")(exchange) and "raw query" not in asked and asked.get("include") in (None, *UNKNOWN_WORDS)
@@ -70,6 +71,7 @@ def test_inc_1_nothing_is_included_unasked(context: CheckContext, operation: Ope
 
 
 def included_are_valid(exchange: Exchange) -> Iterator[Finding]:
+    """`includes` has its documented shape, with each integration under its own id."""
     for mismatch in mismatches_at(exchange, "/includes"):
         yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
     for key, integration in integrations(exchange).items():
@@ -79,10 +81,12 @@ def included_are_valid(exchange: Exchange) -> Iterator[Finding]:
 
 
 def references_resolve(exchange: Exchange) -> Iterator[Finding]:
+    """Every integration that a backup refers to is among the included ones."""
     included = value_at(exchange.value, "/includes/integrations")
     if mismatches_at(exchange, "/includes") and not isinstance(included, dict):
         return  # not even an object: INC-2's and INC-4's
-    known = {*(included or ()), *(name for one in integrations(exchange).values() for name in names_of(one))}
+    known = {*(included or ())}
+    known |= {name for integration in integrations(exchange).values() for name in names_of(integration)}
     for pointer, backup in backups(exchange):
         if (reference := reference_of(backup)) and reference not in known:
             yield violation(
@@ -111,11 +115,12 @@ def has_includes(exchange: Exchange) -> bool:
 
 
 def refers(exchange: Exchange) -> bool:
+    """Whether integrations were requested, and a backup of the response refers to one."""
     return asks_integrations(exchange) and any(reference_of(backup) for _, backup in backups(exchange))
 
 
 def need_references(context: CheckContext) -> None:
-    """Raises NotTestableError where no backup of the list refers to an integration."""
+    """Raise NotTestableError if no backup of the list refers to an integration."""
     if context.fixtures.problem is None and not any(reference_of(backup) for backup in context.fixtures.backups):
         raise NotTestableError("set fixtures.container_id to a container whose backups refer to integrations")
 
@@ -164,16 +169,19 @@ def included_on_get_are_valid_and_resolve(exchange: Exchange) -> Iterator[Findin
 def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterator[Finding]:
     """Backups of every integration that the list refers to, by id or by identifier, in every state; a sibling's."""
     context.require_served("get")
-    kinds = {(reference_of(one), value_at(one, "/state/current")): str(one["id"]) for one in context.fixtures.lasting()}
-    asked = [
-        context.build.get(one, include="integrations")
-        for one in sorted({context.fixtures.backup_id, *kinds.values()})[:30]
+    by_kind = {
+        (reference_of(backup), value_at(backup, "/state/current")): str(backup["id"])
+        for backup in context.fixtures.lasting()
+    }
+    requests = [
+        context.build.get(backup_id, include="integrations")
+        for backup_id in sorted({context.fixtures.backup_id, *by_kind.values()})[:30]
     ]
     fixtures = context.fixtures.target.fixtures
     if fixtures.other_container_id and (foreign := fixtures.foreign_backup_id):
         place = fixtures.other_container_id
-        asked.append(context.build.get(foreign, place, include="integrations", ownership="sibling"))
-    for answer in context.send_all(asked):
+        requests.append(context.build.get(foreign, place, include="integrations", ownership="sibling"))
+    for answer in context.send_all(requests):
         if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)
     need_references(context)
@@ -189,12 +197,14 @@ def nothing_needless_is_included(exchange: Exchange) -> Iterator[Finding]:
         or any(True for _ in references_resolve(exchange))
     ):
         return  # the references of the backups cannot be read
-    for key, one in integrations(exchange).items():
-        if not {key, *names_of(one)} & wanted:
-            yield violation("only what the backups refer to", shapes_of(one), exchange, f"/includes/integrations/{key}")
+    for key, integration in integrations(exchange).items():
+        if not {key, *names_of(integration)} & wanted:
+            pointer = f"/includes/integrations/{key}"
+            yield violation("only what the backups refer to", name_of(integration), exchange, pointer)
 
 
-def shapes_of(integration: JsonObject) -> str:
+def name_of(integration: JsonObject) -> str:
+    """The integration as a finding names it, by its `identifier`."""
     return f"integration {integration.get('identifier')}"
 
 
@@ -202,7 +212,7 @@ def shapes_of(integration: JsonObject) -> str:
 def test_inc_6_unknown_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown, empty, garbled and repeated include values are ignored or refused."""
     queries = [f"include={value}" for value in UNKNOWN_INCLUDES]
-    queries += [found.query for found in fixed_inputs.include_queries()]
+    queries += [case.query for case in fixed_inputs.include_queries()]
     context.require_served(operation)
     for answer in context.send_all(context.build.for_operation(operation, query=query) for query in queries):
         yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)

@@ -140,6 +140,7 @@ def test_list_5_pages_give_every_backup_once(context: CheckContext) -> Iterator[
 
 
 def every_one(paged: PagedList, expected: set[str]) -> Iterator[Finding]:
+    """The pages together list exactly the expected ids, each once."""
     return expect_same_ids(paged.ids, expected, paged.last, "backup")
 
 
@@ -159,6 +160,7 @@ def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[
 
 
 def is_past_the_end(answer: Exchange) -> Iterator[Finding]:
+    """The response is an empty list, neither a refusal nor a list with backups; a 5xx is another clause's."""
     if answer.is_refusal:
         yield violation("200 with []", f"{answer.status}", answer)
     elif items := items_of(answer):

@@ -82,6 +82,7 @@ def test_job_3_every_job_has_its_own_id(context: CheckContext) -> Iterator[Findi
 
 
 def valid_body(context: CheckContext, **other: object) -> JsonObject:
+    """The body of a valid restore request, with `other` members added or replaced."""
     return {"action": "restore", "contents": {"instance_id": context.fixtures.instance_id}, **other}
 
 

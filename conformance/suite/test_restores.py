@@ -211,14 +211,15 @@ def a_log_each(context: CheckContext, restores: list[Restore]) -> Iterator[Findi
 
 
 def ends_as_alone(context: CheckContext, restore: Restore) -> Iterator[Finding]:
-    """It comes to an end, and completes where a restore of the same backup alone is known to."""
-    on = last_look(restore)
+    """The restore ends, and completes if a restore of the same backup alone is known to complete."""
+    exchange = last_look(restore)
     if not restore.ended:
-        yield violation("every accepted restore to end", restore.last_seen, on, "/data/state/current")
+        yield violation("every accepted restore to end", restore.last_seen, exchange, "/data/state/current")
     elif not restore.went_well and restore_evidence.is_good(context, restore.backup):
         wanted = "a restore that completes, as it does alone"
-        message = restore.failed or value_at(on.data, "/state/error/message") or "no message"
-        yield violation(wanted, f"{restore.terminal or 'a log with an error'}: {message}", on, "/data/state/current")
+        message = restore.failed or value_at(exchange.data, "/state/error/message") or "no message"
+        got = f"{restore.terminal or 'a log with an error'}: {message}"
+        yield violation(wanted, got, exchange, "/data/state/current")
 
 
 @check("RST-7", "restore")

@@ -245,7 +245,6 @@ def duplicates_are_refused(server: Behaviours) -> None:
 @variant("a percent-encoded valid id may resolve or not")
 def encoded_ids_are_malformed(server: Behaviours) -> None:
     """A percent-encoded id is a 400."""
-
     check = server.checks["ids"]
 
     def strict(call: Call) -> None:

@@ -114,7 +114,7 @@ class Stage:
     # ------------------------------------------------------------ base URL
 
     def _addresses(self) -> list[Request]:
-        """Reads of different addresses, with the first key that is there and can be fetched."""
+        """Requests that read different addresses, with the first key that is set and can be fetched."""
         backup = self._target.fixtures.backup_id or self._build.unknown_id()
         for key in dict.fromkeys((*READABLE, *GRANTS)):
             if self._target.keys.get(key):

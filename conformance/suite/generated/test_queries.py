@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def does_no_harm(exchange: Exchange) -> Iterator[Finding]:
+    """The query is served or refused, but never a 5xx."""
     return expect_no_server_error(exchange, range(200, 300), ANY_4XX)
 
 

@@ -34,8 +34,12 @@ if TYPE_CHECKING:
 
 
 def all_refused(context: CheckContext, kinds: list[Kind]) -> Iterator[Finding]:
+    """Every generated request is refused with a 4xx, and changes nothing."""
     return explore(
-        context, kinds, lambda on: expect_status(on, ANY_4XX), send=lambda batch: send_expecting_refusal(context, batch)
+        context,
+        kinds,
+        lambda exchange: expect_status(exchange, ANY_4XX),
+        send=lambda batch: send_expecting_refusal(context, batch),
     )
 
 

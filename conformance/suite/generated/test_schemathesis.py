@@ -45,6 +45,7 @@ def judge_schemathesis_cases(context: CheckContext, operation: Operation) -> Ite
 
 
 def schemathesis_check(clause: str, *operations: Operation) -> object:
+    """Declare a check that judges schemathesis's cases for these operations by one clause."""
     return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(judge_schemathesis_cases)
 
 

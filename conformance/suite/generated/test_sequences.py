@@ -25,6 +25,7 @@ def judge_sequences(context: CheckContext, operation: Operation) -> Iterator[Fin
 
 
 def sequence_check(clause: str, *operations: Operation) -> object:
+    """Declare a check that judges the generated sequences of requests by one clause."""
     return check(clause, *operations, kind=CheckKind.STATEFUL, stage=Stage.GENERATED)(judge_sequences)
 
 

@@ -26,10 +26,17 @@ REASONS = {200: "OK", 202: "Accepted", 404: "Not Found"}
 class Connection(Protocol):
     """The part of a transport that these faults use."""
 
-    def write(self, data: bytes) -> None: ...
-    def close(self) -> None: ...
-    def abort(self) -> None: ...
-    def is_closing(self) -> bool: ...
+    def write(self, data: bytes) -> None:
+        """Send data."""
+
+    def close(self) -> None:
+        """Close the connection after the data that is still to be sent."""
+
+    def abort(self) -> None:
+        """Reset the connection."""
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closed or being closed."""
 
 
 class Raw:
