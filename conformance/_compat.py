@@ -11,7 +11,9 @@ Every import is inside a function, so that importing this module costs nothing.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import sys
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +171,31 @@ def schemathesis_builder() -> ModuleType:
         if not hasattr(builder, name):
             raise incompatible("schemathesis", f"{where}.{name}")
     return builder
+
+
+# ---------------------------------------------------------------- jsonschema
+
+
+#: Modules that jsonschema imports where they are installed, for formats that the contract does not use.
+_UNUSED_FORMATS = ("rfc3987_syntax", "isoduration")
+
+
+@functools.cache
+def jsonschema() -> ModuleType:
+    """Import jsonschema, but none of the modules that it needs for formats like `iri` and `duration` alone.
+
+    One of them compiles a grammar when it is imported, which takes more than a second. Modules that are loaded already
+    stay, and so does all of jsonschema.
+    """
+    blocked = [name for name in _UNUSED_FORMATS if name not in sys.modules]
+    # None makes an import of the name raise ImportError, for which jsonschema is prepared
+    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type] # the stubs know modules only
+    try:
+        import jsonschema.validators  # noqa: PLC0415 - takes a fifth of a second
+    finally:
+        for name in blocked:
+            sys.modules.pop(name, None)
+    return jsonschema
 
 
 # ---------------------------------------------------------------- uvicorn

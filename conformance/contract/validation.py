@@ -1,7 +1,8 @@
 """The shapes of the contract: judged by compiled validators, mismatches explained in plain text.
 
 A value is first judged whole by jsonschema-rs, which is fast enough for every response of a run. Only where that says
-no does jsonschema look for the reasons; its verdict counts. Optional members that are null are taken out before:
+no does jsonschema look for the reasons; its verdict counts. It is imported with the first such value, so a run that
+needs no reasons never loads it. Optional members that are null are taken out before:
 HTTP-10 makes them a warning, never a failure of the shape.
 """
 
@@ -15,18 +16,17 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
+from conformance import _compat
 from conformance.contract.pointers import shown
 from conformance.contract.schemas import Node, node, project, schemas, schemas_dir, schemas_sha256
 from conformance.contract.timestamps import lacks_offset, parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jsonschema.exceptions import ValidationError
+    from referencing import Registry
 
     from conformance.contract.json_types import JsonObject
 
@@ -164,7 +164,9 @@ def _null(parent: Node, name: str, steps: Steps) -> Mismatch:
 def _reference(validator: object, reference: str, instance: object, schema: object) -> Iterator[ValidationError]:
     """Follow a `$ref`, as jsonschema does, but skip a value that the compiled validator accepts."""
     if not _accepts(reference.removesuffix(".json"), instance):
-        yield from Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
+        yield from (
+            _compat.jsonschema().Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema) or ()
+        )
 
 
 _Validator = Any  # Any: jsonschema makes the class at run time; its stubs give the methods no types
@@ -195,16 +197,21 @@ def _additional(
 # 4300 digits. The keywords that meet such values are done here, without a text: the sentence is _wanted's.
 
 
+def _error(message: str = "") -> ValidationError:
+    error: ValidationError = _compat.jsonschema().ValidationError(message)
+    return error
+
+
 def _type(
     validator: _Validator, types: str | list[str], instance: object, _schema: object
 ) -> Iterator[ValidationError]:
     if not any(validator.is_type(instance, one) for one in ([types] if isinstance(types, str) else types)):
-        yield ValidationError("")
+        yield _error()
 
 
 def _enum(_validator: object, choices: list[str], instance: object, _schema: object) -> Iterator[ValidationError]:
     if instance not in choices:
-        yield ValidationError("")
+        yield _error()
 
 
 def _required(
@@ -212,37 +219,52 @@ def _required(
 ) -> Iterator[ValidationError]:
     """`required`; the message is the missing member's name."""
     if validator.is_type(instance, "object"):
-        yield from (ValidationError(name) for name in names if name not in instance)
+        yield from (_error(name) for name in names if name not in instance)
 
 
 def _pattern(validator: _Validator, pattern: str, instance: object, _schema: object) -> Iterator[ValidationError]:
     """`pattern` in the dialect that JSON Schema asks for: `$` is the very end, not also a newline before it."""
     ecma = re.sub(r"\$$", r"\\Z", pattern)
     if validator.is_type(instance, "string") and not re.search(ecma, str(instance)):
-        yield ValidationError("")
+        yield _error()
 
 
-_EXPLAINING = {
+_EXPLAINING: Mapping[str, Callable[..., object]] = {
     "$ref": _reference, "type": _type, "enum": _enum, "required": _required, "pattern": _pattern,
     "items": _items, "additionalProperties": _additional,
 }  # fmt: skip
-_extend: Callable[..., type[_Validator]] = extend  # which has no annotations
-_Explainer = _extend(Draft202012Validator, _EXPLAINING)
-_FORMATS = FormatChecker(formats=())
 
 
-@_FORMATS.checks("date-time")
 def _is_time(value: object) -> bool:
     return not isinstance(value, str) or parse_time(value) is not None
 
 
 @cache
 def _explainer(name: str) -> _Validator:
+    from referencing import Registry  # noqa: PLC0415 - needed with jsonschema alone
+    from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+
     # Without $schema: jsonschema would follow it, at each reference, to its own class of validators.
     bare = {key: {word: said for word, said in one.items() if word != "$schema"} for key, one in schemas().items()}
     resources = [(schema["$id"], DRAFT202012.create_resource(schema)) for schema in bare.values()]
     registry: Registry[object] = Registry().with_resources(resources)
-    return _Explainer(bare[name], registry=registry, format_checker=_FORMATS)
+    explaining = extended(_EXPLAINING)
+    return explaining(bare[name], registry=registry, format_checker=format_checker())
+
+
+def extended(keywords: Mapping[str, Callable[..., object]]) -> type[_Validator]:
+    """Return jsonschema's class of validators with other functions for these keywords."""
+    library = _compat.jsonschema()
+    validators: type[_Validator] = library.validators.extend(library.Draft202012Validator, keywords)
+    return validators
+
+
+@cache
+def format_checker() -> _Validator:
+    """Return a checker of the one format that the contract uses, `date-time`."""
+    checker = _compat.jsonschema().FormatChecker(formats=())
+    checker.checks("date-time")(_is_time)
+    return checker
 
 
 def _explain(shape: str, value: object) -> list[Mismatch]:

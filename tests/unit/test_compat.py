@@ -7,7 +7,7 @@ import ast
 import re
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +208,34 @@ def test_an_incompatible_library_ends_a_command_with_one_line(
     assert main.main([]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("backups-conformance: error: uvicorn ")
+
+
+# ---------------------------------------------------------------- jsonschema
+
+
+@pytest.fixture
+def fresh_jsonschema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has loaded neither jsonschema nor a module of a format."""
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in ("jsonschema", *_compat._UNUSED_FORMATS):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(_compat, "jsonschema", _compat.jsonschema.__wrapped__)
+
+
+@pytest.mark.usefixtures("fresh_jsonschema")
+def test_jsonschema_is_imported_without_the_modules_of_unused_formats() -> None:
+    library = _compat.jsonschema()
+    assert sys.modules["jsonschema"] is library
+    assert sys.modules.keys().isdisjoint(_compat._UNUSED_FORMATS)
+
+
+@pytest.mark.usefixtures("fresh_jsonschema")
+def test_a_module_of_a_format_that_is_loaded_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: Any = ModuleType(_compat._UNUSED_FORMATS[0])
+    loaded.is_valid_syntax = None
+    monkeypatch.setitem(sys.modules, loaded.__name__, loaded)
+    _compat.jsonschema()
+    assert sys.modules[loaded.__name__] is loaded
 
 
 # ---------------------------------------------------------------- everywhere else

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema.validators import Draft202012Validator
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from conformance import _compat
 from conformance.contract import schemas, validation
 from conformance.contract.timestamps import parse_time
 from conformance.contract.validation import (
@@ -199,7 +199,7 @@ def test_what_breaks_in_every_item_is_capped() -> None:
 
 # Two engines, one verdict
 
-_Plain = validation._extend(Draft202012Validator, {"pattern": validation._pattern})
+_Plain = validation.extended({"pattern": validation._pattern})
 
 
 def slow_verdict(shape: str, value: object) -> bool:
@@ -208,7 +208,7 @@ def slow_verdict(shape: str, value: object) -> bool:
         name: {key: said for key, said in one.items() if key != "$schema"} for name, one in schemas.schemas().items()
     }
     registry = Registry().with_resources([(one["$id"], DRAFT202012.create_resource(one)) for one in bare.values()])
-    validator = _Plain(bare[f"{shape}.json"], registry=registry, format_checker=validation._FORMATS)
+    validator = _Plain(bare[f"{shape}.json"], registry=registry, format_checker=validation.format_checker())
     return bool(validator.is_valid(value))
 
 
@@ -381,3 +381,14 @@ def test_members_that_the_shapes_do_not_name_are_found_at_every_level() -> None:
         "/includes/integrations/*/cost",
         "/page",
     }
+
+
+def test_jsonschema_is_needed_for_reasons_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise AssertionError
+
+    validation._explainer.cache_clear()
+    monkeypatch.setattr(_compat, "jsonschema", refuse)
+    assert mismatches("backup", good("backup", "live")) == []
+    with pytest.raises(AssertionError):
+        mismatches("backup", [])
