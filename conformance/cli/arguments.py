@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors in one line, exit code 2 and no abbreviations."""
+    """An argparse parser that reports errors in one line, exits with code 2 and accepts no abbreviations."""
 
     def __init__(self, **options: object) -> None:
         defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}

@@ -13,7 +13,7 @@ PROGRAM = "backups-conformance"
 
 
 class ExitCode(IntEnum):
-    """What the exit codes of all commands have in common; those of `run` follow from its verdict."""
+    """The exit codes that all commands share; those of `run` follow from its verdict."""
 
     OK = 0
     USAGE = 2

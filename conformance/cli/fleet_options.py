@@ -27,7 +27,7 @@ _ALONE = ("target", "base_url", "hub", "container")
 
 
 def check_together(options: argparse.Namespace) -> None:
-    """Raise UsageError where options of a fleet lack `--targets`, or stand beside those of a single target."""
+    """Raise UsageError if options of a fleet are given without `--targets`, or with options of a single target."""
     problems = []
     if options.targets is None:
         problems = [f"{name} needs --targets" for name in ("--on", "--target-index") if _value(options, name)]
@@ -179,7 +179,7 @@ def _literals(file: Path) -> Iterator[str]:
 
 
 def arguments_of(options: argparse.Namespace) -> Iterator[str]:
-    """Yield the options that each run of a fleet gets, as the command line has them."""
+    """Yield the command-line options that each run of a fleet gets."""
     for option in OPTIONS:
         if option.name not in _NOT_OF_RUNS:
             yield from _words(option, getattr(options, option.dest))

@@ -59,7 +59,7 @@ def _protected(stream: TextIO | None, descriptor: int, lost: Callable[[OSError],
 
 
 class _NeverFails(io.RawIOBase):
-    """A file descriptor that takes everything: what cannot be written is lost."""
+    """A file descriptor whose writes never fail: data that cannot be written is discarded."""
 
     def __init__(self, descriptor: int, lost: Callable[[OSError], None]) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class _NeverFails(io.RawIOBase):
         self._is_lost = False
 
     def writable(self) -> bool:
-        """Whether it can be written to: always."""
+        """Return True: writing never fails."""
         return True
 
     def fileno(self) -> int:
@@ -76,16 +76,16 @@ class _NeverFails(io.RawIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def write(self, data: ReadableBuffer) -> int:
-        """Write the data, or lose it; a pipe that is full is waited for."""
+        """Write the data, waiting while a pipe is full; discard it on an error."""
         length = memoryview(data).nbytes
         while not self._is_lost:
             try:
                 return os.write(self._descriptor, data)
-            except BlockingIOError:  # somebody made the pipe non-blocking, as some CI runners do
+            except BlockingIOError:  # another process made the pipe non-blocking, as some CI runners do
                 select.select([], [self._descriptor], [])
             except OSError as problem:
                 self._is_lost = True

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.execution.inspection import Inspection
 
-#: an ID as it may stand in a target file; a discovered value of another form is left out
+#: The form of an ID in a target file; discovered values of another form are left out.
 _ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}")
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 NOT_LIVE = ("saving", "deleting", "deleted")
-#: fixtures that are written as a comment: a person has to decide whose data may be overwritten
+#: Fixtures that are written as comments: a person must decide whose data may be overwritten.
 SUGGESTED = ("instance_id", "second_instance_id")
 KEY_COMMENTS = {
     "full": "may view and manage, and view jobs where jobs are followed",
@@ -57,7 +57,7 @@ class Answers:
 
     @classmethod
     def of(cls, target: Target, inspection: Inspection, keys: Sequence[str], other_hub_id: str | None) -> Answers:
-        """Return what was given, and what preflight found in the container."""
+        """Combine the values that were given with those that preflight discovered in the container."""
         given = {"container_id": target.fixtures.container_id, **_discovered(inspection)}
         for name in ("empty_container_id", "other_container_id"):
             container = getattr(target.fixtures, name)

@@ -1,6 +1,6 @@
 """The traceability matrix: from each source, through its clauses and their checks and faults, to the outcome of a run.
 
-`clauses --format` writes it. A clause that no check can test by itself says why.
+`clauses --format` writes it. For a clause that no check can always test, it states why.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What a run is configured by: settings, the target file, the waivers file, keys."""
+"""The configuration of a run: settings, the target file, the waivers file, keys."""

@@ -21,7 +21,7 @@ FOREIGN = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 #: set while pytest runs, for its workers as well
 OWN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_NO_PLUGINS": "1"}
 
-#: new objects until the collector looks at the youngest, and how often the older ones take part
+#: Thresholds of the garbage collector: new objects until it scans the youngest generation, and how often older ones.
 THRESHOLDS = (20_000, 20, 20)
 
 

@@ -1,4 +1,4 @@
-"""Resources of the machine that the suite runs on, told apart from whatever the target does."""
+"""Recognizes errors that this machine causes, such as a full disk, so that they are not blamed on the target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WORDS = {
 
 
 class MachineError(RuntimeError):
-    """A resource of this machine is used up: nobody's fault but the machine's. The message is one line."""
+    """A resource of this machine is exhausted, which is not the target's fault. The message is one line."""
 
 
 def exhausted(error: BaseException) -> str | None:

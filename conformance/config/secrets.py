@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT_S = 30.0
 DEFAULT_REFRESH_S = 600.0
-#: bytes of what a key's command prints
+#: The longest output of a key's command, in bytes.
 MAX_PRINTED = 64 * 1024
 
 
 class KeyUnavailableError(RuntimeError):
-    """A key's value cannot be had. The message says why and quotes nothing that a command printed."""
+    """The value of a key is unavailable. The message says why and quotes nothing that a command printed."""
 
 
 #: A shorter key occurs in responses by chance, so that it could not be masked.
@@ -171,7 +171,7 @@ def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, fault_of:
 def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> tuple[str, str]:
     """Return the command's value and no problem, or no value and the problem."""
     try:
-        # A file, not a pipe: a pipe has its end when the last of the command's children has closed it.
+        # A file, not a pipe: a pipe reaches its end only when the last child of the command has closed it.
         with tempfile.TemporaryFile() as printed:
             process = subprocess.Popen(  # noqa: S603 - the target file names the program, and no shell reads it
                 command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.DEVNULL, start_new_session=True

@@ -1,4 +1,4 @@
-"""What one run was asked to do, after all of it was validated."""
+"""The validated settings of one run."""
 
 from __future__ import annotations
 

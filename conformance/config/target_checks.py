@@ -94,10 +94,10 @@ def certificate_fault(certificate: ClientCertificate) -> tuple[str, str, str] | 
 
 
 def file_fault(path: Path) -> str | None:
-    """Return why a path is not that of a file."""
+    """Return why a path does not name a file."""
     try:
         if not path.exists():
             return "does not exist"
         return None if path.is_file() else "is not a file"
     except (OSError, ValueError) as error:
-        return f"cannot be looked at: {getattr(error, 'strerror', None) or error}"
+        return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -61,7 +61,7 @@ def target_from_options(
 ) -> Target:
     """The target of a quick run without a file: three options, and the keys from the environment.
 
-    It goes through the same checks as a file, so a bad URL is told in the same words.
+    The options pass the same checks as a file, so that the messages are the same.
     """
     given = {"--base-url": base_url, "--hub": hub, "--container": container}
     problems = [
@@ -114,7 +114,7 @@ class _Reader:
             claims=self._claims(),
             request=self._request(),
         )
-        if target.claims.jobs is False:  # there is none to follow
+        if target.claims.jobs is False:  # the target has no jobs to follow
             target = replace(target, jobs=Jobs(follow=False))
         self._distinct(target)
         if self.document.problems:
@@ -307,7 +307,7 @@ class _Reader:
         return None
 
     def _distinct(self, target: Target) -> None:
-        """What must stay apart: an id given twice would let the suite touch what it must not, or judge wrongly."""
+        """Report ids that must differ but are equal: the suite could change what it must not, or judge wrongly."""
         ids = target.fixtures
         table = self.document.table("fixtures")
         for member, other in _APART:
@@ -334,5 +334,5 @@ _APART = (
 
 
 def _fault_of_value(*, blanks: bool) -> Callable[[str], str | None]:
-    """Return what checks a value: of a header, which may hold blanks, or of a key."""
+    """Return the function that checks a value: that of a header, which may contain spaces, or that of a key."""
     return partial(unsendable, blanks=True) if blanks else unusable_key

@@ -1,4 +1,4 @@
-"""Threads that do things in their order beside everything else, and that nobody has to wait for in the end."""
+"""Background threads that process work in order, and that never keep the process from exiting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ U = TypeVar("U")
 
 
 class Background(Generic[T]):
-    """Like an executor, but of daemons: a judge or a probe that hangs does not keep a run from ending."""
+    """Like a ThreadPoolExecutor, but with daemon threads: a call that hangs does not keep a run from ending."""
 
     def __init__(self, name: str, threads: int = 1) -> None:
         self._name = name
@@ -30,7 +30,7 @@ class Background(Generic[T]):
         self._closed = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Begin it after all that was submitted before; with one thread, all that was is done by then."""
+        """Schedule a call. Calls start in the order of submission; with one thread, each after the one before ended."""
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
@@ -73,5 +73,5 @@ class Background(Generic[T]):
                     future.set_result(task())
                 except BaseException as error:
                     future.set_exception(error)
-            del item, future, task  # nothing of it is kept while the thread waits
+            del item, future, task  # keep no references while the thread waits
             self._idle.release()

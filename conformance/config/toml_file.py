@@ -115,7 +115,7 @@ class Table:
         self.document.report((*self.path, member), what, hint)
 
     def raw(self, member: str) -> object:
-        """The member as it is; None if it is absent."""
+        """The value of the member, unchecked; None if it is absent."""
         self.asked.append(member)
         return self.data.get(member)
 

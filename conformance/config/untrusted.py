@@ -1,4 +1,4 @@
-"""Reads files that anybody may have made, such as those of a report folder.
+"""Reads files from untrusted sources, such as those of a report folder.
 
 Only regular files are opened: no links, no pipes, no devices. What is read is bounded, in bytes as in JSON values.
 """
@@ -56,7 +56,7 @@ def open_regular(path: Path, limit: int | None = None) -> BufferedReader:
         kind = os.lstat(path)
         if not stat.S_ISREG(kind.st_mode):
             raise UntrustedFileError(path, f"is not a regular file but {_kind(kind.st_mode)}")
-        # Between the two looks somebody may have replaced it: a link is not followed, and a pipe does not block.
+        # The file may have been replaced since `lstat`: do not follow a link, and do not block on a pipe.
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
         raise MissingFileError(path, "cannot be read: No such file or directory") from None
@@ -79,7 +79,7 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
             content = stream.read(limit + 1)
         except OSError as problem:
             raise UntrustedFileError(path, f"cannot be read: {problem.strerror or problem}") from None
-    if len(content) > limit:  # it has grown
+    if len(content) > limit:  # it has grown since it was opened
         raise UntrustedFileError(path, f"is too large: more than {limit:,} bytes")
     return content
 

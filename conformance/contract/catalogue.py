@@ -1,4 +1,4 @@
-"""The clauses of the contract as data: every other part of the product speaks in their IDs."""
+"""The clauses of the contract as data; everything else refers to them by ID."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def sections() -> dict[str, list[str]]:
 
 
 def sources_of(clause_id: str, letters: str) -> list[str]:
-    """Return the sources of a clause in words: HTTP by RFC and section, the others by their names."""
+    """Describe the sources of a clause: RFC and section for HTTP, the names of the others."""
     names = load().sources
     words: list[str] = []
     for letter in letters.split():

@@ -24,7 +24,7 @@ class CheckKind(StrEnum):
     GENERATED = "generated"
     STATEFUL = "stateful"
     SCHEMATHESIS = "schemathesis"
-    #: another look at what the run restored, deleted or was refused, after all other checks
+    #: reads again, after all other checks, what the run restored, what it deleted, and what refused requests named
     FINAL_REVIEW = "final-review"
 
     @property

@@ -31,12 +31,12 @@ def join(steps: Iterable[str | int]) -> str:
 
 
 def shown(steps: Iterable[str | int]) -> str:
-    """The pointer for people: long names are cut, so that it need not lead anywhere."""
+    """The pointer as reports show it: long names are cut, so that it may not resolve."""
     return join(step if isinstance(step, int) or len(step) <= MAX_SHOWN else f"{step[:MAX_SHOWN]}…" for step in steps)
 
 
 def value_at(value: object, pointer: str) -> Any:  # Any: JSON, which the caller narrows
-    """The value at a pointer, None where there is none (JSON of any type comes in and goes out)."""
+    """The value at a pointer in any JSON value; None if the pointer leads to no value."""
     for name in _names(pointer):
         if isinstance(value, dict):
             value = value.get(name)

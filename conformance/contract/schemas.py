@@ -60,7 +60,7 @@ class Node:
         return self.members.get(name, self.values)
 
     def refuses_null_at(self, name: str) -> bool:
-        """Is a null at the member `name` a matter of HTTP-10?"""
+        """Whether HTTP-10 judges a null at the member `name`."""
         member = self.members.get(name)
         return member is not None and name not in self.required and bool(member.types) and "null" not in member.types
 

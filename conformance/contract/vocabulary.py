@@ -1,4 +1,4 @@
-"""The words of the contract and of reports, from which no secret can be told: names of members, values of theirs."""
+"""The words of the contract and of reports (names of members, enum values), which cannot be masked as secrets."""
 
 from __future__ import annotations
 

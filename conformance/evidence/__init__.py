@@ -1,1 +1,1 @@
-"""What is kept of an exchange: masked and bounded, with a curl command, archived for judging again."""
+"""The record of each exchange: masked and bounded, with a curl command, archived so that it can be judged again."""

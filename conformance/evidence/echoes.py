@@ -1,4 +1,4 @@
-"""Does a response repeat the key that it was asked with, in whatever encoding (ERR-7)?"""
+"""Whether a response repeats the key of its request, in any encoding (ERR-7)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from conformance.http.credentials import token
 if TYPE_CHECKING:
     from conformance.http.exchange import Response
 
-#: a shorter key may stand in a response by chance
+#: A shorter key may occur in a response by chance.
 MIN_TOKEN = 8
 
 
 def is_telling(authorization: str | None) -> bool:
-    """Is the key in an Authorization value long enough that it stands nowhere by chance?"""
+    """Whether the key in an Authorization value is too long to occur in a response by chance."""
     return len(token(authorization) or "") >= MIN_TOKEN
 
 

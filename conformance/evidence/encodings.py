@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 #: longer secrets are looked for in pieces of this length
 MAX_PIECE = 512
-#: what lies beyond so many of them is looked for at its own place only
+#: After this many pieces, the rest of a secret is masked only at the member that holds it.
 MAX_PIECES = 64
-#: how many layers of escapes are looked through
+#: How many layers of escapes are undone.
 LAYERS = 3
 
 
@@ -70,7 +70,7 @@ def encode(text: str) -> bytes:
 
 
 def _written(secret: str) -> Iterator[str]:
-    """How it is usually escaped. A sign just before it, as `%` before `0a`, cannot hide these."""
+    """The secret in the usual escapes. A sign just before it, such as `%` before `0a`, cannot hide these."""
     quoted = quote(secret, safe="", errors="surrogatepass")
     yield from (quoted, quote(quoted), quote_plus(secret, errors="surrogatepass"), html.escape(secret))
     yield re.sub("%..", lambda escape: escape[0].lower(), quoted)
@@ -80,14 +80,14 @@ def _written(secret: str) -> Iterator[str]:
 
 
 def _unescaped(raw: bytes) -> Iterator[bytes]:
-    """A secret that itself looks escaped, as it becomes when escapes are undone."""
+    """A secret that itself looks escaped, with its escapes undone."""
     for _ in range(LAYERS):
         raw = unescape(raw)
         yield raw
 
 
 def _aligned(data: bytes, group: int, encoder: Callable[[bytes], bytes]) -> Iterator[bytes]:
-    """For each alignment, what is the same of the encoded data wherever they stand in a longer text.
+    """For each alignment, the part of the encoding that does not depend on the text around the data.
 
     `group` bytes are encoded together.
     """

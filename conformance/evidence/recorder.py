@@ -34,7 +34,7 @@ MAX_PRINTED = 128 * 1024
 
 
 class Masking(ABC):
-    """What evidence is, whoever recorded it: masked and bounded."""
+    """Masks and bounds evidence."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -42,7 +42,7 @@ class Masking(ABC):
 
     @property
     def learnt(self) -> int:
-        """How many secrets the target itself gave away so far."""
+        """How many secrets the target itself has returned so far."""
         return self._redactor.learnt
 
     @abstractmethod
@@ -166,7 +166,7 @@ class Recorder(Masking):
         return {**record, "response": {**response, "headers": headers, "body": _kept(clean)}}
 
     def curl(self, request: Request) -> str:
-        """The request as a shell line: keys stand as variables, bodies as they were sent."""
+        """The request as a shell command: with variables for keys, and the body exactly as it was sent."""
         parts = ["curl", "-sS", "-i", "--http1.1", "--globoff", "--path-as-is", *self._trust()]
         if request.method == "HEAD":
             parts.append("--head")
@@ -188,7 +188,7 @@ class Recorder(Masking):
     def _kept_response(self, exchange: Exchange, response: Response) -> JsonObject | None:
         """The response; None where masking altered it so that judging it again would judge the mask.
 
-        That is so where a secret of the target itself stands outside of its member, within other text.
+        That happens if a secret of the target occurs outside its member, within other text.
         """
         self._learn(exchange, response)
         body = response.content()
@@ -237,7 +237,7 @@ class Recorder(Masking):
         return headers + [(name, self._redactor.text(value), False) for name, value in request.headers]
 
     def _trust(self) -> list[str]:
-        """How curl is to look at certificates, where the target file has a word on it."""
+        """The options of curl for certificates, as the target file sets them."""
         verify = self._target.verify_tls
         if isinstance(verify, bool):
             return [] if verify else ["--insecure"]

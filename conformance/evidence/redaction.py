@@ -24,14 +24,14 @@ from conformance.evidence.search import SHORTEST, Search, Span
 if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
 
-#: more secrets of the target itself are not looked for elsewhere
+#: Further secrets that the target returns are masked only at their own members.
 MAX_LEARNT = 512
-#: nor are they once so many forms are looked for
+#: The same holds once this many forms are searched for.
 MAX_FORMS = 30_000
-#: at so many places a text that was cut is looked at
+#: How many places of a text that was cut are searched for the beginning of a secret.
 MAX_CUTS = 100
 DEEPEST = 200
-#: a target's secret of this form is as likely a size, a count or a moment elsewhere
+#: Elsewhere, a value of this form is as likely a size, a count or a time as a secret.
 _NUMBER = re.compile(r"[0-9.eE+:TZ-]{1,24}")
 TOO_DEEP = "[nested too deeply]"
 _CUT = "…".encode()
@@ -92,7 +92,7 @@ class Redactor:
 
     @property
     def learnt(self) -> int:
-        """How many secrets the target itself gave away so far."""
+        """How many secrets the target itself has returned so far."""
         return len(self._learnt)
 
     def margin(self, data: bytes) -> int:
@@ -134,7 +134,7 @@ class Redactor:
         return data if span is None else data[: span.start] + span.label.encode()
 
     def found(self, evidence: bytes | str) -> set[str]:
-        """The labels of the secrets that stand in it."""
+        """The labels of the secrets that the data contain."""
         return {label for _, _, label in self._spans(encode(evidence) if isinstance(evidence, str) else evidence)}
 
     def headers(self, headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 #: data are searched in windows of this length, so that the memory for their escapes is bounded
 WINDOW = 256 * 1024
-#: one layer of escapes writes a byte with so many; the others mostly add to its escapes only
+#: One layer of escapes writes a byte with this many; further layers mostly escape only its escape signs.
 MAX_WIDTH = 6
-#: in decoded data a form is found without so many bytes at its ends: an accidental escape sign beside it, as `%` before
-#: `abc`, takes them away
+#: In decoded data, a form matches without this many bytes at its ends: an accidental escape sign beside it, such as `%`
+#: before `abc`, consumes them.
 TRIM = 2
-#: what is found is at least so long
+#: The shortest match, in bytes.
 SHORTEST = 6
-#: so many bytes of a text are looked up at once
+#: How many bytes of a text are looked up at once.
 _GRAM = 4
 #: texts of at least this length are looked for apart from shorter ones, at fewer places
 _LONG = 15
@@ -83,7 +83,7 @@ class Search:
                     yield Span(start + span.start, start + span.end, span.label)
 
     def beginning_at_end(self, data: bytes) -> Span | None:
-        """The longest beginning of a form that stands at the very end of the data, if one of SHORTEST bytes does."""
+        """The longest prefix of a form at the very end of the data; None if it is shorter than SHORTEST bytes."""
         folded = self._folded(data[-self._longest :])
         for start in range(len(folded) - SHORTEST + 1):
             rest = folded[start:]
@@ -139,7 +139,7 @@ class _Group:
     def __init__(self, texts: list[_Text]) -> None:
         self._texts = texts if len(texts) <= FEW else []
         self._grams: dict[bytes, list[tuple[int, _Text]]] = {}
-        #: wherever a core stands, one of its first grams stands at a multiple of this
+        #: wherever a core occurs, one of its first grams is at a multiple of this
         shortest = min(len(text.core) for text in texts)
         self._stride = max(1, min(shortest - _GRAM + 1, _MAX_STRIDE, _MAX_GRAMS // len(texts)))
         for text in texts if len(texts) > FEW else ():

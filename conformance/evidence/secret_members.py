@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECRET_MEMBERS = ("secret", "api_key", "base64_config")
 MAX_SECRETS = 1000
 
-#: one of these stands in every body that has such a member: its name, or an escape that may write it
+#: Every body with such a member contains one of these: its name, or an escape that may spell it.
 _HINTS = (*(f'"{name}"'.encode() for name in SECRET_MEMBERS), b"\\u")
 #: such a member and its value, if that is a string, perhaps without an end, or a number
 _MEMBER = re.compile(
@@ -40,7 +40,7 @@ LABEL = b"[secret auth."
 
 
 def label_of(name: str) -> str:
-    """What stands in the place of a member's value."""
+    """The label that replaces the value of a member."""
     return f"[secret auth.{name}]"
 
 

@@ -1,4 +1,4 @@
-"""Foreign text made fit to be shown: nothing invisible, nothing endless. Escaping for a format is its writer's."""
+"""Makes foreign text safe to show: visible and bounded. Whoever writes a format escapes for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a run may change at most, by what is selected: `--plan` shows it, and the run keeps it."""
+"""The most that a run may change, given the selected clauses: `--plan` shows it, and the run keeps to it."""
 
 from __future__ import annotations
 

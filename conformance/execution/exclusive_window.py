@@ -28,7 +28,7 @@ class ExclusiveWindow:
 
     @contextlib.contextmanager
     def held(self, seconds: float) -> Iterator[None]:
-        """Make all other threads wait, for at most so many seconds. One thread at a time may hold the window."""
+        """Make all other threads wait, for at most this many seconds. One thread at a time may hold the window."""
         with self._one_holder:
             self._holder, self._until = threading.get_ident(), time.monotonic() + 2 * seconds
             self._open.clear()

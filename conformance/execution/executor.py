@@ -1,4 +1,4 @@
-"""Executes checks on threads, in the order of their stages, and turns what they find into records."""
+"""Executes checks on threads, in the order of their stages, and turns their findings into records."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Executor:
         self._reading: dict[CheckId, Future[CheckRecord]] = {}
         self._changing: dict[CheckId, Future[CheckRecord]] = {}
         self._reviewed = False
-        #: What there is to work with, once preflight has run: checks that need more do not begin.
+        #: What the target file and the target provide, once preflight has run: checks that need more do not begin.
         self.situation: Situation | None = None
 
     @property
@@ -93,7 +93,7 @@ class Executor:
             self._reading[check.id] = self._reads.submit(partial(self.execute, check))
 
     def result(self, check: Check) -> CheckRecord:
-        """Return the record of a check: awaited where the check was started, else executed here and now."""
+        """Return the record of a check: wait for it if the check was started, else execute the check now."""
         started = self._changing.get(check.id) or self._reading.get(check.id)
         return started.result() if started else self.execute(check)
 
@@ -126,7 +126,7 @@ class Executor:
             self.final_review()
 
     def final_review(self) -> None:
-        """Look again at everything that the run did since the last review.
+        """Review everything that the run did since the last review.
 
         Each review is executed by itself: one that fails is an error of its own clause, and of no other.
         """
@@ -136,14 +136,14 @@ class Executor:
                 self.execute(review)
 
     def close(self) -> None:
-        """Wait for the checks that run just now; what has not begun never will."""
+        """Wait for the checks in progress; those that have not begun are not started."""
         for background in (self._reads, self._changes):
             background.close(STOPPED_PATIENCE_S if self.stopped else None)
 
     # ------------------------------------------------------------ one check
 
     def execute(self, check: Check) -> CheckRecord:
-        """Run a check, and hand on the record of what it found if its clause is selected."""
+        """Run a check, and pass its record to `on_record` if its clause is selected."""
         try:
             record = self._without_running(check) or self._run_check(check)
         except NothingToReviewError as reason:
@@ -183,7 +183,7 @@ class Executor:
             if isinstance(reason, NotTestableError | NotAllowedError):
                 record.outcome, record.reason = Outcome.NOT_TESTED, self._recorder.text(str(reason))
                 record.applies = not isinstance(reason, NotApplicableError)
-            elif self.stopped:  # whatever else could not be determined is because of that
+            elif self.stopped:  # everything else that could not be determined follows from that
                 record.outcome, record.reason = Outcome.NOT_TESTED, "not run: the run ended first"
             else:
                 findings.add(inconclusive(str(reason), context.exchanges.last))

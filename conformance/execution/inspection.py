@@ -1,4 +1,4 @@
-"""What a run would have to work with: preflight alone, and what would be tested with what it found."""
+"""Runs preflight alone, and derives which clauses a run would test, and what would enable the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_LOGS_READ = 20
 
 @dataclass(frozen=True)
 class Inspection:
-    """Preflight of a target, the clauses that a run would test, and by what would be needed the others.
+    """Preflight of a target, the clauses that a run would test, and the other clauses by what they need.
 
     All texts are masked. `backups` are the items of the own container's list, as the target gave them.
     """
@@ -93,7 +93,7 @@ def _failing(run: Run) -> tuple[str, ...]:
 
 
 def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
-    """Return what each clause lacks: of its checks, what the one lacks that lacks least; nothing for passive judges."""
+    """Return what each clause lacks: that of its check which lacks the least; nothing for passive judges."""
     found: dict[str, Sequence[Gap]] = {judge.clause: () for judge in all_judges()}
     for check in all_checks().values():
         gaps = situation.gaps(check)

@@ -71,7 +71,7 @@ class RestoreStarted:
 
 @dataclass(frozen=True, slots=True)
 class RestoreEnded:
-    """The end of a restore was seen; `state` is the last one of its job, or empty where no job was read."""
+    """The end of a restore was seen; `state` is the last state of its job, or empty if no job was read."""
 
     restore: RestoreStarted
     state: str = ""

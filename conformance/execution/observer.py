@@ -1,4 +1,4 @@
-"""Takes every exchange of a worker to whoever keeps or judges it, and writes what the worker knows into the journal."""
+"""Passes every exchange of a worker to the archive and the judges, and writes the worker's facts into the journal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Sees every exchange of one worker, whichever check sent it. Safe to use from many threads."""
+    """Observes every exchange of one worker, whichever check sent it. Safe to use from many threads."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """`run --plan`: what a run would test, what it cannot and what would enable it, without changing anything.
 
-Keys are proved and the target is looked at by reads alone; then every check is started against an api that stops it
-at its first request. A check that gets so far would be tested; one that stops before says what it lacks.
+Preflight proves the keys and inspects the target, with reads only. Then every check is started in a context that stops
+it at its first request. A check that gets this far would be tested; a check that stops earlier says what it lacks.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 CHANGING = {"restore", "delete"}
-#: what a run of reads gets no answer of: jobs are made by restores
+#: Operations whose responses a read run never sees: only restores create jobs.
 UNSEEN_BY_READS = {*CHANGING, "job"}
 
 
@@ -85,7 +85,7 @@ class WouldSendError(Exception):
     """The check got as far as its first request: it would be tested."""
 
 
-#: all that a check which sends nothing can come to
+#: The ways in which a check that sends nothing can end.
 _STOPS = (WouldSendError, NotTestableError, NotAllowedError, CannotTellError)
 
 

@@ -116,7 +116,7 @@ class Run:
         )
 
     def stop(self) -> None:
-        """End the run early: cut off what is in flight, and refuse what would come. Not for threads of checks."""
+        """End the run early: abort requests in flight and refuse new ones. Must not be called by threads of checks."""
         self.client.stop()
 
     def close(self) -> None:
@@ -150,14 +150,14 @@ class Run:
         self.observer.journal.write(record)
 
     def _controls(self) -> list[Callable[[], Request]]:
-        """What makes requests of different kinds to which any answer will do, with a key that can be had.
+        """The makers of control requests: different kinds of reads, with a key whose value is available.
 
         Each but the first is of another address every time: a gateway may choose the backend by the address.
         """
         names = [name for name in (*GRANTS, "none") if name == "none" or self.target.keys.get(name)]
         for name in names:
             try:
-                self.build.list(size=1, key=name)  # raises where the key cannot be had
+                self.build.list(size=1, key=name)  # raises if the key is unavailable
                 return self._controls_with(name)
             except KeyUnavailableError:
                 continue

@@ -79,7 +79,7 @@ class SharedState:
             return 0.0
 
     def place(self, worker: int, workers: int, concurrency: int) -> AbstractContextManager[object]:
-        """A place among the requests under way, where there are more workers than requests allowed at once.
+        """A place among the requests in flight, needed if there are more workers than requests allowed at once.
 
         Workers that share a place send in turns; where each may send at least one, nothing is to be shared.
         """
@@ -99,7 +99,7 @@ class SharedState:
 
     @contextmanager
     def _entries(self) -> Iterator[Entries]:
-        if not self._folder.is_dir():  # budgets that are lost would begin anew
+        if not self._folder.is_dir():  # a lost file would reset the budgets
             raise MachineError(f"this machine: the report folder was removed during the run: {self._folder.parent}")
         # Threads queue for a lock of their own first: waiting for a file lock means polling, which is slow.
         with self._threads, self._lock.acquire(poll_interval=POLL_S):
@@ -148,4 +148,4 @@ class LocalState(SharedState):
         return self._memory
 
     def _write(self, file: Path, text: str) -> None:
-        """Nothing else has a reader."""
+        """Do nothing: no other process reads the state."""

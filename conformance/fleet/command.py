@@ -38,7 +38,7 @@ DEFAULT_DIR = Path("reports") / "fleet"
 
 @dataclass(frozen=True)
 class FleetOptions:
-    """What a fleet is to do. `arguments` are the options of each run; `files` those that workers elsewhere need."""
+    """The options of a fleet. `arguments` are the options of each run; `files` those that workers elsewhere need."""
 
     targets: Sequence[FleetTarget]
     place: executors.Place

@@ -31,7 +31,7 @@ class Processes:
 
     @property
     def size(self) -> int:
-        """How many runs go on at once."""
+        """How many runs execute at once."""
         return self.count or cores()
 
 

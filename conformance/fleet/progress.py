@@ -1,4 +1,4 @@
-"""What a fleet shows while it runs: a bar per target on a terminal, elsewhere a line when a target begins and ends."""
+"""The progress of a fleet: a bar for each target on a terminal, elsewhere a line when a target begins and ends."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
 
 PASSES = "passes"
-#: what runs after the first one get besides: budgets hold for all of them, and the first one may have used them up
+#: Options added to all runs but the first: the budgets hold for all runs together, and the first may have used them up.
 LATER = ("--profile=read", "--no-bad-keys")
 MAX_SEED = 2**31
 

@@ -135,7 +135,7 @@ def _verify_page(fleet: Fleet, folder: Path, verification: verify.Verification) 
         return
     try:
         shown = page.render(fleet)
-    except ValueError as problem:  # a moment that is none
+    except ValueError as problem:  # an invalid time
         verification.problems.append(f"{FILE}: {one_line(str(problem), 120)}")
         return
     for name, text in ((PAGE, shown), (SUMMARY, page.markdown(fleet))):

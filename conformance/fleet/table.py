@@ -30,7 +30,7 @@ _JUDGED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.WARNED, Outcome.WAI
 
 
 def utc(moment: datetime) -> str:
-    """Return a moment as the files have it."""
+    """Format a time as the files have it: UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -28,7 +28,7 @@ MAX_ATTEMPTS = 2
 INTERRUPTED = "not run: the fleet was interrupted first"
 #: lines of a child's stderr that are kept to say why it has no report
 _KEPT_LINES = 5
-#: what makes a run write to its CI job: only the fleet as a whole does
+#: Variables by which a run would write to its CI job: only the fleet as a whole does that.
 _CI = ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "GITHUB_OUTPUT")
 #: finds the package that this process runs, wherever that was imported from
 _BOOTSTRAP = """import sys

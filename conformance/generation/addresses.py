@@ -27,7 +27,7 @@ _DOCUMENTED = {
 
 
 def other_spellings(request: Request) -> Iterator[tuple[str, Request]]:
-    """Yield other spellings of the address of a request, with what is other about each (AUTH-10).
+    """Yield other spellings of the address of a request, each with a description of the difference (AUTH-10).
 
     Some servers route every spelling to the same resource, and guard only the plain one.
     """

@@ -102,7 +102,7 @@ class Explorer:
             return
 
     def _names(self, batch: list[Case]) -> set[Name]:
-        """The defects that a batch shows; only cases that were not seen before are sent."""
+        """The defects that a batch shows; only cases that were not sent before are sent."""
         fresh = {_key(request): (kind, request) for kind, request in batch if _key(request) not in self._seen}
         if fresh and self.stopped is None:
             try:

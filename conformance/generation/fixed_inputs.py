@@ -115,7 +115,7 @@ class OddHeaders:
 
 
 def read_headers() -> list[OddHeaders]:
-    """What a read may be sent with (HTTP-3)."""
+    """Unusual headers for a read (HTTP-3)."""
     return [
         OddHeaders("no User-Agent", without=("user-agent",)),
         OddHeaders("an empty User-Agent", (("User-Agent", ""),)),
@@ -134,7 +134,7 @@ def read_headers() -> list[OddHeaders]:
 
 
 def restore_headers(body: bytes) -> list[OddHeaders]:
-    """What a job request may be sent with; `body` is a request for a restore to an unknown instance (HTTP-3)."""
+    """Unusual headers for a job request; `body` is a request for a restore to an unknown instance (HTTP-3)."""
     return [
         OddHeaders("no User-Agent", without=("user-agent",), body=body),
         OddHeaders("an empty User-Agent", (("User-Agent", ""),), body=body),

@@ -1,4 +1,4 @@
-"""Bodies of job requests: broken wherever their schema says something, no JSON at all, and strange but good.
+"""Bodies of job requests: invalid by each keyword of their schema, not JSON at all, and unusual but valid.
 
 The schema itself says what to break: each keyword once (`type`, `required`, `enum`, `minLength`), then two at a time.
 """
@@ -52,7 +52,7 @@ class SchemaBreak:
 
     @property
     def label(self) -> str:
-        """In words: `a body that breaks required at /contents`."""
+        """A description: `a body that breaks required at /contents`."""
         where = "/" + "/".join(self.pointer) if self.pointer else "the body itself"
         return f"a body that breaks {self.keyword} at {where}"
 
@@ -87,12 +87,12 @@ def _breaks(schema: JsonObject, pointer: tuple[str, ...], valid: Any) -> Iterato
 
 
 def other_words(word: str) -> SearchStrategy[str]:
-    """Words that are not this one, some of them nearly."""
+    """Words other than this one, some of them similar."""
     return st.one_of(*other_words_by_kind(word).values())
 
 
 def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
-    """The same, by what is other about them."""
+    """The same words, by how they differ."""
     respelled = [word.upper(), word.title(), word[:-1], f"{word}s", f"{word},{word}", word * 2, f"{word};", f"/{word}"]
     found = {
         "the word between spaces": text.around(word, st.text(text.SPACES + "\0", min_size=1, max_size=2)),

@@ -48,7 +48,7 @@ VISIBLE = string.ascii_letters + string.digits + string.punctuation + "\xe9\xff\
 
 
 def unknown_ids() -> SearchStrategy[str]:
-    """Ids that look right and name nothing."""
+    """Well-formed ids that name nothing."""
     return st.text(ids.HEX, min_size=24, max_size=24)
 
 
@@ -60,7 +60,7 @@ def unknown_like(good: str) -> SearchStrategy[str]:
 
 
 def real_ids(context: CheckContext) -> set[str]:
-    """Everything that is known to exist."""
+    """The ids of everything that is known to exist."""
     fixtures = context.fixtures.target.fixtures
     named = (getattr(fixtures, name) for name in ("container_id", "other_container_id", "empty_container_id"))
     more = (fixtures.instance_id, fixtures.second_instance_id, fixtures.foreign_backup_id, fixtures.foreign_instance_id)
@@ -223,7 +223,7 @@ def valid_body(instance: str) -> dict[str, object]:
 
 
 def written(body: object) -> bytes:
-    """JSON with every character as itself: what an escape may stand for is another case."""
+    """JSON without escapes of non-ASCII characters: escapes are cases of their own."""
     return json.dumps(body, ensure_ascii=False).encode()
 
 

@@ -1,4 +1,4 @@
-"""From cases of schemathesis to requests of ours: what each is about, and which answers its clause allows."""
+"""Turns cases of schemathesis into requests, each with the clause that it is about and the allowed statuses."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ LARGEST_BODY = 60_000
 
 @dataclass(frozen=True)
 class CaseRequest:
-    """A request, the clause that it is about, and the statuses that the clause allows; none named: any answer."""
+    """A request, the clause that it is about, and the statuses that the clause allows; none means any status."""
 
     request: Request
     clause: str
@@ -51,7 +51,7 @@ class CaseRequest:
 
 @dataclass(frozen=True)
 class SentCases:
-    """What one operation's cases were answered, the smallest request first."""
+    """The answers to the cases of one operation, the smallest request first."""
 
     answers: tuple[tuple[CaseRequest, Exchange], ...]
 
@@ -99,14 +99,14 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
 
 
 def draw_all(context: CheckContext) -> Mapping[str, tuple[SchemathesisCase, ...]]:
-    """The story of all operations: their cases, drawn once."""
+    """The scenario of all operations: their cases, drawn once."""
     return schemathesis_cases.draw_cases(
         context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 3)
     )
 
 
 def _spread(found: Sequence[CaseRequest], most: int, rng: random.Random) -> list[CaseRequest]:
-    """So many of them, and of each clause one before there are two of any."""
+    """At most `most` of the cases, taken from each clause in turn."""
     shuffled = rng.sample(list(found), len(found))
     first = {one.clause: one for one in reversed(shuffled)}.values()
     return [*first, *(one for one in shuffled if one not in first)][: max(most, len(first))]

@@ -67,7 +67,7 @@ STEPS = 16
 #: how many generated cases one sequence counts as
 CASES_OF_A_WALK = 3
 MAX_STEPS = 400
-#: a list that moves is read again, so often
+#: How often a list that changed meanwhile is read again.
 TRIES = 3
 DENIED: dict[str, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"}
 SERVED: dict[str, str] = {"list": "LIST-1", "get": "GET-1", "logs": "LOG-1"}
@@ -78,7 +78,7 @@ READS = st.sampled_from(["get", "list", "logs"])
 
 @dataclass
 class Scene:
-    """Where a walk takes place."""
+    """The context, model and results that all walks share."""
 
     context: CheckContext
     model: Model
@@ -96,12 +96,12 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     @property
     def context(self) -> CheckContext:
-        """The verbs."""
+        """The context that sends the requests."""
         return self.scene.context
 
     @property
     def model(self) -> Model:
-        """What must be so."""
+        """The model that responses are checked against."""
         return self.scene.model
 
     # ------------------------------------------------------------ steps: reads
@@ -135,7 +135,7 @@ class ApiStateMachine(RuleBasedStateMachine):
     @precondition(lambda self: "CAP-8" in self.model.roles)
     @rule(key=INDEX)
     def restore_denied(self, key: int) -> None:
-        """A valid restore by a key that may not."""
+        """A valid restore by a key without the capability."""
         names = [name for name in self.model.keys if lacks(name, "restore")]
         if names:
             backup = self.model.take_role("CAP-8")
@@ -154,7 +154,7 @@ class ApiStateMachine(RuleBasedStateMachine):
     @precondition(lambda self: "JOB-10" in self.model.roles)
     @rule(body=st.sampled_from([{}, {"action": "restore"}, {"action": "restore", "contents": {}}]))
     def restore_incomplete(self, body: object) -> None:
-        """A restore that does not say all that it must."""
+        """A restore without a required member."""
         self._ask(
             self.context.build.restore(self.model.take_role("JOB-10"), body=body, expected=Expected.REFUSAL),
             "JOB-5",
@@ -182,18 +182,18 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     @rule()
     def follow(self) -> None:
-        """The restore is followed to its end."""
+        """Follow the restore to its end."""
         if self.model.running is not None:
             self._step("the restore followed to its end", "RST-2", lambda: follow(self.context, self.model))
 
     @rule()
     def delete(self) -> None:
-        """A backup that is offered is deleted, and from then on gone."""
+        """Delete a backup that the target file offers; from then on it must be gone."""
         if self.model.deletable:
             self._step("an offered backup deleted", "DEL-3", lambda: delete(self.context, self.model))
 
     def teardown(self) -> None:
-        """No walk leaves a restore running."""
+        """Follow a running restore to its end, so that no walk leaves one behind."""
         if self.model.running is not None and self.scene.results.stopped is None:
             self.follow()
 
@@ -247,12 +247,12 @@ class ApiStateMachine(RuleBasedStateMachine):
         ] if key == "full" else "CAP-5", lambda: expect_success(exchange)
 
     def _busy(self, exchange: Exchange) -> bool:
-        """Is it about the backup that is being restored?"""
+        """Whether the read is about the backup that is being restored."""
         running = self.model.running
         return running is not None and exchange.request.resources.get("backup", running.backup) == running.backup
 
     def _shown(self, exchange: Exchange) -> Iterator[tuple[str, Judgement]]:
-        """What a read shows, held against what must be so."""
+        """Compare what a read shows with the model."""
         if exchange.operation == "logs":
             yield self._owner(exchange.request.resources["backup"], "HTTP-4"), lambda: self._logs(exchange)
         items: list[JsonObject] = []
@@ -277,7 +277,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         known = self.model.listed.get(backup, item)
         if exchange.operation == "get" or clause == "GET-3":
             known = self.model.backups[backup]
-        elif clause != "RST-7":  # while it is restored nothing is said of how the list shows it
+        elif clause != "RST-7":  # the contract does not say how the list shows a backup that is being restored
             known = self.model.listed.setdefault(backup, item)
         changes = [*expect_equivalent("backup", known, item, exchange, RESTORE_OR_DELETE_MAY_CHANGE if moving else ())]
         yield from self._by_refusals(backup, changes) if changes and clause in CLAUSES_WITHOUT_EFFECT else changes

@@ -42,7 +42,7 @@ KEYS = ("full", "view", "manage", "unrelated", "other_hub", "none")
 
 @dataclass
 class Model:
-    """What must be so: who may ask, which backups exist and how they look, and which logs they have."""
+    """The expected state: which keys may read, which backups exist and what they contain, and their logs."""
 
     keys: list[str]
     #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore

@@ -71,7 +71,7 @@ def in_other_digits(good: str) -> SearchStrategy[str]:
 
 
 def malformed_ids(good: str, real: Collection[str]) -> dict[str, SearchStrategy[str]]:
-    """Ids that no id may look like, by what is odd about them, most of them made of a good one.
+    """Malformed ids by what is wrong with them, most of them made from a valid one.
 
     Never an id that is one (in capitals neither), never an empty one or a dot segment: those are other addresses.
     """
@@ -110,5 +110,5 @@ def malformed_ids(good: str, real: Collection[str]) -> dict[str, SearchStrategy[
 
 
 def is_malformed(text: str, known: Collection[str]) -> bool:
-    """Surely no id: neither one that is known nor what looks like one, and no other address either."""
+    """Whether a text is certainly no id: neither a known id nor one of their form, and no other address either."""
     return bool(text.strip(".")) and not OID.fullmatch(text) and text.casefold() not in known

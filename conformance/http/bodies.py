@@ -29,7 +29,7 @@ D = TypeVar("D")
 
 #: values are kept of bodies of this many bytes together, and that of the last body in any case
 MAX_BYTES = 2 * 2**20
-#: what an empty body counts as
+#: The size that an empty body counts as, in bytes.
 MIN_BYTES = 1024
 #: longer bodies are kept in files
 IN_MEMORY = 32 * 1024
@@ -141,7 +141,7 @@ class BodyWriter:
         return StoredBody(self._path, bytes(self._memory), self.length, self._digest.hexdigest())
 
     def discard(self) -> None:
-        """Forgets what was written."""
+        """Delete what was written."""
         if self._file is not None and self._path is not None:
             self._file.close()
             self._path.unlink(missing_ok=True)
@@ -164,11 +164,11 @@ class RecentValues(Generic[T]):
         self._size = 0
 
     def get(self, owner: object, size: int, make: Callable[[], T]) -> T:
-        """The owner's value; `make` makes it, one at a time, where it is not kept any more."""
+        """The owner's value. If it is no longer kept, `make` makes it again, one call at a time."""
         return self._entry(owner, size, make).value
 
     def derive(self, owner: object, size: int, make: Callable[[], T], name: str, derive: Callable[[T], D]) -> D:
-        """What is derived from the owner's value, kept as long as the value is."""
+        """A result derived from the owner's value, kept as long as the value."""
         entry = self._entry(owner, size, make)
         if name not in entry.derived:
             entry.derived[name] = derive(entry.value)
@@ -188,7 +188,7 @@ class RecentValues(Generic[T]):
             return entry
 
     def _make_room(self, size: int) -> None:
-        """Values go before the new one comes."""
+        """Drop values before a new one is made."""
         while self._kept and self._size + size > MAX_BYTES:
             _, entry = self._kept.popitem(last=False)
             self._size -= entry.size

@@ -1,4 +1,4 @@
-"""The restore budget: any request that could start a restore takes a place in it before it is sent."""
+"""The restore budget: any request that could start a restore reserves a place in it before it is sent."""
 
 from __future__ import annotations
 

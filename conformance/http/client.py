@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 __all__ = ["Client", "NotAllowedError", "StoppedError", "TargetGoneError", "retry_after"]
 
 LONGEST_WAIT_S = 60.0
-#: doubled with each 429 in a row: "at once" may be a second that was rounded down
+#: Seconds to wait if Retry-After is 0, doubled with each 429 in a row: the target may have rounded a second down.
 MIN_WAIT_S = 0.02
-#: 429s in a row without an answer to anybody, after which the target counts as gone
+#: The target counts as gone after this many 429s in a row without any other response in between.
 MAX_WAITS = 8
 #: how long a single request that is never served is repeated
 MAX_PATIENCE_S = 300.0
 #: How many tries should suffice to blame an input: controls are sent until they do, or until that is hopeless.
 CHEAP_TRIES, COSTLY_TRIES = 6, 4
-#: Once so many inputs of an operation were blamed, further ones whose tries are costly are not repeated.
+#: Once this many inputs of an operation were blamed, further inputs whose tries are costly are not repeated.
 MAX_COSTLY_BLAMED = 3
 #: An input beyond these sizes, in octets, is never blamed: its address with its headers, and its body.
 MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
-#: a restore that is under way when the run is stopped gets so long for its answer, which tells whether it was accepted
+#: When the run is stopped, it waits this long for the response to a restore: it shows whether the restore was accepted.
 LAST_WORDS_S = 2.0
-#: how long the end waits for threads that still send or judge; requests have deadlines of their own
+#: How long `close` waits for threads that still send or judge; requests have deadlines of their own.
 CLOSE_PATIENCE_S = 5.0
 
 
@@ -117,11 +117,14 @@ class Client:
         self._connections.correlation = correlation
 
     def use_controls(self, controls: Sequence[Control]) -> None:
-        """Take what makes requests of different kinds, each of another address, to which any answer will do."""
+        """Set the makers of control requests: different kinds of requests, each call with a new address."""
         self.liveness.use(controls)
 
     def use_keys(self, renew: Callable[[Exchange], Request | None]) -> None:
-        """Whom to ask about a 401 to a good key: gives the request with another value of the key, or None."""
+        """Set the function to call about a 401 to a good key.
+
+        It returns the request with a new value of the key, or None.
+        """
         self._renew = renew
 
     def reach(self) -> None:
@@ -134,7 +137,10 @@ class Client:
         return self._pool.map(self.send, requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
-        """The same, but what may not be sent any more costs no answer that came. Raises NotAllowedError without any."""
+        """Like `send_all`, but return what was answered before a request was not allowed.
+
+        Raises NotAllowedError if no request was answered.
+        """
         answers: list[Exchange] = []
         refusal: NotAllowedError | None = None
         for under_way in [self._pool.submit(partial(self.send, request)) for request in requests]:
@@ -185,7 +191,7 @@ class Client:
     # ------------------------------------------------------------ attempts
 
     def _attempt(self, request: Request, *, fresh: bool = False) -> Exchange:
-        """One answer that is not a request for patience, or the last of several that were."""
+        """The first response that does not ask to wait and retry, or else the last of those that do."""
         begun, last, tries, alone = self.waiting.now(), time.monotonic(), 0, 0
         while True:
             exchange = self._once(request, fresh=fresh)
@@ -193,7 +199,7 @@ class Client:
                 self._served_at = time.monotonic()
                 return exchange
             tries += 1
-            alone = 1 if self._served_at > last else alone + 1  # where others are served, our turn will come
+            alone = 1 if self._served_at > last else alone + 1  # other requests are served, so this one will be too
             last = time.monotonic()
             if alone >= MAX_WAITS:
                 if exchange.status == 429:
@@ -241,7 +247,7 @@ class Client:
                 self._counting.notify_all()
 
     def _look_again(self, first: Exchange, *, reserved: bool) -> Exchange:
-        """No response came: because of this input, or because the target is unavailable?
+        """Find out whether a response was lost because of this input, or because the target is unavailable.
 
         The request is sent again, byte for byte, as often as it takes to blame the input (HTTP-3), each time between
         two controls that are answered, and over a connection of its own, so that what an earlier response did to a

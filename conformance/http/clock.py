@@ -15,7 +15,7 @@ class StoppedError(TargetGoneError):
 
 
 class Clock:
-    """Everything that lets time pass asks here, so that a stopped run ends promptly and tests need no real time."""
+    """All waits of a run go through this clock, so that a stopped run ends promptly and tests need no real time."""
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
@@ -26,15 +26,15 @@ class Clock:
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """From now on nothing waits any more."""
+        """End all waits now, and let none begin."""
         self._stopping.set()
 
     def now(self) -> float:
-        """Seconds since the epoch: what all processes of a run share."""
+        """Seconds since the epoch, which all processes of a run share."""
         return time.time()
 
     def wait(self, seconds: float) -> None:
-        """Lets time pass. Raises StoppedError as soon as the run is stopped."""
+        """Wait. Raises StoppedError as soon as the run is stopped."""
         if self._stopping.wait(seconds):
             raise StoppedError("the run was interrupted")
 

@@ -181,7 +181,7 @@ def too_large(body: BodyWriter, limits: Limits) -> str | None:
 
 
 def _describe(error: Exception) -> str:
-    """Why no response came, in one line of our own: the text of an error may quote what the target sent."""
+    """Why no response arrived, in our own words: the text of an error may quote what the target sent."""
     inner = error.args[0] if error.args else None  # the pool raises without a cause, but the first error is inside
     cause = error.__cause__ or (inner if isinstance(inner, Exception) else error)
     if isinstance(cause, ssl.SSLCertVerificationError):

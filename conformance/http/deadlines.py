@@ -67,7 +67,7 @@ class Network(httpcore.NetworkBackend):
         return self.register(stream)
 
     def register(self, stream: httpcore.NetworkStream) -> _Stream:
-        """The stream as one that keeps to the deadline and can be aborted."""
+        """Wrap the stream, so that it keeps to the deadline and can be aborted."""
         registered = _Stream(self, stream)
         with self._lock:
             self._streams.add(registered)
@@ -108,6 +108,6 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
     def abort(self) -> None:
-        """Wakes the threads that read or write here. A TLS socket is shut down as the plain one below it."""
+        """Wake the threads that read or write here. A TLS socket is shut down through the plain socket below it."""
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self._stream.get_extra_info("socket"), socket.SHUT_RDWR)

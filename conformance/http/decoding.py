@@ -20,7 +20,7 @@ class EncodingError(ValueError):
 
 
 def decoded(chunks: Iterable[bytes], encodings: str) -> Iterator[bytes]:
-    """The body as it was before it was encoded; `encodings` are those of all Content-Encoding lines, comma-separated.
+    """Decode a body; `encodings` are those of all Content-Encoding lines, comma-separated.
 
     Yields at least once for every chunk that comes, if only nothing, so that the reader can look at the clock.
     Raises EncodingError.

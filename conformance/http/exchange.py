@@ -29,7 +29,7 @@ Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malfor
 
 
 class Expected(StrEnum):
-    """What a correct server does with a request, as far as the request alone decides that."""
+    """How a correct server must respond to a request, as far as the request alone decides it."""
 
     #: It gives one of the documented answers. A success may have effects, so a lost answer is never asked for again.
     DOCUMENTED = "documented"
@@ -49,7 +49,7 @@ class Throttled(StrEnum):
 
 
 class Sender(StrEnum):
-    """Whom a correct server considers to be the sender of a request."""
+    """Who the sender of a request is to a correct server."""
 
     #: A key of the target file, sent with the id of its own hub.
     MEMBER = "member"
@@ -129,7 +129,7 @@ class Request:
 
     @property
     def line(self) -> str:
-        """A description of the request for a report, without keys."""
+        """A one-line description of the request for reports, without keys."""
         return f"{self.method} {self.target[:200]} as {self.key}"
 
 

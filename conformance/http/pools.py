@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 IDLE_S = 5.0
 
-# What httpcore logs has headers in it: keys, when a target echoes them.
+# The logs of httpcore include response headers, and so a key that the target echoes.
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 

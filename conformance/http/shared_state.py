@@ -12,7 +12,7 @@ class SharedState(Protocol):
     """Counters, the pause and the pace of one run, however many workers send requests."""
 
     def read(self, name: str) -> float:
-        """Return a counter's value, 0 where it was never set."""
+        """Return a counter's value; 0 if it was never set."""
         ...
 
     def add(self, name: str, amount: float = 1, *, limit: float | None = None) -> bool:
@@ -28,7 +28,7 @@ class SharedState(Protocol):
         ...
 
     def paused_for(self) -> float:
-        """Return the seconds that are left of the pause; not positive where there is none."""
+        """Return the seconds that are left of the pause; zero or negative without a pause."""
         ...
 
     def place(self, worker: int, workers: int, concurrency: int) -> AbstractContextManager[object]:

@@ -36,7 +36,7 @@ def exempt_clauses(target: Target, profile: str, records: Sequence[CheckRecord])
 
 
 def _exemption(target: Target, profile: str, operation: str) -> str:
-    """Why an operation is not part of what this run can expect of the target; empty where it is."""
+    """Why this run cannot expect the target to have an operation; empty if it can."""
     claim = {"delete": target.claims.delete, "job": target.claims.jobs}.get(operation)
     if claim is False:
         return f"does not apply: {operation} is optional, and the target file disclaims it in [claims]"

@@ -70,7 +70,7 @@ class Check:
 
     @property
     def id(self) -> CheckId:
-        """What reports and waivers call it."""
+        """The ID by which reports and waivers name the check."""
         return CheckId(self.clause, self.operation, self.kind)
 
     def run(self, context: Context) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
 
 ANY_4XX = range(400, 500)
-#: how many of the ids that are missing a finding names
+#: How many missing ids a finding names.
 MAX_NAMED = 20
 
 
@@ -35,7 +35,7 @@ class CannotTellError(Exception):
 
 
 class NoAnswerError(CannotTellError):
-    """No answer came that can be judged. Another try may get one."""
+    """No response arrived that can be judged. Another attempt may get one."""
 
 
 class NotTestableError(Exception):
@@ -84,7 +84,7 @@ def inconclusive(why: str, exchange: Exchange | None = None) -> Finding:
 
 
 def inconclusive_reason(exchange: Exchange) -> str | None:
-    """Why nothing can be concluded from this exchange's status; None where something can."""
+    """Why the status of this exchange allows no conclusion; None if it does."""
     if exchange.unanswered or exchange.suspected:
         how_often = times(exchange) if exchange.unanswered else f"as other inputs of {exchange.operation}"
         return f"HTTP-3 failed first ({exchange.failure or exchange.status}, {how_often})"
@@ -100,7 +100,7 @@ def inconclusive_reason(exchange: Exchange) -> str | None:
 
 
 def times(exchange: Exchange) -> str:
-    """How often a request got no answer, in words."""
+    """Describe how often a request got no answer."""
     count = exchange.seen[1] if exchange.seen else 2
     return "twice" if count == 2 else f"{count} times"
 
@@ -149,7 +149,7 @@ def expect_answer(exchange: Exchange) -> Iterator[Finding]:
 
 
 def expect_not_success(exchange: Exchange) -> Iterator[Finding]:
-    """The response is no success; another clause decides which refusal it must be."""
+    """The response is not a success; another clause decides which refusal it must be."""
     if why := inconclusive_reason(exchange):
         yield inconclusive(f"{exchange.request.line}: {why}", exchange)
     elif exchange.is_success:

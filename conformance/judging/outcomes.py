@@ -112,7 +112,7 @@ class FindingRecord:
     """A difference between what a clause wants and what the target answered.
 
     `pointer`: a JSON pointer into the response body. `exchange`: an index into the exchanges of the check's record.
-    `places`: how many equal findings this one stands for. `related`: indices of other exchanges that it rests on.
+    `places`: how many equal findings this one represents. `related`: indices of other exchanges that it rests on.
     """
 
     outcome: Outcome

@@ -36,7 +36,7 @@ MAX_FINDINGS = 1000
 
 @dataclass
 class Defect:
-    """Equal findings on one clause and operation; the one on the smallest request is shown for all."""
+    """Equal findings on one clause and operation; reports show the one on the smallest request."""
 
     first: Finding
     places: int = 1

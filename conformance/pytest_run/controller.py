@@ -70,7 +70,7 @@ class Controller:
         self.results: Results | None = None
         #: whether pytest ran tests, or only showed something
         self.ran = False
-        #: what became of the report folder, where somebody removed it
+        #: what happened to the report folder if it was removed during the run
         self.lost = ""
         self._quiet = quiet
         self._execution = CheckExecution(for_this_process(setup))
@@ -138,18 +138,18 @@ class Controller:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # Any: xdist has no types
-        """Tell a worker what it has to know."""
+        """Send a worker its set-up."""
         workers = len(node.config.getoption("tx") or [1])
         node.workerinput[WORKER_INPUT] = worker_input(self.setup, workers)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
-        """Schedule as the run needs it; the mode that was asked for would spread the changes over the workers."""
+        """Use the run's own scheduler; the modes of `--dist` would spread changes over the workers."""
         return scheduling.scheduler(config, log)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: object, error: object | None) -> None:
-        """Take over what the worker knows; a worker that was lost took its knowledge along, and ends the run."""
+        """Take over the worker's account; a worker that was lost has none, which ends the run."""
         if account := getattr(node, "workeroutput", {}).get(WORKER_ACCOUNT):
             self._accounts.append(account)
         if error:
@@ -217,7 +217,7 @@ class Controller:
         return [account for account in self._accounts if account["crash"]]
 
     def _account_for_missing_records(self) -> None:
-        """Record why a selected check has no record: somebody left it out, or the suite has lost it."""
+        """Record why a selected check has no record: it was left out, or the suite has lost it."""
         left_out = {check: reason for account in self._accounts for check, reason in account["left_out"].items()}
         recorded = {str(record.id) for record in journal.read(self.setup.state).checks}
         book = journal.Journal(self.setup.state, "controller")

@@ -35,7 +35,7 @@ TOO_LATE = "not run: the run ended first"
 
 
 class Account(TypedDict):
-    """What a process knows of the checks that have no record, and of its own failure, as plain data."""
+    """Why a process has no record of some checks, and why it failed, as plain data."""
 
     left_out: dict[str, str]
     crash: str
@@ -54,7 +54,7 @@ class CheckExecution:
 
     def __init__(self, setup: ProcessSetup, on_start: Callable[[Run], None] | None = None) -> None:
         self.setup = setup
-        #: why the run ended before its end; empty as long as it goes on
+        #: why the run ended early; empty otherwise
         self.interruption = ""
         self._on_start = on_start
         self._selection = Selection(setup)
@@ -90,7 +90,7 @@ class CheckExecution:
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Note what was deselected, by us or by somebody else."""
+        """Record deselected tests, whichever plugin deselected them."""
         self._selection.deselected(items)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -165,14 +165,14 @@ class CheckExecution:
             pytest.skip(record.reason)
 
     def _count_failure(self, run: Run, check: Check) -> None:
-        """Stop the run at the failure that `-x` or `--maxfail` names: an error of another clause is none."""
+        """Stop the run at the failure that `-x` or `--maxfail` names; an error is not a failure."""
         run.shared_state.add("failures")
         if self._most_failures and run.shared_state.read("failures") >= self._most_failures:
             run.shared_state.add(LAST_FAILURE)
             self._session.shouldfail = f"{check.clause} failed, and {_limit(self._most_failures)} was given"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note a test that somebody skipped, or that broke, before it asked for the record of its check."""
+        """Record a test that was skipped or failed before it asked for the record of its check."""
         if report.when == "setup" and report.outcome != "passed":
             check_id = report.nodeid.rpartition("[")[2].removesuffix("]")
             if isinstance(report.longrepr, tuple):
@@ -182,7 +182,7 @@ class CheckExecution:
     # ------------------------------------------------------------ the end
 
     def interrupt(self, reason: str) -> None:
-        """Record why the run ended before its end; the first reason counts."""
+        """Record why the run ended early; the first reason counts."""
         self.interruption = self.interruption or reason
 
     def _crashed(self, error: Exception) -> None:
@@ -216,7 +216,7 @@ class CheckExecution:
 
 
 def crash_text(error: BaseException) -> str:
-    """Return an exception of ours in one line, with where it happened; what the machine refuses is no bug."""
+    """Describe an exception of the suite in one line, with its place; an error of the machine is not called a bug."""
     if shortage := exhausted(error):
         return shortage
     if isinstance(error, OSError):

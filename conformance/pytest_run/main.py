@@ -31,7 +31,7 @@ ARGUMENTS = (
 
 
 def open_page(page: Path) -> None:
-    """Open a page in the user's browser, or say that there is none."""
+    """Open a page in the user's browser, or print that there is no browser."""
     if not webbrowser.open(page.absolute().as_uri()):
         sys.stderr.write(f"backups-conformance: no browser can be opened; the report is {page}\n")
 

@@ -1,4 +1,4 @@
-"""What a run shows while it lasts: a bar on a terminal; in a pipe lines of text, or events as JSON."""
+"""The progress of a run: a bar on a terminal; in a pipe lines of text, or events as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Replaces pytest's terminal reporter, which shows tests where our readers think in clauses."""
+    """Replaces pytest's terminal reporter, which shows tests instead of clauses."""
 
     def __init__(self, config: pytest.Config, setup: RunSetup) -> None:
         self._config = config

@@ -1,4 +1,4 @@
-"""Which of several workers executes what: any free one takes a read, and one alone takes everything that changes.
+"""Distributes checks over several workers: reads go to any free worker, and all changes to one.
 
 xdist's own groups would do the same, but they need an option on the command line that nobody would think of, and they
 change the IDs of tests in a way that not every pytest accepts.

@@ -81,7 +81,7 @@ class Selection:
         self._collected |= {str(check.id) for check in checks_of(items)}
 
     def deselected(self, items: Iterable[pytest.Item]) -> None:
-        """Note tests that somebody deselected, in the way that pytest has for it."""
+        """Record tests that a plugin or option deselected through pytest's own hook."""
         self._deselected |= {str(check.id) for check in checks_of(items)}
 
     def skipped(self, check_id: str, reason: str) -> None:
@@ -135,7 +135,7 @@ def _restricting_options(config: pytest.Config) -> str:
 
 
 def _by_others(config: pytest.Config, hooks: Iterable[str], what: str) -> str:
-    """Return who else takes part in these hooks, in words; empty where nobody does."""
+    """Describe the foreign plugins that implement these hooks; empty if there are none."""
     names: dict[str, None] = {}
     for hook in hooks:
         caller = getattr(config.hook, hook, None)

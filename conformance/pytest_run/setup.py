@@ -1,4 +1,4 @@
-"""What is decided before a run starts, and what its processes know of it."""
+"""The decisions that are made before a run starts, and what its processes know of them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from conformance.config.settings import Settings
     from conformance.config.target import Target
 
-#: the key of `workerinput` under which a worker finds what it has to know
+#: The key of `workerinput` under which a worker finds its set-up.
 WORKER_INPUT = "conformance"
-#: and that of `workeroutput` under which it says what only it knows
+#: The key of `workeroutput` under which a worker returns its account.
 WORKER_ACCOUNT = "conformance"
 
 
@@ -61,7 +61,7 @@ class RunSetup:
 
     @property
     def remembered(self) -> Remembered:
-        """What `report` needs, should the run be killed; the target is without its keys."""
+        """What `report` needs if the run is killed; the target is without its keys."""
         redactor = Redactor()
         self.target.watch_secrets(redactor.add)
         shown = redactor.value(self.target.without_keys())
@@ -108,7 +108,7 @@ def command_line(settings: Settings) -> str:
 
 
 class WorkerInput(TypedDict):
-    """What the controller tells a worker, as plain data. No key is part of it: a worker reads those itself."""
+    """The set-up that the controller sends to a worker, as plain data. A worker reads the keys itself."""
 
     target_file: str | None
     base_url: str
@@ -128,7 +128,7 @@ class WorkerInput(TypedDict):
 
 @dataclass(frozen=True)
 class ProcessSetup:
-    """What a process that executes checks has to know: `worker` is its name, `workers` the number of them."""
+    """The set-up of a process that executes checks: `worker` is its name, `workers` the number of workers."""
 
     target: Target
     seed: int
@@ -173,7 +173,7 @@ def for_this_process(setup: RunSetup) -> ProcessSetup:
 
 
 def worker_input(setup: RunSetup, workers: int) -> WorkerInput:
-    """Return what each of several workers is told."""
+    """Return the set-up that each of several workers gets."""
     target, settings = setup.target, setup.settings
     return WorkerInput(
         target_file=str(setup.target_file.absolute()) if setup.target_file else None,

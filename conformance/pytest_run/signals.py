@@ -61,7 +61,7 @@ def words_of(interrupt: BaseException) -> str:
 
 
 def undisturbed() -> contextlib.AbstractContextManager[None]:
-    """Ignore the signals for something short that must not be cut off, such as writing the reports."""
+    """Ignore the signals during something short that must not be interrupted, such as writing the reports."""
     return _handled(signal.SIG_IGN)
 
 

@@ -33,7 +33,7 @@ class Worker:
         self._open.callback(watcher.close)
 
     def _end_with_the_others(self) -> None:
-        """Some other process of the run has ended it."""
+        """End this worker because another process has ended the run."""
         self._execution.interrupt("interrupted")
         self._execution.end()
 

@@ -21,7 +21,7 @@ RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "gre
 
 
 def assess(trial: Trial, result: Result, *, catch_s: float | None, cut_short: bool) -> Row:
-    """The row of a trial. `cut_short`: its run ended at the first broken MUST, so not all can have been seen."""
+    """The row of a trial. `cut_short`: its run ended at the first broken MUST, so that later checks did not run."""
     if isinstance(trial.change, Fault):
         return _fault(trial, trial.change, result, catch_s, cut_short=cut_short)
     return _variant(trial, result)
@@ -39,7 +39,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
     seen = [clause for clause in fault.breaks if result.clauses[clause].outcome in signs_of(clause)]
     red = result.red | result.warned
     undeclared = red.difference(fault.breaks, fault.also)
-    # of a run that was cut short the first red clause is all there is: it may as well be one that falls with the fault
+    # A run that was cut short shows only the first red clause, which may also be one of `also`.
     right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) == len(fault.breaks)
     outcome = RIGHT if right else OTHERS if red else MISSED
     inconclusive = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)

@@ -29,7 +29,7 @@ class NothingChosenError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for; `jobs` None: as many as there are cores."""
+    """The options of `qualify`; `jobs` None means one for each core."""
 
     only: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Options:
 
 
 def qualify(options: Options) -> int:
-    """The whole command: 0 qualified, 1 not, 3 interrupted. Raises NothingChosenError."""
+    """Run the command. Returns 0 if qualified, 1 if not, 3 if interrupted. Raises NothingChosenError."""
     chosen = trials.chosen(options.only, options.patterns)
     if options.sample is not None:
         chosen = trials.sampled(chosen, options.sample, options.seed)

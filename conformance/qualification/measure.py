@@ -1,4 +1,4 @@
-"""What the suite catches: a run against each fault and each legal variant of the reference server.
+"""Measures what the suite catches: a run against each fault and each legal variant of the reference server.
 
 `judge` is a whole run without pytest, for tests that want nothing but its outcomes.
 """
@@ -37,9 +37,9 @@ TOGETHER = " + "
 RESTORE_SECONDS = 0.05
 #: seconds after which waiting for it ends
 PATIENCE_S = 8.0
-#: where there is such a folder, what a run writes down does not have to reach a disk
+#: A folder in memory, where the system has one, so that runs need not write to a disk.
 MEMORY = Path("/dev/shm")  # noqa: S108 - only its existence is asked for, the folder in it is a fresh one
-#: clauses of which a right server need not give anything to judge
+#: Clauses that a correct server need not give anything to judge.
 NEVER_TESTED = frozenset({"HTTP-8"})
 
 
@@ -96,7 +96,7 @@ def changes_of(name: str | None) -> list[Fault | Variant]:
 
 
 def problems(result: Result) -> list[str]:
-    """What the run should have said otherwise: clauses missed, accused, or not told without a cause; [] if none.
+    """The unexpected results of a run: clauses missed, accused, or inconclusive without a cause; [] if none.
 
     Of a fault the clauses that it breaks must be red, those that fall with it may be; of anything else nothing may
     be, but what a variant declares.

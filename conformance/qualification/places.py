@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 EACH = "*"
-#: in the place of a value: it is to be left out
+#: Instead of a value: the member is left out.
 ABSENT = object()
 
 _TIMES = (
@@ -29,7 +29,7 @@ _TIMES = (
     "yesterday",
 )
 _OIDS = ("651586fca6078e98982dbd9", "651586fca6078e98982dbd900", "g51586fca6078e98982dbd90", "", "null")
-#: what is written in the place of each type
+#: A value of another type for each type.
 _STRANGERS: dict[str, tuple[object, ...]] = {
     "string": (7, True, ["a string"], {"value": "a string"}, 1.5),
     "integer": ("7", 1.5, True, [7], {"value": 7}),

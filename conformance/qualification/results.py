@@ -25,13 +25,13 @@ FORMAT = "backups-conformance/qualification/1"
 #: the score alone, which is shipped with its version as conformance/qualification.json
 SCORE_FORMAT = "backups-conformance/score/1"
 _TOLD_OF_RUN = ("started", "seed", "examples", "sample", "only", "faults", "interrupted")
-#: what one clause, or all of them, did with its faults
+#: The counts of outcomes of the faults of one clause, or of all clauses.
 COUNTED = (RIGHT, OTHERS, MISSED, ERROR)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What was asked for, and when."""
+    """The options of a qualification, and its times."""
 
     jobs: int
     seed: int

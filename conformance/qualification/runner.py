@@ -75,7 +75,7 @@ def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
 
 
 def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
-    """A pool for so many trials, then a new one: `max_tasks_per_child` may wait for ever for the next worker."""
+    """Use a new pool after a number of trials: `max_tasks_per_child` may wait for ever for the next worker."""
     size = jobs * TRIALS_PER_WORKER
     for first in range(0, len(trials), size):
         _run_part(trials[first : first + size], take, jobs, how)
@@ -93,7 +93,7 @@ def _run_part(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, h
 
 
 def _begin_worker() -> None:
-    """Ctrl-C is the controller's: workers end what they are at."""
+    """Ignore Ctrl-C in a worker: the controller handles it, and workers finish their trials."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
@@ -106,7 +106,7 @@ def _row(future: Future[Row], trial: Trial) -> Row:
 
 
 def cores() -> int:
-    """How many workers there are room for."""
+    """How many workers this machine has cores for."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -137,7 +137,7 @@ class Watching:
         self._bar.stop()
 
     def take(self, row: Row) -> None:
-        """One trial more."""
+        """Count a finished trial, and show it if its result is unexpected."""
         self._done += 1
         if not results.is_good(row):
             self._bad += 1

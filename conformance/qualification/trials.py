@@ -36,7 +36,7 @@ class Trial:
 
     @property
     def group(self) -> str:
-        """What it stands for in a sample: the first clause that it breaks, or the variants of its kind."""
+        """Its group when a sample is drawn: the first clause that it breaks, or the variants of its kind."""
         own = self.change.breaks[0] if isinstance(self.change, Fault) else "variants"
         return f"{self.kind} {own}"
 
@@ -68,7 +68,7 @@ def chosen(only: Collection[str] = (), patterns: Collection[str] = ()) -> list[T
 
 
 def sampled(trials: Iterable[Trial], most: int, seed: int) -> list[Trial]:
-    """At most so many, in turns from each group, so that every clause has its share; reproducible from the seed."""
+    """A sample of trials, taken from each group in turn so that every clause is covered; reproducible from the seed."""
     rng = random.Random(f"{seed}:trials")  # noqa: S311 - reproducible on purpose
     groups: dict[str, list[Trial]] = defaultdict(list)
     for trial in trials:

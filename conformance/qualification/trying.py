@@ -52,7 +52,7 @@ class WatchedRun(Run):
         self._patience.start()
 
     def _record(self, record: CheckRecord) -> None:
-        """A failed check is a MUST broken."""
+        """Keep a record; a failed check means that a MUST is broken."""
         super()._record(record)
         if record.outcome is Outcome.FAILED:
             self._seen()

@@ -1,4 +1,4 @@
-"""What a replay is about, and what it comes to."""
+"""The data of a replay: what failed in the recorded run, and the result of sending it again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 #: outcomes of findings that can be replayed
 BROKEN = frozenset({Outcome.FAILED, Outcome.WARNED})
-#: how often everything is sent, so that an intermittent failure shows
+#: How often everything is sent by default, so that an intermittent failure shows.
 DEFAULT_TRIES = 2
 MAX_TRIES = 20
 
@@ -49,7 +49,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one try of a check came to; `outcome` is not_tested or error where it could not be judged."""
+    """The result of one try of a check; `outcome` is not_tested or error if it could not be judged."""
 
     outcome: Outcome
     reason: str = ""
@@ -69,7 +69,7 @@ class Replayed:
 
     @property
     def status(self) -> Status:
-        """What the tries show together."""
+        """The status that follows from all tries."""
         broken = [attempt for attempt in self.attempts if attempt.outcome in BROKEN]
         judged = [attempt for attempt in self.attempts if attempt.is_judged]
         if not judged:

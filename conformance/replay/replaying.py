@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 MAX_REQUESTS = 10
 #: the option of the command that lets a replay change the target
 RESTORE_OPTION = "--restore"
-#: where a secret was masked, in archives and in evidence
+#: A masked secret, in archives and in evidence.
 _MASKED = re.compile(r"\[(?:key|secret) [^\[\]]*\]")
 _NOT_KEPT = "the report does not hold its request as a whole"
 _NOT_JUDGED = ", which this clause does not speak of"
-#: of several requests, which outcome stands for all
+#: The outcome of several requests is the first of these that one of them has.
 _ORDER = (Outcome.FAILED, Outcome.WARNED, Outcome.ERROR, Outcome.NOT_TESTED, Outcome.PASSED)
 
 
@@ -173,7 +173,7 @@ class _Try:
         return Attempt(Outcome.NOT_TESTED, "this version of the suite has no such check")
 
     def _by_review(self, review: Check) -> Attempt:
-        """A final review looks at what other checks of its clause did, so these run first."""
+        """Run the other checks of the clause first: a final review judges the effects of their requests."""
         for check in all_checks().values():
             if check.clause == review.clause:
                 self._run.executor.execute(check)

@@ -1,4 +1,4 @@
-"""One table of outcomes to files, a page, a screen: every writer starts from the same results dict, so all agree."""
+"""Renders results as files, a page and text on a terminal. All writers start from the same data, so they agree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def write_page(results: Results, folder: Path) -> None:
 
 
 def rendering(results: Results) -> Rendering:
-    """Return what the reports of these results say, byte for byte."""
+    """Return the content of the reports of these results, byte for byte."""
     scripts = {f"{repro.FOLDER}/{name}": text for name, text in repro.scripts(results).items()}
     files = {
         name: text if text.endswith("\n") else f"{text}\n" for name, text in {**_files(results), **scripts}.items()

@@ -62,7 +62,7 @@ def _gap(left_out: int) -> list[Line]:
 
 
 def _places(pointer: str, rows: list[tuple[str, str]]) -> list[int]:
-    """Where the pointed-at value begins; for a missing one, the nearest thing that is there to hold it.
+    """Where the value at the pointer begins; for a missing value, the nearest value that would contain it.
 
     What was found by comparing two readings of a thing is said of the thing itself, which an answer has under `data`.
     """

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from conformance.results.model import Results
 
-#: GitHub shows ten of a kind for a step and drops the rest without a word
+#: GitHub shows ten annotations of a kind for a step and silently drops the rest.
 _MOST = 10
-#: and refuses a summary that is longer
+#: GitHub refuses a longer summary; in bytes.
 _LONGEST_SUMMARY = 1_000_000
 _CUT = "\n\n… cut: the whole summary is in the report folder.\n"
 
@@ -63,7 +63,7 @@ def commands(results: Results) -> list[str]:
 
 @contextmanager
 def no_commands(stream: TextIO, environ: Mapping[str, str]) -> Iterator[None]:
-    """What is printed within is text, whatever a target put into it: GitHub takes no line of it for a command."""
+    """Keep GitHub from reading workflow commands in what is printed within, which may quote a target."""
     if environ.get("GITHUB_ACTIONS") != "true":
         yield
         return

@@ -30,7 +30,7 @@ _MAX_NOTES = 200
 _SHOWN = (Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED)
 #: the files beside the page that it links to
 _FILES = ("results.json", "junit.xml", "summary.md", "signoff.json")
-#: what the capability matrix calls keys and resources
+#: The names of keys and resources in the capability matrix.
 _TERMS = {
     "full, view, manage, unrelated": "keys of the target file, with the capabilities that their names say",
     "expired": "a key of the target file that must be refused",
@@ -174,13 +174,13 @@ def environment() -> Environment:
 
 
 def _filters(results: Results) -> list[tuple[str, str, int]]:
-    """What the table of clauses can be narrowed to: only what there is any of."""
+    """The filters of the table of clauses: one for each outcome that occurs."""
     found = [(outcome.value, name.capitalize(), number) for outcome, name, number in queries.counts(results) if number]
     return [("all", "All", len(results["clauses"])), *found] if len(found) > 1 else []
 
 
 def when(moment: str) -> str:
-    """A moment for people: to the second."""
+    """Format a time for readers: to the second."""
     return re.sub(r"\.\d+(?=Z$)", "", moment).replace("T", " ").replace("Z", " UTC")
 
 

@@ -1,4 +1,4 @@
-"""How good the suite is that judged, in a line: from the qualification that is published with its version."""
+"""The score of the suite that judged, in one line: from the qualification that is published with its version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page shows of results, chosen and bounded; templates only lay it out."""
+"""Selects and bounds what the page shows of results; templates only lay it out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ExchangeView:
 
     @property
     def title(self) -> str:
-        """The response's status, or why there is none."""
+        """The status of the response, or why there is no response."""
         response = self.record["response"]
         return str(response["status"]) if response else str(self.record.get("failure") or "no response")
 
@@ -135,7 +135,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
-    """What of the contract the run saw, by enumeration, with the share in words."""
+    """Which part of the contract the run saw, by enumeration, with a description of the share."""
 
     row: ValuesRow
 

@@ -42,7 +42,7 @@ class Timing:
 
     @property
     def words(self) -> str:
-        """By how much it changed."""
+        """Describe by how much it changed."""
         slower = self.new_s > self.old_s
         low, high = sorted((max(self.old_s, 1e-6), max(self.new_s, 1e-6)))
         return f"{high / low:.1f} times {'as long' if slower else 'faster'}"
@@ -78,7 +78,7 @@ class Comparison:
 
     @property
     def headline(self) -> str:
-        """The result in words."""
+        """The result in one sentence."""
         return f"{len(self.broken)} broken" if self.broken else "Nothing broke"
 
     @property
@@ -108,7 +108,7 @@ def compare(old: Results, new: Results) -> Comparison:
             _list_for(change, comparison).append(change)
         elif after in (Outcome.FAILED, Outcome.WARNED):
             _compare_checks(change, old_rows[clause_id], new_rows[clause_id], comparison)
-    # What decides comes first.
+    # Clauses that decide come first.
     for changes in comparison.sections.values():
         changes.sort(key=lambda change: change.level != "MUST")
     return comparison

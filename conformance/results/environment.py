@@ -1,4 +1,4 @@
-"""What a run's environment says about it: versions of libraries, and the CI job that it is part of."""
+"""Facts about the environment of a run: versions of libraries, and its CI job."""
 
 from __future__ import annotations
 

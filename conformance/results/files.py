@@ -1,4 +1,4 @@
-"""Files that are whole or not there: a reader never meets half a report."""
+"""Writes files atomically: a reader never sees half a report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text if text.endswith("\n") else text + "\n")
-        # mkstemp makes files for their owner alone; reports are for those who may read the folder.
+        # mkstemp makes files that only their owner can read; reports are for everyone who may read the folder.
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:

@@ -16,7 +16,7 @@ FORMAT = "backups-conformance/results/2"
 
 
 class SuiteRow(TypedDict):
-    """Which suite judged, and digests of what it judged by."""
+    """The version of the suite, and digests of its schemas and its catalogue."""
 
     version: str
     schemas_sha256: str
@@ -25,7 +25,7 @@ class SuiteRow(TypedDict):
 
 
 class TargetRow(TypedDict):
-    """What was judged."""
+    """The target of the run."""
 
     name: str
     base_url: str

@@ -27,7 +27,7 @@ NOT_SELECTED = "left out by --only or --skip"
 #: characters of a body, and of any other string, that reports show
 _MAX_BODY = 200_000
 _MAX_TEXT = 4_000
-#: what makes equal reasons and findings differ: a request line with its key, an id, a number
+#: The parts in which equal reasons and findings may differ: a request line with its key, an id, a number.
 _PARTICULAR = re.compile(r"\b[A-Z]+ /\S*(?: as [\w ]+)?|\b[0-9a-f]{24}\b|[0-9]+(?:[.,][0-9]+)*")
 
 
@@ -42,7 +42,7 @@ class Chapter:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of a report that lists checks; `check` is None where the line stands for the clause itself."""
+    """One line of a report that lists checks; `check` is None if the line is about the clause as a whole."""
 
     id: str
     outcome: Outcome

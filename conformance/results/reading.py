@@ -100,7 +100,7 @@ _READERS: dict[str, Callable[[dict[str, object]], Results]] = {FORMAT: _current,
 
 
 def _contradiction(data: JsonObject) -> str | None:
-    """What a schema cannot say: rows are unique, findings refer to exchanges that are there, moments are moments."""
+    """Check what a schema cannot express: rows are unique, findings refer to existing exchanges, times are valid."""
     ids = [row["id"] for row in data["clauses"]]
     if len(set(ids)) < len(ids):
         return "has two rows of one clause"

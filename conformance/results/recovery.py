@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
 
 STATE = ".state"
-#: what reading files of wrong types raises
+#: The errors that reading values of wrong types raises.
 DAMAGE = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError)
 FACTS, LOCK = "run.json", "run.lock"
 FORMAT = "backups-conformance/run/1"

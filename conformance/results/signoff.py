@@ -33,9 +33,9 @@ _PACKAGE = "backups-conformance"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
 FILE, ENVELOPE, PUBLIC_KEY = "signoff.json", "signoff.dsse.json", "signoff.pub"
-#: what every report folder has, beside the record itself
+#: The files of every report folder, apart from the record itself.
 REQUIRED = ("results.json", "report.html", "junit.xml", "summary.md")
-#: what it has as well, in most cases
+#: The files that most report folders have as well.
 OPTIONAL = ("target.json", "badge.svg", STUB_FILE, "exchanges.ndjson.gz", PUBLIC_KEY)
 MEDIA_TYPES = {
     "results.json": "application/json",
@@ -59,7 +59,7 @@ _DIGESTS = {"sha256": (64,), "gitCommit": (40, 64)}
 
 
 class SubjectError(ValueError):
-    """What was given as the subject names no build by its digest; the message is one line."""
+    """The value of `--subject` names no build by its digest; the message is one line."""
 
 
 def parse_subject(text: str) -> dict[str, str]:

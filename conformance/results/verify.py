@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: bytes of a record, and of a report
 MAX_RECORD, MAX_TEXT = 4 * 2**20, 64 * 2**20
-#: moments and durations are rounded, each for itself
+#: Times and durations are rounded independently.
 _ROUNDING_S = 0.002
 
 
@@ -51,7 +51,7 @@ class Verification:
     """What was verified of a folder.
 
     `problems`: each begins with the name of a file. `checked`: what holds. `unproved`: what no check of files can
-    prove. `run`: headline, run ID and build, in words.
+    prove. `run`: a line each for headline, run ID and build.
     """
 
     folder: Path

@@ -1,4 +1,4 @@
-"""Facts of a run in words, as every report has them."""
+"""Sentences about a run that all reports share."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What checks are written in: requests, fixtures, key proofs, restores and their follow-up, side effects."""
+"""The building blocks of checks: requests, fixtures, key proofs, restores and their follow-up, side effects."""

@@ -1,4 +1,4 @@
-"""What checks are written in: sends the requests of one check, and keeps their exchanges as its evidence."""
+"""The context of a check: it sends the requests of one check, and keeps their exchanges as its evidence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ExclusiveWindow(Protocol):
     """Gives one check exclusive access to the target for a short time; `conformance.execution` implements it."""
 
     def held(self, seconds: float) -> AbstractContextManager[None]:
-        """Make all other checks wait, for at most so many seconds."""
+        """Make all other checks wait, for at most this many seconds."""
         ...
 
     def turn(self) -> AbstractContextManager[None]:
@@ -45,7 +45,7 @@ class ExclusiveWindow(Protocol):
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all checks of a worker share. `started` is a monotonic time in seconds."""
+    """The state that all checks of a worker share. `started` is a monotonic time in seconds."""
 
     client: Client
     fixtures: Fixtures
@@ -59,7 +59,7 @@ class RunContext:
 
     @property
     def profile(self) -> str:
-        """What may be sent: `read` or `full`."""
+        """The profile of the run: `read` or `full`."""
         return self.client.profile
 
     def rng(self, name: str) -> random.Random:
@@ -129,7 +129,7 @@ class CheckContext:
 
     @property
     def profile(self) -> str:
-        """What may be sent: `read` or `full`."""
+        """The profile of the run: `read` or `full`."""
         return self.run.profile
 
     def digest_of(self, instance: str) -> str:

@@ -1,4 +1,4 @@
-"""The deletion of a backup that the target file offers up, and what the checks of delete need to know before."""
+"""Deletes a backup that the target file offers for deletion, for the checks of delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first look at the own container's list: what there is to test with."""
+"""Reads the list of the target's own container, to discover fixtures."""
 
 from __future__ import annotations
 

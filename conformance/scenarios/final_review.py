@@ -1,6 +1,6 @@
-"""The final review: another look at what the run restored, deleted or was refused, after all other checks.
+"""The final review: after all other checks, it reads again what the run restored, deleted, or was refused to change.
 
-Each review is a registered check of one clause. The looks that several of them share are scenarios of the review.
+Each review is a registered check of one clause. Reads that several reviews share are scenarios of the review.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ T = TypeVar("T")
 
 #: Why nothing is concluded from a change of a backup.
 BY_A_DELETION = "DEL-5 failed first: a deletion of this run changed other backups"
-#: How many restores must each have left one log too many before the surplus is put down to them.
+#: How many restores must each have left one log too many before the surplus is attributed to them.
 MIN_SURPLUS = 3
 CAPPED = "logs: the list of logs seems to be capped, since old logs leave it as new ones come"
 #: How often, and how many seconds apart, a log that is missing is looked for: a replica may lag.
@@ -60,7 +60,7 @@ MAX_READINGS, BETWEEN_READINGS_S = 6, 0.4
 
 
 class NothingToReviewError(NotTestableError):
-    """The run did nothing that this review would look at again: it leaves no record."""
+    """The run did nothing that this review would judge: it leaves no record."""
 
 
 def reviewed_once(context: CheckContext, name: str, scenario: Callable[[CheckContext], T]) -> T:
@@ -360,7 +360,7 @@ def collateral(context: CheckContext) -> set[str]:
 def _later_changes(context: CheckContext) -> Changes:
     """What has changed about the neighbours of the first deletion, but for what had changed right after one.
 
-    A change of a backup whose deletion was refused is put down to that.
+    A change of a backup whose deletion was refused is attributed to that deletion.
     """
     deletions = context.run.state.neighbours
     if not deletions:

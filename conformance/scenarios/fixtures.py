@@ -1,4 +1,4 @@
-"""What there is to test with: the fixtures of the target file, and what discovery found in the own container."""
+"""The fixtures of a run: those of the target file, and those that were discovered in the target's own container."""
 
 from __future__ import annotations
 

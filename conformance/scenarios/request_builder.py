@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class RequestOptions(TypedDict, total=False):
-    """What any request may be given. What is left out is as for a plain request of the full key."""
+    """Options of any request. Without them it is a plain request with the full key."""
 
     #: The name of a credential: a key of the target file, or a form of `conformance.http.credentials`.
     key: str

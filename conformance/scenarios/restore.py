@@ -1,4 +1,4 @@
-"""One requested restore and everything that was seen of it."""
+"""One requested restore, and everything that was observed about it."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class Restore:
 
     @property
     def lost(self) -> bool:
-        """Whether no answer of the target came: the restore may run all the same."""
+        """Whether the target's answer was lost: the restore may run nevertheless."""
         return self.answer.status is None or self.answer.status in UNAVAILABLE
 
     @property
     def why_not_accepted(self) -> str:
-        """Why nothing can be said of a restore that was not accepted."""
+        """Why a restore that was not accepted allows no conclusion."""
         line = self.answer.request.line
         if why := inconclusive_reason(self.answer):
             return f"{line}: {why}"
@@ -93,7 +93,7 @@ class Restore:
 
     @property
     def new_logs(self) -> list[JsonObject]:
-        """The logs to judge: those of this instance, or where there is none, whatever came instead."""
+        """The logs to judge: those of this instance, or if there are none, all other new logs."""
         return self.own_logs or self.logs
 
     @property
@@ -140,7 +140,7 @@ class Restore:
 
     @property
     def last_seen(self) -> str:
-        """What was seen last, for messages: `running after 1.2 s and 3 polls, 0 new logs`."""
+        """The last observation, for messages: `running after 1.2 s and 3 polls, 0 new logs`."""
         state = self.states[-1] if self.states else "no readable job"
         polls, logs = counted(self.polls, "poll"), counted(len(self.new_logs), "new log")
         return f"{state} after {self.took_s:.1f} s and {polls}, {logs}"
@@ -163,7 +163,7 @@ def message_of(log: JsonObject) -> str:
 
 
 def last_look(restore: Restore) -> Exchange:
-    """Return the exchange that shows best what was seen last of a restore."""
+    """Return the exchange that best shows the last observation of a restore."""
     return restore.jobs[-1] if restore.jobs else (restore.logs_exchange or restore.answer)
 
 

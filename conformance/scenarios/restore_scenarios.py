@@ -1,6 +1,7 @@
 """The restore scenarios. Each runs once per run, and many checks judge what it saw.
 
-A scenario sends, follows and keeps what it saw; it judges nothing. `CheckContext.run_once` takes its name as the key.
+A scenario sends requests, follows restores and keeps the results; it judges nothing. `CheckContext.run_once` takes its
+name as the key.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def main(context: CheckContext) -> Main:
     def read(running: Restore) -> None:
         running.reads += _read_all(context, running.backup)
 
-    with context.run.window.held(EXCLUSIVE_S):  # a quick restore would be over before it was our turn again
+    with context.run.window.held(EXCLUSIVE_S):  # a quick restore would end before this thread could send again
         restore = request_restore(context, context.fixtures.backup_id)
         restore.reads_before = before
         if restore.accepted:
@@ -112,7 +113,7 @@ def main(context: CheckContext) -> Main:
 
 
 def _leave_main_state(context: CheckContext) -> None:
-    """Bring the instance away from the main backup's data, so that a restore that does nothing cannot pass."""
+    """Restore other data than the main backup's first, so that a restore without effect cannot pass."""
     other, probe = other_backup(context), context.fixtures.target.probe
     if other == context.fixtures.backup_id:
         return  # nothing else can be restored: the instance is judged as it was found
@@ -204,7 +205,7 @@ def _request_at_once_again(context: CheckContext, concurrent: AtOnce, lost: list
 
 
 def _has_room(context: CheckContext) -> bool:
-    """Whether the budget allows two more restores at once."""
+    """Whether the budget allows two more concurrent restores."""
     try:
         return bool(_concurrent_backups(context))
     except NotTestableError:

@@ -1,4 +1,4 @@
-"""What a run has done to the target so far, and what its end must review."""
+"""What a run has done to the target so far, and what the final review must read again."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Changes:
     of_steady: dict[str, Finding] = field(default_factory=dict)
     #: Steady neighbours that this run restored, and that are gone: that alone is no failure, but shows it again.
     restored_and_gone: set[str] = field(default_factory=set)
-    #: Whether a backup came, or one that was not steady went or changed: somebody else works on the container.
+    #: Whether a backup appeared, or one that was not steady went or changed: another client uses the container.
     others_moved: bool = False
 
     @property
@@ -317,7 +317,7 @@ class RunState:
         if known is None:
             try:
                 ours.result.set_result(scenario())
-            except BaseException as reason:  # threads that share the scenario must not wait for ever
+            except BaseException as reason:  # the threads that share the scenario must not wait forever
                 if isinstance(reason, NoAnswerError):
                     self._forget(name)
                 ours.result.set_exception(reason)

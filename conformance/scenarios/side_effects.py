@@ -1,4 +1,4 @@
-"""A refusal is judged twice: by its answer, and by the unchanged target right after it and at the end of the run."""
+"""Judges refusals twice: by the response, and by whether the target is unchanged right after it and at the end."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -
 
 
 def _send_until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
-    """Send side by side, but stop soon after one was accepted: its clause is broken then, and each more costs budget.
+    """Send concurrently, but stop soon after one was accepted: its clause is broken, and each further one costs budget.
 
     The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it. Requests for
     which an accepted one left no room in the budget are left out.
@@ -102,14 +102,14 @@ def send_deletions_expecting_refusal(
 
 
 def observed_effects(context: CheckContext) -> Iterator[Finding]:
-    """What the refused requests of this check changed at once, where the check's clause forbids effects."""
+    """The findings about immediate effects of this check's refused requests, if its clause forbids effects."""
     for snapshot in context.snapshots:
         if snapshot.clause == context.check.clause:
             yield from confirmed(context, snapshot, snapshot.effects)
 
 
 def _take_snapshot(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
-    """Keep a look at the backup that the requests name; None where they name none that exists."""
+    """Take a snapshot of the backup that the requests name; None if they name no existing backup."""
     snapshot = _look_before(context, requests)
     if snapshot is not None:
         context.snapshots.append(snapshot)
@@ -150,7 +150,7 @@ def _clause_of_effects(context: CheckContext, request: Request) -> str:
 def changes_since(
     context: CheckContext, snapshot: Snapshot, get: Exchange, logs: Exchange, *, foreign: bool = False
 ) -> Iterator[Finding]:
-    """What is different now. A restore that was accepted meanwhile may leave its log and change a few members.
+    """The differences from the snapshot. A restore that was accepted since may leave its log and change a few members.
 
     `foreign`: logs of restores to instances that nobody named count as well.
     """
@@ -307,7 +307,7 @@ def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[JsonObject]:
 
 
 def restores_elsewhere(logs: Iterable[JsonObject], instances: Collection[str]) -> list[JsonObject]:
-    """Those of the logs that tell of restores to other instances."""
+    """The logs of restores to other instances."""
     return [log for log in logs if log.get("type") != "backup" and log.get("instance_id") not in instances]
 
 

@@ -1,4 +1,4 @@
-"""AUTH-1 … AUTH-10: who may speak at all, and to which hub.
+"""AUTH-1 … AUTH-10: authentication, and access to hubs.
 
 All are judged on resources that exist and with a valid body: CAP-9 judges which defect is reported first.
 """

@@ -74,7 +74,7 @@ def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator
 
 @dataclass(frozen=True)
 class RefusedDeletion:
-    """How a deletion is sent that must be refused, and with which statuses it must and should be."""
+    """A deletion that must be refused: its options, and the statuses that are allowed and advised."""
 
     options: OperationOptions
     allowed: tuple[int | range, ...]

@@ -1,4 +1,4 @@
-"""HTTP-1 … HTTP-10: what holds for every request and every answer."""
+"""HTTP-1 … HTTP-10: requirements on every request and every response."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ ODD_TYPES = ("", ";", "application/json; charset=nope", "application/json; chars
 
 
 def must_be_json(exchange: Exchange) -> bool:
-    """Whether an answer must hold JSON: any body, and any success of a documented request but a redirect."""
+    """Whether a response must contain JSON: any body, and any success of a documented request except a redirect."""
     redirect = exchange.status is not None and 300 <= exchange.status < 400
     carries = bool(exchange.response and (exchange.response.body or exchange.response.problem))
     documented = exchange.is_success and exchange.request.ownership != "malformed"

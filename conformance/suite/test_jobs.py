@@ -1,4 +1,4 @@
-"""JBS-1 … JBS-5: the companion that shows how a restore is getting on."""
+"""JBS-1 … JBS-5: jobs, the optional endpoint that shows the progress of a restore."""
 
 from __future__ import annotations
 

@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from conformance.scenarios.restore import Restore
 
 BUSY = (403, 409, 422, 423, 429)
-#: restores enough for it to be no chance that each of them has one more log than its own
+#: With this many restores, it is no coincidence if each has one log too many.
 NO_CHANCE = 3
 
 
 def told_restores(context: CheckContext) -> list[Restore]:
-    """The restores that ought to succeed, each followed to its end."""
+    """The restores that are expected to succeed, each followed to its end."""
     main = context.try_scenario("main", restore_scenarios.main)
     candidates = (main.restore if main else None, context.try_scenario("manage", restore_scenarios.manage))
     accepted = [restore for restore in candidates if restore and restore.accepted]
@@ -108,7 +108,7 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
 
 
 def speaks_of(log: JsonObject, restore: Restore, exchange: Exchange) -> Iterator[Finding]:
-    """The log is a restore's, of this backup to this instance."""
+    """Expect the log to be that of a restore, of this backup to this instance."""
     for name, wanted in {"type": "restore", "backup_id": restore.backup, "instance_id": restore.instance}.items():
         yield from expect_equal(log.get(name), wanted, exchange, f"/data/{_index(log, exchange)}/{name}")
 

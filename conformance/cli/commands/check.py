@@ -41,7 +41,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run preflight, print what it found, and return 3 where something does not fit."""
+    """Run preflight, print its results, and return 3 if something does not fit."""
     problems: list[str] = []
     target = read_target(options, problems)
     if problems:

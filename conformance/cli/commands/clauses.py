@@ -40,7 +40,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Show the clauses that were asked for, with what belongs to each."""
+    """Show the selected clauses, each with its checks and faults."""
     if problems := selector_problems("clauses", options.ids):
         raise UsageError(*problems)
     known = catalogue.load()
@@ -86,7 +86,7 @@ def show(clauses: Sequence[Clause]) -> None:
 
 
 def _faults_by_clause() -> dict[str, dict[str, str]]:
-    """Return for each clause the faults that break it, by name, each with its sentence."""
+    """Return for each clause the faults that break it: their names, each with its description."""
     from conformance.reference.faults import all_faults  # noqa: PLC0415 - loads the server's faults
 
     by_clause: dict[str, dict[str, str]] = {}

@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Compare, write what was asked for, and return 1 where something broke."""
+    """Compare two runs, write the requested output, and return 1 if something broke."""
     from rich.console import Console  # noqa: PLC0415 - loads the tables
 
     from conformance.report import compare as rendering  # noqa: PLC0415

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conformance.cli.arguments import Commands
     from conformance.cli.target_template import Answers
 
-#: what has to be known: the option, and how it is asked for on a terminal
+#: The required values: the option, and the question on a terminal.
 QUESTIONS = {
     "base_url": ("--base-url", "Base URL of the API, such as https://api.example.test"),
     "hub": ("--hub", "ID of the hub"),
@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Ask, look at the target, and write the file."""
+    """Ask for missing values, discover fixtures with reads, and write the file."""
     output: Path = options.output
     if output.exists() and not options.force:
         raise UsageError(f"{output}: exists; name another file with -o, or replace it with --force")
@@ -72,7 +72,7 @@ def execute(options: argparse.Namespace) -> int:
     from conformance.results.files import write_atomically  # noqa: PLC0415
 
     text = render(answers)
-    tomllib.loads(text)  # an error here is ours
+    tomllib.loads(text)  # an error here is a bug of the suite
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(output, text)

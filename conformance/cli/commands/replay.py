@@ -58,7 +58,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Replay, print each check as it is judged, and return what the replay came to."""
+    """Replay, print each check as it is judged, and return the exit code of the replay."""
     from rich.console import Console  # noqa: PLC0415 - slow to load
 
     from conformance.evidence.archive import ArchiveError  # noqa: PLC0415 - as is the suite
@@ -92,7 +92,7 @@ def execute(options: argparse.Namespace) -> int:
 
 
 def _chosen(only: list[str], results: Results) -> list[str]:
-    """The clauses that were named; of a chapter those that failed."""
+    """The clauses that were named; if a chapter was named, those of its clauses that failed."""
     named = selectors(only)
     failed = {row["id"]: row["chapter"] for row in results["clauses"] if row["outcome"] in ("failed", "warned")}
     chapters = set(failed.values())

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Finish what a killed run left, and return the exit code that the run would have had."""
+    """Write the reports of a killed run, and return the exit code that the run would have had."""
     from conformance.pytest_run import finalize  # noqa: PLC0415 - loads the suite
     from conformance.results import recovery  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Check everything that can be wrong, then run, or show the plan."""
+    """Validate every option and file, then run or show the plan."""
     fleet_options.check_together(options)
     if options.target_index is not None:
         options.target = fleet_options.indexed(options.targets, options.target_index)

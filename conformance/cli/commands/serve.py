@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Hand everything to the reference server."""
+    """Pass the arguments on to the reference server."""
     if options.list_faults is not None:
         return list_faults(options.list_faults)
     from conformance.reference import __main__ as reference  # noqa: PLC0415 - loads the server

@@ -1,4 +1,4 @@
-"""`verify`: whether a report folder still is what its sign-off record says."""
+"""`verify`: whether a report folder still matches its sign-off record."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class MergeError(ValueError):
 
 @dataclass(frozen=True)
 class MergeOptions:
-    """What `merge` was asked for."""
+    """The options of `merge`."""
 
     folders: Sequence[Path]
     report_dir: Path | None = None

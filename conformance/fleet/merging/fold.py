@@ -104,7 +104,7 @@ class _Clause:
 
 
 class Merge:
-    """Takes one part after the other, so that no more than two are in memory."""
+    """Merges one part after the other, so that no more than two are in memory."""
 
     def __init__(self) -> None:
         self.parts: list[PartRow] = []
@@ -124,7 +124,7 @@ class Merge:
         self._results.append(cast("Results", {**results, "clauses": [], "waivers": []}))
 
     def add_missing(self, words: str) -> None:
-        """Note a part without a whole report: what it would have found is not known."""
+        """Record a part without a whole report: its outcomes are unknown."""
         self._missing.append(words)
 
     def _add_clause(self, row: ClauseRow, index: int, seed: int) -> None:

@@ -1,1 +1,1 @@
-"""Is the target there, how often does it fail whatever it is asked, and how fast may it be asked?"""
+"""Whether the target is reachable, how often it fails regardless of the request, and how fast requests may be sent."""

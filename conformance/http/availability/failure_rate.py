@@ -1,4 +1,4 @@
-"""How often the target fails whatever it is asked, measured on controls, and how many tries blame an input for that.
+"""How often the target fails regardless of the request, and how many lost tries in a row blame an input.
 
 An input is blamed for a lost response, or for a 502, 503, 504 or 520 to 530, only if n tries in a row end so. n is the
 smallest number, of 3 at least, for which (upper bound of the failure rate)^n times the inputs tried is below one in a
@@ -16,7 +16,7 @@ CONFIDENCE = 0.99
 #: The accepted probability of blaming an input wrongly, for all inputs of a run.
 MAX_RISK = 1e-6
 MIN_TRIES, MAX_TRIES = 3, 12
-#: A kind of control that was never answered, in so many tries, fails because of its own input.
+#: A kind of control that was not answered in this many tries fails because of its own input.
 NEVER = 3
 
 
@@ -35,7 +35,7 @@ class FailureRate:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """How many requests failed, and of how many; kinds that are never answered do not count."""
+        """The number of failed requests, and of all requests, without the kinds that are never answered."""
         with self._lock:
             kinds = [
                 kind
@@ -52,7 +52,7 @@ class FailureRate:
             return any(self._answered[kind] for kind in self._failed)
 
     def tries_needed(self, inputs: int) -> int | None:
-        """Return n, for so many inputs tried in this run; None if it would exceed MAX_TRIES."""
+        """Return n for the number of inputs tried in this run; None if it would exceed MAX_TRIES."""
         failed, count = self.counted
         return tries_needed(upper_bound(failed, count), inputs)
 
@@ -82,7 +82,7 @@ def upper_bound(failed: int, count: int) -> float:
 
 
 def _at_most(failed: int, count: int, rate: float) -> float:
-    """The probability of at most so many failures of `count`."""
+    """The probability of at most `failed` failures in `count` requests."""
     if rate <= 0:
         return 1.0
     log_rate, log_rest = math.log(rate), math.log1p(-rate)

@@ -1,4 +1,4 @@
-"""Is the target there at all? Asked when a request got no response, and answered by control requests.
+"""Decides whether the target is still reachable when a request got no response, by sending control requests.
 
 The target is gone for the rest of the run when none of the controls, which are of different kinds, is answered several
 times over. From then on every request is refused at once, instead of running into a timeout.
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
     #: Makes a control request, of another address each time.
     Control = Callable[[], Request]
 
-#: A restart of the target takes this long without being taken for its end.
+#: A target may be unreachable this long, for a restart, before it counts as gone.
 GRACE_S = 2.0
 PAUSE_S = 0.4
-#: how long the end waits for controls that are under way
+#: How long `close` waits for controls that are in progress.
 CLOSE_PATIENCE_S = 5.0
 MIN_ROUNDS = 2
 #: How many rounds of controls measure the failure rate at once, and how many controls a run spends on that.
 ROUNDS_AT_ONCE = 4
 MAX_MEASURED = 480
-#: Above this failure rate, of so many controls, no number of tries blames an input.
+#: Above this failure rate, measured on this many controls, no number of tries blames an input.
 HOPELESS_RATE, ENOUGH = 0.4, 48
 
 
 def answered(exchange: Exchange) -> bool:
-    """Whether a whole response came, and from the target itself."""
+    """Whether a complete response arrived, and from the target itself."""
     return exchange.status is not None and exchange.status not in UNAVAILABLE
 
 
 class Liveness:
-    """Knows the control requests, and how they were answered. Safe to ask from many threads."""
+    """Sends control requests and remembers how they were answered. Safe to use from many threads."""
 
     def __init__(self, send: Callable[[Request], Exchange], waiting: Clock) -> None:
         self._send = send
@@ -58,13 +58,13 @@ class Liveness:
         #: Of requests that may change the target: intermediaries repeat reads on another server, but no writes.
         self._write_failures = FailureRate()
         self._inputs_tried = 0
-        #: Some response came in this run.
+        #: A response arrived in this run.
         self.known = False
-        #: Why nothing more can be had from the target, once that is clear.
+        #: Why the target counts as gone; None as long as it does not.
         self.gone: str | None = None
 
     def use(self, controls: Sequence[Control]) -> None:
-        """Take the requests to ask with."""
+        """Set the control requests."""
         self._controls = list(controls)
 
     def close(self) -> None:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 MIN_RATE = 0.2
 #: The pace after a 429 or 503, as a share of the recent throughput, and how it grows with each request that is served.
 SLOWER, FASTER = 0.5, 1.02
-#: Throughput is measured over so many seconds.
+#: Throughput is measured over this many seconds.
 WINDOW_S = 5.0
-#: Several 429s at once are one request to slow down.
+#: Several 429s within this time count as one request to slow down.
 ONE_SLOWDOWN_S = 1.0
 #: Seconds of the windows that headers name.
 WINDOWS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}

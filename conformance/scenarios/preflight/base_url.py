@@ -1,4 +1,4 @@
-"""Does the base URL speak this API? A redirect, a foreign page or one refusal of everything stops the run."""
+"""Whether the base URL is that of this API. A redirect, a foreign page or one refusal of everything stops the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What preflight found out: one entry for each member of the target file, and the cause that stops the run, if any.
+"""The result of preflight: one entry for each member of the target file, and the cause that stops the run, if any.
 
 `run`, `check` and `--plan` use this data, and so do the reasons of clauses that are not tested, results.json and the
 reports. Nothing in it is a failure of the target.
@@ -24,7 +24,7 @@ class State(StrEnum):
     MISSING = "missing"
     #: The target does not know what the member names, or does not take it. What needs it ends in error.
     WRONG = "wrong"
-    #: Reads cannot tell.
+    #: Reads cannot show it.
     UNKNOWN = "unknown"
 
 
@@ -77,7 +77,7 @@ class Preflight:
     backups: dict[str, int] = field(default_factory=dict)
 
     def entry(self, member: str) -> Entry | None:
-        """Return the entry of a member; None if preflight did not come to it."""
+        """Return the entry of a member; None if preflight did not get to it."""
         return next((entry for entry in self.entries if entry.member == member), None)
 
     def gap(self, member: str) -> Gap | None:

@@ -1,4 +1,4 @@
-"""What a check needs, what is missing of it, and what would provide it: the one model of that.
+"""The model of what each check needs, which of it is missing, and what would provide it.
 
 A need is a member of the target file, or several of which one will do. What a clause needs follows from the operation
 of its check; the tables add what single clauses need. A check may still find out for itself that it cannot judge,
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from conformance.judging.checks import Check
     from conformance.scenarios.preflight.model import Preflight
 
-#: What preflight says of a key with the value of keys.full.
+#: The detail of the entry of a key that has the value of keys.full.
 EQUAL_TO_FULL = "has the same value as keys.full"
 #: A member of the target file, or alternatives of which one will do.
 Need = str | tuple[str, ...]
 
 FULL, INSTANCE, BACKUP = "keys.full", "fixtures.instance_id", "fixtures.backup_id"
-#: The main backup, named by the target file: what `probe.expected` speaks of is no other backup.
+#: The main backup, named by the target file: `probe.expected` is the digest of that backup.
 NAMED_BACKUP = "the named fixtures.backup_id"
 PROFILE, ALLOW, FOLLOW, DELETABLE = "--profile full", "restore.allow", "jobs.follow", "fixtures.deletable_backup_ids"
 #: That keys.full is no key that may do less: reads cannot measure whether it may restore.
@@ -87,14 +87,14 @@ BY_SCENARIO: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a run has to work with: the target file, the profile, and what preflight found."""
+    """What is available to the checks of a run: target file, profile, and the result of preflight."""
 
     target: Target
     profile: str
     preflight: Preflight
 
     def gaps(self, check: Check) -> list[Gap]:
-        """Return everything that the check needs and that is not there, all at once."""
+        """Return everything that the check needs and that is missing, all at once."""
         found = dict.fromkeys(gap for need in needs_of(check) for gap in self._missing(need))
         return list(found) or list(self._budget(check))
 

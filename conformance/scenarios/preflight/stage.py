@@ -87,7 +87,7 @@ class Stage:
         )
 
     def _problem(self) -> str:
-        """Look at everything, until something stops the run: then return it."""
+        """Inspect everything, or return the first problem that stops the run."""
         self._client.reach()
         addresses = self._client_reads(self._addresses())
         if not any(exchange.status is not None for exchange in addresses):
@@ -146,7 +146,7 @@ class Stage:
             self._notes.append(f"at {pace:g} requests per second a run of the full profile takes {minutes:.0f} minutes")
 
     def _silence(self, reason: str) -> str:
-        """Why nothing comes from the target, with its URL and what to change."""
+        """Why the target does not respond, with its URL and what to change."""
         return cause_of_silence(self._target, reason)
 
     # ------------------------------------------------------------ keys
@@ -196,7 +196,7 @@ class Stage:
         return Entry(member, State.OK if answer is not None and answer.status != 401 else State.UNKNOWN)
 
     def _equal_keys(self) -> dict[str, str]:
-        """Key to another key that has the same value. Where one of them is `full`, that one is measured as such."""
+        """Map a key to another key with the same value. If one of them is `full`, that one is measured."""
         names: dict[str, list[str]] = {}
         for name, key in self._target.keys.present().items():
             with suppress(KeyUnavailableError):
@@ -205,7 +205,7 @@ class Stage:
         for same in (same for same in names.values() if len(same) > 1):
             first, *others = same
             equal |= dict.fromkeys(others, first)
-            if first != "full":  # nobody knows whose value it is
+            if first != "full":  # it is unknown which key the value belongs to
                 equal[first] = others[0]
         return equal
 
@@ -233,13 +233,13 @@ class Stage:
         return "may list backups" if answer.is_success else f"accepted, and {answer.status} on list"
 
     def _how_to_give(self, name: str) -> str:
-        """What to set, or which variable to export where there is no target file."""
+        """What to set in the target file, or without a file which variable to export."""
         if self._target.from_file:
             return f"set keys.{name}"
         return f"export BACKUPS_{'OTHER_HUB_ID' if name == 'other_hub_id' else f'KEY_{name.upper()}'}"
 
     def _look_for_jobs(self) -> None:
-        """An unknown job's code may tell whether there is a jobs endpoint; else only a restore's own job will."""
+        """Find out from the answer to an unknown job whether jobs exist; else only the job of a restore shows it."""
         if self._proofs.states.get("full") != "accepted":
             return
         job = self._client.send(self._build.job(), Purpose.CONTROL)

@@ -1,1 +1,1 @@
-"""What the logs and restores of a run prove, and what they leave open."""
+"""Draws conclusions from the logs and restores of a run, and states which conclusions they do not allow."""

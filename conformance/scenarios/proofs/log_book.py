@@ -1,4 +1,4 @@
-"""All logs that the readings of a run ever showed, and what these readings say against themselves.
+"""All logs that the reads of a run ever showed, and the clauses about logs that these reads broke.
 
 Logs are counted by what was ever shown: a reading of a replica that lags takes nothing away. Where the readings break
 a clause about logs themselves, no effect can be concluded from them: `LogBook.problem` names that clause.

@@ -1,4 +1,4 @@
-"""What the restores of a run prove: whose a log too many is, which restores are one, and which backups are good.
+"""What the restores of a run prove: which restore left a surplus log, which share a job, and which backups are good.
 
 Another client may restore the same backup, so a log too many counts only if another restore leaves one too many again.
 """

@@ -1,4 +1,4 @@
-"""Generated headers: hubs that are none, and content types that are not JSON's."""
+"""Generated headers: invalid or unknown hub ids, and content types other than JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def shows_nothing(exchange: Exchange, own: str) -> Iterator[Finding]:
-    """A hub that could exist is refused like another one's, what is no hub id in any way."""
+    """A hub id that could exist is refused like that of another hub; a malformed one with any 4xx."""
     return expect_status(
         exchange, *((401, 403, 404) if could_exist(exchange.request.hub_id or "", own) else (ANY_4XX,))
     )

@@ -1,4 +1,4 @@
-"""Relations between answers, for what no oracle knows: many ways of asking the same must come to the same."""
+"""Metamorphic relations: equivalent requests must get equivalent responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS = ("full", "view")
 
 
 def held_still(context: CheckContext, relate: Callable[[], list[Finding]]) -> Iterator[Finding]:
-    """What a relation finds wrong on a list that did not change meanwhile."""
+    """The findings of a relation, read on a list that did not change meanwhile."""
     found: list[Finding] = []
     for _ in range(MAX_READINGS):
         before = set(paging.read_list(context).ids)

@@ -1,4 +1,4 @@
-"""Generated bodies of job requests: broken keyword by keyword, no JSON at all, or good and strange."""
+"""Generated bodies of job requests: invalid by one keyword at a time, not JSON at all, or unusual but valid."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_job_1_an_unusual_request_is_accepted(context: CheckContext) -> Iterator
 
 
 def unusual(context: CheckContext) -> Restore:
-    """The one restore that is asked for in another spelling."""
+    """The restore whose valid body is written unusually."""
     valid = requests.valid_body(context.fixtures.instance_id)
     raw = batches.draw_values(request_bodies.respelled(valid), context.run.rng("unusual").getrandbits(64))[-1]
     return context.run_once("unusual", lambda context: restore_scenarios.unusual(context, raw))
