@@ -20,6 +20,7 @@ def main() -> int:
     from conformance.config import hermetic  # noqa: PLC0415
 
     hermetic.ignore_warnings()
+    hermetic.drop_unusable_sizes(os.environ)
     streams.protect_streams()
     return command_line.main()
 

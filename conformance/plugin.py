@@ -5,6 +5,7 @@ A pytest run that does not name the suite costs the import of this module and ge
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,8 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def _start_run(config: pytest.Config) -> None:
     from conformance.cli.errors import UsageError  # noqa: PLC0415 - only the suite's own runs need these
     from conformance.cli.options import settings_of_pytest  # noqa: PLC0415
+    from conformance.config import hermetic  # noqa: PLC0415
     from conformance.pytest_run import controller, embedded, executing, setup  # noqa: PLC0415
 
+    hermetic.drop_unusable_sizes(os.environ)
     try:
         arguments = config.stash[_ARGUMENTS]
         settings = settings_of_pytest(list(map(str, config.invocation_params.args)), arguments)

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, MutableMapping
 
 #: variables of tools that a run uses, and that would otherwise change what it sends or which plugins take part
 FOREIGN = ("PYTEST_", "HYPOTHESIS_", "SCHEMATHESIS_")
 #: set while pytest runs, for its workers as well
 OWN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_NO_PLUGINS": "1"}
+
+#: Sizes of the terminal that can be used.
+SIZES = {"COLUMNS": range(10, 10_000), "LINES": range(1, 10_000)}
 
 #: Thresholds of the garbage collector: new objects until it scans the youngest generation, and how often older ones.
 THRESHOLDS = (20_000, 20, 20)
@@ -57,6 +61,16 @@ def rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
+
+
+def drop_unusable_sizes(environ: MutableMapping[str, str]) -> None:
+    """Remove sizes of the terminal that no terminal has; the size is then the terminal's own.
+
+    A width of 0 would leave tables without any text, and other values would end the program.
+    """
+    for name, sizes in SIZES.items():
+        if name in environ and not (re.fullmatch("[0-9]{1,4}", environ[name]) and int(environ[name]) in sizes):
+            del environ[name]
 
 
 def ignore_warnings() -> None:

@@ -41,6 +41,8 @@ def exhausted(error: BaseException) -> str | None:
 def _shortage(error: BaseException) -> str | None:
     if isinstance(error, MachineError):
         return str(error)
+    if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
+        return "this machine: no folder for temporary files can be written to; set TMPDIR to one"
     if isinstance(error, MemoryError):
         return "this machine: out of memory"
     if isinstance(error, OSError) and error.errno in _WORDS:

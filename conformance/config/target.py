@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import unquote, urlsplit
+
+from conformance.config import urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,7 @@ class Target:
     fixtures: FixtureIds
     verify_tls: bool | Path = True
     client_cert: ClientCertificate | None = None
-    #: The URL of a proxy, which may hold a password; None for the environment's proxy.
+    #: The URL of a proxy, which may hold a password: that of the target file, or else the environment's.
     proxy: Key | None = None
     headers: dict[str, Key] = field(default_factory=dict)
     keys: Keys = Keys()
@@ -157,8 +158,8 @@ class Target:
         """Call `learn(label, value)` for every secret of the target file, now and whenever one is fetched."""
         for key in (*self.keys.present().values(), *self.headers.values()):
             key.watch(learn)
-        if self.proxy is not None and (password := urlsplit(self.proxy.reveal()).password):
-            learn("proxy password", unquote(password))
+        if self.proxy is not None and (password := urls.parse(self.proxy.reveal()).password):
+            learn("proxy password", password)
 
     def without_keys(self) -> JsonObject:
         """The target as reports may show it: of a key, whether there is one; of a header, its name."""

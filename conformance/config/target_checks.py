@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urlsplit
+
+from conformance.config import urls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
 def base_url_fault(text: str) -> str | None:
     """Return why a text cannot be the base of all URLs."""
-    url = _split(text)
-    if isinstance(url, str):
-        return url
-    if url.username is not None or url.password is not None:
+    try:
+        url = urls.parse(text)
+    except urls.UrlError as error:
+        return str(error)
+    if url.username is not None:
         return "it must not hold a user name or password"
-    if "?" in text or "#" in text:
+    if url.has_more:
         return "it must not hold a query or a fragment"
     if any(segment in (".", "..") for segment in url.path.split("/")):
         return "it must not hold . or .. in its path"
@@ -28,30 +29,13 @@ def base_url_fault(text: str) -> str | None:
 
 def proxy_fault(text: str) -> str | None:
     """Return why a text cannot be the URL of a proxy, without quoting it: it may hold a password."""
-    url = _split(text)
-    if isinstance(url, str):
-        return url
-    if url.path not in ("", "/") or "?" in text or "#" in text:
+    try:
+        url = urls.parse(text)
+    except urls.UrlError as error:
+        return str(error)
+    if url.path not in ("", "/") or url.has_more:
         return "it must not hold a path, a query or a fragment"
     return None
-
-
-def _split(text: str) -> SplitResult | str:
-    """Return the parts of an http or https URL, or the reason why it is not one."""
-    if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
-        return "it holds a character that no URL has"
-    try:
-        url = urlsplit(text)
-        port = url.port
-    except ValueError as error:
-        words = str(error)
-        # the words of the standard library may quote the text
-        return "the port is not a number" if "could not be cast" in words else words[:1].lower() + words[1:]
-    if url.scheme not in ("http", "https"):
-        return "the scheme must be http or https"
-    if not url.hostname or port == 0:
-        return "the port must not be 0" if url.hostname else "it has no host"
-    return url
 
 
 def bundle_fault(bundle: Path) -> str | None:

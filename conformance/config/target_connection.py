@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.config import environment
 from conformance.config.secrets import Key
 from conformance.config.target import ClientCertificate
 from conformance.config.target_checks import bundle_fault, certificate_fault, file_fault, proxy_fault
@@ -13,6 +14,8 @@ from conformance.config.toml_file import Document, Table, kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from conformance.config.urls import HttpUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,19 @@ class ConnectionReader:
             table.report(member, f"the file {fault}", f"looked for {path}")
             return None
         return path
+
+    def check_environment(self, url: HttpUrl, *, by_system: bool) -> None:
+        """Report variables of TLS that a connection would fail with; `by_system`: no CA bundle is named."""
+        if url.scheme == "https":
+            for problem in environment.tls_problems(self.environ, by_system=by_system):
+                self.document.report_elsewhere(problem)
+
+    def environment_proxy(self, url: HttpUrl) -> Key | None:
+        """The environment's proxy for the target; None where it has none."""
+        proxy = environment.proxy_of(url, self.environ)
+        if proxy is not None and (problem := environment.proxy_problem(proxy)):
+            self.document.report_elsewhere(problem)
+        return proxy
 
     def proxy(self, table: Table) -> Key | None:
         """The URL of a proxy: a string, or {env = "NAME"} where it holds a password."""

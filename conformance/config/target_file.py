@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
+from conformance.config import urls
 from conformance.config.secrets import DEFAULT_REFRESH_S, Key, unsendable, unusable_key
 from conformance.config.target import (
     KEY_NAMES,
@@ -97,6 +97,10 @@ class _Reader:
         name, verify_tls = self._name(table, base_url), connection.verify_tls(table)
         client_cert, proxy = connection.client_cert(table), connection.proxy(table)
         table.finish()
+        if not base_url_fault(base_url):
+            url = urls.parse(base_url)
+            connection.check_environment(url, by_system=verify_tls is True)
+            proxy = connection.environment_proxy(url) if "proxy" not in table.data else proxy
         target = Target(
             name=name,
             base_url=base_url,
@@ -131,7 +135,7 @@ class _Reader:
     def _name(self, table: Table, base_url: str) -> str:
         name = table.string("name")
         if name is None:
-            host = "" if base_url_fault(base_url) else urlsplit(base_url).hostname or ""
+            host = "" if base_url_fault(base_url) else urls.parse(base_url).host
             return re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip(".-") or "target"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
             hint = "use letters, digits, dots, dashes and underscores, at most 100, a letter or digit first"

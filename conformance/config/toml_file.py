@@ -84,6 +84,10 @@ class Document:
         where = f"{self.name}:{line} {dotted(path)}" if line else f"{self.name} {dotted(path)}"
         self._found.append((line, Problem(self.names.get(path, where), what, hint)))
 
+    def report_elsewhere(self, problem: Problem) -> None:
+        """Add a problem of something that the file relies on, such as an environment variable."""
+        self._found.append((0, problem))
+
     def table(self, name: str) -> Table:
         """The table of that name; an empty one if it is missing or not a table."""
         value = self.data.get(name, {})

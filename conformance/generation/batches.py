@@ -6,6 +6,7 @@ the constants that it would otherwise collect from whatever source code happens 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -68,13 +69,14 @@ def prepare() -> None:
 
 
 def _cache_dir() -> Path:
-    """The user's folder for caches; a temporary one for a user without a home."""
-    if root := os.environ.get("XDG_CACHE_HOME"):
-        return Path(root)
-    try:
-        return Path.home() / ".cache"
-    except RuntimeError:
-        return Path(tempfile.gettempdir())
+    """The user's folder for caches; a temporary one for a user without a home.
+
+    Relative paths in the environment do not count: they would lead into the current folder.
+    """
+    folders = [Path(os.environ.get("XDG_CACHE_HOME", ""))]
+    with contextlib.suppress(RuntimeError):
+        folders.append(Path.home() / ".cache")
+    return next((folder for folder in folders if folder.is_absolute()), Path(tempfile.gettempdir()))
 
 
 def settings(

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING
 
 import httpcore
-import httpx
 
+from conformance.config import urls
 from conformance.config.machine import MachineError, exhausted
 from conformance.contract.strict_json import has_more_values
 from conformance.http.bodies import HEAD, BodyStore, BodyWriter
@@ -47,11 +47,11 @@ class Connections:
         self._limits = target.limits
         self._max_bytes = int(target.limits.max_body_mb * 2**20)
         self._gateway_headers = target.headers
-        url = httpx.URL(target.base_url)
-        self._origin = (url.raw_scheme, url.raw_host, url.port)
-        self._prefix = url.raw_path.rstrip(b"/")
+        url = urls.parse(target.base_url)
+        self._origin = (url.scheme.encode(), url.host.encode(), url.port)
+        self._prefix = url.path.rstrip("/").encode()
         self._common = {
-            "host": (b"Host", url.netloc),
+            "host": (b"Host", url.netloc.encode()),
             "user-agent": (b"User-Agent", user_agent.encode()),
             "accept": (b"Accept", b"application/json"),
             "accept-encoding": (b"Accept-Encoding", ACCEPT_ENCODING.encode()),

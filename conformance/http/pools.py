@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import logging
 import ssl
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
-from urllib.request import getproxies, proxy_bypass
 
 import httpcore
-import httpx
+
+from conformance.config import urls
 
 if TYPE_CHECKING:
     from conformance.config.secrets import Key
@@ -28,11 +27,11 @@ logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 def open_pool(target: Target, network: Network, *, keep: bool) -> httpcore.ConnectionPool:
     """A pool of connections to the target; `keep`: connections are used again."""
-    url = httpx.URL(target.base_url)
+    url = urls.parse(target.base_url)
     connections = 2 * target.limits.concurrency + 8
     return httpcore.ConnectionPool(
         ssl_context=_ssl_context(target) if url.scheme == "https" else None,
-        proxy=_proxy(url, target.proxy),
+        proxy=_proxy(target.proxy) if target.proxy is not None else None,
         max_connections=connections,
         max_keepalive_connections=connections if keep else 0,
         keepalive_expiry=IDLE_S,
@@ -52,24 +51,9 @@ def _ssl_context(target: Target) -> ssl.SSLContext:
     return context
 
 
-def _proxy(url: httpx.URL, own: Key | None) -> httpcore.Proxy | None:
-    """Return the target file's proxy, or else the environment's, which is never used for this machine itself."""
-    address = own.reveal() if own is not None else _from_environment(url)
-    if not address:
-        return None
-    proxy = httpx.Proxy(address if "://" in address else f"http://{address}")
-    origin = httpcore.URL(scheme=proxy.url.raw_scheme, host=proxy.url.raw_host, port=proxy.url.port, target=b"/")
-    return httpcore.Proxy(origin, auth=proxy.raw_auth)
-
-
-def _from_environment(url: httpx.URL) -> str | None:
-    if url.host == "localhost" or _is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    return getproxies().get(url.scheme)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _proxy(address: Key) -> httpcore.Proxy:
+    proxy = urls.parse(address.reveal())
+    origin = httpcore.URL(scheme=proxy.scheme, host=proxy.host, port=proxy.port, target="/")
+    if proxy.username is None:
+        return httpcore.Proxy(origin)
+    return httpcore.Proxy(origin, auth=(proxy.username.encode(), (proxy.password or "").encode()))

@@ -12,6 +12,7 @@ from conformance.http.intermediaries import answerer_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conformance.config.secrets import Key
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange
     from conformance.http.intermediaries import Answerer
@@ -31,8 +32,9 @@ FAILURES: tuple[tuple[str, str], ...] = (
     ("name or service not known", "no such host: check target.base_url"),
     ("name resolution", "the host name cannot be resolved now: check target.base_url and the network"),
     ("no address associated", "no such host: check target.base_url"),
-    ("the proxy refused", "check target.proxy, or the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)"),
 )
+#: Parts of reasons that are about the proxy, where there is one: it is what the client connects to.
+OF_THE_PROXY = ("connection refused", "no connection", "the proxy refused")
 #: What to change, by a part of the words of an intermediary.
 PAGES: tuple[tuple[str, str], ...] = (
     ("ssl certificate was sent", "set target.client_cert and target.client_key: it wants a client certificate"),
@@ -63,9 +65,23 @@ def is_of_the_contract(exchange: Exchange) -> bool:
 def cause_of_silence(target: Target, failure: str) -> str:
     """Say in one line why the target cannot be reached, and what to change."""
     hint = next((fix for part, fix in FAILURES if part in failure.lower()), "")
+    if target.proxy is not None and any(part in failure for part in OF_THE_PROXY):
+        return f"{failure} ({target.base_url}, through the proxy of {_setting(target.proxy)}); {_fix_of(target.proxy)}"
     if not hint and urlsplit(target.base_url).scheme == "http" and _speaks_tls(target.base_url):
         hint = "the port speaks TLS: write https:// in target.base_url"
     return f"{failure} ({target.base_url})" + (f"; {hint}" if hint else "")
+
+
+def _setting(proxy: Key) -> str:
+    """The member of the target file, or the environment variable, that names a proxy."""
+    return "target.proxy" if proxy.name == "proxy" else proxy.name
+
+
+def _fix_of(proxy: Key) -> str:
+    setting = _setting(proxy)
+    if setting == "target.proxy":
+        return "check target.proxy, or leave it out"
+    return f"check {setting}, or name the target's host in NO_PROXY"
 
 
 def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, str]:
@@ -143,7 +159,8 @@ def _foreign(target: Target, answerer: Answerer, count: int) -> str:
     words = str(answerer)
     hint = next((fix for part, fix in PAGES if part in words.lower()), "")
     if answerer.status == 407:
-        hint = "check user and password of target.proxy, or of the environment's proxy"
+        setting = _setting(target.proxy) if target.proxy is not None else "the proxy"
+        hint = f"check user and password in {setting}"
     if not hint and answerer.status in (401, 403):
         hint = "set [headers] if the gateway wants a token of its own"
     if not hint and 300 <= answerer.status < 400:

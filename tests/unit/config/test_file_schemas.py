@@ -53,16 +53,17 @@ TABLES: dict[str, Members] = {
     "target": {
         "name": (["a", "staging-eu"], ["", ".", "a/b", "x" * 101, 1]),
         "base_url": (
-            ["http://a", "https://a.test:8443/api/", "http://[::1]:80", "HTTP://a", "http://a/x.y/..z"],
+            ["http://a", "https://a.test:8443/api/", "http://[::1]:80", "HTTP://a", "http://a/x.y/..z", "http://10.0.0.255/x"],
             ["", "a.test", "ftp://a", "http://", "http://u@a", "http://a?x", "http://a#", "http://a:0", "http://a:99999",
-             "http://a/../b", "http://a b", "http://a/.", 7],
+             "http://a/../b", "http://a b", "http://a/.", "http://10.0.0.256",
+             "http://a..b", "http://a$b", 7],
         ),
         "hub_id": (["h"], ["", "a b", "ä", 7]),
         "verify_tls": ([True, False, "both.pem"], ["", "True", "false", 1]),
         "client_cert": (["both.pem", {"env": "PEM"}], ["", 1, {}, {"env": "PEM", "x": 1}]),
         "proxy": (
-            ["http://p.test:3128", "https://u:p@p.test", {"env": "PROXY"}],
-            ["", "p.test:3128", "http://p/x", "http://p?x", "ftp://p", 1],
+            ["http://p.test:3128", "https://u:p@p.test", "http://1.2.3.4:1", {"env": "PROXY"}],
+            ["", "p.test:3128", "http://p/x", "http://p?x", "ftp://p", "http://u:p@1.2.3.400:1", 1],
         ),
     },
     "headers": {

@@ -366,22 +366,20 @@ def test_a_header_whose_command_fails_is_not_the_targets_fault(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.3.2.1", "localhost"])
-def test_no_proxy_is_used_for_this_machine(host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used_for_this_machine(host: str, tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as server, hostile.serve(hostile.empty) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.base_url)
-        base_url = server.base_url.replace("127.0.0.1", host)
-        Connections(hostile.target(tmp_path, base_url, more=LIMITS), "tests").send(get())
+        file = hostile.target_file(tmp_path, server.base_url.replace("127.0.0.1", host), more=LIMITS)
+        Connections(load_target(file, {"http_proxy": proxy.base_url}), "tests").send(get())
     assert proxy.seen == []
 
 
-def test_a_proxy_is_used_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_used_for_others(tmp_path: Path) -> None:
     with hostile.serve(hostile.empty) as proxy:
-        monkeypatch.setenv("http_proxy", proxy.base_url.replace("//", "//user:pass@"))
-        monkeypatch.delenv("no_proxy", raising=False)
-        connections = Connections(hostile.target(tmp_path, "http://backups.example.test/api"), "tests")
-        assert connections.send(get()).status == 200
-        monkeypatch.setenv("no_proxy", "example.test")
-        direct = Connections(hostile.target(tmp_path, "http://nowhere.example.test", more=LIMITS), "tests")
+        environ = {"http_proxy": proxy.base_url.replace("//", "//user:pass@")}
+        file = hostile.target_file(tmp_path, "http://backups.example.test/api")
+        assert Connections(load_target(file, environ), "tests").send(get()).status == 200
+        file = hostile.target_file(tmp_path, "http://nowhere.example.test", more=LIMITS)
+        direct = Connections(load_target(file, {**environ, "no_proxy": "example.test"}), "tests")
         assert direct.send(get()).response is None
     (seen,) = proxy.seen
     assert seen.target == "http://backups.example.test/api/v1/x"
