@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
@@ -80,6 +81,7 @@ def _needs_restores(clause_id: str) -> bool:
     return bool((operations | observed_operations(clause_id)) & NEEDING_RESTORES)
 
 
+@cache
 def observed_operations(clause_id: str) -> frozenset[str]:
     """Return the operations on which a clause is judged by the exchanges of other clauses' checks.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from conformance.contract import catalogue
@@ -22,6 +24,8 @@ from conformance.results.signoff import page_marks
 from conformance.results.waivers import stubs
 
 if TYPE_CHECKING:
+    from jinja2.bccache import Bucket
+
     from conformance.results.model import Results
 
 _HERE = Path(__file__).parent
@@ -152,10 +156,25 @@ def prose(text: str) -> Markup:
     )
 
 
+class _CompiledTemplates(FileSystemBytecodeCache):
+    """Compiled templates beside the templates, as Python keeps compiled modules, where the folder can be written to."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                Path(self.directory).mkdir(exist_ok=True)
+                super().dump_bytecode(bucket)
+
+
 def templates(folder: Path) -> Environment:
     """The templates of a folder; everything that they are given is escaped, and nothing may be missing."""
     return Environment(
         loader=FileSystemLoader(folder),
+        bytecode_cache=_CompiledTemplates(str(folder / "__pycache__")),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

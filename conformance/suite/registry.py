@@ -13,7 +13,7 @@ import conformance.suite
 from conformance.judging import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from conformance.contract.check_id import CheckId
     from conformance.judging.checks import Check, CheckFunction, Judge, JudgeFunction
@@ -57,7 +57,8 @@ def judges_of(clauses: Collection[str]) -> list[Judge]:
     return [judge for judge in all_judges() if judge.clause in clauses]
 
 
-def check_ids() -> dict[str, list[CheckId]]:
+@cache
+def check_ids() -> Mapping[str, list[CheckId]]:
     """Clause ID to the IDs of its checks; a passive judge is `ERR-2/observed`."""
     load()
     return checks.check_ids()
