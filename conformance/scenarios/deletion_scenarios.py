@@ -55,7 +55,8 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         if not context.fixtures.target.claims.delete:
             raise NotApplicableError("does not apply: the target has no delete")
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
-    left = [backup for backup in offered if backup not in context.run.state.changed_neighbours]
+    used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
+    left = [backup for backup in offered if backup not in used]
     backup = (left or offered)[index % len(left or offered)]
     get = context.get(backup)
     if get.status == 404:
@@ -123,10 +124,9 @@ def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbour
 def deleted_again(context: CheckContext) -> Deletion:
     """Delete another offered backup, to see whether what the first deletion did comes again."""
     offered = context.fixtures.target.fixtures.deletable_backup_ids
-    left = [index for index, backup in enumerate(offered) if backup not in context.run.state.deleted_backups]
-    if not left:
+    if not set(offered).difference(context.run.state.deleted_backups):
         raise NotTestableError("set fixtures.deletable_backup_ids to more than one backup")
-    return deleted(context, left[0])
+    return deleted(context)
 
 
 def _look_for(context: CheckContext, answer: Exchange, before: Neighbours) -> Deletion:

@@ -26,7 +26,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import paging
-from conformance.scenarios.proofs.neighbours import changes_of_neighbours
+from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON, Changes
@@ -342,10 +342,11 @@ def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
 def review_neighbours_of_deletions(context: CheckContext) -> Iterator[Finding]:
     """The backups beside a deleted one are still there, and as they were."""
     changes = reviewed_once(context, "neighbours", _later_changes)
-    if changes.of_steady and changes.others_moved:
+    findings = not_offered(context, changes)
+    if findings and not changes.others_moved:
+        yield from findings
+    elif changes.of_steady:
         yield inconclusive("another client may be working on the container: its backups changed by themselves")
-    else:
-        yield from changes.of_steady.values()
 
 
 def collateral(context: CheckContext) -> set[str]:

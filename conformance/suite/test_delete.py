@@ -18,6 +18,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.scenarios import deletion_scenarios
+from conformance.scenarios.proofs.neighbours import not_offered
 from conformance.scenarios.side_effects import send_deletions_expecting_refusal
 from conformance.suite.support import keys_without
 
@@ -149,8 +150,11 @@ def test_del_5_a_deletion_takes_no_other_backup_with_it(context: CheckContext) -
         again = context.try_scenario("deleted again", deletion_scenarios.deleted_again)
         deletions += [again.changes] if again else []
         changed += [again.changes] if again and again.changes.shows_collateral else []
-    if len(changed) > 1 or (len(deletions) == 1 and not any(changes.others_moved for changes in changed)):
+    alone = len(deletions) == 1 and not any(changes.others_moved for changes in changed)
+    if len(changed) > 1:
         for changes in changed:
             yield from changes.of_steady.values()
+    elif alone and any(not_offered(context, changes) for changes in changed):
+        yield from not_offered(context, changed[0])
     elif any(changes.of_steady for changes in changed):
         yield ANOTHER_CLIENT

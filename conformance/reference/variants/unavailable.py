@@ -169,6 +169,19 @@ def another_client_deletes(server: Behaviours) -> None:
     server.handlers["delete"] = together
 
 
+@variant("another run with the same target file deletes what the file offers (DEL-5)", expected="inconclusive")
+def another_run_deletes(server: Behaviours) -> None:
+    """Another run deletes the other backups that the target file offers at the same time as the first deletion."""
+    delete = server.handlers["delete"]
+
+    def together(call: Call) -> Reply:
+        for backup in set(call.store.fixtures.deletable_backup_ids) - {call.backup.id}:
+            call.container.backups.pop(backup, None)
+        return delete(call)
+
+    server.handlers["delete"] = together
+
+
 @variant("a body longer than `limits.max_body_mb` is the suite's limit, not a fault", expected="inconclusive")
 def one_log_is_huge(server: Behaviours) -> None:
     """The log of one backup has 17 MiB, more than the target file allows for a body."""

@@ -59,6 +59,16 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours, listing: pa
     return changes
 
 
+def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
+    """Return the findings about backups that the target file does not offer to delete.
+
+    A change that was seen once counts for those only: another run of the suite with the same target file deletes the
+    offered ones.
+    """
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    return [finding for backup, finding in changes.of_steady.items() if backup not in offered]
+
+
 def missing_neighbours(context: CheckContext, before: Neighbours) -> dict[str, Finding]:
     """Read some steady neighbours one by one, and return findings about those that are not found."""
     steady = list(_untouched(context, before))
