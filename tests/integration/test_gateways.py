@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import forward_proxy, gateways, hostile, running
+from support import forward_proxy, gateways, hostile, running, share
 from support.toml import changed
 
 from conformance.reference import launch
@@ -70,7 +70,7 @@ PASSING: dict[str, Callable[[str, Path], AbstractContextManager[Gateway]]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", share.one_of(PASSING, 0))
 def test_a_gateway_in_front_causes_no_failure(name: str, server: launch.Running, tmp_path: Path) -> None:
     """A gateway may answer odd addresses with a page of its own: that is HTTP-1's warning, and no clause's failure."""
     with run_through(PASSING[name](server.base_url, tmp_path), server, tmp_path) as ran:
@@ -135,7 +135,7 @@ def test_a_missing_client_certificate_is_named(
 # ---------------------------------------------------------------- TLS
 
 
-@pytest.mark.parametrize("name", ["nginx", "HAProxy", "Caddy"])
+@pytest.mark.parametrize("name", share.one_of(PASSING, 1))
 def test_a_private_ca_is_trusted_where_the_file_names_it(
     name: str, server: launch.Running, certificates: Certificates, tmp_path: Path
 ) -> None:
@@ -209,7 +209,7 @@ def test_a_dead_backend_that_the_address_chooses_accuses_nobody(server: launch.R
 # ---------------------------------------------------------------- client certificates and proxies
 
 
-@pytest.mark.parametrize("name", ["nginx", "HAProxy", "Caddy"])
+@pytest.mark.parametrize("name", share.one_of(PASSING, 2))
 def test_a_client_certificate_is_presented(
     name: str, server: launch.Running, certificates: Certificates, tmp_path: Path
 ) -> None:

@@ -33,13 +33,19 @@ class Matrix(StrEnum):
 
 
 MATRIX = Matrix(os.environ.get("CONFORMANCE_MATRIX") or Matrix.FEW)
-#: `few` takes one in so many
+#: `few` takes every nth fault and every nth case of a list, and this many groups of variants
 FEW_OF_FAULTS, FEW_OF_LISTS, FEW_VARIANTS = 16, 5, 3
 
 
 def some(names: Iterable[T], one_in: int) -> list[T]:
-    """Return one in so many of the cases of a slow test; with `share` and `all` every one."""
+    """Return every `one_in`th case of a slow test; with `share` and `all` every case."""
     return list(names)[::one_in] if MATRIX is Matrix.FEW else list(names)
+
+
+def one_of(names: Iterable[T], number: int) -> list[T]:
+    """Return one of the cases, another for each number, where tests have the same cases; else every one."""
+    cases = list(names)
+    return [cases[number % len(cases)]] if MATRIX is Matrix.FEW else cases
 
 
 def faults() -> list[str]:
