@@ -66,15 +66,17 @@ def test_a_folder_that_is_removed_is_reported_as_lost(tmp_path: Path) -> None:
 
 
 BUSY = """
-import threading, conformance.judging.passive as passive
+import os, pathlib, conformance.judging.passive as passive
 
 apply = passive.PassiveJudges._apply
 count = []
 
 def busy(self, judge, exchange):
     count.append(1)
-    while len(count) > 2000:
-        pass
+    if len(count) > 2000:
+        pathlib.Path(os.environ["HANGS"]).touch()
+        while True:
+            pass
     return apply(self, judge, exchange)
 
 passive.PassiveJudges._apply = busy
@@ -84,10 +86,10 @@ passive.PassiveJudges._apply = busy
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_a_run_whose_judges_hang(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "busy.py").write_text(BUSY)
-    out = tmp_path / "out"
-    process = running.start(["run", "--report-dir", out, *QUICK, "--", "-p", "busy"], env={"PYTHONPATH": str(tmp_path)})
-    wait_until(begun(out))
-    time.sleep(3)  # until judges hang: nothing shows when they do
+    out, hangs = tmp_path / "out", tmp_path / "hangs"
+    variables = {"PYTHONPATH": str(tmp_path), "HANGS": str(hangs)}
+    process = running.start(["run", "--report-dir", out, *QUICK, "--", "-p", "busy"], env=variables)
+    wait_until(hangs.exists)
     sent = time.monotonic()
     process.send_signal(number)
     ran = running.end(process, out)
