@@ -178,7 +178,7 @@ def records_of(state: Path) -> list[Any]:
 
 
 def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dict[str, str]:
-    """A run that is killed in the middle; the outcomes that it had written down by then."""
+    """Kill a run in the middle; return the outcomes that it had written down by then."""
     process = running.start(["run", "--seed", "1", *arguments], cwd=cwd)
     states: list[Path] = []
 
@@ -188,6 +188,7 @@ def killed(folder: Path, *arguments: str | Path, cwd: Path | None = None) -> dic
 
     try:
         wait_until(in_the_middle)
+        process.send_signal(signal.SIGSTOP)  # it must not end while another command looks at its folder
         assert process.poll() is None, "the run was over before it could be killed"
         assert command("report", states[0].parent).returncode == 2  # it still goes on
     finally:

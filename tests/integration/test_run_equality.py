@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from support import recording, running
+from support import recording, running, share
 
 from conformance.reference import launch
 
@@ -53,7 +53,7 @@ def test_there_is_something_to_compare(plain: running.Ran) -> None:
 
 
 @EVERYWHERE
-@pytest.mark.parametrize("how", ["four workers", "pytest", "pytest elsewhere", "pytest, two workers"])
+@pytest.mark.parametrize("how", share.some(["four workers", "pytest", "pytest elsewhere", "pytest, two workers"], 2))
 def test_the_outcomes_are_the_same(how: str, plain: running.Ran, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -163,8 +163,10 @@ def test_two_runs_of_one_target_at_once_accuse_it_of_nothing(tmp_path: Path) -> 
 # ---------------------------------------------------------------- the budget
 
 
-@pytest.mark.parametrize("workers", ["0", "4"])
-@pytest.mark.parametrize("faults", [(), ("restore_for_everyone", "any_action_restores")], ids=["right", "careless"])
+CARELESS = ("restore_for_everyone", "any_action_restores")
+
+
+@pytest.mark.parametrize(("faults", "workers"), share.some([((), "4"), ((), "0"), (CARELESS, "0"), (CARELESS, "4")], 2))
 def test_no_run_starts_more_restores_than_it_may(faults: tuple[str, ...], workers: str, tmp_path: Path) -> None:
     def three(toml: str) -> str:
         assert "max_restores = 40" in toml

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import nodejs
+from support import nodejs, share
 from support.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def with_outcome(results: dict[str, Any], *outcomes: str) -> dict[str, str]:
     return {row["id"]: row["reason"] for row in results["clauses"] if row["outcome"] in outcomes}
 
 
-@pytest.mark.parametrize("preset", NOT_TESTED)
+@pytest.mark.parametrize("preset", share.one_of(NOT_TESTED, 2))
 def test_a_right_server_with_other_habits_is_conformant(preset: str, tmp_path: Path) -> None:
     with second_server(tmp_path, "--preset", preset) as target:
         results = judged(target)
@@ -90,7 +90,7 @@ def test_a_right_server_with_other_habits_is_conformant(preset: str, tmp_path: P
     assert results["verdict"] == ("partial" if preset == "B" else "conformant")  # B names no jobs to follow
 
 
-@pytest.mark.parametrize(("fault", "clause"), FAULTS.items(), ids=FAULTS)
+@pytest.mark.parametrize(("fault", "clause"), share.some(FAULTS.items(), 3))
 def test_a_mistake_is_seen_by_its_clause(fault: str, clause: str, tmp_path: Path) -> None:
     with second_server(tmp_path, "--preset", "A", "--habit", "throttleEvery=0", "--fault", fault) as target:
         results = judged(target, "--only", clause)
