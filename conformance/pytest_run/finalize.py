@@ -17,6 +17,7 @@ from conformance.judging.outcomes import Verdict
 from conformance.report import ci, index, write_all, write_page
 from conformance.report.terminal import show
 from conformance.results import sealing, signoff
+from conformance.results.environment import changed_versions, generators_of
 from conformance.results.files import write_atomically, write_json
 from conformance.results.recovery import LOCK, STATE, RecoveryError, recover, require_ended
 
@@ -132,10 +133,26 @@ def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.Ex
     except sealing.SealError as problem:
         problems.append(f"not signed: {problem}")
     if setup.settings.report_dir is None:
+        problems += other_requests(setup.folder, results)
         point_latest(setup.folder)
         list_with_others(setup.folder)
     missing = ci.append_summary((setup.folder / "summary.md").read_text(encoding="utf-8"), os.environ)
     return [*problems, missing] if missing else problems
+
+
+def other_requests(folder: Path, results: Results) -> list[str]:
+    """Say, if a run beside this one had the same seed and other generators, that it sent other requests."""
+    run = results["run"]
+    generators = generators_of(run["versions"])
+    entries: list[index.RunEntry] = []
+    with contextlib.suppress(OSError):  # a report is complete without those beside it
+        entries += index.entries(folder.parent)
+    for entry in entries:
+        changes = changed_versions(generators, entry.generators, generators)
+        if entry.seed == run["seed"] and entry.run != run["id"] and changes:
+            words = f"seed {run['seed']} does not reproduce the requests of {entry.path}, a run with other versions"
+            return [f"{words}: {', '.join(changes)}"]
+    return []
 
 
 def point_latest(folder: Path) -> None:

@@ -88,11 +88,15 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The replay of a report. `recorded`, `replayed`: the base URLs of the run and of the target now."""
+    """The replay of a report. `recorded`, `replayed`: the base URLs of the run and of the target now.
+
+    `changes`: the libraries whose versions are not those of the run, a line each.
+    """
 
     recorded: str
     replayed: str
     checks: tuple[Replayed, ...]
+    changes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:

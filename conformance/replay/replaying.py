@@ -26,6 +26,7 @@ from conformance.judging.checks import Stage
 from conformance.judging.expectations import CannotTellError
 from conformance.judging.outcomes import FindingRecord, Outcome
 from conformance.replay.model import BROKEN, DEFAULT_TRIES, Attempt, Failure, Replay, Replayed, ReplayError
+from conformance.results import environment
 from conformance.results.reading import load_results
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.suite.registry import all_checks, all_reviews, judges_of
@@ -112,7 +113,9 @@ def replay(
     replayed = tuple(Replayed(failure, tuple(attempts[failure.check])) for failure in failing)
     for check in replayed:
         on_failure(check)
-    return Replay(results["target"]["base_url"], target.base_url, replayed)
+    libraries = (*environment.GENERATORS, *environment.JUDGES)
+    changes = environment.changed_versions(libraries, results["run"]["versions"], environment.versions())
+    return Replay(results["target"]["base_url"], target.base_url, replayed, tuple(changes))
 
 
 def _run_of(results: Results, target: Target, profile: str, failing: Sequence[Failure], state: Path) -> Run:

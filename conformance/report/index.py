@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.config import untrusted
@@ -44,6 +44,9 @@ class RunEntry:
     headline: str
     selection: str
     counts: dict[Outcome, int]
+    #: None and empty in records of older versions.
+    seed: int | None = None
+    generators: dict[str, str] = field(default_factory=dict)
 
     @property
     def share(self) -> list[tuple[str, float, float]]:
@@ -123,6 +126,8 @@ def _entry(path: Path, folder: Path) -> RunEntry:
         headline=_text(headline),
         selection=selection_words(_selection(record)),
         counts={outcome: _count(record["summary"][outcome.value]) for outcome in Outcome},
+        seed=record["seed"] if isinstance(record.get("seed"), int) else None,
+        generators={_text(name): _text(version) for name, version in record.get("generators", {}).items()},
     )
 
 

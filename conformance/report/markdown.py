@@ -10,7 +10,15 @@ from conformance.judging.outcomes import Outcome
 from conformance.report import qualified
 from conformance.results.queries import counts, not_tested_by_reason, shown, with_outcome
 from conformance.results.waivers import stubs
-from conformance.results.wording import LABELS, counted, running_words, selection_words, throttled_words, waivers_words
+from conformance.results.wording import (
+    LABELS,
+    counted,
+    running_words,
+    seed_comment,
+    selection_words,
+    throttled_words,
+    waivers_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +39,7 @@ def render(results: Results) -> str:
         *_told(results),
         *_not_tested(results),
         "## How to reproduce",
-        _fenced(results["run"]["command"]),
+        _fenced(f"{seed_comment(results)}\n{results['run']['command']}"),
         *_waiver_stubs(results),
     ]
     return "\n\n".join(parts)

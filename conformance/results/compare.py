@@ -6,13 +6,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from conformance.judging.outcomes import Outcome
+from conformance.results import environment
 from conformance.results.queries import shown
 from conformance.results.wording import selection_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from conformance.results.model import ClauseRow, Results, WaiverRow
+    from conformance.results.model import ClauseRow, Results, RunRow, WaiverRow
 
 _RED = (Outcome.FAILED, Outcome.ERROR)
 #: outcomes that say nothing about the target
@@ -164,8 +165,18 @@ def _differences(old: Results, new: Results) -> list[str]:
         "waivers": (_waived(old["waivers"]), _waived(new["waivers"])),
     }
     changed = [f"{name}: {before} → {after}" for name, (before, after) in pairs.items() if before != after]
+    changed += _libraries(old["run"], new["run"])
     runs = (("older", old), ("newer", new))
     return changed + [f"the {name} run was interrupted" for name, results in runs if results["run"]["interrupted"]]
+
+
+def _libraries(old: RunRow, new: RunRow) -> list[str]:
+    """Which libraries have another version; those that generate requests matter where both runs have one seed."""
+    versions = old["versions"], new["versions"]
+    generators = environment.changed_versions(environment.GENERATORS, *versions)
+    if generators and old["seed"] == new["seed"]:
+        generators = [f"{change}: seed {new['seed']} gave other requests" for change in generators]
+    return generators + environment.changed_versions(environment.JUDGES, *versions)
 
 
 def _waived(waivers: Iterable[WaiverRow]) -> str:

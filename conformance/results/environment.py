@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import conformance
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from conformance.results.model import CiRow
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 LIBRARIES = ("hypothesis", "schemathesis", "jsonschema-rs", "httpx", "httpcore", "pytest", "pytest-xdist")
 #: the libraries that generate requests from a seed
 GENERATORS = ("hypothesis", "schemathesis")
+#: the libraries that judge responses
+JUDGES = ("jsonschema-rs",)
 #: variables that hold a CI job's URL, in systems that have one variable for it
 _URLS = ("CI_JOB_URL", "BUILD_URL", "CIRCLE_BUILD_URL", "BUILDKITE_BUILD_URL", "TRAVIS_BUILD_WEB_URL",
          "DRONE_BUILD_LINK", "CIRRUS_TASK_URL", "SEMAPHORE_WORKFLOW_URL")  # fmt: skip
@@ -42,6 +44,18 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def generators_of(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a run's versions on which the requests of a seed depend."""
+    return {name: recorded[name] for name in GENERATORS if name in recorded}
+
+
+def changed_versions(names: Iterable[str], old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Describe, a line each, which of these libraries have another version; one that a side lacks does not count."""
+    return [
+        f"{name} {old[name]} → {new[name]}" for name in names if name in old and name in new and old[name] != new[name]
+    ]
 
 
 @cache

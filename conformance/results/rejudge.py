@@ -14,6 +14,7 @@ from conformance.contract.check_id import CheckId, CheckKind
 from conformance.evidence import archive
 from conformance.judging.outcomes import Outcome, worst
 from conformance.judging.passive import PassiveJudges
+from conformance.results import environment
 from conformance.results.reading import load_results
 from conformance.suite.registry import judges_of
 
@@ -38,7 +39,8 @@ class Difference:
 class Rejudgement:
     """Today's outcomes of the exchanges of a run, compared with the run's own.
 
-    `suite`: the version that made the run; `exchanges`, `left_out`: how many exchanges were judged and how many were
+    `suite`: the version that made the run; `changes`: libraries with another version than in the run, a line each;
+    `exchanges`, `left_out`: how many exchanges were judged and how many were
     not recorded whole; `equal`: how many checks have the same outcome.
     """
 
@@ -47,6 +49,7 @@ class Rejudgement:
     left_out: int = 0
     equal: int = 0
     differences: list[Difference] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -58,6 +61,9 @@ def rejudge(folder: Path) -> Rejudgement:
     """Judge a report folder's exchanges again. Raises ResultsError and ArchiveError."""
     results = load_results(folder)
     rejudgement = Rejudgement(str(results["suite"]["version"]))
+    rejudgement.changes = environment.changed_versions(
+        environment.JUDGES, results["run"]["versions"], environment.versions()
+    )
     judges, replayed = PassiveJudges(catalogue.load(), judges_of(_selected(results))), archive.Replayed()
     for exchange in replayed.exchanges(archive.read(folder / archive.FILE)):
         judges.observe(exchange)

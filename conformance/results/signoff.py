@@ -17,6 +17,7 @@ from conformance.config import untrusted
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing
+from conformance.results.environment import generators_of
 from conformance.results.files import write_atomically
 from conformance.results.model import SubjectRow
 from conformance.results.queries import clauses_in_order
@@ -173,6 +174,8 @@ def _suite_and_target(results: Results) -> JsonObject:
             "suite": suite["version"],
             "edition": results.get("edition", ""),
             "profile": run["profile"],
+            "seed": run["seed"],
+            "generators": generators_of(run["versions"]),
             "verdict": results["verdict"],
             "headline": one_line(results["headline"]),
             "summary": results["summary"],

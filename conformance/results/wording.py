@@ -5,7 +5,9 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome
+from conformance.results.environment import generators_of
 
 if TYPE_CHECKING:
     from conformance.results.model import Results, RunRow, SelectionRow
@@ -84,9 +86,11 @@ def footprint_words(results: Results) -> str:
     return "; ".join(parts)
 
 
-def versions_words(run: RunRow) -> str:
-    """Return the versions of the libraries that generate requests: a seed gives the same requests only with these."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(run["versions"].items()))
+def seed_comment(results: Results) -> str:
+    """Return the comment of the command that repeats a run: a seed gives the same requests only with these versions."""
+    versions = {"backups-conformance": results["suite"]["version"], **generators_of(results["run"]["versions"])}
+    words = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return one_line(f"# the seed gives the same requests with {words}", 300)
 
 
 def clause_command(results: Results, clause_id: str) -> str:

@@ -24,6 +24,10 @@ def render(rejudgement: Rejudgement, console: Console) -> None:
     """Print the checks with another outcome, and how many clauses cannot be judged again."""
     exchanges = counted(rejudgement.exchanges, "exchange")
     console.print(Text(f"{exchanges} of a run of suite {one_line(rejudgement.suite, 40)}, judged by {__version__}"))
+    if rejudgement.changes:
+        console.print(
+            Text(one_line(f"Other versions than in the run: {', '.join(rejudgement.changes)}", 300), "yellow")
+        )
     if rejudgement.left_out:
         console.print(Text(f"{counted(rejudgement.left_out, 'exchange')} left out: not kept whole"))
     for difference in rejudgement.differences:

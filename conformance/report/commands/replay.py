@@ -45,6 +45,9 @@ def show_end(replay: Replay, console: Console) -> None:
     if replay.recorded.rstrip("/") != replay.replayed.rstrip("/"):
         where = f"{one_line(replay.replayed, 300)}; the report is about {one_line(replay.recorded, 300)}"
         console.print(Text(f"Replayed on {where}"))
+    if replay.changes:
+        words = f"Other versions than in the run, so that generated requests may differ: {', '.join(replay.changes)}"
+        console.print(Text(one_line(words, 300), "yellow"))
     statuses = [check.status for check in replay.checks]
     counts = [f"{statuses.count(status)} {status.value}" for status in Status if status in statuses]
     console.print(Text(f"{counted(len(statuses), 'check')}: {', '.join(counts)}"))
