@@ -15,11 +15,10 @@ from conformance.config.settings import Output
 from conformance.fleet import archives, executors, model, page, schedule, signing, table, worker
 from conformance.fleet.description import InputFile, RunDescription, RunEnd
 from conformance.fleet.progress import FleetProgress
-from conformance.judging.outcomes import Verdict
 from conformance.pytest_run import finalize, signals
 from conformance.pytest_run.main import open_page
 from conformance.report import ci
-from conformance.results import reading, sealing, signoff
+from conformance.results import reading, sealing, signoff, verdicts, waivers
 from conformance.results.files import write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     Submit = Callable[[FleetTarget], Future[RunEnd]]
 
 TARGETS = "targets"
-USAGE = 2
 DEFAULT_DIR = Path("reports") / "fleet"
 
 
@@ -73,17 +71,11 @@ def run(options: FleetOptions) -> int:
         sys.stderr.write(f"backups-conformance: {problem}\n")
     if options.open_report:
         open_page(options.folder / model.PAGE)
-    return exit_code(fleet, options, fleet_run.has_stale_waivers)
-
-
-def exit_code(fleet: Fleet, options: FleetOptions, has_stale_waivers: bool = False) -> int:
-    """Return the exit code of the worst verdict, unless options ask for more."""
-    verdict = Verdict(fleet["verdict"])
-    if verdict.exit_code == 0 and options.require_conformant and verdict is not Verdict.CONFORMANT:
-        return Verdict.INCONCLUSIVE.exit_code
-    if verdict.exit_code == 0 and options.strict and has_stale_waivers:
-        return USAGE
-    return verdict.exit_code
+    return verdicts.exit_code(
+        fleet["verdict"],
+        require_conformant=options.require_conformant,
+        has_outdated_waivers=fleet_run.has_outdated_waivers,
+    )
 
 
 class _FleetRun:
@@ -93,7 +85,7 @@ class _FleetRun:
         self.options = options
         self.progress: FleetProgress
         self.rows: dict[str, FleetTargetRow] = {}
-        self.has_stale_waivers = False
+        self.has_outdated_waivers = False
         self._stop = worker.Stop()
         self._key = sealing.load_private(options.sign) if options.sign else None
 
@@ -155,7 +147,7 @@ class _FleetRun:
             if end.problem:
                 return table.row_without_report(target.target_name, file, end.problem)
             results = reading.load_results(report)
-            self.has_stale_waivers |= any(waiver["state"] == "stale" for waiver in results["waivers"])
+            self.has_outdated_waivers |= waivers.has_outdated(results)
             if self._key is not None:
                 signoff.write(results, report, self._key)
             return table.row_of(results, f"{TARGETS}/{target.name}", report, file)

@@ -20,7 +20,7 @@ from conformance.fleet.merging import command as merging
 from conformance.judging.outcomes import Verdict
 from conformance.pytest_run import finalize, signals
 from conformance.pytest_run.main import open_page
-from conformance.results import reading, sealing
+from conformance.results import reading, sealing, verdicts, waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +85,11 @@ def run(repetition: Repetition) -> int:
     _conclude(repetition, merged)
     if repetition.open_report:
         open_page(folder / "report.html")
-    code = Verdict(merged["verdict"]).exit_code
-    is_enough = not repetition.require_conformant or merged["verdict"] == Verdict.CONFORMANT
-    return code if code or is_enough else Verdict.INCONCLUSIVE.exit_code
+    return verdicts.exit_code(
+        merged["verdict"],
+        require_conformant=repetition.require_conformant,
+        has_outdated_waivers=waivers.has_outdated(merged),
+    )
 
 
 def _passes(repetition: Repetition) -> Iterator[tuple[int, RunEnd]]:

@@ -13,10 +13,9 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from conformance.evidence import archive
-from conformance.judging.outcomes import Verdict
 from conformance.report import ci, index, write_all, write_page
 from conformance.report.terminal import show
-from conformance.results import sealing, signoff
+from conformance.results import sealing, signoff, verdicts, waivers
 from conformance.results.environment import changed_versions, generators_of
 from conformance.results.files import write_atomically, write_json
 from conformance.results.recovery import LOCK, STATE, RecoveryError, recover, require_ended
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
     from conformance.pytest_run.setup import RunSetup
     from conformance.results.model import Results
     from conformance.results.recovery import Remembered
-
-
-WRONG_USAGE = 2
 
 
 class FolderInUseError(Exception):
@@ -104,16 +100,12 @@ def report_killed_run(folder: Path) -> tuple[Results, Remembered]:
 
 
 def exit_code(results: Results, settings: Settings) -> int:
-    """Return the exit code of `run`: that of the verdict, unless options ask for more than the verdict says.
-
-    `--require conformant` takes no partial verdict, and `--strict` no waiver that is no longer needed.
-    """
-    code = Verdict(results["verdict"]).exit_code
-    if code == 0 and settings.require_conformant and results["verdict"] != Verdict.CONFORMANT:
-        return Verdict.INCONCLUSIVE.exit_code
-    if code == 0 and settings.strict and any(row["state"] == "stale" for row in results["waivers"]):
-        return WRONG_USAGE
-    return code
+    """Return the exit code of `run`."""
+    return verdicts.exit_code(
+        results["verdict"],
+        require_conformant=settings.require_conformant,
+        has_outdated_waivers=waivers.has_outdated(results),
+    )
 
 
 def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.ExitStack) -> list[str]:

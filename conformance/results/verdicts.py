@@ -21,6 +21,22 @@ class Judgement(TypedDict):
     summary: SummaryRow
 
 
+#: The exit code, with `--strict`, for a waiver that must be removed or renewed.
+OUTDATED_WAIVER = 2
+
+
+def exit_code(verdict: str, *, require_conformant: bool = False, has_outdated_waivers: bool = False) -> int:
+    """Return the exit code of a verdict, unless options ask for more than the verdict says.
+
+    `require_conformant` takes no partial verdict. `has_outdated_waivers`: the run is strict, and a waiver of it is
+    stale or expired.
+    """
+    code = Verdict(verdict).exit_code
+    if code == 0 and require_conformant and verdict != Verdict.CONFORMANT:
+        return Verdict.INCONCLUSIVE.exit_code
+    return OUTDATED_WAIVER if code == 0 and has_outdated_waivers else code
+
+
 def judge(rows: Sequence[ClauseRow], *, strict: bool, interrupted: bool, problem: str = "") -> Judgement:
     """Return verdict, headline and counts.
 

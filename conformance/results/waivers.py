@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from conformance.judging.outcomes import CheckRecord
     from conformance.results.model import ClauseRow, Results, WaiverRow
 
+#: states of a waiver that must be removed or renewed
+OUTDATED = ("stale", "expired")
 WAIVABLE = frozenset({Outcome.FAILED, Outcome.WARNED})
 STUB_FILE = "waivers.stub.toml"
 #: how long the waiver of a stub lasts: long enough for a fix, short enough to be reviewed
@@ -72,6 +74,11 @@ def _apply_first(waivers: Iterable[Waiver], record: CheckRecord, today: date) ->
             reason = f"waived until {waiver.expires.isoformat()}: {waiver.reason}; was: {record.reason}"
             return replace(record, outcome=Outcome.WAIVED, reason=reason)
     return record
+
+
+def has_outdated(results: Results) -> bool:
+    """Whether the run is strict and a waiver of it is stale or expired, for which the exit code is another one."""
+    return is_strict(results) and any(waiver["state"] in OUTDATED for waiver in results["waivers"])
 
 
 def stubs(results: Results) -> str:

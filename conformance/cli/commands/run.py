@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 EXIT_CODES = """exit codes of run:
   0  conformant, or partial: nothing failed, but not every clause was tested
   1  non-conformant
-  2  wrong usage, or a wrong target or waivers file; with --strict also a stale waiver
+  2  wrong usage, or a wrong target or waivers file; with --strict also a stale or expired
+     waiver
   3  inconclusive: target unreachable or gone, nothing tested, an error of the suite, or interrupted;
      with --require conformant also partial"""
 

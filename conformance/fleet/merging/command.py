@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 from conformance.evidence.text import one_line
 from conformance.fleet import command, model, table, targets
 from conformance.fleet.merging.fold import Merge, identity
-from conformance.judging.outcomes import Verdict
 from conformance.pytest_run import finalize
 from conformance.report import write_all, write_page
-from conformance.results import reading, recovery, sealing, signoff, verify
+from conformance.results import reading, recovery, sealing, signoff, verdicts, verify, waivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -79,13 +78,11 @@ def merge(options: MergeOptions) -> tuple[str, int]:
     missing = [part for part in parts if part.problem]
     if len(whole) == 1:
         results = write_merged(next(iter(whole.values())), missing, options.folder, key)
-        verdict, headline = results["verdict"], results["headline"]
+        verdict, headline, has_outdated = results["verdict"], results["headline"], waivers.has_outdated(results)
     else:
-        fleet = _write_fleet(whole, missing, options, key)
+        fleet, has_outdated = _write_fleet(whole, missing, options, key)
         verdict, headline = fleet["verdict"], fleet["headline"]
-    code = Verdict(verdict).exit_code
-    if code == 0 and options.require_conformant and verdict != Verdict.CONFORMANT:
-        code = Verdict.INCONCLUSIVE.exit_code
+    code = verdicts.exit_code(verdict, require_conformant=options.require_conformant, has_outdated_waivers=has_outdated)
     return headline, code
 
 
@@ -204,9 +201,10 @@ def _write_fleet(
     missing: Sequence[Part],
     options: MergeOptions,
     key: sealing.PrivateKey | None,
-) -> Fleet:
+) -> tuple[Fleet, bool]:
+    """Return the fleet, and whether a strict run of it has an outdated waiver."""
     rows: list[FleetTargetRow] = []
-    strict, names = False, set[str]()
+    strict, has_outdated, names = False, False, set[str]()
     for (name, _, _), parts in whole.items():
         folder_name = targets.folder_name(name, names)
         names.add(folder_name.lower())
@@ -217,6 +215,7 @@ def _write_fleet(
         else:
             results = write_merged(parts, (), report)
         strict |= results["run"]["strict"]
+        has_outdated |= waivers.has_outdated(results)
         rows.append(table.row_of(results, f"{command.TARGETS}/{folder_name}", report))
     rows += [table.row_without_report(part.folder.name, "", part.problem) for part in missing]
     run: model.FleetRunRow = {
@@ -228,7 +227,7 @@ def _write_fleet(
     }
     fleet = table.build(rows, run)
     command.write(fleet, options.folder, key)
-    return fleet
+    return fleet, has_outdated
 
 
 def copy_report(source: Path, folder: Path) -> None:

@@ -10,7 +10,7 @@ import tarfile
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from support import folders, reporting
@@ -20,7 +20,7 @@ from conformance.contract import catalogue
 from conformance.fleet import archives, command, executors, model, page, schedule, signing, table, targets
 from conformance.fleet.description import InputFile, RunDescription
 from conformance.judging.outcomes import Outcome, Verdict
-from conformance.results import sealing, signoff
+from conformance.results import sealing, signoff, verdicts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,9 +240,7 @@ def test_the_worst_verdict_decides_in_the_order_of_the_lattice() -> None:
     ],
 )
 def test_the_exit_code_follows_from_the_verdict(verdict: str, require: bool, code: int) -> None:
-    fleet: Any = {"verdict": verdict}
-    options = command.FleetOptions(targets=(), place=executors.Processes(), require_conformant=require)
-    assert command.exit_code(fleet, options) == code
+    assert verdicts.exit_code(verdict, require_conformant=require) == code
 
 
 def test_a_target_without_a_report_is_inconclusive_and_its_reason_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from conformance.config.waivers_file import Waiver, WaiverError, load_waivers
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.judging.outcomes import CheckRecord, Outcome
-from conformance.results.waivers import apply, stubs
+from conformance.results import verdicts
+from conformance.results.waivers import apply, has_outdated, stubs
 from conformance.suite.registry import check_ids
 
 if TYPE_CHECKING:
@@ -59,6 +60,28 @@ def test_a_waived_record_says_until_when_and_what_it_was() -> None:
     shown, _ = apply([waiver], [record("CAP-5/list", Outcome.FAILED), *others], DAY)
     assert shown[0].reason == "waived until 2026-12-01: slow team; was: wanted 403, got 200"
     assert shown[1:] == others
+
+
+@pytest.mark.parametrize(
+    ("verdict", "state", "strict", "code"),
+    [
+        ("conformant", "stale", True, 2),
+        ("partial", "expired", True, 2),
+        ("partial", "stale", False, 0),
+        ("partial", "expired", False, 0),
+        ("partial", "used", True, 0),
+        ("partial", "untested", True, 0),
+        ("non-conformant", "stale", True, 1),
+        ("inconclusive", "expired", True, 3),
+    ],
+)
+def test_a_waiver_that_is_no_longer_needed_or_in_force_is_exit_code_2_in_strict_runs(
+    verdict: str, state: str, strict: bool, code: int
+) -> None:
+    results = reporting.green()
+    results["run"]["strict"] = strict
+    results["waivers"] = [{"clause": "LIST-8", "reason": "known", "expires": "2026-12-31", "state": state}]
+    assert verdicts.exit_code(verdict, has_outdated_waivers=has_outdated(results)) == code
 
 
 # ------------------------------------------------------------ stubs
