@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.evidence.encodings import LAYERS, Form
 from conformance.evidence.escapes import Origins, has_escapes, unescape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 #: data are searched in windows of this length, so that the memory for their escapes is bounded
 WINDOW = 256 * 1024
@@ -19,14 +20,18 @@ MAX_WIDTH = 6
 TRIM = 2
 #: The shortest match, in bytes.
 SHORTEST = 6
-#: How many bytes of a text are looked up at once.
-_GRAM = 4
+#: How many bytes of a text are looked up at once; of many texts more, so that few of them share these bytes.
+_GRAM, _LONG_GRAM = 4, 12
 #: texts of at least this length are looked for apart from shorter ones, at fewer places
 _LONG = 15
 #: the most places that are passed over, and the most grams that are kept for it
 _MAX_STRIDE, _MAX_GRAMS = 32, 60_000
 #: of fewer texts each is looked for on its own
 FEW = 4
+#: of more texts many may have a part in common, such as the beginning of all keys of one vendor
+_MANY = 200
+#: how many parts of a text are candidates for the one by which it is looked for
+_PARTS = 8
 _FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 _GROUPED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
@@ -45,6 +50,10 @@ class _Text(NamedTuple):
     core_at: int
     grouped: bool
     label: str
+
+
+#: texts of one length whose cores are equal, by the whole text
+_Equals = dict[bytes, _Text]
 
 
 class Search:
@@ -107,13 +116,16 @@ class Search:
     def _occurrences(self, data: bytes, *, trimmed: bool) -> Iterator[Span]:
         folded = self._folded(data)
         before: Span | None = None
-        for position, text in self._cores(folded):
+        for position, equals in self._cores(folded):
+            text = next(iter(equals.values()))
             start = position - text.core_at
             end = start + len(text.whole)
-            if start < 0 or folded[start:end] != text.whole:
-                if not trimmed:
-                    continue
+            if start >= 0 and (whole := equals.get(folded[start:end])) is not None:
+                text = whole
+            elif trimmed:
                 start, end = position, position + len(text.core)
+            else:
+                continue
             span = Span(*(_widened(data, start, end) if text.grouped else (start, end)), text.label)
             if before is not None and span.label == before.label and before.start <= span.start <= before.end:
                 before = Span(before.start, max(before.end, span.end), span.label)  # a secret that repeats itself
@@ -124,8 +136,8 @@ class Search:
         if before is not None:
             yield before
 
-    def _cores(self, folded: bytes) -> Iterator[tuple[int, _Text]]:
-        """Where the core of a text begins."""
+    def _cores(self, folded: bytes) -> Iterator[tuple[int, _Equals]]:
+        """Where the core of a text begins, with the texts that have it."""
         for group in self._groups:
             yield from group.cores(folded)
 
@@ -134,31 +146,50 @@ class Search:
 
 
 class _Group:
-    """Texts of about the same length, looked for together."""
+    """Texts of about the same length, looked for together.
+
+    Each text is found by some grams of its own: of its parts, by those that the fewest texts share. So the time does
+    not depend on how many texts there are, even where all have a long part in common.
+    """
 
     def __init__(self, texts: list[_Text]) -> None:
-        self._texts = texts if len(texts) <= FEW else []
-        self._grams: dict[bytes, list[tuple[int, _Text]]] = {}
-        #: wherever a core occurs, one of its first grams is at a multiple of this
+        equals: dict[tuple[bytes, int, int, bool], _Equals] = {}
+        for text in texts:
+            equals.setdefault((text.core, text.core_at, len(text.whole), text.grouped), {})[text.whole] = text
+        self._few = [(core[0], alike) for core, alike in equals.items()] if len(texts) <= FEW else []
         shortest = min(len(text.core) for text in texts)
-        self._stride = max(1, min(shortest - _GRAM + 1, _MAX_STRIDE, _MAX_GRAMS // len(texts)))
-        for text in texts if len(texts) > FEW else ():
-            for offset in range(self._stride):
-                self._grams.setdefault(text.core[offset : offset + _GRAM], []).append((offset, text))
+        self._gram = min(_LONG_GRAM, shortest) if len(texts) > _MANY else _GRAM
+        #: Wherever a core occurs, one of the grams by which it is looked up is at a multiple of this.
+        self._stride = max(1, min(shortest - self._gram + 1, _MAX_STRIDE, _MAX_GRAMS // len(texts)))
+        #: by gram: for each place that it has in cores, and each length of these, the cores
+        self._grams: dict[bytes, dict[tuple[int, int], dict[bytes, list[_Equals]]]] = {}
+        if not self._few:
+            shared = Counter(core[at : at + self._gram] for core, *_ in equals for at in self._parts(core))
+            for (core, *_), alike in equals.items():
+                rarest = min(self._parts(core), key=lambda at: shared[core[at : at + self._gram]])
+                for at in range(rarest, rarest + self._stride):
+                    places = self._grams.setdefault(core[at : at + self._gram], {})
+                    places.setdefault((at, len(core)), {}).setdefault(core, []).append(alike)
 
-    def cores(self, folded: bytes) -> Iterator[tuple[int, _Text]]:
-        """Where the core of a text begins."""
-        grams = self._grams
-        places = range(0, len(folded) - _GRAM + 1, self._stride) if grams else ()
-        for index in [index for index in places if folded[index : index + _GRAM] in grams]:
-            for offset, text in grams[folded[index : index + _GRAM]]:
-                if index >= offset and folded.startswith(text.core, index - offset):
-                    yield index - offset, text
-        for text in self._texts:
-            position = folded.find(text.core)
+    def _parts(self, core: bytes) -> Sequence[int]:
+        """Where the parts of a core begin by which it may be looked for: they are spread over all of it."""
+        last = len(core) - self._gram - self._stride + 1
+        return range(0, last + 1, max(self._gram, -(-last // _PARTS))) if last > 0 else (0,)
+
+    def cores(self, folded: bytes) -> Iterator[tuple[int, _Equals]]:
+        """Where the core of a text begins, with the texts that have it."""
+        grams, length = self._grams, self._gram
+        places = range(0, len(folded) - length + 1, self._stride) if grams else ()
+        for index in [index for index in places if folded[index : index + length] in grams]:
+            for (offset, size), cores in grams[folded[index : index + length]].items():
+                start = index - offset
+                for equals in cores.get(folded[start : start + size], ()) if start >= 0 else ():
+                    yield start, equals
+        for core, equals in self._few:
+            position = folded.find(core)
             while position >= 0:
-                yield position, text
-                position = folded.find(text.core, position + 1)
+                yield position, equals
+                position = folded.find(core, position + 1)
 
 
 def _trimmed(whole: bytes, grouped: bool, label: str, trim: int) -> _Text:
