@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+from functools import cache
+
+#: `mallopt`'s name for the size from which a block has pages of its own
+_M_MMAP_THRESHOLD = -3
+#: such blocks, in bytes, go back to the system as soon as they are freed
+LARGE_BLOCK = 512 * 1024
 
 _WORDS = {
     errno.ENOSPC: "no space left on the disk",
@@ -51,3 +58,16 @@ def _shortage(error: BaseException) -> str | None:
     if isinstance(error, RuntimeError) and "can't start new thread" in error.args:
         return "this machine: no more threads can be started (ulimit -u)"
     return None
+
+
+@cache
+def return_large_blocks() -> bool:
+    """Make the C library give large blocks of memory back to the system once they are freed; whether it can.
+
+    Otherwise glibc keeps blocks of up to 32 MB, for each thread its own: the memory of a run would be several times
+    what it ever needs at once.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK))
+    except (OSError, AttributeError, TypeError):  # another C library, which may have no such option
+        return False

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from conformance.evidence import secret_members
-from conformance.http.bodies import HEAD
+from conformance.http.bodies import HEAD, in_turn
 from conformance.http.credentials import authorization_for_shell
 
 if TYPE_CHECKING:
@@ -101,8 +101,9 @@ class Masking(ABC):
         """Integrations' secrets (INC-7's members) are the target's own: the redactor learns their values."""
         if exchange not in self._learnt_from:
             self._learnt_from.add(exchange)
-            if secret_members.may_have_secrets(response.content()):
-                secret_members.learn_secrets(self._redactor, exchange.value)
+            with in_turn(len(response.body)):
+                if secret_members.may_have_secrets(response.content()):
+                    secret_members.learn_secrets(self._redactor, exchange.value)
 
 
 class Recorder(Masking):

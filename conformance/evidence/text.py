@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 # What a reader cannot see or a terminal acts upon: controls but newline and tab, soft hyphen, zero-width and
 # bidirectional marks, line separators, the byte order mark, noncharacters, lone surrogates, tags.
@@ -18,7 +19,7 @@ _INVISIBLE = re.compile(
 
 def visible(text: str) -> str:
     r"""The text with each invisible character as a JSON escape (`\u001b`), so that JSON stays JSON."""
-    return _INVISIBLE.sub(_escape, text)
+    return _INVISIBLE.sub(lambda match: _escape(match[0]), text)
 
 
 def cut(text: str, limit: int) -> str:
@@ -42,8 +43,9 @@ def block(text: str, lines: int = 60, width: int = 1000) -> str:
     return "\n".join(shown)
 
 
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
+@lru_cache(maxsize=1000)
+def _escape(character: str) -> str:
+    code = ord(character)
     if code <= 0xFFFF:
         return f"\\u{code:04x}"
     code -= 0x10000

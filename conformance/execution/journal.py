@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from conformance.config import untrusted
 from conformance.judging.outcomes import CheckRecord, merge_records
+from conformance.judging.record_size import bounded, weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 POLL_S = 0.02
 #: bytes of a worker's file, and of one line of it
 MAX_FILE, MAX_LINE = 256 * 2**20, 64 * 2**20
+#: Bytes of all records of checks together; of the room that is left, a record takes one part of so many at most.
+RECORDS_ROOM, SHARES = 32 * 2**20, 8
+#: A record may always have so many bytes.
+MIN_RECORD = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +166,20 @@ class Journal:
         self._under_way.acquire()
         self._file = (folder / f"journal-{worker}.ndjson").open("a", encoding="ascii")
         self._lock = threading.Lock()
+        self._room = RECORDS_ROOM
 
     def write(self, entry: Entry) -> None:
-        """Append an entry. After `close` it is dropped, because the run is over."""
-        line = json.dumps(_to_json(entry))
+        """Append an entry. After `close` it is dropped, because the run is over.
+
+        The more evidence was written before, the less of a check's is kept.
+        """
+        written = _to_json(entry)
         with self._lock:
+            if isinstance(entry, CheckRecord):
+                record = bounded(entry.to_json(), max(self._room // SHARES, MIN_RECORD))
+                written, self._room = {**written, "value": record}, self._room - weight(record)
             if not self._file.closed:
-                self._file.write(f"{line}\n")
+                self._file.write(f"{json.dumps(written)}\n")
                 self._file.flush()
 
     def close(self) -> None:

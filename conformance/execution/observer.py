@@ -59,11 +59,11 @@ class Observer:
         """Write what the exchange has changed on the target, or may have."""
         request = exchange.request
         if asks_for_restore(request) and may_have_started(exchange):
-            self.journal.write(_started(exchange))
+            self.journal.write(self._started(exchange))
         if request.operation == "delete" and request.method == "DELETE" and exchange.is_success:
-            self.journal.write(Deleted(request.resources.get("backup", ""), _since(exchange)))
+            self.journal.write(Deleted(self._id(request.resources.get("backup")), _since(exchange)))
         if exchange.status is None and request.method not in SAFE_METHODS:
-            lost = ResponseLost(request.operation, request.resources.get("backup", ""), _since(exchange))
+            lost = ResponseLost(request.operation, self._id(request.resources.get("backup")), _since(exchange))
             self.journal.write(lost)
 
     def close(self, facts: WorkerFacts, look_again: Callable[[Exchange], None]) -> None:
@@ -74,7 +74,7 @@ class Observer:
         for restore in self._state.restores:
             if restore.ended:
                 state = restore.states[-1] if restore.states else ""
-                self.journal.write(RestoreEnded(_started(restore.answer), self._recorder.text(state)))
+                self.journal.write(RestoreEnded(self._started(restore.answer), self._recorder.text(state)))
         if self._archive is not None:
             self._archive.close()
         notes = frozenset(map(self._recorder.text, self.judges.notes))
@@ -82,12 +82,14 @@ class Observer:
         self.journal.write(Observations(notes, *seen))
         self.journal.close()
 
+    def _started(self, exchange: Exchange) -> RestoreStarted:
+        """A restore that was accepted, or may have been since its answer was lost."""
+        resources, job = exchange.request.resources, self._id(value_at(exchange.data, "/job/id"))
+        return RestoreStarted(job, self._id(resources["backup"]), self._id(resources["instance"]), _since(exchange))
 
-def _started(exchange: Exchange) -> RestoreStarted:
-    """A restore that was accepted, or may have been since its answer was lost."""
-    resources, job = exchange.request.resources, value_at(exchange.data, "/job/id")
-    job_id = job if isinstance(job, str) else ""
-    return RestoreStarted(job_id, resources["backup"], resources["instance"], _since(exchange))
+    def _id(self, given: object) -> str:
+        """An ID as reports have it: a target may have put anything there, a key as well."""
+        return self._recorder.text(given) if isinstance(given, str) else ""
 
 
 def _since(exchange: Exchange) -> str:

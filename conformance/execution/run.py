@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from conformance.config.machine import return_large_blocks
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract import catalogue
 from conformance.contract.operations import GRANTS
@@ -56,6 +57,7 @@ class Run:
         examples: int = 25,
         archived: bool = False,
     ) -> None:
+        return_large_blocks()
         self.target = target
         #: What preflight found out; empty before `start`.
         self.preflight = Preflight()

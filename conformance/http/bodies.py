@@ -13,6 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
@@ -35,6 +36,19 @@ MIN_BYTES = 1024
 IN_MEMORY = 32 * 1024
 #: the beginning of such a body is kept in memory as well: evidence is made of it
 HEAD = 32 * 1024
+#: longer bodies are judged one at a time
+LARGE = 128 * 1024
+
+_turn = threading.RLock()
+
+
+def in_turn(length: int) -> AbstractContextManager[object]:
+    """Give the caller the sole right to work on a large body, of this length in bytes; short ones need none.
+
+    Parsing, judging and masking a body takes several times its length. With all threads at once at it, the memory of
+    a run would depend on `limits.concurrency`.
+    """
+    return _turn if length > LARGE else nullcontext()
 
 
 class StoredBody:

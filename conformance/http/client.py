@@ -18,6 +18,7 @@ from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.availability.liveness import Liveness, answered
 from conformance.http.availability.pace import AutoPace
+from conformance.http.bodies import in_turn
 from conformance.http.budget import Budget, NotAllowedError, asks_for_restore
 from conformance.http.clock import Clock, StoppedError, TargetGoneError
 from conformance.http.connection import Connections
@@ -169,8 +170,12 @@ class Client:
         if reserved:
             self._budget.settle(exchange)
         if purpose is Purpose.EVIDENCE:
-            self._on_exchange(exchange)
+            self._hand_on(exchange)
         return exchange
+
+    def _hand_on(self, exchange: Exchange) -> None:
+        with in_turn(0 if exchange.response is None else len(exchange.response.body)):
+            self._on_exchange(exchange)
 
     # ------------------------------------------------------------ what may be sent
 
@@ -207,7 +212,7 @@ class Client:
                 return exchange
             if tries >= MAX_WAITS and self.waiting.now() - begun > MAX_PATIENCE_S:
                 return exchange
-            self._on_exchange(exchange)
+            self._hand_on(exchange)
             self.shared_state.pause(max(retry_after(exchange, self.waiting.now()), MIN_WAIT_S * 2**alone))
 
     def _once(self, request: Request, *, fresh: bool = False) -> Exchange:

@@ -16,7 +16,7 @@ import httpcore
 from conformance.config import urls
 from conformance.config.machine import MachineError, exhausted
 from conformance.contract.strict_json import has_more_values
-from conformance.http.bodies import HEAD, BodyStore, BodyWriter
+from conformance.http.bodies import HEAD, BodyStore, BodyWriter, in_turn
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.http.exchange import Exchange, Headers, Request, Response
@@ -175,9 +175,14 @@ def too_large(body: BodyWriter, limits: Limits) -> str | None:
     """A description of the limit that a body exceeds; its values are counted before any of them is built."""
     if body.length > int(limits.max_body_mb * 2**20):
         return f"a body of more than {limits.max_body_mb:g} MB (limits.max_body_mb)"
-    if body.length > limits.max_values and has_more_values(body.content(), limits.max_values):
+    if body.length > limits.max_values and _has_more_values(body, limits.max_values):
         return f"more than {limits.max_values} JSON values (limits.max_values)"
     return None
+
+
+def _has_more_values(body: BodyWriter, limit: int) -> bool:
+    with in_turn(body.length):
+        return has_more_values(body.content(), limit)
 
 
 def _describe(error: Exception) -> str:

@@ -289,7 +289,8 @@ def _parse(response: Response) -> strict_json.Parsed | strict_json.NotJSON:
     try:
         return strict_json.parse(response.content())
     except strict_json.NotJSON as problem:
-        return problem
+        # Its traceback, and the error that it came from, would hold the whole body.
+        return strict_json.NotJSON(problem.reason, problem.offset)
 
 
 def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:

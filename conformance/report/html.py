@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _MAX_NOTES = 200
+#: Characters of our part of the page, unless the least detail takes more: it must open in any browser.
+_MAX_PAGE = 4_000_000
 #: outcomes whose clauses have a card each
 _SHOWN = (Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED)
 #: the files beside the page that it links to
@@ -105,13 +107,23 @@ def content_security_policy(*scripts: str) -> Markup:
 def render_summary(results: Results, *, with_checks: bool = False) -> str:
     """Return the part of report.html that is ours, with everything foreign in it escaped.
 
-    `with_checks`: with the table of checks, which a page in pytest-html has anyway.
+    `with_checks`: with the table of checks, which a page in pytest-html has anyway. A page that would be too large to
+    open has less evidence.
     """
-    results = queries.shown(results)
+    shown = queries.shown(results)
+    page = ""
+    for detail in views.DETAILS:
+        page = _rendered(shown, detail, with_checks=with_checks)
+        if len(page) <= _MAX_PAGE:
+            break
+    return page
+
+
+def _rendered(results: Results, detail: views.Detail, *, with_checks: bool) -> str:
     operations, matrix = views.matrix(results)
     latencies, scale = plots.latencies(results["latency"])
-    decided = [(outcome, wording.LABELS[outcome], views.cards(results, outcome)) for outcome in _SHOWN]
-    inconclusive = (Outcome.ERROR, "inconclusive", views.groups(results))
+    decided = [(outcome, wording.LABELS[outcome], views.cards(results, outcome, detail)) for outcome in _SHOWN]
+    inconclusive = (Outcome.ERROR, "inconclusive", views.groups(results, detail))
     return (
         environment()
         .get_template("summary.html.jinja2")
@@ -130,7 +142,7 @@ def render_summary(results: Results, *, with_checks: bool = False) -> str:
             terms=_TERMS,
             coverage=views.coverage(results.get("coverage")),
             footprint=results.get("footprint"),
-            timelines=views.timelines(results),
+            timelines=views.timelines(results, detail),
             latencies=latencies,
             scale=scale,
             filters=_filters(results),

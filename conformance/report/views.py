@@ -29,13 +29,34 @@ if TYPE_CHECKING:
 
 _KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
 
-# A page with all evidence of a wholly broken target would be too large to open; results.json has the rest.
-_MAX_FINDINGS = 6
-_MAX_EXCHANGES = 3
-_MAX_RELATED = 4
 _DENIALS = frozenset({401, 403})
 #: statuses that say nothing about who may do what
 _UNTELLING = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """How much evidence a page shows: a page with all of a wholly broken target's would be too large to open.
+
+    Findings of a clause, exchanges of one without findings, further exchanges of a finding, and exchanges of findings:
+    those of the first ones. `steps`: of all scenarios together. results.json has the rest.
+    """
+
+    findings: int = 6
+    exchanges: int = 3
+    related: int = 4
+    evidence: int = 6
+    steps: int = 5000
+
+
+#: Tried in this order until the page is small enough to open.
+DETAILS = (
+    Detail(),
+    Detail(findings=4, exchanges=1, related=1, evidence=4, steps=1000),
+    Detail(findings=3, exchanges=1, related=0, evidence=1, steps=300),
+    Detail(findings=3, exchanges=0, related=0, evidence=0, steps=100),
+    Detail(findings=1, exchanges=0, related=0, evidence=0, steps=0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +171,13 @@ class CoverageView:
         return f"seen {len(self.row['seen'])} of {self.total} {self.row['name']}"
 
 
-def cards(results: Results, outcome: Outcome) -> list[Card]:
+def cards(results: Results, outcome: Outcome, detail: Detail = DETAILS[0]) -> list[Card]:
     """Return a card for each clause with the outcome."""
     errors = with_outcome(results, Outcome.ERROR)
-    return [_card(clause, errors) for clause in with_outcome(results, outcome)]
+    return [_card(clause, errors, detail) for clause in with_outcome(results, outcome)]
 
 
-def groups(results: Results) -> list[Group]:
+def groups(results: Results, detail: Detail = DETAILS[0]) -> list[Group]:
     """Return the clauses that could not be judged, one group for each cause.
 
     Where a clause failed first, that clause's card has the evidence.
@@ -164,7 +185,8 @@ def groups(results: Results) -> list[Group]:
     errors = with_outcome(results, Outcome.ERROR)
     failed = {row["id"] for row in with_outcome(results, Outcome.FAILED)}
     return [
-        Group(cause, None if cause.blocking in failed else _card(cause.clauses[0], errors)) for cause in causes(errors)
+        Group(cause, None if cause.blocking in failed else _card(cause.clauses[0], errors, detail))
+        for cause in causes(errors)
     ]
 
 
@@ -182,13 +204,16 @@ def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
     ]
 
 
-def timelines(results: Results) -> list[Timeline]:
+def timelines(results: Results, detail: Detail = DETAILS[0]) -> list[Timeline]:
     """Return the timelines of clauses that passed, equal ones once; those of other clauses are on their cards."""
+    left = detail.steps
     timelines: dict[str, Timeline] = {}
     for clause in with_outcome(results, Outcome.PASSED):
         for check in clause["checks"]:
             if check["timeline"]:
                 steps = in_order(check["timeline"])
+                if repr(steps) not in timelines and (left := left - len(steps)) < 0:
+                    continue
                 timeline = timelines.setdefault(repr(steps), Timeline(steps, []))
                 timeline.checks.append((clause["id"], check["id"]))
     return sorted(timelines.values(), key=lambda timeline: float(timeline.steps[0]["t_s"]))
@@ -200,17 +225,17 @@ def coverage(row: CoverageRow | None) -> list[CoverageView]:
     return sorted(views, key=lambda view: not view.row["unseen"])
 
 
-def _card(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Card:
+def _card(clause: ClauseRow, errors: Iterable[ClauseRow], detail: Detail) -> Card:
     found = unique_findings(clause)
     decisive = [check for check in clause["checks"] if check["outcome"] not in (Outcome.PASSED, Outcome.NOT_TESTED)]
-    timelines = {repr(steps): steps for check in decisive if (steps := in_order(check["timeline"]))}
+    timelines = {repr(steps): steps for check in decisive if (steps := in_order(check["timeline"])[: detail.steps])}
     last = [check["exchanges"][-1] for check in decisive if check["exchanges"]] if not found else []
     return Card(
         clause=clause,
         sources=sources(clause),
-        findings=[_finding(unique) for unique in found[:_MAX_FINDINGS]],
-        more_findings=max(0, len(found) - _MAX_FINDINGS),
-        exchanges=[_exchange(record, []) for record in last[:_MAX_EXCHANGES]],
+        findings=[_finding(unique, detail, index) for index, unique in enumerate(found[: detail.findings])],
+        more_findings=max(0, len(found) - detail.findings),
+        exchanges=[_exchange(record, []) for record in last[: detail.exchanges]],
         timelines=[*timelines.values()],
         undetermined=undetermined(clause),
         passed=sum(check["outcome"] == Outcome.PASSED for check in clause["checks"]),
@@ -219,10 +244,10 @@ def _card(clause: ClauseRow, errors: Iterable[ClauseRow]) -> Card:
     )
 
 
-def _finding(unique: UniqueFinding) -> FindingView:
+def _finding(unique: UniqueFinding, detail: Detail, index: int) -> FindingView:
     check, finding = unique.check, unique.finding
-    record = unique.exchange
-    related = [check["exchanges"][index] for index in _related(check, finding)[:_MAX_RELATED]]
+    record = unique.exchange if index < detail.evidence else None
+    related = [check["exchanges"][index] for index in _related(check, finding)[: detail.related]]
     return FindingView(
         unique,
         _exchange(record, [finding["pointer"]] if finding["pointer"] else []) if record else None,

@@ -12,10 +12,12 @@ from conformance import __version__
 from conformance.contract import catalogue, validation
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS, OPERATIONS
+from conformance.evidence.text import cut
 from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import applicability, coverage
 from conformance.judging.outcomes import Outcome, worst
+from conformance.judging.record_size import bounded, fair_share, weight
 from conformance.results import environment, verdicts, waivers
 from conformance.results.model import FORMAT
 from conformance.results.queries import NOT_SELECTED
@@ -43,6 +45,10 @@ if TYPE_CHECKING:
         ValuesRow,
     )
 
+#: Bytes of all records of checks together: readers take 32 MB, and there is more in results.json.
+MAX_RECORDS = 20 * 2**20
+#: Characters of a clause's reason.
+MAX_REASON = 2000
 NOTHING_OBSERVED = "not exercised: the run had no exchange that this clause is about"
 
 
@@ -81,6 +87,7 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
     records, waiver_rows = waivers.apply(settings.waivers, recorded, facts.started.date())
     exempt = applicability.exempt_clauses(target, facts.profile, records)
     rows = [_row(clause, records, clause.id in selected, exempt, facts) for clause in catalogue.load()]
+    bound_evidence(rows)
     for row in rows:
         if not catalogue.load().decides(row["id"], edition):
             row["decides"] = False
@@ -110,6 +117,15 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
         "errata": [{"id": clause.id, "errata": clause.errata} for clause in catalogue.load() if clause.errata],
         "clauses": rows,
     }
+
+
+def bound_evidence(rows: Sequence[ClauseRow]) -> None:
+    """Shorten the evidence of the checks that have the most, where all of it would make too large a file."""
+    sizes = [weight(check) for row in rows for check in row["checks"]]
+    if sum(sizes) > MAX_RECORDS:
+        share = fair_share(sizes, MAX_RECORDS)
+        for row in rows:
+            row["checks"] = [bounded(check, share) for check in row["checks"]]
 
 
 def _by_edition(record: CheckRecord, edition: str) -> CheckRecord:
@@ -143,7 +159,7 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
         return NOT_SELECTED
     if own:
         deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
-        return "" if outcome is Outcome.PASSED or not deciding else deciding[0]
+        return "" if outcome is Outcome.PASSED or not deciding else cut(deciding[0], MAX_REASON)
     if facts.interruption:
         return "not run: the run ended first"
     if clause.id not in check_ids():

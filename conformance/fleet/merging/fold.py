@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.judging.outcomes import CheckRow, FindingRow, Outcome
 from conformance.results import verdicts
+from conformance.results.build import bound_evidence
 from conformance.results.model import FORMAT, CoverageRow, FootprintRow
 
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ class Merge:
     def results(self) -> Results:
         """Return the merged results. There must be a part."""
         rows = [self._clause_row(clause) for clause in self._clauses.values()]
+        bound_evidence(rows)
         run = self._run()
         judged = verdicts.judge(rows, strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"])
         newest = max(self._results, key=lambda results: results["run"]["started"])

@@ -1,0 +1,39 @@
+"""The memory of the machine: what was freed is given back."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from conformance.config.machine import return_large_blocks
+
+THREADS, BLOCK, MB = 6, 12 * 2**20, 2**20
+
+
+def resident() -> float:
+    """The memory of this process, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+
+
+def test_large_blocks_that_threads_freed_are_given_back() -> None:
+    if not Path("/proc/self/statm").is_file() or not return_large_blocks():
+        pytest.skip("needs Linux with glibc")
+    before = resident()
+    together, end = threading.Barrier(THREADS + 1), threading.Event()
+
+    def work() -> None:
+        for size in (BLOCK, BLOCK // 2, BLOCK + 1, BLOCK // 3):
+            block = b"x" * size
+            del block
+        together.wait()
+        end.wait()  # while the thread lives, its arena does
+
+    for _ in range(THREADS):
+        threading.Thread(target=work, daemon=True).start()
+    together.wait()
+    kept = resident() - before
+    end.set()
+    assert kept < BLOCK / MB
