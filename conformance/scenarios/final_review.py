@@ -120,10 +120,11 @@ def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
         findings: list[Finding] = look.snapshot.effects
         if not findings and (look.get is None or look.logs is None):
             findings = [inconclusive(look.lost)]
-        elif not findings and look.snapshot.backup in collateral(context):
-            findings = [inconclusive(BY_A_DELETION, look.get)]
         elif not findings and look.get is not None and look.logs is not None:
             findings = list(changes_since(context, look.snapshot, look.get, look.logs, foreign=foreign))
+            changed = collateral(context)
+            if look.snapshot.backup in changed or (findings and changed):
+                findings = [inconclusive(BY_A_DELETION, look.get)]
         yield from confirmed(context, look.snapshot, findings, foreign=foreign)
 
 
