@@ -106,7 +106,7 @@ SELECTION = (
     ),
     Option(
         "--for",
-        "repeat with new seeds for so long (30m, 2h), or until something fails; later runs only read",
+        "repeat with new seeds for this long (30m, 2h), or until something fails; later runs only read",
         "TIME",
         convert=duration,
         pytest_name=None,
@@ -138,13 +138,13 @@ FLEET = (
     Option("--targets", "run each target file that matches, and write a page of all", "GLOB", pytest_name=None),
     Option(
         "--on",
-        "where the runs of --targets go on: processes[:N] (default, one per core) or dask://HOST:PORT",
+        "where the runs of --targets execute: processes[:N] (default, one per core) or dask://HOST:PORT",
         "WHERE",
         pytest_name=None,
     ),
     Option(
         "--target-index",
-        "of --targets run the N-th file alone, sorted by name, from 0",
+        "run only the N-th file of --targets, sorted by name and counted from 0",
         "N",
         convert=number(0, MAX_INDEX),
         pytest_name=None,

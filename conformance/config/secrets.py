@@ -45,7 +45,7 @@ def unsendable(value: str, *, blanks: bool = False) -> str | None:
     if value != value.strip():
         return "starts or ends with white space"
     if not re.fullmatch(r"[\x20-\x7e]+" if blanks else r"[\x21-\x7e]+", value):
-        return "holds a character that the header cannot carry"
+        return "contains a character that a header cannot carry"
     return None
 
 
@@ -56,7 +56,7 @@ def unusable_key(value: str) -> str | None:
     if fault := unsendable(value):
         return fault
     if len(value) < MIN_KEY_LENGTH:
-        return "is shorter than six characters: no key is, and masking one that short would hide ordinary text"
+        return "is shorter than six characters: masking a key that short would hide ordinary text"
     return None
 
 

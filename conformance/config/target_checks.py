@@ -19,11 +19,11 @@ def base_url_fault(text: str) -> str | None:
     except urls.UrlError as error:
         return str(error)
     if url.username is not None:
-        return "it must not hold a user name or password"
+        return "it must not contain a user name or password"
     if url.has_more:
-        return "it must not hold a query or a fragment"
+        return "it must not contain a query or a fragment"
     if any(segment in (".", "..") for segment in url.path.split("/")):
-        return "it must not hold . or .. in its path"
+        return "it must not contain . or .. in its path"
     return None
 
 
@@ -34,7 +34,7 @@ def proxy_fault(text: str) -> str | None:
     except urls.UrlError as error:
         return str(error)
     if url.path not in ("", "/") or url.has_more:
-        return "it must not hold a path, a query or a fragment"
+        return "it must not contain a path, a query or a fragment"
     return None
 
 
@@ -47,7 +47,7 @@ def bundle_fault(bundle: Path) -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
     except ssl.SSLError:
-        return "holds no PEM certificate"
+        return "contains no PEM certificate"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return None
@@ -70,8 +70,8 @@ def certificate_fault(certificate: ClientCertificate) -> tuple[str, str, str] | 
         if encrypted:
             return "client_key", "is encrypted with a passphrase", "decrypt it: openssl pkey -in KEY -out DECRYPTED"
         if error.reason == "KEY_VALUES_MISMATCH":
-            return "client_key", "is not the key of client_cert", "name the key that belongs to the certificate"
-        return "client_cert", "client_cert and client_key hold no PEM certificate with its key", "name PEM files"
+            return "client_key", "does not belong to client_cert", "name the key that belongs to the certificate"
+        return "client_cert", "client_cert and client_key contain no PEM certificate with its key", "name PEM files"
     except OSError as error:
         return "client_cert", f"cannot be read: {error.strerror}", "check the permissions of the file"
     return None

@@ -157,7 +157,7 @@ class _Reader:
             elif name.lower() in OWN_HEADERS:
                 table.report(name, "is a header that the suite sets itself")
             elif name.lower() in (known.lower() for known in headers):
-                table.report(name, "is given twice; names of headers have no case")
+                table.report(name, "is given twice: header names are case-insensitive")
             elif key := self._key(table, name, blanks=True):
                 headers[name] = key
         return headers
@@ -236,7 +236,7 @@ class _Reader:
 
     def _id(self, table: Table, member: str, value: str | None) -> None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,199}", value):
-            table.report(member, "is not an id that can stand in a path")
+            table.report(member, "is not an id that can be used in a URL path")
 
     def _restore(self) -> RestorePolicy:
         table, default = self.document.table("restore"), RestorePolicy()
@@ -304,7 +304,9 @@ class _Reader:
         table.finish()
         if command:
             if not any("{instance_id}" in word for word in command):
-                table.report("command", "does not say {instance_id}, so it cannot tell one instance from another")
+                table.report(
+                    "command", "does not contain {instance_id}, so the probe cannot know which instance to read"
+                )
             return Probe(self._program(table, command), expected, timeout_s)
         if "command" not in table.data:
             table.report("command", "is missing and required")
@@ -320,7 +322,7 @@ class _Reader:
                 table.report(member, f"is the same as {other}")
         used = {ids.backup_id, ids.foreign_backup_id, ids.failing_backup_id} - {None}
         if used & set(ids.deletable_backup_ids):
-            table.report("deletable_backup_ids", "offers up a backup that another fixture needs")
+            table.report("deletable_backup_ids", "offers a backup for deletion that another fixture needs")
         if target.keys.other_hub_id is not None and target.keys.other_hub_id == target.hub_id:
             self.document.report(("keys", "other_hub_id"), "is the same as target.hub_id")
 

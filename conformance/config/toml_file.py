@@ -149,7 +149,7 @@ class Table:
         elif wrong := [item for item in value if not isinstance(item, str)]:
             self.report(member, f"wanted an array of strings, got {kind(wrong[0])} in it")
         elif not all(value):
-            self.report(member, "has an empty string in it")
+            self.report(member, "contains an empty string")
         else:
             return tuple(value)
         return ()
@@ -235,7 +235,7 @@ def _read_text(path: Path, name: str) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         raise FileProblemsError([Problem(str(path), f"cannot be read: {reason}")]) from None
     if len(raw) > MAX_FILE_BYTES:
-        raise FileProblemsError([Problem(str(path), "is larger than 1 MB, which no such file needs to be")])
+        raise FileProblemsError([Problem(str(path), "is larger than 1 MB")])
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

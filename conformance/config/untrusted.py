@@ -96,7 +96,7 @@ def read_object(path: Path, limit: int = MAX_BYTES, max_values: int = MAX_VALUES
     """Return the object of a JSON file. Raises UntrustedFileError."""
     value = read_json(path, limit, max_values)
     if not isinstance(value, dict):
-        raise UntrustedFileError(path, "holds no JSON object")
+        raise UntrustedFileError(path, "contains no JSON object")
     return value
 
 

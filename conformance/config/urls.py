@@ -60,7 +60,7 @@ def parse(text: str) -> HttpUrl:
     if len(text) > MAX_LENGTH:
         raise UrlError(f"it is longer than {MAX_LENGTH:,} characters")
     if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
-        raise UrlError("it holds a character that no URL has")
+        raise UrlError("it contains a character that URLs cannot contain")
     url = _URL.fullmatch(text)
     if url is None or url["scheme"].lower() not in DEFAULT_PORTS:
         raise UrlError("the scheme must be http or https")

@@ -118,7 +118,7 @@ def _named_check(table: Table, clause: Clause, operation: str | None, text: str 
     """The named check; reports an operation or a check of another clause, by which the waiver would excuse nothing."""
     if operation is not None and operation not in clause.operations:
         hint = did_you_mean(operation, clause.operations)
-        table.report("operation", f"{clause.id} does not speak of {operation}", hint)
+        table.report("operation", f"{clause.id} does not cover {operation}", hint)
     if text is None:
         return None
     known = [CheckId(clause.id, name, kind) for name in clause.operations for kind in CheckKind]

@@ -105,7 +105,7 @@ def read(path: Path) -> Iterator[JsonObject]:
         with untrusted.open_regular(path, MAX_PACKED) as packed, gzip.GzipFile(fileobj=packed) as unpacked:
             lines = untrusted.lines(unpacked, MAX_LINE)
             if untrusted.parse_json(next(lines, b"null")) != {"format": FORMAT}:
-                raise ArchiveError(f"{path}: is no archive of exchanges that this version reads")
+                raise ArchiveError(f"{path}: is not an archive of exchanges that this version can read")
             room = MAX_UNPACKED
             for line in lines:
                 room -= len(line)
@@ -115,7 +115,7 @@ def read(path: Path) -> Iterator[JsonObject]:
     except untrusted.UntrustedFileError as problem:
         raise ArchiveError(str(problem)) from None
     except (OSError, EOFError, zlib.error) as problem:
-        words = getattr(problem, "strerror", None) or "is no whole gzip file"
+        words = getattr(problem, "strerror", None) or "is not a complete gzip file"
         raise ArchiveError(f"{path}: cannot be read: {words}") from None
     except strict_json.NotJSON as problem:
         raise ArchiveError(f"{path}: is damaged: a line is not JSON: {problem}") from None

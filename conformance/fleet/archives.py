@@ -53,7 +53,7 @@ def _extract(archive: tarfile.TarFile, folder: Path) -> None:
     for member in archive:
         total += member.size
         if not member.isreg() or not (signoff.is_report_file(member.name) or member.name in _OWN):
-            raise ArchiveError(f"the archive of {folder.name} holds {member.name!r}, which is no file of a report")
+            raise ArchiveError(f"the archive of {folder.name} holds {member.name!r}, which is not a file of a report")
         if total > MAX_BYTES:
             raise ArchiveError(f"the archive of {folder.name} holds more than {MAX_BYTES // 1024**2} MB")
         archive.extract(member, folder, filter="data")

@@ -168,7 +168,7 @@ class Connections:
             if writer.length > limit:
                 return
             if time.monotonic() - clock > self._limits.timeout_s:
-                raise httpcore.ReadTimeout("the request's time is over")
+                raise httpcore.ReadTimeout("the request timed out")
 
 
 def too_large(body: BodyWriter, limits: Limits) -> str | None:

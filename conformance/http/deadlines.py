@@ -88,7 +88,7 @@ class _Stream(httpcore.NetworkStream):
         del timeout
         remaining = self._network.remaining()
         if remaining < MIN_READ_S:
-            raise httpcore.ReadTimeout("the request's time is over")
+            raise httpcore.ReadTimeout("the request timed out")
         return self._stream.read(max_bytes, remaining)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

@@ -99,12 +99,12 @@ def _say(document: JsonObject, folder: Path) -> None:
     lines = [
         (
             f"MUST faults: {must['right']} caught by the right clause, {must['others']} only by others, "
-            f"{must['missed']} missed, {must['error']} not told"
+            f"{must['missed']} missed, {must['error']} inconclusive"
         ),
         f"SHOULD faults: {should['right']} of {should['total']} warned",
         (
             f"variants: {summary['variants']['green']} green, {summary['variants']['accused']} accused, "
-            f"{summary['variants']['error']} not told"
+            f"{summary['variants']['error']} inconclusive"
         ),
         (
             f"time to catch: median {page.seconds(times['median'])}, at most {page.seconds(times['max'])}; "

@@ -107,7 +107,9 @@ def problems(result: Result) -> list[str]:
         missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
         inconclusive = {clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None}
-        return _told(result, {"missed": missed, "accused": accused, "not told": inconclusive.difference(change.also)})
+        return _told(
+            result, {"missed": missed, "accused": accused, "inconclusive": inconclusive.difference(change.also)}
+        )
     variants = [one for one in changes if isinstance(one, Variant)]
     warns = {clause for one in variants for clause in one.warns}
     untested = {clause for one in variants for clause in one.untested}
@@ -115,7 +117,7 @@ def problems(result: Result) -> list[str]:
     unheard = result.not_tested.difference(NEVER_TESTED, untested)
     if any(one.expected == "inconclusive" for one in variants):
         return _told(result, {"accused": accused})
-    return _told(result, {"accused": accused, "not told": result.errors, "not tested": unheard})
+    return _told(result, {"accused": accused, "inconclusive": result.errors, "not tested": unheard})
 
 
 def signs_of(clause_id: str) -> tuple[Outcome, ...]:

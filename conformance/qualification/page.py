@@ -33,7 +33,7 @@ WORDS = {
     MISSED: "missed",
     GREEN: "green",
     "accused": "accused",
-    "error": "not told",
+    "error": "inconclusive",
 }
 TYPE = "another type"
 
@@ -169,7 +169,7 @@ def markdown(document: JsonObject) -> str:
     ]
     bad = results.problems([*document["faults"], *document["variants"]])
     if bad:
-        lines += ["", "## Not as they should be", ""]
+        lines += ["", "## Unexpected results", ""]
         lines += [f"- `{row['name']}` {WORDS[row['outcome']]}: {row['sentence']}" for row in bad]
     lines += ["", "## The faults written by hand", "", *_by_hand(document["faults"])]
     return "\n".join(lines) + "\n"

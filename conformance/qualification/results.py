@@ -74,8 +74,8 @@ def is_fault(row: Row) -> bool:
 def problems(rows: Iterable[Row]) -> list[Row]:
     """The rows that keep the suite from being qualified.
 
-    A MUST fault that its clause did not catch, a fault that turned an innocent clause red or left one untold without a
-    cause, a variant that is accused, and whatever could not be tried.
+    These are MUST faults that their clauses did not catch, faults that turned other clauses red or left one
+    inconclusive without a cause, variants that were accused, and trials that failed.
     """
     return [row for row in rows if not is_good(row)]
 

@@ -142,7 +142,7 @@ class Watching:
         if not results.is_good(row):
             self._bad += 1
             self._console.print(in_words(row), markup=False, highlight=False, soft_wrap=True)
-        words = f"qualifying, {self._bad} not as they should be" if self._bad else "qualifying"
+        words = f"qualifying, {self._bad} with unexpected results" if self._bad else "qualifying"
         self._bar.update(self._task, advance=1, description=words)
         step = max(1, self._total // PARTS)
         if not self._console.is_terminal and (self._done % step == 0 or self._done == self._total):

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0
 #: the same for a restore that is only asked for to see the shape of an answer
 SHAPES_TIMEOUT_S = 1.0
-#: how many restores a run may start: what a target file allows that does not speak of it
+#: how many restores a run may start: the limit of a target file that does not set one
 MAX_RESTORES = RestorePolicy().max_restores
 #: seconds after which a run is ended and recorded as hanging
 PATIENCE_S = 180.0

@@ -47,7 +47,7 @@ MAX_REQUESTS = 10
 RESTORE_OPTION = "--restore"
 #: A masked secret, in archives and in evidence.
 _MASKED = re.compile(r"\[(?:key|secret) [^\[\]]*\]")
-_NOT_KEPT = "the report does not hold its request as a whole"
+_NOT_KEPT = "the report does not contain the complete request"
 _NOT_JUDGED = ", which this clause does not speak of"
 #: The outcome of several requests is the first of these that one of them has.
 _ORDER = (Outcome.FAILED, Outcome.WARNED, Outcome.ERROR, Outcome.NOT_TESTED, Outcome.PASSED)

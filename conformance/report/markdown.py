@@ -125,7 +125,7 @@ def _waiver_stubs(results: Results) -> list[str]:
     if not text:
         return []
     about = "For a deviation that is known and accepted: give the reason and pass the file with `--waivers`."
-    return ["<details><summary>Waivers to start from</summary>", about, _fenced(text, "toml"), "</details>"]
+    return ["<details><summary>Waiver stubs</summary>", about, _fenced(text, "toml"), "</details>"]
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:

@@ -107,10 +107,10 @@ def _contradiction(data: JsonObject) -> str | None:
     try:
         started, finished = (datetime.fromisoformat(data["run"][name]) for name in ("started", "finished"))
         if started.tzinfo is None or finished.tzinfo is None:
-            raise ValueError("a moment without its time zone")
+            raise ValueError("a time without its time zone")
         check = next((check for row in data["clauses"] for check in row["checks"] if not _refers_to_own(check)), None)
     except ValueError:
-        return "does not match its schema: run: a moment is not one"
+        return "does not match its schema: run: not a valid time"
     return (
         f"does not match its schema: {one_line(check['id'], 80)}: a finding names no exchange of it" if check else None
     )

@@ -107,7 +107,7 @@ def recall(state: Path) -> Remembered:
         fixtures = FixtureIds(container_id="", deletable_backup_ids=tuple(record["deletable_backup_ids"]))
         when = datetime.fromisoformat(facts["started"])
         if when.tzinfo is None:
-            raise ValueError("a moment without its time zone")
+            raise ValueError("a time without its time zone")
         return Remembered(
             settings,
             Target(**record["target"], fixtures=fixtures),

@@ -29,9 +29,9 @@ def load_private(path: Path) -> PrivateKey:
     try:
         key = serialization.load_pem_private_key(_read(path), password=None)
     except (ValueError, TypeError, _unsupported()):
-        raise SealError(f"{path}: is no private key in PEM without a passphrase") from None
+        raise SealError(f"{path}: is not an unencrypted private key in PEM format") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
-        raise SealError(f"{path}: is no ed25519 key; `openssl genpkey -algorithm ed25519` makes one")
+        raise SealError(f"{path}: is not an ed25519 key; `openssl genpkey -algorithm ed25519` makes one")
     found: PrivateKey = key
     return found
 
@@ -42,9 +42,11 @@ def load_public(pem: bytes, name: str) -> PublicKey:
     try:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, TypeError, _unsupported()):
-        raise SealError(f"{name}: is no public key in PEM; `openssl pkey -in KEY -pubout` makes one") from None
+        raise SealError(
+            f"{name}: is not a public key in PEM format; `openssl pkey -in KEY -pubout` makes one"
+        ) from None
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise SealError(f"{name}: is no ed25519 key")
+        raise SealError(f"{name}: is not an ed25519 key")
     found: PublicKey = key
     return found
 

@@ -329,7 +329,7 @@ class _Verifier:
             unproved.insert(0, "that the target was of the build that --subject named")
         unproved.append("that the requests were sent, and answered as recorded")
         if not os.path.lexists(self.folder / signoff.ENVELOPE):
-            unproved.append("who made it: unsigned, so the whole folder may have been made by anybody")
+            unproved.append("who made it: the record is unsigned, so anybody may have made the folder")
         elif self.key is None:
             unproved.append("who made it: give the signer's public key with --key")
 
@@ -362,7 +362,7 @@ def _properties_of(document: str, names: Collection[str]) -> set[tuple[str, str]
             stated.add((attributes["name"], attributes.get("value", "")))
 
     def refuse(*_: object) -> None:
-        raise expat.ExpatError("a document type, which no report has")
+        raise expat.ExpatError("a document type, which reports never contain")
 
     parser = expat.ParserCreate()
     parser.StartElementHandler, parser.StartDoctypeDeclHandler = start, refuse

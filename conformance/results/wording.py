@@ -79,7 +79,7 @@ def footprint_words(results: Results) -> str:
         return ""
     restores = len(footprint["restores"])
     ended = sum(bool(restore["state"]) for restore in footprint["restores"])
-    parts = [f"{counted(restores, 'restore')} accepted, {ended} seen to end"] if restores else []
+    parts = [f"{counted(restores, 'restore')} accepted, {ended} ended"] if restores else []
     parts += [f"{counted(len(footprint['deletions']), 'backup')} deleted"] if footprint["deletions"] else []
     parts += [f"{counted(len(footprint['lost']), 'lost response')}"] if footprint["lost"] else []
     parts += [f"instance {instance} holds backup {backup}" for instance, backup in footprint["instances"].items()]

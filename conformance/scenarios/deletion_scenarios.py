@@ -101,7 +101,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
         if deletion.gone:
             context.run.state.add_gone(backup)
         if deletion.gone or time.monotonic() > deadline:
-            context.record_step("looked for it", deletion.get, "gone" if deletion.gone else "still there")
+            context.record_step("searched for it", deletion.get, "gone" if deletion.gone else "still there")
             deletion.changes = _changes_at_end(context, deletion, before)
             context.run.state.add_neighbours(before, deletion.changes)
             return deletion

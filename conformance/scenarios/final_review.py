@@ -114,7 +114,7 @@ def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
     looks = reviewed_once(context, "snapshots", _look_at_snapshots)
     own = [look for look in looks if look.snapshot.clause == context.check.clause]
     if not own:
-        raise NothingToReviewError("no refused restore to look at again")
+        raise NothingToReviewError("no refused restore to review")
     foreign = reviewed_once(context, "foreign logs", _foreign_logs_count)
     for look in own:
         findings: list[Finding] = look.snapshot.effects
@@ -159,7 +159,7 @@ class LogsLeft:
 def _ended(context: CheckContext) -> list[Restore]:
     ended = [restore for restore in context.run.state.restores if restore.accepted and restore.ended]
     if not ended:
-        raise NothingToReviewError("no restore to look at again")
+        raise NothingToReviewError("no restore to review")
     return ended
 
 
@@ -255,12 +255,12 @@ def review_logs_that_were_shown(context: CheckContext) -> Iterator[Finding]:
         context.run.judges.notes.add(CAPPED)
     losses = {loss.backup: loss for loss in book.losses}
     if not losses:
-        raise NothingToReviewError("every log was shown again")
+        raise NothingToReviewError("every log is shown again")
     gets = context.send_all(context.build.get(backup) for backup in losses)
     for loss, get in zip(losses.values(), gets, strict=True):
         if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
-            wanted = f"the log {loss.log.get('id')}, which an earlier reading showed"
-            yield violation(wanted, "a reading without it", loss.reading, "/data")
+            wanted = f"the log {loss.log.get('id')}, which an earlier response showed"
+            yield violation(wanted, "a response without it", loss.reading, "/data")
 
 
 # ---------------------------------------------------------------- jobs
@@ -269,7 +269,7 @@ def review_logs_that_were_shown(context: CheckContext) -> Iterator[Finding]:
 def _last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
     readable = [restore for restore in _ended(context) if restore.readable]
     if not readable:
-        raise NothingToReviewError("no job to look at again")
+        raise NothingToReviewError("no job to review")
     jobs = context.send_all(context.build.job(restore.job_id) for restore in readable)
     return list(zip(readable, jobs, strict=True))
 
@@ -306,7 +306,7 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose restores went well is as it was before the first of them. It may have been deleted since."""
     first = {restore.backup: restore for restore in reversed(_ended(context)) if restore.went_well and restore.before}
     if not first:
-        raise NothingToReviewError("no restored backup to look at again")
+        raise NothingToReviewError("no restored backup to review")
     gets = context.send_all(context.build.get(backup) for backup in first)
     for restore, get in zip(first.values(), gets, strict=True):
         if get.status == 404:
@@ -366,7 +366,7 @@ def _later_changes(context: CheckContext) -> Changes:
     """
     deletions = context.run.state.neighbours
     if not deletions:
-        raise NothingToReviewError("no deletion to look at again")
+        raise NothingToReviewError("no deletion to review")
     changes = changes_of_neighbours(context, deletions[0][0], paging.read_list(context))
     state = context.run.state
     known = {*state.changed_neighbours, *(kept.backup for kept in state.kept_backups)}
@@ -394,5 +394,5 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
 
 def _requests(context: CheckContext, backups: Sequence[str]) -> list[Request]:
     if not backups:
-        raise NothingToReviewError("no deletion to look at again")
+        raise NothingToReviewError("no deletion to review")
     return [context.build.get(backup) for backup in backups]

@@ -177,7 +177,7 @@ class RunState:
         """Why an instance may still be written: a restore that no scenario requested has no end. Empty if none."""
         with self._lock:
             answer = next(iter(self._unended), None)
-        return f"{answer.request.line}: the restore was not seen to end" if answer else ""
+        return f"{answer.request.line}: the end of the restore was not observed" if answer else ""
 
     def add_restores(self, restores: Iterable[Restore]) -> None:
         """Keep restores that a scenario requested."""

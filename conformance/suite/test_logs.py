@@ -80,8 +80,8 @@ def test_log_6_a_log_that_was_shown_stays_shown(context: CheckContext) -> Iterat
     offered = context.fixtures.target.fixtures.deletable_backup_ids  # a deleted backup may lose its logs
     lost = [loss for loss in context.run.state.log_book.losses if loss.backup not in offered]
     for loss in lost[:1]:
-        wanted = f"the log {loss.log.get('id')}, which an earlier reading showed"
-        yield violation(wanted, "a reading without it", loss.reading, "/data")
+        wanted = f"the log {loss.log.get('id')}, which an earlier response showed"
+        yield violation(wanted, "a response without it", loss.reading, "/data")
 
 
 @check("LOG-5", "logs")

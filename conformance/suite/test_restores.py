@@ -62,7 +62,7 @@ def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Findin
         if restore.ended:
             continue
         if not restore.readable:
-            raise CannotTellError("RST-2 failed first: without jobs the end of a restore shows by its log alone")
+            raise CannotTellError("RST-2 failed first: without jobs, only its log shows that a restore has ended")
         wanted = f"a terminal state within {context.fixtures.target.restore.timeout_s:g} s"
         yield violation(wanted, restore.last_seen, last_look(restore), "/data/state/current")
 
@@ -72,7 +72,7 @@ def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Findi
     """One new log, of type restore, for this backup and instance, without error."""
     judged = [restore for restore in told_restores(context) if not failed_by_itself(context, restore)]
     if not judged:
-        raise NotTestableError("set fixtures.backup_id to a backup whose restore is known to go well")
+        raise NotTestableError("set fixtures.backup_id to a backup whose restore is known to succeed")
     for restore in judged:
         yield from left_one_log(context, restore)
     ended = [

@@ -151,7 +151,7 @@ def test_a_verdict_that_the_exchanges_do_not_bear_is_shown(ran: running.Ran, tmp
 
 
 HARMS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
-    "no archive": (lambda _: b"", "is no archive"),
+    "no archive": (lambda _: b"", "is not an archive"),
     "cut": (lambda data: data[: len(data) // 2], "cannot be read"),
     "changed": (lambda data: data[:2000] + bytes([data[2000] ^ 255]) + data[2001:], ""),
     "other lines": (lambda _: gzip.compress(b'{"format": "backups-conformance/exchanges/1"}\n{}\n'), ""),

@@ -60,7 +60,7 @@ def test_a_connection_that_is_refused(tmp_path: Path) -> None:
         (hostile.reset, "the target could not be reached: connection reset"),
         (
             hostile.cut,
-            "the target gives no whole answer: 200, but its body was cut off after 10 bytes: connection closed",
+            "the target sends no complete response: 200, but its body was cut off after 10 bytes: connection closed",
         ),
         (
             hostile.no_key_is_good,

@@ -37,8 +37,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "init",
         help="write a target file",
-        description="Asks what it has to know, or takes it from options and the environment, looks at the target with "
-        "reads, and writes a commented target file. Keys stay in the environment: the file names their variables.",
+        description="Asks for the values that it needs, or takes them from options and the environment, inspects the "
+        "target with reads, and writes a commented target file. Keys stay in the environment: the file names their "
+        "variables.",
         epilog="keys are taken from BACKUPS_KEY_FULL, BACKUPS_KEY_VIEW and so on, as by a run without a target file\n\n"
         "exit codes: 0 the file is written, 2 it is not",
     )

@@ -162,5 +162,5 @@ class Liveness:
             return f"the target is unavailable: it answers {last.status} to everything{by}"
         words = last.failure or "no answer"
         if words[:1].isdigit():
-            return f"the target gives no whole answer: {words}"
+            return f"the target sends no complete response: {words}"
         return f"the target stopped answering: {words}" if self.known else f"the target could not be reached: {words}"

@@ -121,7 +121,7 @@ def _claims(row: ClauseRow) -> list[JsonObject]:
             {
                 "bom-ref": f"counter-claim-{row['id']}",
                 "target": _TARGET,
-                "predicate": f"not so: {broken}",
+                "predicate": f"does not hold: {broken}",
                 "reasoning": one_line(row["reason"], 1000),
                 "evidence": evidence,
             }

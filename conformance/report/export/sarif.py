@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 SHOWN = (Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED, Outcome.ERROR)
 _LEVELS = {Outcome.FAILED: "error", Outcome.WARNED: "warning", Outcome.ERROR: "note"}
-_HELP = "A finding shows what the clause wants, what came instead, and the request as a curl command."
+_HELP = "A finding shows what the clause requires, what was received, and the request as a curl command."
 
 
 class Message(TypedDict):

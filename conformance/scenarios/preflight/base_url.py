@@ -22,10 +22,10 @@ FAILURES: tuple[tuple[str, str], ...] = (
     ("certificate is not accepted", "set target.verify_tls to a file with the CA that signed it, or to false"),
     (
         "alert bad certificate",
-        "set target.client_cert and target.client_key: it wants a client certificate, or another",
+        "set target.client_cert and target.client_key: the server requires a client certificate, or another one",
     ),
-    ("alert unknown ca", "check target.client_cert: it does not know the authority that signed it"),
-    ("certificate required", "set target.client_cert and target.client_key: it wants a client certificate"),
+    ("alert unknown ca", "check target.client_cert: the server does not know the authority that signed it"),
+    ("certificate required", "set target.client_cert and target.client_key: the server requires a client certificate"),
     ("wrong version number", "the port speaks plain HTTP: write http:// in target.base_url"),
     ("record layer failure", "the port speaks plain HTTP: write http:// in target.base_url"),
     ("connection refused", "nothing listens there: check host and port of target.base_url"),
@@ -37,11 +37,17 @@ FAILURES: tuple[tuple[str, str], ...] = (
 OF_THE_PROXY = ("connection refused", "no connection", "the proxy refused")
 #: What to change, by a part of the words of an intermediary.
 PAGES: tuple[tuple[str, str], ...] = (
-    ("ssl certificate was sent", "set target.client_cert and target.client_key: it wants a client certificate"),
+    (
+        "ssl certificate was sent",
+        "set target.client_cert and target.client_key: the server requires a client certificate",
+    ),
     ("http request was sent to https port", "write https:// in target.base_url"),
     ("http request to an https server", "write https:// in target.base_url"),
     ("reason: you're speaking plain http", "write https:// in target.base_url"),
-    ("ssl certificate error", "check target.client_cert and target.client_key: it does not accept the certificate"),
+    (
+        "ssl certificate error",
+        "check target.client_cert and target.client_key: the server does not accept the certificate",
+    ),
 )
 #: What to change, by the code with which everything is refused.
 CODES: dict[str, tuple[str, str]] = {
@@ -110,7 +116,7 @@ def _foreign_cause(target: Target, answered: Sequence[Exchange]) -> tuple[str, s
         return f'{target.base_url}: everything is redirected to {to}; write base_url = "{to}"', ""
     if location := _one_location(answered):
         words = f"{target.base_url}: everything is redirected to {location}"
-        return f"{words}; if that is a login, set [headers] to what it wants, else write the URL of the API", ""
+        return f"{words}; if that is a login, set [headers] to what it requires, else write the URL of the API", ""
     answerer = _one_answerer(answered)
     return (_foreign(target, answerer, len(answered)), answerer.name) if answerer else ("", "")
 
@@ -162,7 +168,7 @@ def _foreign(target: Target, answerer: Answerer, count: int) -> str:
         setting = _setting(target.proxy) if target.proxy is not None else "the proxy"
         hint = f"check user and password in {setting}"
     if not hint and answerer.status in (401, 403):
-        hint = "set [headers] if the gateway wants a token of its own"
+        hint = "set [headers] if the gateway requires a token of its own"
     if not hint and 300 <= answerer.status < 400:
         hint = "write the URL of the API itself"
     hint = hint or "check target.base_url"

@@ -331,7 +331,9 @@ class Stage:
             elif instance in shown:
                 yield Entry(f"fixtures.{member}", State.OK, "named by backups of the list")
             else:
-                yield Entry(f"fixtures.{member}", State.UNKNOWN, "reads cannot show an instance: a restore will tell")
+                yield Entry(
+                    f"fixtures.{member}", State.UNKNOWN, "reads cannot show an instance: the first restore will"
+                )
 
     def _left_out(self, member: str) -> Entry:
         fix = f"set fixtures.{member}"

@@ -88,9 +88,9 @@ def test_no_proxy_is_used_for_this_machine_however_malformed(host: str) -> None:
         ("http://999.1.1.1:3128", "the host is not an IPv4 address"),
         ("http://[::1:3128", "host and port"),
         ("http://proxy..test", "the host is not a host name"),
-        ("http://pro xy", "it holds a character that no URL has"),
-        ("http://pr\N{LATIN SMALL LETTER O WITH DIAERESIS}xy", "it holds a character that no URL has"),
-        ("http://user:hush-hush@proxy:3128/path", "it must not hold a path"),
+        ("http://pro xy", "it contains a character that URLs cannot contain"),
+        ("http://pr\N{LATIN SMALL LETTER O WITH DIAERESIS}xy", "it contains a character that URLs cannot contain"),
+        ("http://user:hush-hush@proxy:3128/path", "it must not contain a path"),
         ("notaport:x", "the port is not a number"),
     ],
 )
@@ -131,7 +131,7 @@ def test_authorities_that_are_not_there_are_named(tmp_path: Path) -> None:
     for environ, start in (
         ({"SSL_CERT_FILE": missing}, f"SSL_CERT_FILE: the CA bundle does not exist; looked for {missing}"),
         ({"SSL_CERT_FILE": str(tmp_path)}, "SSL_CERT_FILE: the CA bundle is not a file"),
-        ({"SSL_CERT_FILE": str(tmp_path / "empty.pem")}, "SSL_CERT_FILE: the CA bundle holds no PEM certificate"),
+        ({"SSL_CERT_FILE": str(tmp_path / "empty.pem")}, "SSL_CERT_FILE: the CA bundle contains no PEM certificate"),
         ({"SSL_CERT_FILE": "", "SSL_CERT_DIR": ""}, "SSL_CERT_FILE: is empty"),
         ({"SSL_CERT_FILE": "", "SSL_CERT_DIR": missing}, "SSL_CERT_FILE: is empty"),
         ({"SSLKEYLOGFILE": f"{missing}/log"}, "SSLKEYLOGFILE: cannot be written to: No such file or directory"),

@@ -148,8 +148,8 @@ def test_who_watches_learns_every_value_before_it_is_used(tmp_path: Path) -> Non
         (f"print('{VALUE}'); raise SystemExit(3)", "failed with exit code 3"),
         (f"import sys; sys.stderr.write('{VALUE}'); sys.exit(1)", "failed with exit code 1"),
         ("print()", "printed a value that is empty"),
-        (f"print('{VALUE} x')", "printed a value that holds a character that the header cannot carry"),
-        (f"print('{VALUE}\\nx')", "printed a value that holds a character that the header cannot carry"),
+        (f"print('{VALUE} x')", "printed a value that contains a character that a header cannot carry"),
+        (f"print('{VALUE}\\nx')", "printed a value that contains a character that a header cannot carry"),
         ("import sys; sys.stdout.buffer.write(b'\\xff\\xfe')", "printed something that is not UTF-8"),
     ],
 )

@@ -174,7 +174,7 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "key of a wrong type": (MINIMAL + "[keys]\nfull = 3", ["t.toml:7 keys.full: wanted a string, {env"]),
     "empty key": (MINIMAL + "[keys]\nfull = ''", ["keys.full: is empty"]),
-    "key that no header carries": (MINIMAL + '[keys]\nfull = "a\\nb"', ["keys.full: holds a character"]),
+    "key that no header carries": (MINIMAL + '[keys]\nfull = "a\\nb"', ["keys.full: contains a character"]),
     "unknown member of a key": (
         MINIMAL + "[keys]\nfull = {env = 'KEY', refresh = 3}",
         ["t.toml:7 keys.full.refresh: unknown member; did you mean refresh_s?"],
@@ -188,8 +188,8 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     "a header twice": (MINIMAL + "[headers]\nX-A = 'x'\nx-a = 'y'", ["t.toml:8 headers.x-a: is given twice"]),
     "no header": (MINIMAL + "[headers]\n'X A' = 'x'", ["t.toml:7 headers.X A: is not the name of a header"]),
     "empty string": (MINIMAL + "backup_id = ''", ["t.toml:6 fixtures.backup_id: is empty; leave it out"]),
-    "no id": (MINIMAL + "backup_id = 'a/b'", ["fixtures.backup_id: is not an id that can stand in a path"]),
-    "empty id in a list": (MINIMAL + "deletable_backup_ids = ['']", ["has an empty string in it"]),
+    "no id": (MINIMAL + "backup_id = 'a/b'", ["fixtures.backup_id: is not an id that can be used in a URL path"]),
+    "empty id in a list": (MINIMAL + "deletable_backup_ids = ['']", ["contains an empty string"]),
     "number in a list": (MINIMAL + "deletable_backup_ids = [3]", ["wanted an array of strings, got an integer in it"]),
     "the same instance": (
         MINIMAL + "instance_id = 'i'\nsecond_instance_id = 'i'",
@@ -197,12 +197,12 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
     ),
     "deleting what is needed": (
         MINIMAL + "backup_id = 'b'\ndeletable_backup_ids = ['b']",
-        ["fixtures.deletable_backup_ids: offers up a backup that another fixture needs"],
+        ["fixtures.deletable_backup_ids: offers a backup for deletion that another fixture needs"],
     ),
     "probe without command": (MINIMAL + "[probe]\nexpected = 'x'", ["t.toml:6 probe.command: is missing and required"]),
     "probe that knows no instance": (
         MINIMAL + f"[probe]\ncommand = [{json.dumps(sys.executable)}]",
-        ["probe.command: does not say {instance_id}"],
+        ["probe.command: does not contain {instance_id}"],
     ),
     "missing": ("", ["target.base_url: is missing", "target.hub_id: is missing", "fixtures.container_id: is missing"]),
     "not TOML": ("[target]\nname = \n", ["t.toml:2: is not TOML: invalid value"]),
@@ -234,11 +234,11 @@ def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None
         ("ftp://x", "the scheme must be http or https"),
         ("https://", "it has no host"),
         ("https:///path", "it has no host"),
-        ("https://u:p@x", "it must not hold a user name or password"),
-        ("https://u@x", "it must not hold a user name or password"),
-        ("https://x?q=1", "it must not hold a query or a fragment"),
-        ("https://x?", "it must not hold a query or a fragment"),
-        ("https://x#f", "it must not hold a query or a fragment"),
+        ("https://u:p@x", "it must not contain a user name or password"),
+        ("https://u@x", "it must not contain a user name or password"),
+        ("https://x?q=1", "it must not contain a query or a fragment"),
+        ("https://x?", "it must not contain a query or a fragment"),
+        ("https://x#f", "it must not contain a query or a fragment"),
         ("https://x:port", "port"),
         ("https://x:99999", "the port is greater than 65535"),
         ("https://x:0", "the port must not be 0"),
@@ -246,9 +246,9 @@ def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None
         ("https://[::g]", "the host is not an IPv6 address"),
         ("https://1.2.3.256", "the host is not an IPv4 address"),
         ("https://a..b", "the host is not a host name"),
-        ("https://x/a b", "it holds a character that no URL has"),
-        ("https://x/../y", "it must not hold . or .. in its path"),
-        ("https:\\\\\\\\x", "it holds a character that no URL has"),
+        ("https://x/a b", "it contains a character that URLs cannot contain"),
+        ("https://x/../y", "it must not contain . or .. in its path"),
+        ("https:\\\\\\\\x", "it contains a character that URLs cannot contain"),
     ],
 )
 def test_bad_urls(url: str, fault: str, tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_name_must_be_usable_in_paths(name: str, tmp_path: Path) -> None:
     [
         ('"no-such.pem"', "the CA bundle does not exist; looked for "),
         ('"."', "the CA bundle is not a file"),
-        ('"t.toml"', "the CA bundle holds no PEM certificate"),
+        ('"t.toml"', "the CA bundle contains no PEM certificate"),
         ('"true"', "wanted true, false or the path of a CA bundle; write true without quotes"),
         ("1", "wanted true, false or the path of a CA bundle, got an integer"),
     ],
@@ -332,7 +332,7 @@ def test_a_quick_run_has_its_keys_from_the_environment() -> None:
     [
         (("http://x", None, None), ["--hub: is missing", "--container: is missing"]),
         ((None, "h", "c"), ["--base-url: is missing"]),
-        (("x", "h h", "c/c"), ["--base-url: is not a base URL", "--hub: holds a char", "--container: is not an id"]),
+        (("x", "h h", "c/c"), ["--base-url: is not a base URL", "--hub: contains a char", "--container: is not an id"]),
     ],
 )
 def test_a_wrong_quick_run_names_its_options(

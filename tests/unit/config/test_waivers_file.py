@@ -63,7 +63,7 @@ WRONG = {
     ),
     "bad date": (STUB.replace("2026-12-01", "'2026-13-01'"), "w.toml:4 waiver[1].expires: wanted a date, got a string"),
     "number as date": (STUB.replace("2026-12-01", "3"), "waiver[1].expires: wanted a date, got an integer"),
-    "operation of another clause": (STUB + "operation = 'restore'", "CAP-5 does not speak of restore; known are list"),
+    "operation of another clause": (STUB + "operation = 'restore'", "CAP-5 does not cover restore; known are list"),
     "unknown check": (STUB + "check = 'CAP-5/lst'", "CAP-5 has no check CAP-5/lst; did you mean CAP-5/list?"),
     "check of another clause": (STUB + "check = 'CAP-1/list'", "CAP-5 has no check CAP-1/list"),
     "check against operation": (STUB + "operation = 'get'\ncheck = 'CAP-5/list'", "is not one of operation get"),

@@ -59,12 +59,18 @@ def test_what_was_never_seen_comes_first() -> None:
 def test_the_page_shows_what_the_run_left_behind() -> None:
     text = html.render_summary(results())
     section = text[text.index('id="section-footprint"') :]
-    for words in ("Instance i1 holds", "<code>b2</code>", "<code>b3</code>", "<code>b4</code>", "its end was not seen"):
+    for words in (
+        "Instance i1 holds",
+        "<code>b2</code>",
+        "<code>b3</code>",
+        "<code>b4</code>",
+        "its end was not observed",
+    ):
         assert words in section
 
 
 def test_the_terminal_says_in_a_line_what_the_run_left_behind() -> None:
-    words = "2 restores accepted, 1 seen to end; 1 backup deleted; 1 lost response; instance i1 holds backup b2"
+    words = "2 restores accepted, 1 ended; 1 backup deleted; 1 lost response; instance i1 holds backup b2"
     assert wording.footprint_words(results()) == words
     stream = io.StringIO()
     terminal.show(results(), Console(file=stream, width=200), Path("reports/x"))

@@ -74,7 +74,9 @@ def test_one_of_the_restores_at_once_without_an_answer_may_run_as_well() -> None
 def test_a_restore_of_another_check_that_has_no_end_may_still_write() -> None:
     state = RunState()
     state.add_unended(answered(ACCEPTED))
-    assert doubt_about(state, requested(state, ACCEPTED)) == "POST /v1/x as full: the restore was not seen to end"
+    assert (
+        doubt_about(state, requested(state, ACCEPTED)) == "POST /v1/x as full: the end of the restore was not observed"
+    )
 
 
 def test_a_restore_that_had_to_be_refused_may_have_written_anything() -> None:
