@@ -167,7 +167,7 @@ class _FleetRun:
         fleet = table.build(rows, run)
         write(fleet, self.options.folder, self._key)
         if self.options.report_dir is None:
-            finalize.point_latest(self.options.folder)
+            finalize.point_latest(self.options.folder, is_whole=False)
         return fleet
 
 

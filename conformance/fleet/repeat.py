@@ -81,7 +81,7 @@ def run(repetition: Repetition) -> int:
         return Verdict.INCONCLUSIVE.exit_code
     merged = merging.write_merged(whole, [part for part in parts if part.problem], folder, key)
     if repetition.report_dir is None:
-        finalize.point_latest(folder)
+        finalize.point_latest(folder, is_whole=finalize.is_whole(merged))
     _conclude(repetition, merged)
     if repetition.open_report:
         open_page(folder / "report.html")

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from conformance.results.model import Results
     from conformance.results.recovery import Remembered
 
+#: links to the newest report of a target, and to the newest of a run of all clauses
+LATEST, LATEST_WHOLE = "latest", "latest-whole"
+
 
 class FolderInUseError(Exception):
     """Another run writes into the report folder; the message is one line."""
@@ -126,7 +129,7 @@ def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.Ex
         problems.append(f"not signed: {problem}")
     if setup.settings.report_dir is None:
         problems += other_requests(setup.folder, results)
-        point_latest(setup.folder)
+        point_latest(setup.folder, is_whole=is_whole(results))
         list_with_others(setup.folder)
     missing = ci.append_summary((setup.folder / "summary.md").read_text(encoding="utf-8"), os.environ)
     return [*problems, missing] if missing else problems
@@ -147,13 +150,22 @@ def other_requests(folder: Path, results: Results) -> list[str]:
     return []
 
 
-def point_latest(folder: Path) -> None:
-    """Point `latest` beside the folder at it; where the file system has no links, leave it out."""
-    link = folder.parent / "latest"
-    fresh = folder.parent / f".latest-{secrets.token_hex(4)}"
-    with contextlib.suppress(OSError):
-        fresh.symlink_to(folder.name, target_is_directory=True)
-        fresh.replace(link)
+def is_whole(results: Results) -> bool:
+    """Whether a run selected all clauses and came to its end; its verdict may still be partial."""
+    run = results["run"]
+    return not (run["selection"]["only"] or run["selection"]["skip"] or run["interrupted"])
+
+
+def point_latest(folder: Path, *, is_whole: bool) -> None:
+    """Point `latest` beside the folder at it, and `latest-whole` if the run was whole.
+
+    Where the file system has no links, there are none.
+    """
+    for name in (LATEST, LATEST_WHOLE) if is_whole else (LATEST,):
+        fresh = folder.parent / f".latest-{secrets.token_hex(4)}"
+        with contextlib.suppress(OSError):
+            fresh.symlink_to(folder.name, target_is_directory=True)
+            fresh.replace(folder.parent / name)
 
 
 def list_with_others(folder: Path) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from support import reporting
 
+from conformance.judging.outcomes import Outcome
 from conformance.pytest_run import finalize
-from conformance.report import write_all, write_page
+from conformance.report import index, write_all, write_page
 from conformance.results import signoff
 from conformance.results.recovery import LOCK, STATE
 
@@ -66,3 +67,39 @@ def test_what_was_recorded_is_kept_where_the_record_cannot_be_written(
     finalize.complete(folder, results, {})
     assert not (folder / STATE).exists()
     lock.release()
+
+
+# ---------------------------------------------------------------- the newest run, and the newest whole one
+
+
+def test_latest_whole_stays_at_the_newest_run_of_all_clauses(tmp_path: Path) -> None:
+    runs = {
+        "1-whole": ({"only": [], "skip": []}, False),
+        "2-partial": ({"only": ["LIST-8"], "skip": []}, False),
+        "3-without": ({"only": [], "skip": ["RST"]}, False),
+        "4-interrupted": ({"only": [], "skip": []}, True),
+    }
+    for name, (selection, interrupted) in runs.items():
+        results = reporting.green()
+        results["run"].update(selection=selection, interrupted=interrupted)
+        (tmp_path / name).mkdir()
+        finalize.point_latest(tmp_path / name, is_whole=finalize.is_whole(results))
+        assert (tmp_path / "latest").readlink().name == name
+        assert (tmp_path / "latest-whole").readlink().name == "1-whole"
+    assert not list(tmp_path.glob(".latest*"))
+
+
+def test_the_index_tells_partial_runs_from_whole_ones(tmp_path: Path) -> None:
+    partial = reporting.results({"CAP-4": Outcome.NOT_TESTED}, id="partial", started="2026-03-02T10:00:00Z")
+    partial["run"]["selection"] = {"only": ["LIST"], "skip": []}
+    whole = reporting.green() | {"verdict": "conformant", "headline": "Conformant: 83 of 83 MUST clauses passed"}
+    for name, results in {"whole": whole, "partial": partial}.items():
+        write_all(results, tmp_path / name)
+        signoff.write(results, tmp_path / name)
+    index.write(tmp_path)
+    rows = (tmp_path / "index.html").read_text().partition("<tbody>")[2].split("</tr>")
+    assert '<tr class="v-partial">' in rows[0]
+    assert "Partial: " in rows[0]
+    assert "only LIST" in rows[0]
+    assert '<tr class="v-conformant">' in rows[1]
+    assert "only LIST" not in rows[1]
