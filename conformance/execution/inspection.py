@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.contract import catalogue
 from conformance.execution.run import Run
+from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import items_of
 from conformance.scenarios.preflight.requirements import Situation, in_one_line
@@ -56,12 +57,15 @@ class Inspection:
 def inspect(target: Target, profile: str, *, logs: bool = False) -> Inspection:
     """Run preflight, which only reads, and derive what a run with this profile would test.
 
-    `logs` reads the logs of some live backups as well, for restores that failed.
+    `logs` reads the whole list as well, and the logs of some live backups, for restores that failed.
     """
     with tempfile.TemporaryDirectory(prefix="conformance-check-") as folder:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
-            run.start()
+            run.inspect()
+            if logs and not run.preflight.problem:
+                with suppress(TargetGoneError):
+                    run.discovery.complete()
             preflight = _masked(run)
             backups = tuple(run.context.fixtures.backups)
             failing = _failing(run) if logs and not preflight.problem else ()

@@ -62,7 +62,7 @@ def make(target: Target, profile: str, selected: Collection[str]) -> Plan:
     with tempfile.TemporaryDirectory(prefix="conformance-plan-") as folder:
         run = Run(target, seed=0, profile="read", selected=(), state=Path(folder))
         with closing(run):
-            run.start()
+            run.inspect()
             plan.preflight = run.preflight
             plan.problem = run.preflight.problem or None
             situation = Situation(target, profile, run.preflight)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.config.machine import return_large_blocks
@@ -18,11 +19,11 @@ from conformance.execution.observer import Observer
 from conformance.execution.shared_state import LocalState, SharedState
 from conformance.http import credentials
 from conformance.http.client import Client
+from conformance.http.clock import TargetGoneError
 from conformance.http.correlation import Correlation
-from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.judging.passive import PassiveJudges
 from conformance.scenarios.context import RunContext
-from conformance.scenarios.discovery import discover_fixtures
+from conformance.scenarios.discovery import Discovery
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.key_proofs import KeyProofs
 from conformance.scenarios.preflight.model import Preflight
@@ -88,6 +89,7 @@ class Run:
             started=time.monotonic(),
         )
         self.build = self.context.builder(self.context.rng("run"))
+        self.discovery = Discovery(self.context.fixtures, self.client, self.build)
         self.executor = Executor(
             self.context,
             catalogue=clauses,
@@ -100,13 +102,20 @@ class Run:
         self.client.use_keys(lambda exchange: proofs.handle_unauthorized(self.build, exchange))
 
     def start(self) -> None:
-        """Run preflight: prove the base URL and the keys, and discover the fixtures.
+        """Run preflight, and read what is left of a long list, which the checks need whole."""
+        self.inspect()
+        if not self.preflight.problem:
+            with suppress(TargetGoneError):  # the checks find out by themselves
+                self.discovery.complete()
+
+    def inspect(self) -> None:
+        """Run preflight: prove the base URL and the keys, and discover fixtures with a few requests.
 
         Raises nothing that the target does. What preflight found wrong ends the checks that rest on it, or all of them.
         """
         proofs, fixtures = self.context.key_proofs, self.context.fixtures
         self.client.use_controls(self._controls())
-        stage = Stage(self.client, fixtures, proofs, self.context.rng("preflight"), self._discover)
+        stage = Stage(self.client, fixtures, proofs, self.context.rng("preflight"), self.discovery)
         self.preflight = stage.run()
         self.executor.situation = Situation(self.target, self.context.profile, self.preflight)
         self.observer.journal.write(
@@ -138,12 +147,6 @@ class Run:
         self.client.close()
 
     # ------------------------------------------------------------ parts
-
-    def _discover(self) -> None:
-        try:
-            discover_fixtures(self.context.fixtures, self.client, self.build)
-        except (NotTestableError, CannotTellError) as reason:
-            self.context.fixtures.problem = str(reason)
 
     def _observe(self, exchange: Exchange) -> None:
         self.observer.observe(exchange)

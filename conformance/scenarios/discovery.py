@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from conformance.judging.expectations import CannotTellError, NotTestableError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange
     from conformance.scenarios.fixtures import Fixtures
@@ -13,22 +18,58 @@ if TYPE_CHECKING:
 MAX_PAGES = 400
 #: Page sizes to try, since a target may refuse those above its maximum.
 PAGE_SIZES = (100, 50, 30, 20, 10, 5, 2, 1)
+#: How many requests preflight may send to read the list.
+REQUESTS_OF_PREFLIGHT = 6
 
 
-def discover_fixtures(fixtures: Fixtures, client: Client, build: RequestBuilder) -> None:
-    """Read the list as it is, then its pages until an empty one: the default page may be small."""
-    first = client.send(build.list())
-    pages: list[Exchange] = []
-    seen: set[str] = set(first.ids)
-    fixtures.largest_page = next((size for size in PAGE_SIZES if _accepts(client, build, size)), PAGE_SIZES[0])
-    for number in range(1, MAX_PAGES):
-        page = client.send(build.list(page=number, size=fixtures.largest_page))
-        if not page.ids or (number > 1 and set(page.ids) <= seen):
-            break
-        seen |= set(page.ids)
-        pages.append(page)
-    fixtures.discover(first, pages)
+class Discovery:
+    """Reads the list as it is, then its pages until an empty one, since the default page may be small.
 
+    `begin` reads as much as preflight may, and `complete` the rest, which only a run needs.
+    """
 
-def _accepts(client: Client, build: RequestBuilder, size: int) -> bool:
-    return not client.send(build.list(page=1, size=size)).is_refusal
+    def __init__(self, fixtures: Fixtures, client: Client, build: RequestBuilder) -> None:
+        self._fixtures = fixtures
+        self._client = client
+        self._build = build
+        self._first: Exchange | None = None
+        self._pages: list[Exchange] = []
+        self._steps = self._read()
+
+    def begin(self) -> None:
+        """Discover what a few requests show."""
+        self._advance(REQUESTS_OF_PREFLIGHT)
+
+    def complete(self) -> None:
+        """Discover everything else, if there is more."""
+        if not self._fixtures.is_list_whole and self._fixtures.problem is None:
+            self._advance(None)
+
+    def _advance(self, requests: int | None) -> None:
+        try:
+            steps = list(islice(self._steps, requests))
+            if self._first is not None:
+                is_whole = requests is None or len(steps) < requests
+                self._fixtures.discover(self._first, self._pages, is_whole=is_whole)
+        except (NotTestableError, CannotTellError) as reason:
+            self._fixtures.problem = str(reason)
+
+    def _read(self) -> Iterator[None]:
+        """Read the list; each step is a request."""
+        self._first = self._client.send(self._build.list())
+        yield
+        page = None
+        for size in PAGE_SIZES:
+            page = self._client.send(self._build.list(page=1, size=size))
+            if not page.is_refusal:
+                self._fixtures.largest_page = size
+                break
+            yield
+        seen = set(self._first.ids)
+        for number in range(2, MAX_PAGES + 1):
+            if page is None or not page.ids or (number > 2 and set(page.ids) <= seen):
+                return
+            seen |= set(page.ids)
+            self._pages.append(page)
+            yield
+            page = self._client.send(self._build.list(page=number, size=self._fixtures.largest_page))

@@ -32,6 +32,8 @@ class Fixtures:
         self.target = target
         self.container_id = target.fixtures.container_id
         self.backups: list[JsonObject] = []
+        #: Whether `backups` has everything that the list shows; preflight reads only some pages of a long list.
+        self.is_list_whole = False
         #: Why the list could not be read; None if it could.
         self.problem: str | None = None
         #: Whether the plain list shows all backups: its default page is no smaller.
@@ -75,8 +77,8 @@ class Fixtures:
 
     # ------------------------------------------------------------ what was found
 
-    def discover(self, first: Exchange, more: Sequence[Exchange]) -> None:
-        """Take in the own container's list: its plain answer and its pages."""
+    def discover(self, first: Exchange, more: Sequence[Exchange], *, is_whole: bool = True) -> None:
+        """Take in the own container's list: its plain answer and its pages, all of them or the first ones."""
         try:
             items = items_of(first)
         except CannotTellError as reason:
@@ -86,7 +88,8 @@ class Fixtures:
         # an item that names another container is LIST-2's defect, and nothing to test with
         own = [item for item in items if item.get("container_id", self.container_id) == self.container_id]
         self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
-        self.plain_list_is_whole = set(first.ids) >= {backup["id"] for backup in self.backups}
+        self.is_list_whole = is_whole
+        self.plain_list_is_whole = is_whole and set(first.ids) >= {backup["id"] for backup in self.backups}
 
     def live(self) -> Iterator[JsonObject]:
         """The backups that were live when they were discovered."""

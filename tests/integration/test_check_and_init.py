@@ -76,7 +76,7 @@ def test_a_target_that_fits_is_ready(server: launch.Running, described: dict[str
     assert done.out.splitlines()[-1].startswith("Ready: a run of reference (http://127.0.0.1:")
     assert without_secrets(done, described)
     assert server.store.counters.accepted_restores == 0
-    assert server.store.counters.requests - before <= 60  # preflight, and the pages of the container's list
+    assert server.store.counters.requests - before <= 30
     assert [path.name for path in tmp_path.iterdir()] == ["t.toml"]
 
 

@@ -17,16 +17,18 @@ from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import CannotTellError
 from conformance.scenarios import probe
+from conformance.scenarios.deletion_scenarios import DELETIONS_OF_CHECKS
 from conformance.scenarios.preflight.base_url import cause_of_silence, is_of_the_contract, stopping_cause
 from conformance.scenarios.preflight.model import Entry, Preflight, State
 from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
+    from conformance.scenarios.discovery import Discovery
     from conformance.scenarios.fixtures import Fixtures
     from conformance.scenarios.key_proofs import KeyProofs
 
@@ -34,6 +36,8 @@ READABLE = ("full", "view")
 #: About how many requests a run of the full profile sends.
 REQUESTS_OF_A_RUN = 3800
 MAX_NEAR_MATCHES = 2
+#: How many of the backups that may be deleted are read: the checks delete no more.
+MAX_OFFERED_READ = DELETIONS_OF_CHECKS + 1
 #: Backups of the target file: their member, the container's member, and the states that they must be in.
 NAMED_BACKUPS = (
     ("backup_id", "container_id", ("live",)),
@@ -46,7 +50,7 @@ INSTANCES = ("instance_id", "second_instance_id", "foreign_instance_id")
 
 
 class Stage:
-    """Runs preflight against one target. `discover` reads the own container's list, once the base URL is proved."""
+    """Runs preflight against one target. `discovery` reads the own container's list, once the base URL is proved."""
 
     def __init__(
         self,
@@ -54,13 +58,13 @@ class Stage:
         fixtures: Fixtures,
         proofs: KeyProofs,
         rng: random.Random,
-        discover: Callable[[], None],
+        discovery: Discovery,
     ) -> None:
         self._client = client
         self._target = client.target
         self._fixtures = fixtures
         self._proofs = proofs
-        self._discover = discover
+        self._discovery = discovery
         self._build = RequestBuilder(fixtures, rng, lambda _: None)
         self._entries: list[Entry] = []
         self._notes: list[str] = []
@@ -104,7 +108,7 @@ class Stage:
         if self._proofs.problem:
             return f"{self._proofs.problem}; check [keys], and target.hub_id"
         self._look_for_jobs()
-        self._discover()
+        self._discovery.begin()
         self._entries += self._containers()
         self._entries += self._backups()
         self._entries += self._instances()
@@ -257,7 +261,8 @@ class Stage:
             yield Entry("fixtures.container_id", State.UNKNOWN, self._fixtures.problem)
         else:
             count = len(self._fixtures.backups)
-            yield Entry("fixtures.container_id", State.OK, f"holds {count} backup{'' if count == 1 else 's'}")
+            least = "" if self._fixtures.is_list_whole else "at least "
+            yield Entry("fixtures.container_id", State.OK, f"holds {least}{count} backup{'' if count == 1 else 's'}")
         for member in ("empty_container_id", "other_container_id"):
             container: str | None = getattr(fixtures, member)
             if container is None:
@@ -292,9 +297,17 @@ class Stage:
         if not offered:
             yield self._left_out("deletable_backup_ids")
             return
-        found = [self._backup("fixtures.deletable_backup_ids", backup, None, ("live",)) for backup in offered]
-        wrong = [entry for entry in found if entry.state is State.WRONG]
-        yield wrong[0] if wrong else Entry("fixtures.deletable_backup_ids", State.OK, f"{len(found)} live backups")
+        yield self._offered(offered)
+
+    def _offered(self, offered: Sequence[str]) -> Entry:
+        """The backups that may be deleted: those that the list does not show as live are read, as many as are used."""
+        member, live = "fixtures.deletable_backup_ids", {str(backup["id"]) for backup in self._fixtures.live()}
+        unseen = [backup for backup in offered if backup not in live]
+        entries = [self._backup(member, backup, None, ("live",)) for backup in unseen[:MAX_OFFERED_READ]]
+        wrong = next((entry for entry in entries if entry.state is State.WRONG), None)
+        unread = len(unseen) - len(entries)
+        detail = f"{len(offered) - unread} live backups" + (f", {unread} more offered" if unread else "")
+        return wrong or Entry(member, State.OK, detail)
 
     def _backup(self, member: str, backup: str, container: str | None, states: tuple[str, ...]) -> Entry:
         """A backup that get shows, in one of these states. It is not there only if list and get agree on that."""
@@ -312,6 +325,8 @@ class Stage:
         return Entry(member, State.OK, f"{state}, found")
 
     def _not_found(self, member: str, backup: str, got: Exchange, *, own: bool) -> Entry:
+        if own:
+            self._discovery.complete()  # only the whole list can agree that it is not there
         listed = [str(one["id"]) for one in self._fixtures.backups] if own else []
         if backup in listed or (own and self._fixtures.problem):
             return Entry(member, State.UNKNOWN, f"{_answer(got)}, though the list shows it")

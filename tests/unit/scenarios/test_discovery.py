@@ -1,0 +1,113 @@
+"""Preflight reads a few pages of a long list; a run reads the rest, in any size of page that the target takes."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from support.exchanges import answer
+
+from conformance.config.secrets import Key
+from conformance.config.target import FixtureIds, Keys, Target
+from conformance.config.target_file import load_target
+from conformance.execution.inspection import inspect
+from conformance.reference import launch
+from conformance.scenarios.discovery import REQUESTS_OF_PREFLIGHT, Discovery
+from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.request_builder import RequestBuilder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conformance.http.client import Client
+    from conformance.http.exchange import Exchange, Request
+
+TARGET = Target("t", "http://127.0.0.1", "h", fixtures=FixtureIds("c"), keys=Keys(full=Key("full", "a-full-key")))
+
+
+@dataclass
+class Listing:
+    """A client of a container with `count` backups: pages have at most `cap`, sizes above `largest` are refused."""
+
+    count: int
+    cap: int
+    largest: int = 1000
+    requests: int = 0
+
+    def send(self, request: Request) -> Exchange:
+        self.requests += 1
+        asked: dict[str, Any] = dict(part.split("=") for part in request.query.split("&") if part)
+        sizes = [int(value) for name, value in asked.items() if "size" in name]
+        size, page = min(sizes[0] if sizes else 100, self.cap), 1
+        if sizes and sizes[0] > self.largest:
+            return answer(400, {"code": "400.page-size"}, operation="list")
+        page = next((int(value) for name, value in asked.items() if "number" in name), 1)
+        numbers = range((page - 1) * size, min(page * size, self.count))
+        items = [{"id": f"b{number:04}", "container_id": "c", "state": {"current": "live"}} for number in numbers]
+        return answer(200, {"data": items}, operation="list")
+
+
+def discovery(listing: Listing) -> tuple[Discovery, Fixtures]:
+    fixtures = Fixtures(TARGET)
+    build = RequestBuilder(fixtures, random.Random(1), lambda _: None)
+    return Discovery(fixtures, cast("Client", listing), build), fixtures
+
+
+@pytest.mark.parametrize(("cap", "largest"), [(100, 1000), (25, 1000), (10, 1000), (10, 10)])
+def test_preflight_reads_a_few_pages_of_a_long_list_and_a_run_the_rest(cap: int, largest: int) -> None:
+    listing = Listing(2500, cap, largest)
+    discovering, fixtures = discovery(listing)
+    discovering.begin()
+    assert listing.requests == REQUESTS_OF_PREFLIGHT
+    assert (fixtures.is_list_whole, fixtures.plain_list_is_whole) == (False, False)
+    assert any(fixtures.live())
+    discovering.complete()
+    assert (len(fixtures.backups), fixtures.is_list_whole) == (2500, True)
+    requests = listing.requests
+    discovering.complete()
+    assert listing.requests == requests
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100])
+def test_a_list_of_one_page_is_whole_at_once(count: int) -> None:
+    listing = Listing(count, 100)
+    discovering, fixtures = discovery(listing)
+    discovering.begin()
+    assert (len(fixtures.backups), fixtures.is_list_whole, fixtures.plain_list_is_whole) == (count, True, True)
+    assert listing.requests <= 3
+
+
+def test_preflight_of_a_container_with_many_small_pages_costs_30_requests_at_most(tmp_path: Path) -> None:
+    with launch.serve_in_thread(variants=["page_size_cap"]) as server:
+        file = tmp_path / "t.toml"
+        file.write_text(server.target_toml)
+        backups = server.store.main.backups
+        for number in range(2500):
+            backups[f"{number:024x}"] = replace(next(iter(backups.values())), id=f"{number:024x}")
+        before = server.store.counters.requests
+        preflight = inspect(replace(load_target(file, {}), probe=None), "full").preflight
+        assert preflight.is_ready
+        assert preflight.requests == server.store.counters.requests - before <= 30
+        entry = preflight.entry("fixtures.container_id")
+        assert entry is not None
+        assert entry.detail == "holds at least 25 backups"
+
+
+def test_without_the_key_nothing_is_read_and_the_member_is_named() -> None:
+    fixtures = Fixtures(replace(TARGET, keys=Keys()))
+    listing = Listing(7, 5)
+    build = RequestBuilder(fixtures, random.Random(1), lambda _: None)
+    discovering = Discovery(fixtures, cast("Client", listing), build)
+    discovering.begin()
+    discovering.complete()
+    assert (fixtures.problem, listing.requests) == ("set keys.full", 0)
+
+
+def test_a_target_that_refuses_every_page_size_shows_its_plain_list() -> None:
+    listing = Listing(7, 5, largest=0)
+    discovering, fixtures = discovery(listing)
+    discovering.begin()
+    discovering.complete()
+    assert len(fixtures.backups) == 5
