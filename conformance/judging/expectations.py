@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence, strict_json, validation
 from conformance.contract.error_codes import same_code
-from conformance.contract.operations import SHAPE_CLAUSE, SUCCESS, UNAVAILABLE
+from conformance.contract.operations import CAPABILITY, GRANTS, SHAPE_CLAUSE, SUCCESS, UNAVAILABLE, lacks
 from conformance.contract.pointers import value_at
 from conformance.http.availability.liveness import answered as is_answered
 from conformance.http.client import is_blamable
@@ -113,6 +113,27 @@ def expect_status(exchange: Exchange, *allowed: int | range, advise: Collection[
         yield violation(_statuses(allowed), _answer(exchange), exchange)
     elif advise and exchange.status not in advise:
         yield advisory(_statuses(tuple(advise)), _answer(exchange), exchange)
+
+
+def naming_key(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings about capabilities; each that a wrong key would explain as well names the key.
+
+    A key that holds more than its name says may do what it should not, and one that holds less is denied.
+    """
+    for finding in findings:
+        hint = _key_hint(finding.exchange) if finding.outcome is Outcome.FAILED and finding.exchange else ""
+        yield replace(finding, got=f"{finding.got}; {hint}") if hint else finding
+
+
+def _key_hint(exchange: Exchange) -> str:
+    key, operation = exchange.request.key, exchange.operation
+    if operation not in CAPABILITY or key not in GRANTS:
+        return ""
+    if exchange.is_success and lacks(key, operation):
+        return f"or the key `{key}` also holds {CAPABILITY[operation]}: check keys.{key}"
+    if exchange.status == 403 and CAPABILITY[operation] in GRANTS[key]:
+        return f"or the key `{key}` lacks {CAPABILITY[operation]}: check keys.{key}"
+    return ""
 
 
 def expect_no_server_error(exchange: Exchange, *allowed: int | range) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from conformance.judging.expectations import (
     expect_status,
     expect_success,
     inconclusive_reason,
+    naming_key,
     violation,
 )
 from conformance.scenarios import restore_scenarios
@@ -70,28 +71,28 @@ def _denied_own(context: CheckContext, operation: Operation, refused: OperationO
 def test_cap_1_list_needs_view(context: CheckContext) -> Iterator[Finding]:
     """List with keys that have other capabilities."""
     for answer in context.send_all([*denied(context, "list", keys_without(context, "list"))]):
-        yield from expect_status(answer, 403)
+        yield from naming_key(expect_status(answer, 403))
 
 
 @check("CAP-2", "get")
 def test_cap_2_get_needs_view(context: CheckContext) -> Iterator[Finding]:
     """Get with keys that have other capabilities."""
     for answer in context.send_all([*denied(context, "get", keys_without(context, "get"))]):
-        yield from expect_status(answer, 403)
+        yield from naming_key(expect_status(answer, 403))
 
 
 @check("CAP-3", "logs")
 def test_cap_3_logs_needs_view(context: CheckContext) -> Iterator[Finding]:
     """Logs with keys that have other capabilities."""
     for answer in context.send_all([*denied(context, "logs", keys_without(context, "logs"))]):
-        yield from expect_status(answer, 403)
+        yield from naming_key(expect_status(answer, 403))
 
 
 @check("CAP-4", "restore")
 def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """A valid restore request with keys that may only read, or nothing."""
     for answer in send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))]):
-        yield from expect_status(answer, 403)
+        yield from naming_key(expect_status(answer, 403))
 
 
 def is_denied(operation: Operation) -> Callable[[Exchange], bool]:
@@ -104,7 +105,7 @@ def is_denied(operation: Operation) -> Callable[[Exchange], bool]:
 def denied_request_is_no_success(exchange: Exchange) -> Iterator[Finding]:
     """Whichever check sent it: the budget may not leave room for another such request."""
     if exchange.is_success:
-        yield violation("403", f"{exchange.status}", exchange)
+        yield from naming_key([violation("403", f"{exchange.status}", exchange)])
 
 
 for _operation, _clause in DENIAL_CLAUSE.items():
@@ -117,11 +118,10 @@ def test_cap_5_view_alone_reads(context: CheckContext, operation: Operation) -> 
     context.key_proofs.require("view")
     context.require_served(operation)
     fixtures = context.fixtures.target.fixtures
-    yield from expect_success(context.send(context.build.for_operation(operation, key="view")))
+    yield from naming_key(expect_success(context.send(context.build.for_operation(operation, key="view"))))
     if operation != "logs":
-        yield from expect_success(
-            context.send(context.build.for_operation(operation, key="view", include="integrations"))
-        )
+        included = context.build.for_operation(operation, key="view", include="integrations")
+        yield from naming_key(expect_success(context.send(included)))
     if (empty := fixtures.empty_container_id) and operation == "list":
         yield from shown_to_view(context, lambda key: context.build.list(empty, key=key, ownership="sibling"))
     if fixtures.other_container_id and (operation == "list" or fixtures.foreign_backup_id):
@@ -135,14 +135,14 @@ def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Itera
     """What the full key is shown, the view key is shown; what neither is shown is another clause's."""
     answer = context.send(ask("view"))
     if answer.is_success or context.send(ask("full")).is_success:
-        yield from expect_success(answer)
+        yield from naming_key(expect_success(answer))
 
 
 @check("CAP-6", "restore")
 def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]:
     """The key that has manage alone starts a restore."""
     restore = restore_scenarios.restored_by_manage(context)
-    yield from expect_accepted(restore)
+    yield from naming_key(expect_accepted(restore))
     if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
         yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
 
@@ -248,7 +248,7 @@ def test_cap_10_other_capabilities_grant_nothing(context: CheckContext, operatio
     context.key_proofs.require("unrelated")
     requests = [*denied(context, operation, ["unrelated"])]
     for answer in send_expecting_refusal(context, requests) if operation == "restore" else context.send_all(requests):
-        yield from expect_not_success(answer)
+        yield from naming_key(expect_not_success(answer))
 
 
 @passive(

@@ -15,6 +15,7 @@ from conformance.judging.expectations import (
     expect_equal,
     expect_status,
     expect_success,
+    naming_key,
     violation,
 )
 from conformance.judging.job_lifecycle import parts_agree
@@ -64,7 +65,7 @@ def test_jbs_2_jobs_need_their_capability(context: CheckContext) -> Iterator[Fin
     """A job that exists, asked for with keys that have other capabilities."""
     job = restore_scenarios.real_job(context)
     for answer in context.send_all(context.build.job(job, key=key) for key in keys_without(context, "job")):
-        yield from expect_status(answer, 403)
+        yield from naming_key(expect_status(answer, 403))
 
 
 @check("JBS-3", "job")

@@ -17,6 +17,7 @@ from conformance.judging.outcomes import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange
 
 FIRST, SECOND = "65ab00000000000000000001", "65ab00000000000000000002"
@@ -28,6 +29,7 @@ OTHERS = {
     "advisory",
     "inconclusive",
     "inconclusive_reason",
+    "naming_key",
     "items_of",
     "object_of",
     "resting_on",
@@ -239,3 +241,42 @@ def test_items_of_given_ids_are_left_out() -> None:
     assert expectations.without_items(value, [FIRST]) == {"data": [{"id": SECOND}], "includes": {}}
     assert expectations.without_items(value, []) is value
     assert expectations.without_items("no list", [FIRST]) == "no list"
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "status", "hint"),
+    [
+        ("restore", "view", 202, "or the key `view` also holds containers-backups-manage: check keys.view"),
+        ("list", "manage", 200, "or the key `manage` also holds containers-backups-view: check keys.manage"),
+        ("get", "unrelated", 200, "or the key `unrelated` also holds containers-backups-view: check keys.unrelated"),
+        ("restore", "view", 404, ""),
+    ],
+)
+def test_a_key_that_may_do_more_than_its_name_says_is_named(
+    operation: Operation, key: str, status: int, hint: str
+) -> None:
+    exchange = answer(status, {"data": {}} if status < 300 else {"code": "404.container"}, operation=operation, key=key)
+    (finding,) = expectations.naming_key(expectations.expect_status(exchange, 403))
+    assert finding.got.partition("; ")[2] == hint
+    assert finding.got.startswith(str(status))
+
+
+@pytest.mark.parametrize(
+    ("operation", "key", "hint"),
+    [
+        ("list", "view", "or the key `view` lacks containers-backups-view: check keys.view"),
+        ("restore", "manage", "or the key `manage` lacks containers-backups-manage: check keys.manage"),
+        ("restore", "view", ""),
+    ],
+)
+def test_a_key_that_may_do_less_than_its_name_says_is_named(operation: Operation, key: str, hint: str) -> None:
+    exchange = answer(403, {"code": "403.permissions"}, operation=operation, key=key)
+    (finding,) = expectations.naming_key(expectations.expect_success(exchange))
+    assert finding.got.partition("; ")[2] == hint
+
+
+def test_what_is_inconclusive_names_no_key() -> None:
+    exchange = answer(None, operation="list", key="manage")
+    assert [finding.outcome for finding in expectations.naming_key([expectations.inconclusive("x", exchange)])] == [
+        Outcome.ERROR
+    ]
