@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.config.target import KEY_NAMES
+from conformance.contract.documentation import schema_comment
 from conformance.contract.pointers import value_at
 from conformance.scenarios.preflight.model import State
 
@@ -89,6 +90,7 @@ def _discovered(inspection: Inspection) -> dict[str, str]:
 def render(answers: Answers) -> str:
     """Return the text of the file: valid TOML, with every member that may be set."""
     lines = [
+        schema_comment("target.json"),
         "# A target of backups-conformance. Check it with: backups-conformance check --target <this file>",
         "# Keys are not in this file: it names the environment variables that hold them.",
         "",

@@ -6,6 +6,8 @@ from functools import cache
 from importlib import metadata
 from urllib.parse import urljoin, urlsplit
 
+from conformance.contract.schemas import schemas_dir
+
 DISTRIBUTION = "backups-conformance"
 #: RFC 2606: a name that nobody can own, as a project without an address states it
 PLACEHOLDER = ".example"
@@ -21,6 +23,16 @@ def address() -> str | None:
     urls = dict(entry.split(", ", 1) for entry in stated if ", " in entry)
     url = urls.get("Documentation")
     return None if url is None or (urlsplit(url).hostname or "").endswith(PLACEHOLDER) else url
+
+
+def schema_comment(name: str) -> str:
+    """The first line of a TOML file that is written, by which editors find its schema, such as `target.json`.
+
+    It names the published schema, or the installed one where the documentation has no address.
+    """
+    base = address()
+    url = (schemas_dir() / name).as_uri() if base is None else urljoin(base, f"schemas/{name}")
+    return f"#:schema {url}"
 
 
 def clause_page(clause_id: str) -> str | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from support.reporting import results
 
+from conformance.cli import target_template
 from conformance.contract import documentation
 from conformance.judging.outcomes import Outcome
 from conformance.report import html
@@ -66,3 +71,25 @@ def test_the_page_of_a_failed_clause_leads_to_its_documentation(monkeypatch: pyt
     stated(monkeypatch, "Documentation, https://docs.conformance.dev/")
     page = html.render_summary(results({"CAP-4": Outcome.FAILED}))
     assert '<a href="https://docs.conformance.dev/clauses/CAP-4/">' in page
+
+
+def test_written_files_name_the_published_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    stated(monkeypatch, "Documentation, https://docs.conformance.dev/latest/")
+    line = documentation.schema_comment("target.json")
+    assert line == "#:schema https://docs.conformance.dev/latest/schemas/target.json"
+
+
+@pytest.mark.parametrize("urls", [(), ("Documentation, https://docs.x.example/",)])
+def test_written_files_name_the_installed_schema_where_none_is_published(
+    urls: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated(monkeypatch, *urls)
+    directive, _, url = documentation.schema_comment("target.json").partition(" ")
+    assert directive == "#:schema"
+    assert json.loads(Path(unquote(urlsplit(url).path)).read_text("utf-8"))["properties"].keys() >= {"target", "keys"}
+
+
+def test_a_written_target_file_begins_with_its_schema() -> None:
+    text = target_template.render(target_template.Answers("t", "http://t", "h", (), None, {"container_id": "c"}))
+    assert text.splitlines()[0] == documentation.schema_comment("target.json")
+    assert tomllib.loads(text)["target"]["hub_id"] == "h"
