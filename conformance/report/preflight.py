@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from conformance.evidence.text import one_line
+
 if TYPE_CHECKING:
     from conformance.results.model import Results
 
@@ -32,7 +34,7 @@ def section(results: Results) -> Markup:
     )
     cells = Markup("").join(
         Markup('<tr><th scope="row"><code>{}</code></th><td>{}</td><td>{}</td></tr>').format(
-            row["name"], STATES.get(row["state"], row["state"]), row["detail"]
+            one_line(row["name"], 100), STATES.get(row["state"], row["state"]), one_line(row["detail"], 1000)
         )
         for row in ordered
     )
