@@ -15,6 +15,7 @@ import functools
 import io
 import sys
 from importlib import metadata
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +48,21 @@ def _requirements() -> list[str]:
         return metadata.requires("backups-conformance") or []
     except metadata.PackageNotFoundError:
         return []
+
+
+# ---------------------------------------------------------------- httpcore
+
+
+def http_library() -> str:
+    """Return the name of the library that sends requests: httpcore2, the continuation of httpcore, or httpcore.
+
+    A later major version of httpcore2, which another program may have brought along, is not used.
+    """
+    try:
+        is_known = metadata.version("httpcore2").partition(".")[0] == "2" and find_spec("httpcore2") is not None
+    except metadata.PackageNotFoundError:
+        is_known = False
+    return "httpcore2" if is_known else "httpcore"
 
 
 # ---------------------------------------------------------------- pytest

@@ -11,11 +11,10 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
-import httpcore
-
 from conformance.config import urls
 from conformance.config.machine import MachineError, exhausted
 from conformance.contract.strict_json import has_more_values
+from conformance.http._compat import httpcore
 from conformance.http.bodies import HEAD, BodyStore, BodyWriter, in_turn
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded

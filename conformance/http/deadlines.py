@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-import httpcore
+from conformance.http._compat import httpcore
 
 if TYPE_CHECKING:
     import ssl

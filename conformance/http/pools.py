@@ -10,9 +10,8 @@ import logging
 import ssl
 from typing import TYPE_CHECKING
 
-import httpcore
-
 from conformance.config import urls
+from conformance.http._compat import httpcore
 
 if TYPE_CHECKING:
     from conformance.config.secrets import Key
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 IDLE_S = 5.0
 
 # The logs of httpcore include response headers, and so a key that the target echoes.
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+logging.getLogger(httpcore.__name__).setLevel(logging.WARNING)
 
 
 def open_pool(target: Target, network: Network, *, keep: bool) -> httpcore.ConnectionPool:

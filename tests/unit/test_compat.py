@@ -6,6 +6,7 @@ import argparse
 import ast
 import re
 import sys
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from hypothesis.internal.conjecture import providers
 
 from conformance import _compat
 from conformance.cli import main
+from conformance.results import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,6 +39,40 @@ def test_an_incompatible_library_is_named_with_its_version_and_what_works() -> N
 
 def test_a_library_that_is_not_installed_is_named_as_well() -> None:
     assert str(_compat.incompatible("no-such-library", "x")).startswith("no-such-library of unknown version has no x;")
+
+
+# ---------------------------------------------------------------- httpcore
+
+
+@pytest.mark.parametrize(
+    ("version", "is_there", "library"),
+    [("2.16.2", True, "httpcore2"), ("2.16.2", False, "httpcore"), ("3.0", True, "httpcore"), (None, True, "httpcore")],
+)
+def test_the_continuation_of_httpcore_is_used_where_a_known_version_is_installed(
+    version: str | None, is_there: bool, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def installed(name: str) -> str:
+        assert name == "httpcore2"
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", installed)
+    monkeypatch.setattr(_compat, "find_spec", lambda name: SimpleNamespace(name=name) if is_there else None)
+    assert _compat.http_library() == library
+
+
+def test_one_module_chooses_the_http_library_for_all() -> None:
+    package = Path(_compat.__file__).parent
+    importing = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(
+            r"^(?!.*TYPE_CHECKING)\s*(import|from) (httpcore2?|httpx2?)\b", path.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert importing == {"http/_compat.py", "http/deadlines.py"}  # the second one for a type alone
+    assert environment.LIBRARIES.count(_compat.http_library()) == 1
 
 
 # ---------------------------------------------------------------- pytest
