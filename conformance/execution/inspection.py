@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def inspect(target: Target, profile: str, *, logs: bool = False) -> Inspection:
             if logs and not run.preflight.problem:
                 with suppress(TargetGoneError):
                     run.discovery.complete()
-            preflight = _masked(run)
+            preflight = run.preflight.masked(run.recorder.text)
             backups = tuple(run.context.fixtures.backups)
             failing = _failing(run) if logs and not preflight.problem else ()
     gaps = {} if preflight.problem else _gaps(Situation(target, profile, preflight))
@@ -104,13 +104,3 @@ def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
         if check.clause not in found or len(gaps) < len(found[check.clause]):
             found[check.clause] = gaps
     return found
-
-
-def _masked(run: Run) -> Preflight:
-    """Preflight without keys: the target may repeat them in what it answers."""
-    text, found = run.recorder.text, run.preflight
-    entries = tuple(replace(entry, detail=text(entry.detail), fix=text(entry.fix)) for entry in found.entries)
-    notes = tuple(text(note) for note in found.notes)
-    return replace(
-        found, entries=entries, problem=text(found.problem), answered_by=text(found.answered_by), notes=notes
-    )

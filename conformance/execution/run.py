@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from conformance.config.target import Target
+    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.outcomes import CheckRecord
 
@@ -116,7 +117,25 @@ class Run:
         proofs, fixtures = self.context.key_proofs, self.context.fixtures
         self.client.use_controls(self._controls())
         stage = Stage(self.client, fixtures, proofs, self.context.rng("preflight"), self.discovery)
-        self.preflight = stage.run()
+        is_first = False
+
+        def prove() -> JsonObject:
+            nonlocal is_first
+            is_first, self.preflight = True, stage.run()
+            keys = {name: self.recorder.text(state) for name, state in proofs.states.items()}
+            return {
+                "preflight": self.preflight.masked(self.recorder.text).to_json(),
+                "keys": keys,
+                "jobs": proofs.jobs,
+            }
+
+        proved = self.shared_state.once("preflight", prove)
+        if not is_first:  # the list is read by each worker: it may hold secrets, which no file may
+            self.preflight = Preflight.from_json(proved["preflight"])
+            proofs.states, proofs.jobs = proved["keys"], proved["jobs"]
+            if not self.preflight.problem:
+                with suppress(TargetGoneError):
+                    self.discovery.begin()
         self.executor.situation = Situation(self.target, self.context.profile, self.preflight)
         self.observer.journal.write(
             WorkerFacts(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from conformance.contract.json_types import JsonObject
+
 Entries = dict[str, float]
 POLL_S = 0.005
 #: the counter of places that are taken in the restore budget
@@ -88,6 +90,18 @@ class SharedState:
         lock = FileLock(self._folder / f"place-{worker % concurrency}.lock", thread_local=False)
         return lock.acquire(poll_interval=POLL_S)
 
+    def once(self, name: str, make: Callable[[], JsonObject]) -> JsonObject:
+        """Return what the first worker that comes here makes; the others wait for it.
+
+        Where that worker ends before it is done, the next one makes it.
+        """
+        file = self._folder / f"{name}.json"
+        with FileLock(self._folder / f"{name}.lock").acquire(poll_interval=POLL_S):
+            if not file.is_file():
+                SharedState._write(self, file, json.dumps(make()))
+            made: JsonObject = json.loads(file.read_text())
+            return made
+
     def stop(self) -> None:
         """Tell all processes of the run to stop."""
         self._stop.touch()
@@ -131,6 +145,11 @@ class LocalState(SharedState):
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         super().__init__(folder, now)
         self._memory: Entries = {}
+
+    def once(self, name: str, make: Callable[[], JsonObject]) -> JsonObject:
+        """Make it: there are no other workers."""
+        del name
+        return make()
 
     def paused_for(self) -> float:
         """Seconds left of the pause."""

@@ -6,7 +6,7 @@ reports. Nothing in it is a failure of the target.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,17 @@ class Preflight:
                 "detail": masked("; ".join(part for part in (entry.detail, entry.fix) if part)),
             }
             for entry in self.entries
+        )
+
+    def masked(self, masked: Callable[[str], str]) -> Preflight:
+        """Return the result without keys, which the target may repeat in what it answers."""
+        entries = tuple(replace(entry, detail=masked(entry.detail), fix=masked(entry.fix)) for entry in self.entries)
+        return replace(
+            self,
+            entries=entries,
+            problem=masked(self.problem),
+            answered_by=masked(self.answered_by),
+            notes=tuple(map(masked, self.notes)),
         )
 
     def to_json(self) -> JsonObject:

@@ -179,3 +179,30 @@ def test_a_reader_never_sees_half_of_it(tmp_path: Path, ledger: SharedState) -> 
         over.set()
         thread.join()
     assert json.loads((tmp_path / "ledger.json").read_text())["throttled"] > 0
+
+
+def test_the_first_worker_makes_what_the_others_take(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, int]:
+        made.append(len(made))
+        return {"number": made[-1]}
+
+    found: list[object] = []
+    workers = [
+        threading.Thread(target=lambda: found.append(SharedState(tmp_path).once("preflight", make))) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(PATIENCE_S)
+    assert (made, found) == ([0], [{"number": 0}] * 4)
+
+
+def test_what_a_worker_did_not_finish_the_next_one_makes(tmp_path: Path) -> None:
+    def fail() -> dict[str, int]:
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        SharedState(tmp_path).once("preflight", fail)
+    assert SharedState(tmp_path).once("preflight", lambda: {"number": 1}) == {"number": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from conformance.config.secrets import Key
 from conformance.config.target import FixtureIds, Keys, Target
 from conformance.config.target_file import load_target
 from conformance.execution.inspection import inspect
+from conformance.execution.run import Run
 from conformance.reference import launch
 from conformance.scenarios.discovery import REQUESTS_OF_PREFLIGHT, Discovery
 from conformance.scenarios.fixtures import Fixtures
@@ -93,6 +95,38 @@ def test_preflight_of_a_container_with_many_small_pages_costs_30_requests_at_mos
         entry = preflight.entry("fixtures.container_id")
         assert entry is not None
         assert entry.detail == "holds at least 25 backups"
+
+
+def test_workers_share_one_preflight_and_each_reads_the_list(tmp_path: Path) -> None:
+    with launch.serve_in_thread() as server:
+        file = tmp_path / "t.toml"
+        file.write_text(server.target_toml)
+        target = replace(load_target(file, {}), probe=None)
+        sent, runs = [], []
+        for worker in ("gw0", "gw1", "gw2"):
+            before = server.store.counters.requests
+            run = Run(
+                target,
+                seed=1,
+                profile="read",
+                selected=(),
+                state=tmp_path / "state",
+                worker=worker,
+                workers=3,
+                examples=1,
+            )
+            with closing(run):
+                run.start()
+            sent.append(server.store.counters.requests - before)
+            runs.append(run)
+        assert max(sent[1:]) <= 3 < sent[0] <= 30
+        first, *others = runs
+        for other in others:
+            assert other.preflight == first.preflight
+            assert other.context.key_proofs.states == first.context.key_proofs.states
+            assert other.context.fixtures.backups == first.context.fixtures.backups
+        for key in target.keys.present().values():
+            assert key.reveal() not in (tmp_path / "state" / "preflight.json").read_text()
 
 
 def test_without_the_key_nothing_is_read_and_the_member_is_named() -> None:
