@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import quote, unquote
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import quote
+
+import httpx
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_LENGTH = 2000
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(?P<rest>.*)")
-_AUTHORITY = re.compile(
-    r"(?:(?P<user>[^:]*)(?P<colon>:)?(?P<password>.*)@)?(?P<host>\[[^\[\]@]*\]|[^:@\[\]]*)(?::(?P<port>[^:@]*))?"
-)
-#: a label of a host name; underscores occur in the names of services inside a cluster
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+MAX_HOST = 253
+MAX_PORT = 65535
+_AUTHORITY_PATH = re.compile(r"([^/?#]*)([^?#]*)(.*)")  # and what follows; it matches any text of one line
 #: what a path may hold as it is, beside letters and digits (RFC 3986, section 3.3)
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
+#: a label of a host name; underscores occur in the names of services inside a cluster
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 class UrlError(ValueError):
@@ -56,60 +57,57 @@ class HttpUrl:
 
 
 def parse(text: str) -> HttpUrl:
-    """Return the parts of a URL. Raises UrlError."""
+    """Return the parts of a URL, as httpx sees them. Raises UrlError, also for what could not be connected to."""
     if len(text) > MAX_LENGTH:
         raise UrlError(f"it is longer than {MAX_LENGTH:,} characters")
     if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
         raise UrlError("it contains a character that URLs cannot contain")
-    url = _URL.fullmatch(text)
-    if url is None or url["scheme"].lower() not in DEFAULT_PORTS:
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in DEFAULT_PORTS:
         raise UrlError("the scheme must be http or https")
-    scheme = url["scheme"].lower()
-    authority = _AUTHORITY.fullmatch(url["authority"])
-    if authority is None:
-        raise UrlError("host and port cannot be told apart; an IPv6 address stands in brackets")
-    host = _host(authority["host"])
-    port = _port(authority["port"] or "", DEFAULT_PORTS[scheme])
-    user = authority["user"]
+    authority, path, more = _AUTHORITY_PATH.findall(rest)[0]
+    try:
+        url = httpx.URL(f"{scheme.lower()}://{rest}")
+    except httpx.InvalidURL:
+        raise UrlError(_fault(authority)) from None
+    _require_host(url.raw_host.decode("ascii"))
+    if url.port is not None and not 0 < url.port <= MAX_PORT:
+        raise UrlError("the port must not be 0" if url.port == 0 else f"the port is greater than {MAX_PORT}")
+    has_user = "@" in authority
     return HttpUrl(
-        scheme,
-        host,
-        port,
-        quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", url["path"]), _PATH_SAFE),
-        None if user is None else unquote(user),
-        unquote(authority["password"]) if authority["colon"] else None,
-        has_more=bool(url["rest"]),
+        url.scheme,
+        url.host,
+        url.port,
+        # httpx would remove dot segments
+        quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path), _PATH_SAFE),
+        url.username if has_user else None,
+        url.password if ":" in authority.rpartition("@")[0] else None,
+        has_more=bool(more),
     )
 
 
-def _host(text: str) -> str:
-    """Return a host in lower case. Raises UrlError for what the system's resolver would refuse to look up."""
-    if text.startswith("["):
+def _require_host(host: str) -> None:
+    """Raise UrlError for a host that the system's resolver would refuse to look up."""
+    if not host:
+        raise UrlError("it has no host")
+    if ":" in host:
         try:
-            return str(IPv6Address(text[1:-1].replace("%", " ")))  # an address with a zone is none of a URL
+            IPv6Address(host.replace("%", " "))  # a URL cannot have an address with a zone
         except ValueError:
             raise UrlError("the host is not an IPv6 address") from None
-    if not text:
-        raise UrlError("it has no host")
-    labels = text.removesuffix(".").split(".")
-    if len(text) > 253 or not all(map(_LABEL.fullmatch, labels)):
+        return
+    labels = host.removesuffix(".").split(".")
+    if len(host) > MAX_HOST or not all(map(_LABEL.fullmatch, labels)):
         raise UrlError("the host is not a host name")
-    if len(labels) == 4 and all(label.isdigit() for label in labels):
-        try:
-            IPv4Address(text)
-        except ValueError:
-            raise UrlError("the host is not an IPv4 address") from None
-    return text.lower()
 
 
-def _port(text: str, default: int) -> int | None:
-    if not text:
-        return None
-    if not text.isdigit():
-        raise UrlError("the port is not a number")
-    port = int(text[:10])
-    if port == 0:
-        raise UrlError("the port must not be 0")
-    if port > 65535:
-        raise UrlError("the port is greater than 65535")
-    return None if port == default else port
+def _fault(authority: str) -> str:
+    """Say what httpx refused, in our words: its own message quotes the URL."""
+    host, _, port = authority.rpartition("@")[2].partition(":")
+    if authority.count("[") != authority.count("]"):
+        return "host and port cannot be told apart; an IPv6 address stands in brackets"
+    if "[" in authority:
+        return "the host is not an IPv6 address"
+    if re.fullmatch(r"[0-9.]+", host):
+        return "the host is not an IPv4 address"
+    return "the port is not a number" if port and not port.isdigit() else "the host is not a host name"
