@@ -70,13 +70,14 @@ def parse(text: str) -> HttpUrl:
         url = httpx.URL(f"{scheme.lower()}://{rest}")
     except httpx.InvalidURL:
         raise UrlError(_fault(authority)) from None
-    _require_host(url.raw_host.decode("ascii"))
+    host = url.raw_host.decode("ascii")
+    _require_host(host)
     if url.port is not None and not 0 < url.port <= MAX_PORT:
         raise UrlError("the port must not be 0" if url.port == 0 else f"the port is greater than {MAX_PORT}")
     has_user = "@" in authority
     return HttpUrl(
         url.scheme,
-        url.host,
+        host,
         url.port,
         # httpx would remove dot segments
         quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path), _PATH_SAFE),
