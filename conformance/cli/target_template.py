@@ -70,7 +70,7 @@ class Answers:
 
 def _discovered(inspection: Inspection) -> dict[str, str]:
     """Return fixtures from the container's list: a live backup, one that is not live, and two instances."""
-    found: dict[str, str] = {}
+    ids: dict[str, str] = {}
     instances: dict[str, None] = {}
     for backup in inspection.backups:
         backup_id, instance, state = backup.get("id"), backup.get("instance_id"), value_at(backup, "/state/current")
@@ -78,13 +78,13 @@ def _discovered(inspection: Inspection) -> dict[str, str]:
             instances[instance] = None
         if isinstance(backup_id, str) and _ID.fullmatch(backup_id):
             if state == "live":
-                found.setdefault("backup_id", backup_id)
+                ids.setdefault("backup_id", backup_id)
             elif state in NOT_LIVE:
-                found.setdefault("not_live_backup_id", backup_id)
-    failing = [backup for backup in inspection.failing if _ID.fullmatch(backup) and backup != found.get("backup_id")]
+                ids.setdefault("not_live_backup_id", backup_id)
+    failing = [backup for backup in inspection.failing if _ID.fullmatch(backup) and backup != ids.get("backup_id")]
     if failing:
-        found["failing_backup_id"] = failing[0]
-    return {**found, **dict(zip(SUGGESTED, instances, strict=False))}
+        ids["failing_backup_id"] = failing[0]
+    return {**ids, **dict(zip(SUGGESTED, instances, strict=False))}
 
 
 def render(answers: Answers) -> str:

@@ -201,18 +201,18 @@ class _Reader:
         return None
 
     def _key_of_variable(self, table: Table, member: str, variable: str, *, blanks: bool) -> Key | None:
-        found = self.environ.get(variable)
-        if found is None:
+        value = self.environ.get(variable)
+        if value is None:
             hint = (
                 "set it"
                 if table.path == ("headers",)
                 else "set it, or leave the key out: its clauses are then not tested"
             )
             table.report(member, f"environment variable {variable} is not set", hint)
-        elif fault := _fault_of_value(blanks=blanks)(found):
+        elif fault := _fault_of_value(blanks=blanks)(value):
             table.report(member, f"the value of environment variable {variable} {fault}")
         else:
-            return Key(member, found, variable)
+            return Key(member, value, variable)
         return None
 
     def _program(self, table: Table, command: tuple[str, ...]) -> tuple[str, ...]:
@@ -224,15 +224,17 @@ class _Reader:
 
     def _fixtures(self) -> FixtureIds:
         table = self.document.table("fixtures")
-        found: JsonObject = {}
+        members: JsonObject = {}
         for member in (each.name for each in fields(FixtureIds) if each.name != "deletable_backup_ids"):
-            found[member] = table.string(member, required=member == "container_id")
-            self._id(table, member, found[member])
+            members[member] = table.string(member, required=member == "container_id")
+            self._id(table, member, members[member])
         deletable = table.strings("deletable_backup_ids")
         for value in deletable:
             self._id(table, "deletable_backup_ids", value)
         table.finish()
-        return FixtureIds(**{**found, "container_id": found["container_id"] or "", "deletable_backup_ids": deletable})
+        return FixtureIds(
+            **{**members, "container_id": members["container_id"] or "", "deletable_backup_ids": deletable}
+        )
 
     def _id(self, table: Table, member: str, value: str | None) -> None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,199}", value):

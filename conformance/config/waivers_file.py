@@ -75,10 +75,10 @@ def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:
             ("waiver",), f"wanted [[waiver]] tables, got {kind(rows)}", "write [[waiver]] with two brackets"
         )
         rows = []
-    found = [_read(document, index, row, catalogue) for index, row in enumerate(rows)]
+    waivers = [_read(document, index, row, catalogue) for index, row in enumerate(rows)]
     if document.problems:
         raise WaiverError(document.problems)
-    return tuple(waiver for waiver in found if waiver is not None)
+    return tuple(waiver for waiver in waivers if waiver is not None)
 
 
 def _read(document: Document, index: int, row: dict[str, object], catalogue: Catalogue) -> Waiver | None:

@@ -80,12 +80,12 @@ class Catalogue:
 
     def _matching_one(self, selector: str) -> list[str]:
         wanted = selector.upper()
-        found = [clause.id for clause in self if wanted in (clause.id, clause.chapter)]
-        if not found:
+        matches = [clause.id for clause in self if wanted in (clause.id, clause.chapter)]
+        if not matches:
             near = get_close_matches(wanted, [*self.clauses, *self.chapters], n=1)
             hint = f"; did you mean {near[0]}?" if near else "; `backups-conformance clauses` lists them"
             raise UnknownClauseError(f"unknown clause {selector!r}{hint}")
-        return found
+        return matches
 
 
 @cache
@@ -106,8 +106,8 @@ def load() -> Catalogue:
 def sections() -> dict[str, list[str]]:
     """Return the sections of RFCs behind the clauses whose source is HTTP, by clause."""
     raw = files("conformance.contract").joinpath("sections.toml").read_text("utf-8")
-    found: dict[str, list[str]] = tomllib.loads(raw)["rfc"]
-    return found
+    by_clause: dict[str, list[str]] = tomllib.loads(raw)["rfc"]
+    return by_clause
 
 
 def sources_of(clause_id: str, letters: str) -> list[str]:

@@ -215,15 +215,15 @@ class _Objects:
 
         Each container on the way is kept with its parent and its step: pointers are made only for what is named.
         """
-        found: list[str] = []
+        pointers_found: list[str] = []
         rest: list[_Place] = [_Place(value, None, "")]
-        while rest and len(found) < MAX_DUPLICATES:
+        while rest and len(pointers_found) < MAX_DUPLICATES:
             place = rest.pop()
             if id(place.value) in self.with_duplicates:
                 _, twice = self.with_duplicates[id(place.value)]
-                found += [pointers.shown([*place.steps, name]) for name in twice]
+                pointers_found += [pointers.shown([*place.steps, name]) for name in twice]
             rest.extend(place.containers())
-        return sorted(found[:MAX_DUPLICATES])
+        return sorted(pointers_found[:MAX_DUPLICATES])
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ def _error(message: str = "") -> ValidationError:
 def _type(
     validator: _Validator, types: str | list[str], instance: object, _schema: object
 ) -> Iterator[ValidationError]:
-    if not any(validator.is_type(instance, one) for one in ([types] if isinstance(types, str) else types)):
+    if not any(validator.is_type(instance, type_name) for type_name in ([types] if isinstance(types, str) else types)):
         yield _error()
 
 
@@ -245,7 +245,9 @@ def _explainer(name: str) -> _Validator:
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
     # Without $schema: jsonschema would follow it, at each reference, to its own class of validators.
-    bare = {key: {word: said for word, said in one.items() if word != "$schema"} for key, one in schemas().items()}
+    bare = {
+        key: {word: said for word, said in document.items() if word != "$schema"} for key, document in schemas().items()
+    }
     resources = [(schema["$id"], DRAFT202012.create_resource(schema)) for schema in bare.values()]
     registry: Registry[object] = Registry().with_resources(resources)
     explaining = extended(_EXPLAINING)
@@ -268,17 +270,21 @@ def format_checker() -> _Validator:
 
 
 def _explain(shape: str, value: object) -> list[Mismatch]:
-    found: dict[tuple[str, str, str], Mismatch] = {}
+    by_place: dict[tuple[str, str, str], Mismatch] = {}
     of_wrong_type: set[str] = set()
     for error in _explainer(f"{shape}.json").iter_errors(value):
         mismatch = _violation(shape, error)
         if mismatch.keyword == "type":
             of_wrong_type.add(mismatch.pointer)
-        found[mismatch.pointer, mismatch.keyword, mismatch.wanted] = mismatch
-        if len(found) >= MAX_EXPLAINED:
+        by_place[mismatch.pointer, mismatch.keyword, mismatch.wanted] = mismatch
+        if len(by_place) >= MAX_EXPLAINED:
             break
-    # A value of the wrong type breaks the enum as well: one cause, reported once.
-    return [one for one in found.values() if one.keyword == "type" or one.pointer not in of_wrong_type]
+    # A value of the wrong type breaks the enum as well: explained cause, reported once.
+    return [
+        explained
+        for explained in by_place.values()
+        if explained.keyword == "type" or explained.pointer not in of_wrong_type
+    ]
 
 
 def _violation(shape: str, error: ValidationError) -> Mismatch:

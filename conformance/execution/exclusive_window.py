@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class ExclusiveWindow:
-    """Open to every thread unless one holds it, and never held for longer than that thread asked for.
+    """Lets every thread send, unless one thread holds the window, for a limited time.
 
-    A thread that takes it waits until what others have under way is answered, for as long again at most.
+    The thread that takes the window first waits for the responses to the requests in flight, for the same time at most.
     """
 
     def __init__(self) -> None:

@@ -98,9 +98,9 @@ def _failing(run: Run) -> tuple[str, ...]:
 
 def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
     """Return what each clause lacks: that of its check which lacks the least; nothing for passive judges."""
-    found: dict[str, Sequence[Gap]] = {judge.clause: () for judge in all_judges()}
+    by_clause: dict[str, Sequence[Gap]] = {judge.clause: () for judge in all_judges()}
     for check in all_checks().values():
         gaps = situation.gaps(check)
-        if check.clause not in found or len(gaps) < len(found[check.clause]):
-            found[check.clause] = gaps
-    return found
+        if check.clause not in by_clause or len(gaps) < len(by_clause[check.clause]):
+            by_clause[check.clause] = gaps
+    return by_clause

@@ -220,14 +220,14 @@ def await_ends(folder: Path, patience_s: float) -> None:
             return
 
 
-def _merge(found: Iterable[Entry]) -> Contents:
+def _merge(entries: Iterable[Entry]) -> Contents:
     checks: list[CheckRecord] = []
     started: list[RestoreStarted] = []
     ended: list[RestoreEnded] = []
     deletions: list[Deleted] = []
     lost: list[ResponseLost] = []
     facts, observations = WorkerFacts(), Observations()
-    for entry in found:
+    for entry in entries:
         match entry:
             case CheckRecord():
                 checks.append(entry)

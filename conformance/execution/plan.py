@@ -182,8 +182,8 @@ def show(plan: Plan, target: Target, profile: str, console: Console) -> None:
 
 
 def _by_reason(lacking: dict[str, set[str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
+    by_reason: dict[str, list[str]] = defaultdict(list)
     for clause, reasons in lacking.items():
         for reason in reasons:
-            found[reason].append(clause)
-    return {reason: sorted(names, key=catalogue.sort_key) for reason, names in found.items()}
+            by_reason[reason].append(clause)
+    return {reason: sorted(names, key=catalogue.sort_key) for reason, names in by_reason.items()}

@@ -199,8 +199,8 @@ class Run:
 
 def clauses_with_restores() -> list[str]:
     """Return the clauses with a check that sends restores, in the order of the catalogue."""
-    found = {check.clause for check in all_checks().values() if check.operation == "restore"}
-    return [clause for clause in catalogue.load().clauses if clause in found]
+    clauses = {check.clause for check in all_checks().values() if check.operation == "restore"}
+    return [clause for clause in catalogue.load().clauses if clause in clauses]
 
 
 def _watch_secrets(target: Target, redactor: Redactor) -> None:

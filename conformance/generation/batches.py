@@ -128,14 +128,14 @@ def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], Non
 
 def draw_values(strategy: SearchStrategy[T], seed: int, count: int = 1) -> list[T]:
     """Draw `count` values of a strategy, which depend on the seed alone."""
-    found: list[T] = []
+    values: list[T] = []
 
     @hypothesis.seed(seed)
     @settings(examples=count)
     @hypothesis.given(strategy)
     def example(value: T) -> None:
-        found.append(value)
+        values.append(value)
 
     with generation_lock:
         example()
-    return found[1 : count + 1] or found
+    return values[1 : count + 1] or values

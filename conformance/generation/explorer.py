@@ -115,17 +115,19 @@ class Explorer:
 
     def _judge(self, kind: Kind, exchange: Exchange) -> Iterator[Name]:
         """The names of the defects of one exchange; one that started a restore is not to be tried again."""
-        own = [replace(found, wanted=f"{found.wanted} for {kind.label}") for found in self._expect(exchange)]
+        own = [replace(finding, wanted=f"{finding.wanted} for {kind.label}") for finding in self._expect(exchange)]
         self.found += own
         if asks_for_restore(exchange.request) and exchange.is_success:
             return
-        yield from ((str(self._api.check.id), *identity(found)) for found in own if found.outcome is not Outcome.ERROR)
-        yield from ((clause, *identity(found)) for clause, found in self._api.run.judges.findings(exchange))
+        yield from (
+            (str(self._api.check.id), *identity(finding)) for finding in own if finding.outcome is not Outcome.ERROR
+        )
+        yield from ((clause, *identity(finding)) for clause, finding in self._api.run.judges.findings(exchange))
 
 
 def _key(request: Request) -> Key:
     return (request.method, request.target, request.body, request.headers, request.key, request.hub_id)
 
 
-def _weight(found: Finding) -> int:
-    return found.exchange.request.weight if found.exchange is not None else 0
+def _weight(finding: Finding) -> int:
+    return finding.exchange.request.weight if finding.exchange is not None else 0

@@ -48,8 +48,8 @@ class OddQuery:
 
 def page_and_sort_queries() -> list[OddQuery]:
     """Queries with an unusual page or sort (LIST-10)."""
-    words = [OddQuery(oddity, f"sort={word}") for oddity, found in WORDS.items() for word in found]
-    words += [OddQuery(oddity, f"{NUMBER}={found[0]}") for oddity, found in WORDS.items()]
+    words = [OddQuery(oddity, f"sort={word}") for oddity, spellings in WORDS.items() for word in spellings]
+    words += [OddQuery(oddity, f"{NUMBER}={spellings[0]}") for oddity, spellings in WORDS.items()]
     words += [OddQuery("inherited name", f"page%5B{name}%5D=1") for name in ("constructor", "__proto__")]
     operators = [f"{name}%5B{key}%5D=1" for name in ("sort", NUMBER, SIZE) for key in ("%24ne", "x", "")]
     operators += ["page%5B%5D=1", "page%5B0%5D=1", "page=1", "sort%5B0%5D=id", "page%5B%24gt%5D=0"]
@@ -65,7 +65,7 @@ def page_and_sort_queries() -> list[OddQuery]:
 
 def include_queries() -> list[OddQuery]:
     """Queries with an unusual include (INC-6)."""
-    words = [OddQuery(oddity, f"include={word}") for oddity, found in WORDS.items() for word in found]
+    words = [OddQuery(oddity, f"include={word}") for oddity, spellings in WORDS.items() for word in spellings]
     operators = (
         "include%5B%24ne%5D=1",
         "include%5B%5D=integrations",
@@ -85,7 +85,7 @@ def include_queries() -> list[OddQuery]:
 def unknown_parameters() -> list[OddQuery]:
     """Queries with parameters that the contract does not name (HTTP-3)."""
     names = [OddQuery("inherited name", f"{name}=1") for name in (*WORDS["inherited name"], "__proto__%5Ba%5D")]
-    values = [OddQuery(oddity, f"x={word}") for oddity, found in WORDS.items() for word in found[:2]]
+    values = [OddQuery(oddity, f"x={word}") for oddity, spellings in WORDS.items() for word in spellings[:2]]
     return [
         *names,
         *values,

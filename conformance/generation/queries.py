@@ -51,7 +51,9 @@ def pages() -> dict[str, SearchStrategy[str]]:
         "a page in other digits": st.builds(pair, either, text.in_other_digits("17")),
         "a page with a NUL": st.builds(pair, either, text.inserted("12", st.sampled_from(["\0", "\n", "\u200b"]))),
         "an empty page": either.map(lambda name: f"{name}="),
-        "a page given twice": st.builds(lambda name, one, two: f"{name}={one}&{name}={two}", either, small, edge),
+        "a page given twice": st.builds(
+            lambda name, first, second: f"{name}={first}&{name}={second}", either, small, edge
+        ),
         "a page under another name": st.builds(lambda name, number: f"{name}={number}", _names(), small),
     }
     return odd
@@ -82,7 +84,7 @@ def sorts() -> dict[str, SearchStrategy[str]]:
         "a sort with a NUL": text.inserted("id", st.just("\0")).map(lambda word: pair("sort", word)),
         "a sort in other scripts": text.exotic().map(lambda word: pair("sort", word)),
         "an empty sort": st.just("sort="),
-        "a sort given twice": st.builds(lambda one, two: f"sort={one}&sort={two}", either, either),
+        "a sort given twice": st.builds(lambda first, second: f"sort={first}&sort={second}", either, either),
         "a long sort": text.long("id,", 256, LONGEST).map(lambda value: pair("sort", value)),
     }  # fmt: skip
 

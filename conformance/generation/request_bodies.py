@@ -94,7 +94,7 @@ def other_words(word: str) -> SearchStrategy[str]:
 def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
     """The same words, by how they differ."""
     respelled = [word.upper(), word.title(), word[:-1], f"{word}s", f"{word},{word}", word * 2, f"{word};", f"/{word}"]
-    found = {
+    by_kind = {
         "the word between spaces": text.around(word, st.text(text.SPACES + "\0", min_size=1, max_size=2)),
         "the word with something in it": text.inserted(word, st.sampled_from(text.INVISIBLE + text.PUNCTUATION)),
         "the word respelled": st.sampled_from(respelled),
@@ -102,7 +102,7 @@ def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
         "a word in another script": text.exotic(),
         "printable text": text.printable(),
     }
-    return {label: words.filter(lambda other: other != word) for label, words in found.items()}
+    return {label: words.filter(lambda other: other != word) for label, words in by_kind.items()}
 
 
 def broken(valid: dict[str, object], *chosen: SchemaBreak) -> SearchStrategy[object]:
@@ -110,11 +110,11 @@ def broken(valid: dict[str, object], *chosen: SchemaBreak) -> SearchStrategy[obj
 
     def build(*values: object) -> object:
         body: object = copy.deepcopy(valid)
-        for one, value in zip(chosen, values, strict=True):
-            body = _put(body, one.pointer, value)
+        for schema_break, value in zip(chosen, values, strict=True):
+            body = _put(body, schema_break.pointer, value)
         return body
 
-    return st.builds(build, *(one.values for one in chosen))
+    return st.builds(build, *(schema_break.values for schema_break in chosen))
 
 
 def _put(body: object, pointer: tuple[str, ...], value: object) -> object:
@@ -161,7 +161,7 @@ def not_json_objects(valid: JsonObject) -> dict[str, SearchStrategy[bytes]]:
         "a form": st.just("action=restore&contents[instance_id]=" + valid["contents"]["instance_id"]),
         "markup": st.sampled_from(["<restore/>", "<?xml version='1.0'?><a/>", "action: restore\n", "--x\r\n\r\n--x--"]),
     }
-    return {label: found.map(str.encode) for label, found in said.items()}
+    return {label: strategy.map(str.encode) for label, strategy in said.items()}
 
 
 def strange_members() -> dict[str, SearchStrategy[bytes]]:

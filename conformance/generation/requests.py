@@ -65,7 +65,7 @@ def real_ids(context: CheckContext) -> set[str]:
     named = (getattr(fixtures, name) for name in ("container_id", "other_container_id", "empty_container_id"))
     more = (fixtures.instance_id, fixtures.second_instance_id, fixtures.foreign_backup_id, fixtures.foreign_instance_id)
     known = {str(backup["id"]) for backup in context.fixtures.backups} | {context.fixtures.target.hub_id}
-    return known | {str(one) for one in (*named, *more, *fixtures.deletable_backup_ids) if one}
+    return known | {str(resource_id) for resource_id in (*named, *more, *fixtures.deletable_backup_ids) if resource_id}
 
 
 # ---------------------------------------------------------------- ids
@@ -100,19 +100,21 @@ def of_other_things(context: CheckContext, operation: Operation) -> list[Kind]:
     real = sorted(real_ids(context))
     place = PLACES[operation][0]
     wrong = {
-        "container": [one for one in real if one not in _containers(context)],
-        "backup": [one for one in real if one not in _backups(context)],
+        "container": [resource_id for resource_id in real if resource_id not in _containers(context)],
+        "backup": [resource_id for resource_id in real if resource_id not in _backups(context)],
     }[place]
     good = context.fixtures.container_id if place == "container" else ids.ZERO
-    wrong = [one for one in wrong if ids.form(one) == ids.form(good)]  # what has another form is malformed
+    wrong = [
+        resource_id for resource_id in wrong if ids.form(resource_id) == ids.form(good)
+    ]  # what has another form is malformed
     if foreign := context.fixtures.target.fixtures.foreign_backup_id:
-        wrong = [one for one in wrong if one != foreign]  # crossed, not missing
+        wrong = [resource_id for resource_id in wrong if resource_id != foreign]  # crossed, not missing
 
-    def asked(one: str) -> Request:
+    def asked(resource_id: str) -> Request:
         missing: OperationOptions = {"ownership": "missing", "expected": Expected.REFUSAL}
-        return context.build.for_operation(operation, addressing({place: one}), missing)
+        return context.build.for_operation(operation, addressing({place: resource_id}), missing)
 
-    unknown = unknown_like(good).filter(lambda one: one not in real)
+    unknown = unknown_like(good).filter(lambda resource_id: resource_id not in real)
     others = [Kind("another thing's id", st.sampled_from(wrong).map(asked))] if wrong else []
     return [*others, Kind("an unknown id", unknown.map(asked))]
 
@@ -125,15 +127,17 @@ def _backups(context: CheckContext) -> set[str]:
 def _containers(context: CheckContext) -> set[str]:
     fixtures = context.fixtures.target.fixtures
     named = (fixtures.container_id, fixtures.other_container_id, fixtures.empty_container_id)
-    return {one for one in named if one}
+    return {container for container in named if container}
 
 
 # ---------------------------------------------------------------- queries and headers
 
 
-def with_queries(context: CheckContext, operation: Operation, *found: Mapping[str, SearchStrategy[str]]) -> list[Kind]:
+def with_queries(
+    context: CheckContext, operation: Operation, *strategies: Mapping[str, SearchStrategy[str]]
+) -> list[Kind]:
     """The operation with odd query strings."""
-    named = {label: values for one in found for label, values in one.items()}
+    named = {label: values for by_label in strategies for label, values in by_label.items()}
     return [
         Kind(label, values.map(lambda query: context.build.for_operation(operation, query=query)))
         for label, values in named.items()
@@ -161,7 +165,10 @@ def with_headers(context: CheckContext, operation: Operation) -> list[Kind]:
     return [
         Kind("an odd header", st.builds(lambda name, value: given((name, value)), name, value)),
         Kind("a long header", st.builds(lambda name, value: given((name, value)), name, long)),
-        Kind("a header twice", st.builds(lambda one, two: given(("Accept", one), ("Accept", two)), value, value)),
+        Kind(
+            "a header twice",
+            st.builds(lambda first, second: given(("Accept", first), ("Accept", second)), value, value),
+        ),
         Kind(
             "an unknown header", unheard.map(lambda value: given(("X-Unheard-Of", value), expected=Expected.DOCUMENTED))
         ),
@@ -193,7 +200,7 @@ def with_other_hubs(context: CheckContext, operation: Operation) -> list[Kind]:
     refused: OperationOptions = {"ownership": "other hub", "expected": Expected.REFUSAL}
     if operation == "restore":
         refused["backup"] = context.fixtures.dedicated_backup("AUTH-9")
-    known = {one.casefold() for one in (own, context.fixtures.target.keys.other_hub_id) if one}
+    known = {hub_id.casefold() for hub_id in (own, context.fixtures.target.keys.other_hub_id) if hub_id}
 
     def asked(hub: str) -> Request:
         return context.build.for_operation(operation, refused, hub=hub)
@@ -227,25 +234,25 @@ def written(body: object) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def with_raw_bodies(context: CheckContext, backup: str, found: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
+def with_raw_bodies(context: CheckContext, backup: str, bodies: Mapping[str, SearchStrategy[bytes]]) -> list[Kind]:
     """Restores with these bodies, all to be refused."""
 
     def asked(raw: bytes) -> Request:
         return context.build.restore(backup, raw=raw, expected=Expected.REFUSAL)
 
-    return [Kind(label, values.map(asked)) for label, values in found.items()]
+    return [Kind(label, values.map(asked)) for label, values in bodies.items()]
 
 
 def with_broken_bodies(context: CheckContext, backup: str, wanted: Callable[[SchemaBreak], bool]) -> list[Kind]:
     """Restores with one keyword of the schema broken, and two at a time."""
     valid = valid_body(context.fixtures.instance_id)
-    chosen = [one for one in request_bodies.breaks(valid) if wanted(one)]
+    chosen = [schema_break for schema_break in request_bodies.breaks(valid) if wanted(schema_break)]
 
     def asked(body: object) -> Request:
         return context.build.restore(backup, raw=written(body), expected=Expected.REFUSAL)
 
-    kinds = [Kind(one.label, request_bodies.broken(valid, one).map(asked)) for one in chosen]
-    two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda one: one.label)
+    kinds = [Kind(schema_break.label, request_bodies.broken(valid, schema_break).map(asked)) for schema_break in chosen]
+    two = st.lists(st.sampled_from(chosen), min_size=2, max_size=2, unique_by=lambda schema_break: schema_break.label)
     both = two.flatmap(lambda pair: request_bodies.broken(valid, *pair)).filter(lambda body: body != valid)
     return [*kinds, Kind("a body that breaks the schema twice", both.map(asked))]
 
@@ -266,9 +273,9 @@ def with_other_instances(context: CheckContext, backup: str) -> list[Kind]:
     """Restores to instances that do not exist, and to things that are no instances."""
     own, real = context.fixtures.instance_id, real_ids(context)
     fixtures = context.fixtures.target.fixtures
-    ours = {one.casefold() for one in (own, fixtures.second_instance_id) if one}
-    # instances that exist beside the two are not known to us: what could be one is not made of them
-    others = sorted(one for one in real if one not in (own, fixtures.second_instance_id))
+    ours = {instance_id.casefold() for instance_id in (own, fixtures.second_instance_id) if instance_id}
+    # instances that exist beside the two are not known to us: what could be instance_id is not made of them
+    others = sorted(instance_id for instance_id in real if instance_id not in (own, fixtures.second_instance_id))
     forms = text.malformed_ids(own, real) | {
         "another thing's id": st.sampled_from(others),
         "an unknown instance": unknown_ids(),
@@ -279,7 +286,7 @@ def with_other_instances(context: CheckContext, backup: str) -> list[Kind]:
         return context.build.restore(backup, instance, raw=written(valid_body(instance)), expected=Expected.REFUSAL)
 
     return [
-        Kind(f"{label} (instance)", form.filter(lambda one: one.casefold() not in ours).map(asked))
+        Kind(f"{label} (instance)", form.filter(lambda instance_id: instance_id.casefold() not in ours).map(asked))
         for label, form in forms.items()
     ]
 
@@ -291,8 +298,8 @@ def with_other_actions(context: CheckContext, backup: str) -> list[Kind]:
     def asked(action: str) -> Request:
         return context.build.restore(backup, raw=written({**valid, "action": action}), expected=Expected.REFUSAL)
 
-    found = request_bodies.other_words_by_kind("restore")
-    return [Kind(f"{label} (action)", words.map(asked)) for label, words in found.items()]
+    by_kind = request_bodies.other_words_by_kind("restore")
+    return [Kind(f"{label} (action)", words.map(asked)) for label, words in by_kind.items()]
 
 
 def with_other_types(context: CheckContext, backup: str) -> list[Kind]:
@@ -319,7 +326,7 @@ def without_effect(context: CheckContext, backup: str) -> list[Kind]:
     raw = with_raw_bodies(context, backup, request_bodies.not_json_objects(valid))
     return [
         *raw,
-        *with_broken_bodies(context, backup, lambda one: bool(one.pointer)),
+        *with_broken_bodies(context, backup, lambda schema_break: bool(schema_break.pointer)),
         *with_other_types(context, backup),
     ]
 

@@ -45,7 +45,7 @@ def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...
     The document is read anew each time, and the operations come in one order: it remembers what it gave before.
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.
     """
-    found: dict[str, list[SchemathesisCase]] = {}
+    by_operation: dict[str, list[SchemathesisCase]] = {}
     with batches.generation_lock:
         batches.prepare()
         import schemathesis  # noqa: PLC0415 - see above
@@ -54,15 +54,15 @@ def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...
         # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
         config = schemathesis.config.SchemathesisConfig()
         schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)
-        how = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
+        case_settings = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
         modes = list(builder.HypothesisTestMode)
-        test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=how)
+        test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=case_settings)
         results: list[Any] = list(schema.get_all_operations())  # Any: their class is private
         for operation in (result.ok() for result in results):
-            cases = found.setdefault(operation.definition.raw["operationId"], [])
+            cases = by_operation.setdefault(operation.definition.raw["operationId"], [])
             collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
             builder.create_test(operation=operation, test_func=collect, config=test_config)()
-    return {operation: tuple(cases) for operation, cases in found.items()}
+    return {operation: tuple(cases) for operation, cases in by_operation.items()}
 
 
 def _collector(cases: list[SchemathesisCase]) -> Callable[[object], None]:

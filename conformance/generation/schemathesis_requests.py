@@ -57,7 +57,7 @@ class SentCases:
 
     def about(self, clause: str) -> list[tuple[CaseRequest, Exchange]]:
         """Those that are about a clause; HTTP-3 is about all of them."""
-        return [one for one in self.answers if clause in (one[0].clause, "HTTP-3")]
+        return [sent for sent in self.answers if clause in (sent[0].clause, "HTTP-3")]
 
 
 def cases_for(context: CheckContext, operation: Operation) -> list[tuple[CaseRequest, Exchange]]:
@@ -74,7 +74,7 @@ def cases_for(context: CheckContext, operation: Operation) -> list[tuple[CaseReq
         )
         for undocumented in methods
     ]
-    return [one for sent in stories for one in sent.about(clause)]
+    return [answered for sent in stories for answered in sent.about(clause)]
 
 
 def send_cases(context: CheckContext, operation: Operation, *, undocumented: bool) -> SentCases:
@@ -85,14 +85,16 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
     rng = context.run.rng(f"schemathesis {operation}")
     cases = context.run_once("schemathesis", draw_all)[operation]
     translator = Translator(context, operation, rng)
-    translated = [(case, one) for case in cases if (one := translator.translate(case)) is not None]
-    found = [(case, one) for case, one in translated if (one.clause == "HTTP-5") is undocumented]
-    covering = [one for case, one in found if case.phase == "coverage"]
-    chosen = [one for case, one in found if case.phase != "coverage"]
+    translated = [(case, case_request) for case in cases if (case_request := translator.translate(case)) is not None]
+    selected = [
+        (case, case_request) for case, case_request in translated if (case_request.clause == "HTTP-5") is undocumented
+    ]
+    covering = [case_request for case, case_request in selected if case.phase == "coverage"]
+    chosen = [case_request for case, case_request in selected if case.phase != "coverage"]
     chosen += _spread(covering, context.run.examples, rng)
-    cases_by_key = {_key(one.request): one for one in chosen}
-    todo = sorted(cases_by_key.values(), key=lambda one: one.request.ownership != "own")
-    answers = _sent(context, [one.request for one in todo])
+    cases_by_key = {_key(case_request.request): case_request for case_request in chosen}
+    todo = sorted(cases_by_key.values(), key=lambda case_request: case_request.request.ownership != "own")
+    answers = _sent(context, [case_request.request for case_request in todo])
     pairs = [(cases_by_key[_key(answer.request)], answer) for answer in answers]
     pairs.sort(key=lambda pair: pair[0].request.weight)
     return SentCases(tuple(pairs))
@@ -105,11 +107,11 @@ def draw_all(context: CheckContext) -> Mapping[str, tuple[SchemathesisCase, ...]
     )
 
 
-def _spread(found: Sequence[CaseRequest], most: int, rng: random.Random) -> list[CaseRequest]:
+def _spread(candidates: Sequence[CaseRequest], most: int, rng: random.Random) -> list[CaseRequest]:
     """At most `most` of the cases, taken from each clause in turn."""
-    shuffled = rng.sample(list(found), len(found))
-    first = {one.clause: one for one in reversed(shuffled)}.values()
-    return [*first, *(one for one in shuffled if one not in first)][: max(most, len(first))]
+    shuffled = rng.sample(list(candidates), len(candidates))
+    first = {candidate.clause: candidate for candidate in reversed(shuffled)}.values()
+    return [*first, *(candidate for candidate in shuffled if candidate not in first)][: max(most, len(first))]
 
 
 def _sent(context: CheckContext, wanted: Sequence[Request]) -> Sequence[Exchange]:
@@ -132,16 +134,16 @@ class Translator:
         self._api = context
         self._operation = operation
         self._rng = rng
-        self._known = {one.casefold() for one in requests.real_ids(context)}
+        self._known = {resource_id.casefold() for resource_id in requests.real_ids(context)}
 
     def translate(self, case: SchemathesisCase) -> CaseRequest | None:
         """The request; None where the contract says that such a one is not sent, or is another's to send."""
         query = query_string(case.query)
-        if len(query) + sum(len(_quoted(one)) for one in case.ids.values()) > LONGEST_TARGET:
+        if len(query) + sum(len(_quoted(resource_id)) for resource_id in case.ids.values()) > LONGEST_TARGET:
             return None
         if case.method != METHODS.get(self._operation, "GET"):
             return self._undocumented(case, query)
-        if any(is_malformed(one, self._known) for one in case.ids.values()):
+        if any(is_malformed(resource_id, self._known) for resource_id in case.ids.values()):
             return self._malformed(case)
         if self._operation == "restore":
             return self._restore(case)
@@ -161,7 +163,7 @@ class Translator:
 
     def _malformed(self, case: SchemathesisCase) -> CaseRequest | None:
         """Ids that look right become real ones beside the malformed one."""
-        if self._operation == "delete" or not all(one.strip(".") for one in case.ids.values()):
+        if self._operation == "delete" or not all(resource_id.strip(".") for resource_id in case.ids.values()):
             return None
         good = {"container": self._api.fixtures.container_id, "backup": self._backup(), "job": self._unknown()}
         ids = {place: good[place] if OID.fullmatch(value) else value for place, value in case.ids.items()}

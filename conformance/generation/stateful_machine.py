@@ -171,8 +171,8 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ steps: changes
 
-    # None of these has a precondition: what it would hang on does not come back, and the same choices must remain
-    # the same steps when hypothesis tries a shorter walk.
+    # None of these rules has a precondition. It would depend on state that the target does not restore, and the same
+    # choices must lead to the same steps when hypothesis tries a shorter walk.
 
     @rule()
     def restore(self) -> None:
@@ -224,14 +224,16 @@ class ApiStateMachine(RuleBasedStateMachine):
     def _read(self, requests: Sequence[Request]) -> None:
         answers: list[Exchange] = []
         self._step(
-            " and ".join(one.line for one in requests),
+            " and ".join(request.line for request in requests),
             "LIST-1",
             lambda: answers.extend(self.context.send_all(requests)),
         )
-        for x in answers:
-            self._judge(*self._verdict(x))
-            if x.is_success and not (x.request.key in KEYS_WITHOUT_ACCESS or lacks(x.request.key, x.operation)):
-                for clause, judge in self._shown(x):
+        for answer in answers:
+            self._judge(*self._verdict(answer))
+            if answer.is_success and not (
+                answer.request.key in KEYS_WITHOUT_ACCESS or lacks(answer.request.key, answer.operation)
+            ):
+                for clause, judge in self._shown(answer):
                     self._judge(clause, judge)
 
     def _verdict(self, exchange: Exchange) -> tuple[str, Judgement]:
@@ -311,9 +313,9 @@ class ApiStateMachine(RuleBasedStateMachine):
         for _ in range(TRIES):  # backups may have come or gone: what is wrong must be so while the list holds still
             before = set(paging.read_list(self.context).ids)
             there = before.union(present(self.context, {}, self.model.everything - before))
-            found = list(self._lost(size, sort, there))
-            if not found or before == set(paging.read_list(self.context).ids):
-                yield from found
+            lost = list(self._lost(size, sort, there))
+            if not lost or before == set(paging.read_list(self.context).ids):
+                yield from lost
                 return
 
     def _still_listed(self) -> Iterator[Finding]:
@@ -328,7 +330,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         gone = self.model.deleted  # a right server may go on to show them, as deleted
         if self.model.running is not None:
             gone = gone | {self.model.running.backup}  # RST-7's
-        shown_ids = [one for one in walk.ids if one in known - gone]
+        shown_ids = [backup for backup in walk.ids if backup in known - gone]
         yield from expect_same_ids(shown_ids, known - gone, walk.last, "backup")
 
     def _restore(self) -> Iterator[Finding]:
@@ -353,16 +355,16 @@ class ApiStateMachine(RuleBasedStateMachine):
             return
         try:
             with batches.unlocked():
-                found = list(judge() or ())
+                findings = list(judge() or ())
         except (CannotTellError, NotTestableError):
             return
         except Exception as reason:
             results.stopped = reason
             return
         results.judged.add(clause)
-        for one in found:
-            results.record(clause, one, self.steps)
-        if any(one.outcome is not Outcome.ERROR for one in found):
+        for finding in findings:
+            results.record(clause, finding, self.steps)
+        if any(finding.outcome is not Outcome.ERROR for finding in findings):
             raise BrokenError(clause)
 
 

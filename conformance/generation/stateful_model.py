@@ -95,15 +95,15 @@ class SequenceResults:
     stopped: Exception | None = None
     steps: int = 0
 
-    def record(self, clause: str, found: Finding, steps: Sequence[str]) -> None:
+    def record(self, clause: str, finding: Finding, steps: Sequence[str]) -> None:
         """Keep a finding unless a shorter sequence has broken the same clause."""
-        effect = found.exchange is None or found.exchange.request.key not in KEYS_WITHOUT_ACCESS
-        operation = "restore" if effect or found.exchange is None else found.exchange.operation
-        if clause == "CAP-5" and found.exchange is not None:
-            operation = found.exchange.operation
+        effect = finding.exchange is None or finding.exchange.request.key not in KEYS_WITHOUT_ACCESS
+        operation = "restore" if effect or finding.exchange is None else finding.exchange.operation
+        if clause == "CAP-5" and finding.exchange is not None:
+            operation = finding.exchange.operation
         name = (clause, operation if clause in CLAUSES_OF_SEVERAL_OPERATIONS else "")
         if name not in self.steps_of or len(steps) < len(self.steps_of[name]):
-            self.steps_of[name], self.findings[name] = list(steps), [found]
+            self.steps_of[name], self.findings[name] = list(steps), [finding]
 
     def findings_of(self, clause: str, operation: str) -> tuple[list[Finding], list[str]]:
         """What broke the clause on this operation, and the steps that led there.
@@ -157,9 +157,11 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
     Follower(context).follow(restore)
     model.logs[restore.backup] = restore.logs_before | {str(log.get("id")) for log in restore.logs}
     if restore.ended and len(restore.new_logs) != 1:
-        on = restore.logs_exchange or restore.answer
+        exchange = restore.logs_exchange or restore.answer
         number = f"{len(restore.new_logs)} ({restore.last_seen})"
-        yield from wrong_number_of_logs(context, restore, violation("one new log of the restore", number, on, "/data"))
+        yield from wrong_number_of_logs(
+            context, restore, violation("one new log of the restore", number, exchange, "/data")
+        )
 
 
 def delete(context: CheckContext, model: Model) -> Iterator[Finding]:

@@ -105,8 +105,8 @@ def malformed_ids(good: str, real: Collection[str]) -> dict[str, SearchStrategy[
             "text of other scripts": exotic(),
             "printable text": printable(),
         }
-    known = {one.casefold() for one in real}
-    return {label: found.filter(lambda text: is_malformed(text, known)) for label, found in forms.items()}
+    known = {known_id.casefold() for known_id in real}
+    return {label: strategy.filter(lambda text: is_malformed(text, known)) for label, strategy in forms.items()}
 
 
 def is_malformed(text: str, known: Collection[str]) -> bool:

@@ -46,10 +46,10 @@ class Latencies:
             return {operation: dict(times) for operation, times in self._seen.items()}
 
 
-def rows(found: Iterable[Counted]) -> list[LatencyRow]:
+def rows(counts: Iterable[Counted]) -> list[LatencyRow]:
     """The rows of results.json, from the counts of all workers."""
     added: dict[str, Counter[float]] = defaultdict(Counter)
-    for counted in found:
+    for counted in counts:
         for operation, times in counted.items():
             for seconds, count in times.items():
                 added[operation][float(seconds)] += count

@@ -62,8 +62,8 @@ def is_foreign_refusal(exchange: Exchange) -> bool:
 
 
 def _is_envelope(exchange: Exchange) -> bool:
-    found = validation.mismatches("error-envelope", exchange.value)
-    return all(mismatch.null_optional for mismatch in found)
+    departures = validation.mismatches("error-envelope", exchange.value)
+    return all(mismatch.null_optional for mismatch in departures)
 
 
 def is_error(exchange: Exchange) -> bool:
@@ -112,9 +112,11 @@ def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
     if exchange not in _violations:
         shape = shape_of(exchange)
         known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
-        found = validation.mismatches(str(shape), exchange.value) if known else []
+        departures = validation.mismatches(str(shape), exchange.value) if known else []
         empty = includes_nothing(exchange)
-        _violations[exchange] = [one for one in found if not (empty and one.pointer.startswith("/includes"))]
+        _violations[exchange] = [
+            departure for departure in departures if not (empty and departure.pointer.startswith("/includes"))
+        ]
     return _violations[exchange]
 
 
@@ -142,7 +144,9 @@ def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:
     """The included integrations by their keys."""
     includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
     included = includes.get("integrations") if isinstance(includes, dict) else None
-    return {key: one for key, one in included.items() if isinstance(one, dict)} if isinstance(included, dict) else {}
+    return (
+        {key: value for key, value in included.items() if isinstance(value, dict)} if isinstance(included, dict) else {}
+    )
 
 
 def includes_nothing(exchange: Exchange) -> bool:

@@ -188,10 +188,10 @@ def declared_judges() -> list[Judge]:
 
 def check_ids() -> dict[str, list[CheckId]]:
     """Clause ID to the IDs of its checks that were declared so far; a passive judge is `ERR-2/observed`."""
-    found: dict[str, list[CheckId]] = defaultdict(list)
-    for one in (*_CHECKS.values(), *_REVIEWS.values()):
-        found[one.clause].append(one.id)
+    by_clause: dict[str, list[CheckId]] = defaultdict(list)
+    for declared in (*_CHECKS.values(), *_REVIEWS.values()):
+        by_clause[declared.clause].append(declared.id)
     for judge in _JUDGES:
-        if judge.id() not in found[judge.clause]:
-            found[judge.clause].append(judge.id())
-    return dict(found)
+        if judge.id() not in by_clause[judge.clause]:
+            by_clause[judge.clause].append(judge.id())
+    return dict(by_clause)

@@ -246,11 +246,11 @@ def expect_stable(shape: str, readings: Sequence[Exchange], *, without: Collecti
         if reading.status != readings[0].status:
             yield violation(f"{readings[0].status} as before", f"{reading.status}", reading)
             return
-    seen = [(without_items(x.value, without), x) for x in readings]
-    moves = [list(expect_equivalent(shape, a, b, on)) for (a, _), (b, on) in pairwise(seen)]
+    seen = [(without_items(answer.value, without), answer) for answer in readings]
+    moves = [list(expect_equivalent(shape, a, b, exchange)) for (a, _), (b, exchange) in pairwise(seen)]
     came_back = any(
-        move and not any(True for _ in expect_equivalent(shape, earlier, later, on))
-        for (earlier, _), (later, on), move in zip(seen, seen[2:], moves, strict=False)
+        move and not any(True for _ in expect_equivalent(shape, earlier, later, exchange))
+        for (earlier, _), (later, exchange), move in zip(seen, seen[2:], moves, strict=False)
     )
     if (moves and all(moves)) or came_back:
         yield from next(move for move in moves if move)

@@ -73,13 +73,13 @@ class FindingSet:
             self.defects |= other.defects
 
 
-def identity(found: Finding) -> tuple[str, ...]:
+def identity(finding: Finding) -> tuple[str, ...]:
     """The key by which findings are the same defect: it ignores array indices, ids and numbers in the texts."""
 
     def plain(text: str | None) -> str:
         return re.sub(r"\b[0-9a-f]{24}\b|\d+", "#", text or "")
 
-    return (found.outcome, plain(found.wanted), plain(found.got), plain(found.pointer))
+    return (finding.outcome, plain(finding.wanted), plain(finding.got), plain(finding.pointer))
 
 
 class PassiveJudges:
@@ -121,7 +121,7 @@ class PassiveJudges:
     def findings(self, exchange: Exchange) -> list[tuple[str, Finding]]:
         """The findings on one exchange, with their clauses, without counting them."""
         judged = [judge for judge in self._judges if judge.when(exchange)]
-        return [(judge.clause, found) for judge in judged for found in self._apply(judge, exchange)]
+        return [(judge.clause, finding) for judge in judged for finding in self._apply(judge, exchange)]
 
     def first_to_shrink(self, name: tuple[str, ...]) -> bool:
         """Whether this is the first request to shrink this defect; later calls with the same name return False."""
@@ -199,7 +199,9 @@ def attach(
     record.exchanges += [recorder.evidence(exchange) for exchange in shown]
     if record.findings:
         record.outcome = worst(finding.outcome for finding in record.findings)
-        record.reason = next(one.sentence for one in record.findings if one.outcome is record.outcome)
+        record.reason = next(
+            finding_record.sentence for finding_record in record.findings if finding_record.outcome is record.outcome
+        )
 
 
 def _by_level(outcome: Outcome, level: str) -> Outcome:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Handler = Callable[[int, object], None] | signal.Handlers
 
 POLL_S = 0.1
-#: SIGHUP too: a terminal that closes must not cost the reports
+#: SIGHUP is included: a run whose terminal is closed still writes its reports.
 ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -43,7 +43,7 @@ class Watcher:
 def interruptible(interrupt: Callable[[str], None]) -> contextlib.AbstractContextManager[None]:
     """End the run with its reports on SIGTERM and SIGHUP as on Ctrl-C; `interrupt` gets the reason.
 
-    Only the first signal counts: the end is near, and a second one, of somebody impatient, would cost the reports.
+    Only the first signal counts: a second one, from an impatient user, would interrupt the writing of the reports.
     """
 
     def stop(number: int, _: object) -> None:

@@ -42,7 +42,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
     # A run that was cut short shows only the first red clause, which may also be one of `also`.
     right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) == len(fault.breaks)
     outcome = RIGHT if right else OTHERS if red else MISSED
-    inconclusive = [] if cut_short else _untold(result).difference(fault.breaks, fault.also)
+    inconclusive = [] if cut_short else _unexplained(result).difference(fault.breaks, fault.also)
     missed = set(fault.breaks) - set(seen)
     return {
         **_row(trial, outcome, result.seconds),
@@ -55,7 +55,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
     }
 
 
-def _untold(result: Result) -> frozenset[str]:
+def _unexplained(result: Result) -> frozenset[str]:
     """The inconclusive clauses for which no failure of a more basic clause is the reason."""
     return frozenset(clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None)
 

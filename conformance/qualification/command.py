@@ -13,7 +13,7 @@ from rich.console import Console
 from conformance.config.settings import DEFAULT_EXAMPLES
 from conformance.judging.outcomes import Verdict
 from conformance.qualification import page, results, runner, trials
-from conformance.qualification.trying import How
+from conformance.qualification.trying import TrialOptions
 from conformance.results.files import write_atomically, write_json
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def _tried(chosen: Sequence[Trial], options: Options) -> JsonObject:
         only=options.only,
         patterns=options.patterns,
     )
-    how = How(options.seed, options.examples, options.fail_fast)
+    trial_options = TrialOptions(options.seed, options.examples, options.fail_fast)
     try:
-        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, how=how)
+        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, trial_options=trial_options)
         interrupted = False
     except runner.Interrupted as cut_short:
         rows, interrupted = cut_short.rows, True

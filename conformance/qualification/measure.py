@@ -107,17 +107,17 @@ def problems(result: Result) -> list[str]:
         missed = [clause for clause in change.breaks if result.clauses[clause].outcome not in signs_of(clause)]
         accused = (result.red | result.warned).difference(change.breaks, change.also)
         inconclusive = {clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None}
-        return _told(
+        return _described(
             result, {"missed": missed, "accused": accused, "inconclusive": inconclusive.difference(change.also)}
         )
-    variants = [one for one in changes if isinstance(one, Variant)]
-    warns = {clause for one in variants for clause in one.warns}
-    untested = {clause for one in variants for clause in one.untested}
+    variants = [variant for variant in changes if isinstance(variant, Variant)]
+    warns = {clause for variant in variants for clause in variant.warns}
+    untested = {clause for variant in variants for clause in variant.untested}
     accused = result.red | result.warned.difference(warns)
     unheard = result.not_tested.difference(NEVER_TESTED, untested)
-    if any(one.expected == "inconclusive" for one in variants):
-        return _told(result, {"accused": accused})
-    return _told(result, {"accused": accused, "inconclusive": result.errors, "not tested": unheard})
+    if any(variant.expected == "inconclusive" for variant in variants):
+        return _described(result, {"accused": accused})
+    return _described(result, {"accused": accused, "inconclusive": result.errors, "not tested": unheard})
 
 
 def signs_of(clause_id: str) -> tuple[Outcome, ...]:
@@ -127,8 +127,8 @@ def signs_of(clause_id: str) -> tuple[Outcome, ...]:
     return halves if clause.level == "MUST" else (Outcome.WARNED,)
 
 
-def _told(result: Result, found: Mapping[str, Collection[str]]) -> list[str]:
-    return [f"{what}: {result.reasons([clause])}" for what, clauses in found.items() for clause in sorted(clauses)]
+def _described(result: Result, by_kind: Mapping[str, Collection[str]]) -> list[str]:
+    return [f"{what}: {result.reasons([clause])}" for what, clauses in by_kind.items() for clause in sorted(clauses)]
 
 
 def judge(

@@ -103,16 +103,16 @@ def headline(document: JsonObject) -> str:
 
 def _chapters(faults: Iterable[Row]) -> list[Chapter]:
     known = catalogue.load()
-    found = {
+    by_chapter = {
         chapter: Chapter(title, [clause.id for clause in known if clause.chapter == chapter])
         for chapter, title in known.chapters.items()
     }
     for row in faults:
-        chapter = found[row["breaks"][0].partition("-")[0]]
+        chapter = by_chapter[row["breaks"][0].partition("-")[0]]
         others = [clause for clause in {*row["seen"], *row["breaks"]} if clause not in chapter.clauses]
         marks = [mark(row, clause) for clause in chapter.clauses]
         chapter.rows.append((row, marks, sorted(others, key=catalogue.sort_key)))
-    return [chapter for chapter in found.values() if chapter.rows]
+    return [chapter for chapter in by_chapter.values() if chapter.rows]
 
 
 def mark(row: Row, clause: str) -> str:
@@ -135,17 +135,17 @@ def _shapes(faults: Sequence[Row]) -> list[Shape]:
 
 
 def _shape(answer: str, places: dict[str, dict[str, list[Row]]]) -> Shape:
-    kinds = list(dict.fromkeys(kind for one in places.values() for kind in one))
-    rows = [(place, [one.get(kind, []) for kind in kinds]) for place, one in places.items()]
+    kinds = list(dict.fromkeys(kind for by_break in places.values() for kind in by_break))
+    rows = [(place, [by_break.get(kind, []) for kind in kinds]) for place, by_break in places.items()]
     every = [row for _, cells in rows for cell in cells for row in cell]
     return Shape(answer.replace("-", ", "), kinds, rows, len(every), sum(row["outcome"] == RIGHT for row in every))
 
 
 def _by_difference(variants: Iterable[Row]) -> list[tuple[str, int, int]]:
-    found: dict[str, list[Row]] = defaultdict(list)
+    by_difference: dict[str, list[Row]] = defaultdict(list)
     for row in variants:
-        found[row["difference"]].append(row)
-    return [(words, len(rows), sum(row["outcome"] == GREEN for row in rows)) for words, rows in found.items()]
+        by_difference[row["difference"]].append(row)
+    return [(words, len(rows), sum(row["outcome"] == GREEN for row in rows)) for words, rows in by_difference.items()]
 
 
 def markdown(document: JsonObject) -> str:

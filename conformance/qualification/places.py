@@ -134,7 +134,7 @@ def example(schema: JsonObject) -> object:
     """A small value of a schema, which replaces a missing value before it is broken."""
     schema = _resolved(schema)
     types = schema.get("type", "null")
-    name = types if isinstance(types, str) else next(one for one in types if one != "null")
+    name = types if isinstance(types, str) else next(candidate for candidate in types if candidate != "null")
     if "enum" in schema:
         return schema["enum"][-1]
     if is_time(schema):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from conformance.qualification.assessing import Row
     from conformance.qualification.trials import Trial
-    from conformance.qualification.trying import How
+    from conformance.qualification.trying import TrialOptions
 
 #: after how many trials a worker is replaced, so that leftovers of trials do not accumulate
 TRIALS_PER_WORKER = 150
@@ -31,7 +31,7 @@ TRIALS_PER_WORKER = 150
 PARTS = 10
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: somebody pressed Ctrl-C, and wants what there is
+class Interrupted(Exception):  # noqa: N818 - not an error: the user pressed Ctrl-C, and gets the results so far
     """The trials were interrupted; `rows` are those that had ended."""
 
     def __init__(self, rows: list[Row]) -> None:
@@ -39,26 +39,26 @@ class Interrupted(Exception):  # noqa: N818 - not an error: somebody pressed Ctr
         self.rows = rows
 
 
-def run(trials: Sequence[Trial], console: Console, *, jobs: int, how: How) -> list[Row]:
+def run(trials: Sequence[Trial], console: Console, *, jobs: int, trial_options: TrialOptions) -> list[Row]:
     """The rows of all trials, in their order. Raises Interrupted."""
-    found: dict[str, Row] = {}
+    rows: dict[str, Row] = {}
     with Watching(console, len(trials)) as watching:
 
         def take(row: Row) -> None:
-            found[row["name"]] = row
+            rows[row["name"]] = row
             watching.take(row)
 
         try:
             with _terminated_is_interrupted():
-                _run(trials, take, jobs, how)
+                _run(trials, take, jobs, trial_options)
         except KeyboardInterrupt:
-            raise Interrupted(_in_order(trials, found)) from None
-    return _in_order(trials, found)
+            raise Interrupted(_in_order(trials, rows)) from None
+    return _in_order(trials, rows)
 
 
 @contextmanager
 def _terminated_is_interrupted() -> Iterator[None]:
-    """SIGTERM ends the trials as Ctrl-C does: the workers end too, and what there is gets written."""
+    """Handle SIGTERM like Ctrl-C: the workers end too, and the results so far are written."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -70,22 +70,24 @@ def _terminated_is_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _in_order(trials: Sequence[Trial], found: dict[str, Row]) -> list[Row]:
-    return [found[trial.name] for trial in trials if trial.name in found]
+def _in_order(trials: Sequence[Trial], rows: dict[str, Row]) -> list[Row]:
+    return [rows[trial.name] for trial in trials if trial.name in rows]
 
 
-def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
+def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, trial_options: TrialOptions) -> None:
     """Use a new pool after a number of trials: `max_tasks_per_child` may wait for ever for the next worker."""
     size = jobs * TRIALS_PER_WORKER
     for first in range(0, len(trials), size):
-        _run_part(trials[first : first + size], take, jobs, how)
+        _run_part(trials[first : first + size], take, jobs, trial_options)
 
 
-def _run_part(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, how: How) -> None:
+def _run_part(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, trial_options: TrialOptions) -> None:
     context = multiprocessing.get_context("spawn")  # a fork would take threads and locks along
     pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker)
     try:
-        waiting: dict[Future[Row], Trial] = {pool.submit(try_named, trial.name, how): trial for trial in trials}
+        waiting: dict[Future[Row], Trial] = {
+            pool.submit(try_named, trial.name, trial_options): trial for trial in trials
+        }
         for future in as_completed(waiting):
             take(_row(future, waiting[future]))
     finally:
@@ -106,7 +108,7 @@ def _row(future: Future[Row], trial: Trial) -> Row:
 
 
 def cores() -> int:
-    """How many workers this machine has cores for."""
+    """TrialOptions many workers this machine has cores for."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -135,12 +135,12 @@ def passive_clauses() -> frozenset[str]:
 @cache
 def structural() -> dict[str, Structural]:
     """All structural faults and variants by their names."""
-    found: dict[str, Structural] = {}
-    for one in (*_faults(), *_variants()):
-        if one.change.name in found:
-            raise ValueError(f"{one.change.name} is made twice")
-        found[one.change.name] = one
-    return found
+    by_name: dict[str, Structural] = {}
+    for change in (*_faults(), *_variants()):
+        if change.change.name in by_name:
+            raise ValueError(f"{change.change.name} is made twice")
+        by_name[change.change.name] = change
+    return by_name
 
 
 def _answers() -> Iterator[Answers]:
@@ -209,7 +209,7 @@ def _null_fault(answers: Answers, place: Place) -> Structural:
 
 def _negative_size(answers: Answers) -> Structural:
     """The one bound of the contract that belongs to a clause of its own, and not to a shape."""
-    place = next(one for one in places(answers.shape) if one.steps[-2:] == ("target", "size"))
+    place = next(candidate for candidate in places(answers.shape) if candidate.steps[-2:] == ("target", "size"))
     edit = _edit(answers.shape, place.steps, lambda _: -1)
     name = f"{PREFIX}/{answers.word}/{place.word}/negative"
     fault = Fault(name, f"{place.word} of {answers.word}: negative.", ("BKP-3",), (), needs_probe=False,

@@ -50,8 +50,8 @@ class Trial:
 @cache
 def all_trials() -> dict[str, Trial]:
     """All trials by their names, those written by hand first."""
-    found = {name: Trial(change) for name, change in all_changes().items()}
-    return found | {name: Trial(one.change, one.selected) for name, one in structural().items()}
+    trials = {name: Trial(change) for name, change in all_changes().items()}
+    return trials | {name: Trial(generated.change, generated.selected) for name, generated in structural().items()}
 
 
 def chosen(only: Collection[str] = (), patterns: Collection[str] = ()) -> list[Trial]:
@@ -59,12 +59,12 @@ def chosen(only: Collection[str] = (), patterns: Collection[str] = ()) -> list[T
 
     Without either all of them. Variants break no clause: those that are wanted beside `only` are named by a pattern.
     """
-    found = list(all_trials().values())
+    trials = list(all_trials().values())
     if patterns:
-        found = [trial for trial in found if any(fnmatchcase(trial.name, pattern) for pattern in patterns)]
+        trials = [trial for trial in trials if any(fnmatchcase(trial.name, pattern) for pattern in patterns)]
     if only:
-        found = [trial for trial in found if _speaks_of(trial.change, only) or (patterns and _is_variant(trial))]
-    return found
+        trials = [trial for trial in trials if _is_about(trial.change, only) or (patterns and _is_variant(trial))]
+    return trials
 
 
 def sampled(trials: Iterable[Trial], most: int, seed: int) -> list[Trial]:
@@ -80,7 +80,7 @@ def sampled(trials: Iterable[Trial], most: int, seed: int) -> list[Trial]:
     return turns[:most]
 
 
-def _speaks_of(change: Change, clauses: Collection[str]) -> bool:
+def _is_about(change: Change, clauses: Collection[str]) -> bool:
     return isinstance(change, Fault) and not set(change.breaks).isdisjoint(clauses)
 
 

@@ -106,38 +106,40 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class How:
-    """How a run against a fault is made: as any run is, unless it is to end at its first failed MUST."""
+class TrialOptions:
+    """The options of a run against a fault: with `fail_fast` the run ends at its first failed MUST."""
 
     seed: int = 1
     examples: int = DEFAULT_EXAMPLES
     fail_fast: bool = False
 
 
-def try_named(name: str, how: How) -> Row:
+def try_named(name: str, trial_options: TrialOptions) -> Row:
     """Run the trial of that name and return its row of the results. Errors are recorded in the row."""
     trial = all_trials()[name]
     try:
-        return _try(trial, how)
+        return _try(trial, trial_options)
     except Exception as problem:
         return broke_down(trial, f"{type(problem).__name__}: {problem}")
 
 
-def _try(trial: Trial, how: How) -> Row:
-    sighting = Sighting(ends_the_run=how.fail_fast)
+def _try(trial: Trial, trial_options: TrialOptions) -> Row:
+    sighting = Sighting(ends_the_run=trial_options.fail_fast)
     with serving(trial) as target_file:
         patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
         target = brisk(load_target(target_file, os.environ), patience)
-        begin = partial(WatchedRun, sighting=sighting, examples=how.examples)
-        clauses = judge(target, selected=trial.selected, seed=how.seed, begin=begin)
+        begin = partial(WatchedRun, sighting=sighting, examples=trial_options.examples)
+        clauses = judge(target, selected=trial.selected, seed=trial_options.seed, begin=begin)
     if sighting.given_up:
         return broke_down(trial, f"the run was ended after {PATIENCE_S:g} s")
     result = Result(trial.name, clauses, sighting.seconds)
-    return assess(trial, result, catch_s=sighting.after_s, cut_short=how.fail_fast and sighting.after_s is not None)
+    return assess(
+        trial, result, catch_s=sighting.after_s, cut_short=trial_options.fail_fast and sighting.after_s is not None
+    )
 
 
 def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:
-    """The target, to be judged with little patience."""
+    """The target with short timeouts."""
     restore = replace(target.restore, timeout_s=restore_timeout_s, max_restores=MAX_RESTORES)
     return replace(target, restore=restore, limits=replace(target.limits, timeout_s=REQUEST_TIMEOUT_S))
 

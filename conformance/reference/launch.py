@@ -68,9 +68,9 @@ class Spawned:
 
 def prepare(store: Store, changes: Iterable[Change | str]) -> Behaviours:
     """The behaviours of a server over that data, with the faults and variants applied in order."""
-    found = [find(change) if isinstance(change, str) else change for change in changes]
+    applied = [find(change) if isinstance(change, str) else change for change in changes]
     server = defaults.behaviours(store)
-    for change in found:
+    for change in applied:
         change.apply(server)
     return server
 

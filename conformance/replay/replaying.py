@@ -56,15 +56,15 @@ _ORDER = (Outcome.FAILED, Outcome.WARNED, Outcome.ERROR, Outcome.NOT_TESTED, Out
 def failures(results: Results, clauses: Sequence[str] = ()) -> list[Failure]:
     """Return the checks that broke a clause, of these clauses or of all. Raises ReplayError where there are none."""
     rows = [row for row in results["clauses"] if not clauses or row["id"] in clauses]
-    found = [failure for row in rows for failure in _failures_of(row)]
-    broken = {failure.clause for failure in found}
+    failing = [failure for row in rows for failure in _failures_of(row)]
+    broken = {failure.clause for failure in failing}
     outcomes = {row["id"]: row["outcome"] for row in results["clauses"]}
     for clause in clauses:
         if clause not in broken:
             raise ReplayError(f"{clause} did not fail in this run: {outcomes.get(clause, 'not part of it')}")
-    if not found:
+    if not failing:
         raise ReplayError("nothing failed in this run, so there is nothing to replay")
-    return found
+    return failing
 
 
 def _failures_of(row: ClauseRow) -> Iterator[Failure]:
@@ -195,7 +195,7 @@ class _Try:
         return worst
 
     def _by_other_exchanges(self, failure: Failure) -> Attempt | None:
-        """What the judge finds on the exchanges of the clause's own checks, where the answer itself says nothing.
+        """The judge's record on the exchanges of the clause's own checks, for a request whose new answer shows nothing.
 
         A page of one item, for example, does not show that the page size is kept, but other pages do.
         """

@@ -50,7 +50,7 @@ class HtmlCarrier:
         # pytest-html would render these as nested lists, which confuse screen readers.
         for name, versions in metadata.items():
             if isinstance(versions, dict):
-                metadata[name] = ", ".join(f"{one} {version}" for one, version in sorted(versions.items()))
+                metadata[name] = ", ".join(f"{library} {version}" for library, version in sorted(versions.items()))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_html_report_title(self, report: Any) -> None:  # Any: pytest-html has no types
@@ -102,8 +102,8 @@ class HtmlCarrier:
         if path and Path(path).is_file() and not hasattr(session.config, "workerinput"):
             page = Path(path)
             results = self._supply()
-            found = page_marks(results["run"]["id"], results["verdict"]) if results else ""
-            write_atomically(page, finished_page(page.read_text(encoding="utf-8"), found))
+            marks = page_marks(results["run"]["id"], results["verdict"]) if results else ""
+            write_atomically(page, finished_page(page.read_text(encoding="utf-8"), marks))
         return outcome
 
 

@@ -206,8 +206,10 @@ def environment() -> Environment:
 
 def _filters(results: Results) -> list[tuple[str, str, int]]:
     """The filters of the table of clauses: one for each outcome that occurs."""
-    found = [(outcome.value, name.capitalize(), number) for outcome, name, number in queries.counts(results) if number]
-    return [("all", "All", len(results["clauses"])), *found] if len(found) > 1 else []
+    filters = [
+        (outcome.value, name.capitalize(), number) for outcome, name, number in queries.counts(results) if number
+    ]
+    return [("all", "All", len(results["clauses"])), *filters] if len(filters) > 1 else []
 
 
 def when(moment: str) -> str:

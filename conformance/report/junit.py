@@ -94,8 +94,8 @@ def _details(clause: ClauseRow, case: Case) -> str:
 
 
 def _count(element: ElementTree.Element, testcases: Iterable[ElementTree.Element]) -> None:
-    found = list(testcases)
-    element.set("tests", str(len(found)))
+    cases = list(testcases)
+    element.set("tests", str(len(cases)))
     for attribute, tag in _COUNTED.items():
-        element.set(attribute, str(sum(case.find(tag) is not None for case in found)))
-    element.set("time", f"{sum(float(case.get('time', '0')) for case in found):.3f}")
+        element.set(attribute, str(sum(case.find(tag) is not None for case in cases)))
+    element.set("time", f"{sum(float(case.get('time', '0')) for case in cases):.3f}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conformance.results.model import ClauseRow, Results
 
-_TOLD = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
+_TABLES = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED, Outcome.WAIVED)
 
 
 def render(results: Results) -> str:
@@ -36,7 +36,7 @@ def render(results: Results) -> str:
         _facts(results),
         table(["outcome", "clauses"], [[label, str(number)] for _, label, number in counts(results)]),
         *_alerts(results),
-        *_told(results),
+        *_outcome_tables(results),
         *_not_tested(results),
         "## How to reproduce",
         _fenced(f"{seed_comment(results)}\n{results['run']['command']}"),
@@ -95,9 +95,9 @@ def _alerts(results: Results) -> list[str]:
     return ["\n".join(f"> **Note:** {alert}\n>" for alert in alerts).removesuffix("\n>")] if alerts else []
 
 
-def _told(results: Results) -> list[str]:
+def _outcome_tables(results: Results) -> list[str]:
     parts = []
-    for outcome in _TOLD:
+    for outcome in _TABLES:
         rows = with_outcome(results, outcome)
         if rows:
             parts += [

@@ -91,10 +91,10 @@ def _clause(clause: ClauseRow, console: Console) -> None:
 
 
 def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
-    found = unique_findings(clause)
-    if not found:
+    findings = unique_findings(clause)
+    if not findings:
         _indented(console, one_line(clause["reason"]))
-    for unique in found[:limit]:
+    for unique in findings[:limit]:
         finding = unique.finding
         if len(clause["checks"]) > 1:
             _indented(console, f"in {', '.join(unique.checks)}", "bright_black")
@@ -104,8 +104,8 @@ def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
             _fact(console, "at", one_line(finding["pointer"]) or "the whole body")
         if unique.exchange:
             _fact(console, "try", one_line(unique.exchange["curl"], 2000), "cyan")
-    if len(found) > limit:
-        _indented(console, f"{counted(len(found) - limit, 'more finding')} in the report", "bright_black")
+    if len(findings) > limit:
+        _indented(console, f"{counted(len(findings) - limit, 'more finding')} in the report", "bright_black")
 
 
 def _others(results: Results, console: Console, *, verbose: bool) -> None:

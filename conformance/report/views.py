@@ -226,15 +226,15 @@ def coverage(row: CoverageRow | None) -> list[CoverageView]:
 
 
 def _card(clause: ClauseRow, errors: Iterable[ClauseRow], detail: Detail) -> Card:
-    found = unique_findings(clause)
+    findings = unique_findings(clause)
     decisive = [check for check in clause["checks"] if check["outcome"] not in (Outcome.PASSED, Outcome.NOT_TESTED)]
     timelines = {repr(steps): steps for check in decisive if (steps := in_order(check["timeline"])[: detail.steps])}
-    last = [check["exchanges"][-1] for check in decisive if check["exchanges"]] if not found else []
+    last = [check["exchanges"][-1] for check in decisive if check["exchanges"]] if not findings else []
     return Card(
         clause=clause,
         sources=sources(clause),
-        findings=[_finding(unique, detail, index) for index, unique in enumerate(found[: detail.findings])],
-        more_findings=max(0, len(found) - detail.findings),
+        findings=[_finding(unique, detail, index) for index, unique in enumerate(findings[: detail.findings])],
+        more_findings=max(0, len(findings) - detail.findings),
         exchanges=[_exchange(record, []) for record in last[: detail.exchanges]],
         timelines=[*timelines.values()],
         undetermined=undetermined(clause),

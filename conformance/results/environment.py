@@ -38,13 +38,13 @@ _SOURCES = (".py", ".toml", ".txt", ".jinja2", ".css")
 
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that take part, by name; one that is not installed is left out."""
-    found = {}
+    by_name = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            by_name[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return by_name
 
 
 def generators_of(recorded: Mapping[str, str]) -> dict[str, str]:

@@ -32,8 +32,8 @@ def load_private(path: Path) -> PrivateKey:
         raise SealError(f"{path}: is not an unencrypted private key in PEM format") from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise SealError(f"{path}: is not an ed25519 key; `openssl genpkey -algorithm ed25519` makes one")
-    found: PrivateKey = key
-    return found
+    private_key: PrivateKey = key
+    return private_key
 
 
 def load_public(pem: bytes, name: str) -> PublicKey:
@@ -47,8 +47,8 @@ def load_public(pem: bytes, name: str) -> PublicKey:
         ) from None
     if not isinstance(key, ed25519.Ed25519PublicKey):
         raise SealError(f"{name}: is not an ed25519 key")
-    found: PublicKey = key
-    return found
+    public_key: PublicKey = key
+    return public_key
 
 
 def public_pem(key: PrivateKey | PublicKey) -> str:

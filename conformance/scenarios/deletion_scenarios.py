@@ -116,9 +116,9 @@ def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbour
         context.run.wait(min(context.fixtures.target.restore.poll_s, END_POLL_S))
         get = context.get(deletion.backup)
     last = changes_of_neighbours(context, before, paging.read_list(context))
-    found = {**missing_neighbours(context, before), **last.of_steady, **deletion.changes.of_steady}
+    findings = {**missing_neighbours(context, before), **last.of_steady, **deletion.changes.of_steady}
     gone = last.restored_and_gone | deletion.changes.restored_and_gone
-    return Changes(found, gone, others_moved=last.others_moved or deletion.changes.others_moved)
+    return Changes(findings, gone, others_moved=last.others_moved or deletion.changes.others_moved)
 
 
 def deleted_again(context: CheckContext) -> Deletion:

@@ -185,20 +185,20 @@ def _all_accepted(context: CheckContext, backup: str) -> bool:
 @final_review("RST-2", "restore")
 def review_logs_of_restores(context: CheckContext) -> Iterator[Finding]:
     """Each backup has as many new logs as accepted restores, and none of them is gone again."""
-    found = reviewed_once(context, "logs", _logs_left)
-    for left in found:
+    reviewed = reviewed_once(context, "logs", _logs_left)
+    for left in reviewed:
         if _all_accepted(context, left.backup):
             yield from _differences(context, left)
-    yield from _surplus(context, [left for left in found if left.exchange.is_judgeable_success])
+    yield from _surplus(context, [left for left in reviewed if left.exchange.is_judgeable_success])
 
 
 @final_review("RST-6", "restore")
 def review_logs_of_concurrent_restores(context: CheckContext) -> Iterator[Finding]:
     """The same for a backup some of whose concurrent restores were refused: a log too many is their effect."""
-    found = [left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)]
-    if not found:
+    reviewed = [left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)]
+    if not reviewed:
         raise NothingToReviewError("no concurrent restore was refused")
-    for left in found:
+    for left in reviewed:
         yield from _differences(context, left)
 
 
@@ -234,12 +234,12 @@ def _gone_for_good(context: CheckContext, left: LogsLeft) -> set[str]:
     return gone
 
 
-def _surplus(context: CheckContext, found: Sequence[LogsLeft]) -> Iterator[Finding]:
+def _surplus(context: CheckContext, reviewed: Sequence[LogsLeft]) -> Iterator[Finding]:
     """The violation that each of our restores left a second log, which names another instance.
 
     Other clients restore as well, but neither in step with the suite nor only during its run.
     """
-    well = [left for left in found if all(restore.went_well for restore in left.restores)]
+    well = [left for left in reviewed if all(restore.went_well for restore in left.restores)]
     count = sum(len(left.elsewhere) for left in well)
     in_step = all(len(left.elsewhere) == context.run.state.logs_explained(left.backup) for left in well)
     if count >= MIN_SURPLUS and in_step and no_foreign_restores(context, count):
@@ -370,7 +370,7 @@ def _later_changes(context: CheckContext) -> Changes:
     changes = changes_of_neighbours(context, deletions[0][0], paging.read_list(context))
     state = context.run.state
     known = {*state.changed_neighbours, *(kept.backup for kept in state.kept_backups)}
-    later = {backup: found for backup, found in changes.of_steady.items() if backup not in known}
+    later = {backup: finding for backup, finding in changes.of_steady.items() if backup not in known}
     return Changes(later, others_moved=changes.others_moved)
 
 
@@ -378,16 +378,16 @@ def _later_changes(context: CheckContext) -> Changes:
 @final_review("DEL-4", "delete")
 def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose deletion was refused is still there, and as it was."""
-    kept = [one for one in context.run.state.kept_backups if one.clause == context.check.clause]
-    gets = context.send_all(_requests(context, [one.backup for one in kept]))
-    for one, get in zip(kept, gets, strict=True):
-        if one.backup in collateral(context):
+    kept = [kept_backup for kept_backup in context.run.state.kept_backups if kept_backup.clause == context.check.clause]
+    gets = context.send_all(_requests(context, [kept_backup.backup for kept_backup in kept]))
+    for kept_backup, get in zip(kept, gets, strict=True):
+        if kept_backup.backup in collateral(context):
             yield inconclusive(BY_A_DELETION, get)
         elif get.status == 404:
-            yield from resting_on([violation("the backup still there", "404", get)], one.answers)
+            yield from resting_on([violation("the backup still there", "404", get)], kept_backup.answers)
         elif get.is_success:
-            changes = expect_equivalent("backup", one.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
-            yield from resting_on(changes, one.answers)
+            changes = expect_equivalent("backup", kept_backup.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
+            yield from resting_on(changes, kept_backup.answers)
         else:
             yield inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
 

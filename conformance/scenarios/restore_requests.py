@@ -69,7 +69,9 @@ def require_budget(context: CheckContext, scenario: str) -> None:
 
 def require_idle(context: CheckContext) -> None:
     """Raise CannotTellError while an earlier restore has no end: a stuck instance says nothing about the next."""
-    if stuck := next((one for one in context.run.state.restores if one.accepted and not one.ended), None):
+    if stuck := next(
+        (restore for restore in context.run.state.restores if restore.accepted and not restore.ended), None
+    ):
         clause = "RST-1" if stuck.readable else "RST-2"
         raise CannotTellError(f"{clause} failed first: an earlier restore has no end ({stuck.last_seen})")
 

@@ -253,7 +253,7 @@ class RunState:
         """Return the snapshots that were added since the last call and whose requests were really sent."""
         with self._lock:
             taken, self._snapshots = self._snapshots, []
-            return [one for one in taken if self._requested[one.backup] > one.requested_before]
+            return [snapshot for snapshot in taken if self._requested[snapshot.backup] > snapshot.requested_before]
 
     def add_kept_backup(self, kept: KeptBackup) -> None:
         """Have the final review look for a backup that must not have been deleted."""
@@ -264,7 +264,7 @@ class RunState:
     def kept_backups(self) -> list[KeptBackup]:
         """The backups that must not have been deleted, but for those that a scenario deleted since."""
         with self._lock:
-            return [one for one in self._kept if one.backup not in self._deleted]
+            return [kept for kept in self._kept if kept.backup not in self._deleted]
 
     def add_deletion(self, backup: str) -> None:
         """Note that a scenario is about to delete a backup."""

@@ -46,7 +46,7 @@ def delete_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding
 
 @check("DEL-2", "delete", stage=Stage.DELETES)
 def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
-    """An offered backup, with keys that may only read, or nothing; it is still there and as it was."""
+    """An offered backup, with keys that may only read, or nothing; the backup is still there, unchanged."""
     backup = deletion_scenarios.deletable_backup(context, -1)
     requests = [
         context.build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys_without(context, "delete")

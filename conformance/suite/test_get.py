@@ -90,14 +90,14 @@ def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[F
     pages = [*paging.read_list(context).pages, context.list()]
     items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
     moving = context.fixtures.restored_ids()
-    found = {
-        backup: list(_compare(x, items.get(backup), RESTORE_MAY_CHANGE if backup in moving else ()))
-        for backup, x in zip(suspects, gets, strict=True)
+    by_backup = {
+        backup: list(_compare(get, items.get(backup), RESTORE_MAY_CHANGE if backup in moving else ()))
+        for backup, get in zip(suspects, gets, strict=True)
     }
-    differing = {backup: differences for backup, differences in found.items() if differences}
+    differing = {backup: differences for backup, differences in by_backup.items() if differences}
     return {
         backup: differing[backup]
-        for backup in unchanged_backups(context, [x for x in gets if backup_id_of(x) in differing])
+        for backup in unchanged_backups(context, [get for get in gets if backup_id_of(get) in differing])
     }
 
 
@@ -107,9 +107,12 @@ def _compare(exchange: Exchange, item: JsonObject | None, ignore: tuple[str, ...
     if not exchange.is_success:
         yield from expect_success(exchange) if exchange.status != 404 or not is_going(item) else ()
     elif isinstance(exchange.data, dict):
-        for one in expect_equivalent("backup", item, exchange.data, exchange, ignore=ignore):
+        for finding in expect_equivalent("backup", item, exchange.data, exchange, ignore=ignore):
             yield violation(
-                one.wanted.replace("the other response", "the list"), one.got, exchange, f"/data{one.pointer}"
+                finding.wanted.replace("the other response", "the list"),
+                finding.got,
+                exchange,
+                f"/data{finding.pointer}",
             )
 
 
@@ -187,7 +190,7 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
     if brief:
         return forms
     wide = "".join(chr(ord(digit) - ord("0") + 0xFF10) if digit.isdecimal() else digit for digit in good)
-    found = [
+    values = [
         *forms,
         *(f"{good}'", f"%{ord(good[0]):02x}{good[1:]}", f"{good};x=1", f"{good}/../..", "../../etc/passwd"),
         *("not-an-id", "-1", "undefined", "*", "%", "{id}", "\x00", "\x7f", "\u202e" + good),
@@ -205,4 +208,4 @@ def malformed(good: str, *, brief: bool = False) -> list[str]:
             "g" + good[1:],
         ),
     ]
-    return [form for form in found if form != good]
+    return [form for form in values if form != good]

@@ -167,7 +167,7 @@ def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
 @check("HTTP-3", "list", "get", "logs")
 def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unexpected queries and headers are answered, if only by a refusal."""
-    queries = [found.query for found in fixed_inputs.unknown_parameters()]
+    queries = [case.query for case in fixed_inputs.unknown_parameters()]
     queries += ODD_QUERIES if operation != "logs" else ()
     odd = [context.build.for_operation(operation, query=query) for query in queries]
     odd += odd_reads(context, operation)

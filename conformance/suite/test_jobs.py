@@ -43,26 +43,26 @@ def jobs_are_jobs(exchange: Exchange) -> Iterator[Finding]:
 
 @check("JBS-1", "job")
 def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> Iterator[Finding]:
-    """The job of every accepted restore: where jobs exist it is there, and stays."""
+    """The job of every accepted restore can be read until the end of the run, if the target has jobs."""
     context.require_jobs()
     restore = context.run_once("main", restore_scenarios.main).restore
-    named = [each for each in context.run.state.restores if each.accepted and each.job_id]
-    for each in named:
-        if not is_addressable(each.job_id or ""):
-            yield violation("an id that an address can hold", repr(each.job_id), each.answer, "/data/job/id")
+    named = [accepted for accepted in context.run.state.restores if accepted.accepted and accepted.job_id]
+    for accepted in named:
+        if not is_addressable(accepted.job_id or ""):
+            yield violation("an id that an address can hold", repr(accepted.job_id), accepted.answer, "/data/job/id")
             return
     if not restore.readable and context.key_proofs.jobs is None:
         if not context.fixtures.target.claims.jobs:
             raise NotApplicableError("does not apply: the target shows no jobs")
         yield violation("a job, since claims.jobs = true", "no restore shows one", restore.answer, "/data/job/id")
         return
-    for each in named:
-        yield from expect_success(context.job(each.job_id))
+    for accepted in named:
+        yield from expect_success(context.job(accepted.job_id))
 
 
 @check("JBS-2", "job")
 def test_jbs_2_jobs_need_their_capability(context: CheckContext) -> Iterator[Finding]:
-    """A job that exists, asked for with keys that have other capabilities."""
+    """A job that exists, requested with keys that have other capabilities."""
     job = restore_scenarios.real_job(context)
     for answer in context.send_all(context.build.job(job, key=key) for key in keys_without(context, "job")):
         yield from naming_key(expect_status(answer, 403))
@@ -70,7 +70,7 @@ def test_jbs_2_jobs_need_their_capability(context: CheckContext) -> Iterator[Fin
 
 @check("JBS-3", "job")
 def test_jbs_3_an_unknown_job_is_not_found(context: CheckContext) -> Iterator[Finding]:
-    """A well-formed id that names no job, once it is known that there are jobs."""
+    """A well-formed id that names no job, once a restore has shown that jobs exist."""
     if context.key_proofs.jobs is not True:
         restore_scenarios.real_job(context)
     answer = context.job(ownership="missing")
@@ -80,7 +80,7 @@ def test_jbs_3_an_unknown_job_is_not_found(context: CheckContext) -> Iterator[Fi
 
 @check("JBS-5", "job")
 def test_jbs_5_the_parts_of_a_job_agree(context: CheckContext) -> Iterator[Finding]:
-    """The jobs of all restores that were followed, at their last reading."""
+    """The jobs of all restores that were followed, as last read."""
     restore_scenarios.real_job(context)
     restore_scenarios.try_all(context)
     for restore in context.run.state.restores:

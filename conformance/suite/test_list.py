@@ -215,6 +215,6 @@ def test_list_10_bad_pages_and_sorts_do_no_harm(context: CheckContext) -> Iterat
     queries += ["page%5Bsize%5D=0&page%5Bnumber%5D=0", "page%5Bnumber%5D=%D9%A3"]
     queries += [f"page%5Bnumber%5D={number}&page%5Bsize%5D={size}" for number, size in OVERFLOWS]
     queries += [f"sort={value}" for value in BAD_SORTS]
-    queries += [found.query for found in fixed_inputs.page_and_sort_queries()]
+    queries += [case.query for case in fixed_inputs.page_and_sort_queries()]
     for answer in context.send_all(context.build.list(query=query) for query in queries):
         yield from expect_no_server_error(answer, range(200, 300), ANY_4XX)

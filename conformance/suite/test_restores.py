@@ -43,7 +43,7 @@ BUSY = (403, 409, 422, 423, 429)
 NO_CHANCE = 3
 
 
-def told_restores(context: CheckContext) -> list[Restore]:
+def expected_restores(context: CheckContext) -> list[Restore]:
     """The restores that are expected to succeed, each followed to its end."""
     main = context.try_scenario("main", restore_scenarios.main)
     candidates = (main.restore if main else None, context.try_scenario("manage", restore_scenarios.manage))
@@ -57,7 +57,7 @@ def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Findin
     restore_scenarios.try_all(context)
     followed = [restore for restore in context.run.state.restores if restore.accepted and restore.after is not None]
     if not followed:
-        told_restores(context)  # raises with the reason
+        expected_restores(context)  # raises with the reason
     for restore in followed:
         if restore.ended:
             continue
@@ -70,7 +70,7 @@ def test_rst_1_restores_come_to_an_end(context: CheckContext) -> Iterator[Findin
 @check("RST-2", "restore")
 def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Finding]:
     """One new log, of type restore, for this backup and instance, without error."""
-    judged = [restore for restore in told_restores(context) if not failed_by_itself(context, restore)]
+    judged = [restore for restore in expected_restores(context) if not failed_by_itself(context, restore)]
     if not judged:
         raise NotTestableError("set fixtures.backup_id to a backup whose restore is known to succeed")
     for restore in judged:
@@ -80,7 +80,7 @@ def test_rst_2_a_restore_leaves_one_log(context: CheckContext) -> Iterator[Findi
         for restore in context.run.state.restores
         if restore.accepted and restore.ended and restore.logs_exchange
     ]
-    if len(ended) >= NO_CHANCE and all(len(one.logs) > len(one.own_logs) > 0 for one in ended):
+    if len(ended) >= NO_CHANCE and all(len(earlier.logs) > len(earlier.own_logs) > 0 for earlier in ended):
         yield violation("no log but its own", "one more with each restore", ended[0].logs_exchange, "/data")
 
 
@@ -91,7 +91,7 @@ def failed_by_itself(context: CheckContext, restore: Restore) -> bool:
 
 def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
     """The findings about the logs of one restore."""
-    on = restore.logs_exchange or restore.answer
+    exchange = restore.logs_exchange or restore.answer
     if restore.readable and restore.terminal is None:
         raise CannotTellError("RST-1 failed first: the restore did not come to an end")
     if restore.terminal not in (None, "completed"):
@@ -99,35 +99,35 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
         yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
     if len(restore.new_logs) != 1:
         within = f"one new log within {context.fixtures.target.restore.timeout_s:g} s"
-        number = violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", on, "/data")
+        number = violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", exchange, "/data")
         yield from restore_evidence.wrong_number_of_logs(context, restore, number)
     for log in restore.new_logs:
-        yield from speaks_of(log, restore, on)
+        yield from is_log_of_restore(log, restore, exchange)
         if log.get("error") is not None:
-            yield violation("no error", f"{value_at(log, '/error/message')}", on, "/data")
+            yield violation("no error", f"{value_at(log, '/error/message')}", exchange, "/data")
 
 
-def speaks_of(log: JsonObject, restore: Restore, exchange: Exchange) -> Iterator[Finding]:
+def is_log_of_restore(log: JsonObject, restore: Restore, exchange: Exchange) -> Iterator[Finding]:
     """Expect the log to be that of a restore, of this backup to this instance."""
     for name, wanted in {"type": "restore", "backup_id": restore.backup, "instance_id": restore.instance}.items():
         yield from expect_equal(log.get(name), wanted, exchange, f"/data/{_index(log, exchange)}/{name}")
 
 
 def _index(log: JsonObject, exchange: Exchange) -> int:
-    return next((index for index, one in enumerate(exchange.items) if one.get("id") == log.get("id")), 0)
+    return next((index for index, item in enumerate(exchange.items) if item.get("id") == log.get("id")), 0)
 
 
 @check("RST-3", "restore")
 def test_rst_3_a_restore_leaves_the_backup_as_it_was(context: CheckContext) -> Iterator[Finding]:
-    """The backup before the request and after the end, but for what may move."""
+    """The backup before the request and after the end, except for members that may change."""
     at_once = context.try_scenario("at once", restore_scenarios.at_once)
-    last = {one.backup: one for one in at_once.accepted} if at_once else {}
-    for restore in [*told_restores(context), *last.values()]:
+    last = {accepted.backup: accepted for accepted in at_once.accepted} if at_once else {}
+    for restore in [*expected_restores(context), *last.values()]:
         yield from unchanged(restore)
 
 
 def unchanged(restore: Restore) -> Iterator[Finding]:
-    """Get shows the same before and after."""
+    """Get returns the same backup before and after the restore."""
     looks = (restore.before, restore.after)
     if any(look is not None and value_at(look.data, "/id") not in (None, restore.backup) for look in looks):
         raise CannotTellError("GET-2 failed first: get shows another backup")
@@ -143,21 +143,21 @@ def unchanged(restore: Restore) -> Iterator[Finding]:
 
 @check("RST-4", "restore")
 def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Finding]:
-    """An error message in the log, job state error with one, the backup as it was."""
+    """An error message in the log, job state error with one, and the backup unchanged."""
     restore = context.run_once("failing", restore_scenarios.failing)
-    on = last_look(restore)
+    exchange = last_look(restore)
     if restore.readable:
         if restore.terminal is None:
             raise CannotTellError("RST-1 failed first: the failing restore did not come to an end")
-        yield from expect_equal(restore.terminal, "error", on, "/data/state/current")
-        if restore.terminal == "error" and not error_messages(on.data):
-            yield violation("an error message of the job or of a task", "none", on, "/data/state/error")
-    logs, logged_in = restore.new_logs, restore.logs_exchange or on
+        yield from expect_equal(restore.terminal, "error", exchange, "/data/state/current")
+        if restore.terminal == "error" and not error_messages(exchange.data):
+            yield violation("an error message of the job or of a task", "none", exchange, "/data/state/error")
+    logs, logged_in = restore.new_logs, restore.logs_exchange or exchange
     if not any(message_of(log) for log in logs):
         without = violation("a log with an error message", f"{len(logs)} without", logged_in, "/data")
         yield from [without] if logs else restore_evidence.wrong_number_of_logs(context, restore, without)
     for log in logs:
-        yield from speaks_of(log, restore, logged_in)
+        yield from is_log_of_restore(log, restore, logged_in)
     yield from unchanged(restore)
 
 
@@ -254,7 +254,7 @@ def disturbed(context: CheckContext, restore: Restore, answer: Exchange) -> Iter
 
 def shows_all(context: CheckContext, restore: Restore, answer: Exchange) -> bool:
     """Would the plain list show the backup, if it were there? Others' new ones may have moved it off the first page."""
-    most = max(len(one.ids) for one in (*restore.reads_before, *restore.reads) if one.operation == "list")
+    most = max(len(read.ids) for read in (*restore.reads_before, *restore.reads) if read.operation == "list")
     return context.fixtures.plain_list_is_whole and len(answer.ids) < most
 
 
@@ -298,8 +298,8 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
         if digest is not None and digest != before:
             changed = violation(f"the data {before} on instance {second} as before", digest, last_look(main.restore))
             other_cause = context.run.state.wrong_acceptance
-            found = [inconclusive(other_cause, changed.exchange) if other_cause else changed]
-            yield from resting_on(found, [main.restore.answer])
+            findings = [inconclusive(other_cause, changed.exchange) if other_cause else changed]
+            yield from resting_on(findings, [main.restore.answer])
             return
 
 
@@ -309,12 +309,12 @@ def source_instance_untouched(context: CheckContext) -> Iterator[Finding]:
     if first is None or not first.touched:
         return
     again = context.try_scenario("source again", source_instance.source_again)
-    on = last_look(first.restore)
+    exchange = last_look(first.restore)
     if again is None or not again.touched:
-        yield inconclusive(f"the instance {first.source} changed, but not with a second such restore", on)
+        yield inconclusive(f"the instance {first.source} changed, but not with a second such restore", exchange)
         return
     wanted = f"the data {first.before} of {first.source}, of which the restored backup was made"
-    changed = violation(wanted, first.after, on)
+    changed = violation(wanted, first.after, exchange)
     other_cause = context.run.state.wrong_acceptance
-    found = [inconclusive(other_cause, on) if other_cause else changed]
-    yield from resting_on(found, [first.restore.answer, again.restore.answer])
+    findings = [inconclusive(other_cause, exchange) if other_cause else changed]
+    yield from resting_on(findings, [first.restore.answer, again.restore.answer])

@@ -1,4 +1,4 @@
-"""The documentation says what the code does: every clause has a whole page, and what is shown exists."""
+"""The documentation agrees with the code: every clause has a complete page, and everything shown exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gateways that others wrote stand in front of a conformant server: what they do is never the API's failure."""
+"""Third-party gateways in front of a conformant server: what they do is never a failure of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING: their commands parse, their examples stand in the code, their links lead somewhere."""
+"""README and CONTRIBUTING: their commands parse, their examples are in the code, and their links resolve."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def section(title: str) -> str:
-    """What stands under a heading of the README, up to the next one."""
+    """The text under a heading of the README, up to the next heading."""
     found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^##+ |\Z)", README, re.MULTILINE | re.DOTALL)
     assert found is not None, f"README.md has no section {title!r}"
     return found[1]

@@ -1,4 +1,4 @@
-"""`replay`: what failed in a report is sent again, and judged by the suite, on a broken, a mended and no server."""
+"""`replay`: what failed in a report is sent again, and judged by the suite, on a broken, a fixed and no server."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLAUSES = {"LIST-4", "LIST-10", "CAP-4"}
 
 @dataclass
 class Recorded:
-    """A broken server with its report, and a mended server; each has a target file."""
+    """A broken server with its report, and a fixed server; each has a target file."""
 
     broken: launch.Running
     report: Path

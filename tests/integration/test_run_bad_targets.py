@@ -32,7 +32,7 @@ UNWRITABLE = Path("/proc/reports" if sys.platform == "linux" else "/reports")
 
 
 def words(ran: running.Ran) -> str:
-    """What is said of the target as a whole: the same on the screen and in the report."""
+    """The problem of the target as a whole: the same on the terminal and in the report."""
     said = str(ran.results["headline"])
     assert said[1:] in ran.out
     return said

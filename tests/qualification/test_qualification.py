@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from conformance.qualification.trials import Trial
 
 SCHEMA = Draft202012Validator(json.loads((schemas_dir() / "qualification.json").read_bytes()))
-BRIEFLY = trying.How(examples=3)
+BRIEFLY = trying.TrialOptions(examples=3)
 #: one trial of each kind, quick ones: by hand and generated, at all items and at one, errors, nulls, variants
 SAMPLE = (
     "no_key_needed",
@@ -73,9 +73,9 @@ def assessed(breaks: tuple[str, ...], also: tuple[str, ...] = (), *, cut_short: 
 def here(*tried: Trial) -> Callable[..., None]:
     """Stands in for the worker processes: the trials happen here, so that they need not be known by name."""
 
-    def run(_trials: Any, take: Callable[[Row], None], _jobs: int, how: trying.How) -> None:
+    def run(_trials: Any, take: Callable[[Row], None], _jobs: int, trial_options: trying.TrialOptions) -> None:
         for trial in tried:
-            take(trying.try_named(trial.name, how))
+            take(trying.try_named(trial.name, trial_options))
 
     return run
 
@@ -237,7 +237,7 @@ def test_the_command_tries_in_processes_and_writes_its_files(tmp_path: Path) -> 
 def test_workers_are_replaced_and_all_trials_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TRIALS_PER_WORKER", 2)
     chosen = trials.chosen((), ["shape/get/data.target.*"])[:5]
-    rows = runner.run(chosen, Console(stderr=True), jobs=2, how=BRIEFLY)
+    rows = runner.run(chosen, Console(stderr=True), jobs=2, trial_options=BRIEFLY)
     assert [row["name"] for row in rows] == [trial.name for trial in chosen]
 
 
@@ -278,8 +278,8 @@ def test_a_missed_should_fault_is_reported_and_exits_0(monkeypatch: pytest.Monke
 def test_an_interrupted_qualification_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done, never = expect_no_server_error(breaks=("LIST-6",)), expect_no_server_error("shape/harmless/nowhere/never")
 
-    def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, how: trying.How) -> None:
-        here(done)(_trials, take, jobs, how)
+    def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, trial_options: trying.TrialOptions) -> None:
+        here(done)(_trials, take, jobs, trial_options)
         raise KeyboardInterrupt
 
     use(monkeypatch, [done, never], interrupted)

@@ -1,4 +1,4 @@
-"""Every legal variant of the reference server is green: nothing failed, nothing that could not be told."""
+"""Every legal variant of the reference server is green: no clause failed and none is inconclusive."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def serving(folder: Path, faults: Mapping[str, Sequence[str]], *, restore_seconds: float = 0.05) -> Iterator[Path]:
     """Serve a target for each name, with its faults; yield the folder with their files.
 
-    The keys stand in the files as values, and in `keys.env` beside them for files that name them.
+    The files contain the keys as values; `keys.env` beside them has the variables for files that name them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:

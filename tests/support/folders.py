@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-#: an exchange as the archive has it
+#: An exchange in the format of the archive.
 RECORD: dict[str, Any] = {
     "request": {
         "operation": "list", "method": "GET", "path": "/v1/containers/c/backups", "query": "", "key": "full",
@@ -29,7 +29,7 @@ RECORD: dict[str, Any] = {
     "failure": None, "started": 1795642098.2, "seen": None, "unanswered": False, "key_died": False, "left_out": False,
     "shown": {"url": "http://t/v1/containers/c/backups", "headers": {"Accept": "application/json"}, "curl": "curl"},
 }  # fmt: skip
-#: a record as the journal has it
+#: A check record in the format of the journal.
 CHECK = {
     "id": "LIST-1/list", "operation": "list", "outcome": "passed", "reason": "", "duration_s": 0.1, "findings": [],
     "exchanges": [], "timeline": [], "requests": 1, "inputs": 1, "applies": True,
@@ -37,7 +37,7 @@ CHECK = {
 
 
 def make(folder: Path, results: Any, key: sealing.PrivateKey | None = None) -> Path:
-    """A folder as a run with these results leaves it."""
+    """Write the report folder of a run with these results, signed if a key is given."""
     write_all(results, folder)
     write_page(results, folder)
     write_json(folder / "target.json", {**results["target"], "keys": {"full": "given"}})
@@ -48,7 +48,7 @@ def make(folder: Path, results: Any, key: sealing.PrivateKey | None = None) -> P
 
 
 def resign(folder: Path) -> None:
-    """What a forger does who can count: a new record over whatever the folder now says."""
+    """Write a new sign-off record over the current files, as a forger would."""
     signoff.write(json.loads((folder / "results.json").read_text()), folder)
 
 

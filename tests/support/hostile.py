@@ -243,7 +243,7 @@ def bomb(seen: Seen) -> Answer:
 
 @cache
 def _bomb() -> bytes:
-    """What is flushed fully begins anew: one compressed block may stand there any number of times."""
+    """A full flush resets the compressor, so one compressed block can be repeated any number of times."""
     deflate = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
     start = deflate.flush(zlib.Z_FULL_FLUSH)
     block = deflate.compress(bytes(16 * MEGABYTE)) + deflate.flush(zlib.Z_FULL_FLUSH)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: stands for a member that is to be left out
+#: The value of a member that is left out.
 ABSENT = object()
 
 

@@ -50,9 +50,9 @@ def execute(options: argparse.Namespace) -> int:
     from conformance.execution.inspection import inspect  # noqa: PLC0415
     from conformance.pytest_run.embedded import target_of  # noqa: PLC0415
 
-    with target_of(Settings(target=target, target_file=options.target)) as (found, _):
-        inspection = inspect(found, options.profile or found.default_profile)
-        name = f"{found.name} ({found.base_url})"
+    with target_of(Settings(target=target, target_file=options.target)) as (embedded, _):
+        inspection = inspect(embedded, options.profile or embedded.default_profile)
+        name = f"{embedded.name} ({embedded.base_url})"
     if options.json:
         sys.stdout.write(json.dumps(inspection.to_json(), indent=2) + "\n")
     else:

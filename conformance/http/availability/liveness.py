@@ -117,7 +117,7 @@ class Liveness:
                     return needed
                 if self.gone is not None or not self._controls:
                     return None
-                for asked in as_completed([one for _ in range(ROUNDS_AT_ONCE) for one in self._asked()]):
+                for asked in as_completed([future for _ in range(ROUNDS_AT_ONCE) for future in self._asked()]):
                     asked.result()
 
     # ------------------------------------------------------------ controls

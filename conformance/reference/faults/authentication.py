@@ -261,8 +261,10 @@ def unknown_hub_is_the_keys(server: Behaviours) -> None:
     hub = server.read_hub_id
 
     def guess(call: Call) -> str:
-        found, fixtures = hub(call), call.store.fixtures
-        return call.caller.hub_id if call.caller and found not in {fixtures.hub_id, fixtures.other_hub_id} else found
+        resolved, fixtures = hub(call), call.store.fixtures
+        return (
+            call.caller.hub_id if call.caller and resolved not in {fixtures.hub_id, fixtures.other_hub_id} else resolved
+        )
 
     server.read_hub_id = guess
 

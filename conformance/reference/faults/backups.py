@@ -211,8 +211,8 @@ def beginning_of_an_id_is_enough(server: Behaviours) -> None:
 
     def complete(text: str) -> str:
         known = [backup for container in server.store.containers.values() for backup in container.backups]
-        found = [one for one in known if text and one.startswith(text)]
-        return found[0] if len(found) == 1 else text
+        matches = [known_id for known_id in known if text and known_id.startswith(text)]
+        return matches[0] if len(matches) == 1 else text
 
     _reads_ids(server, complete)
 

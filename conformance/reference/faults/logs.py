@@ -155,10 +155,12 @@ def logs_without_looking_at_the_container(server: Behaviours) -> None:
 
     def lenient(call: Call, refusal: RefusalError) -> None:
         containers = [container for container in call.store.containers.values() if container.hub_id == call.hub_id]
-        found = next((container for container in containers if call.ids.get("backup") in container.backups), None)
-        if call.operation != "logs" or found is None:
+        container_of_backup = next(
+            (container for container in containers if call.ids.get("backup") in container.backups), None
+        )
+        if call.operation != "logs" or container_of_backup is None:
             raise refusal
-        call.container = found
+        call.container = container_of_backup
 
     on_refusal(server, "container", lenient)
 

@@ -45,7 +45,7 @@ def is_unknown(call: Call) -> bool:
 
 
 def _methods(call: Call) -> bool:
-    """Whether the address is a documented one, of which only the method is not served."""
+    """Whether the address is documented, and only the method is not served."""
     return bool(re.fullmatch(r"/v1/(containers/[^/]+/backups(/[^/]+(/logs|/tasks)?)?|jobs/[^/]+)", call.path))
 
 

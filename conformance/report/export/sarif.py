@@ -87,10 +87,10 @@ def _results(row: ClauseRow, index: int, strict: bool) -> Iterator[JsonObject]:
     outcome = Outcome(row["outcome"])
     if outcome not in SHOWN:
         return
-    found = unique_findings(row)
-    if not found:
+    findings = unique_findings(row)
+    if not findings:
         yield _result(row, index, _level(outcome, strict), row["reason"], row["id"])
-    for finding in found:
+    for finding in findings:
         yield _of_finding(row, index, finding, strict)
 
 

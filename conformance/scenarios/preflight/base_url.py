@@ -152,7 +152,7 @@ def _one_location(exchanges: Sequence[Exchange]) -> str:
         for exchange in exchanges
         if exchange.status in REDIRECTS
     }
-    return locations.pop() if len(locations) == 1 and all(one.status in REDIRECTS for one in exchanges) else ""
+    return locations.pop() if len(locations) == 1 and all(answer.status in REDIRECTS for answer in exchanges) else ""
 
 
 def _one_answerer(exchanges: Sequence[Exchange]) -> Answerer | None:

@@ -95,8 +95,8 @@ class Situation:
 
     def gaps(self, check: Check) -> list[Gap]:
         """Return everything that the check needs and that is missing, all at once."""
-        found = dict.fromkeys(gap for need in needs_of(check) for gap in self._missing(need))
-        return list(found) or list(self._budget(check))
+        missing = dict.fromkeys(gap for need in needs_of(check) for gap in self._missing(need))
+        return list(missing) or list(self._budget(check))
 
     def _missing(self, need: Need) -> list[Gap]:
         if isinstance(need, str):

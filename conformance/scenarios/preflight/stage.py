@@ -87,7 +87,7 @@ class Stage:
             notes=tuple(self._notes),
             requests=self._client.requests - sent,
             duration_s=round(time.monotonic() - begun, 3),
-            backups=dict(Counter(str(value_at(one, "/state/current")) for one in self._fixtures.backups)),
+            backups=dict(Counter(str(value_at(backup, "/state/current")) for backup in self._fixtures.backups)),
         )
 
     def _problem(self) -> str:
@@ -95,7 +95,7 @@ class Stage:
         self._client.reach()
         addresses = self._client_reads(self._addresses())
         if not any(exchange.status is not None for exchange in addresses):
-            return self._silence(next((one.failure for one in addresses if one.failure), "no response"))
+            return self._silence(next((answer.failure for answer in addresses if answer.failure), "no response"))
         self._look_for_a_rate_limit(addresses)
         cause, self._answered_by = stopping_cause(self._target, addresses)
         if cause:
@@ -224,7 +224,7 @@ class Stage:
             key: self._client_reads([self._build.get(backup, key=key), self._build.logs(backup, key=key)])
             for key in ("view", "manage")
         }
-        return all(one.status == 403 for one in reads["view"]) and all(one.status != 403 for one in reads["manage"])
+        return all(read.status == 403 for read in reads["view"]) and all(read.status != 403 for read in reads["manage"])
 
     def _measured(self, name: str) -> str:
         answer = self._proofs.first_answers.get(name)
@@ -327,7 +327,7 @@ class Stage:
     def _not_found(self, member: str, backup: str, got: Exchange, *, own: bool) -> Entry:
         if own:
             self._discovery.complete()  # only the whole list can agree that it is not there
-        listed = [str(one["id"]) for one in self._fixtures.backups] if own else []
+        listed = [str(item["id"]) for item in self._fixtures.backups] if own else []
         if backup in listed or (own and self._fixtures.problem):
             return Entry(member, State.UNKNOWN, f"{_answer(got)}, though the list shows it")
         if member == "fixtures.not_live_backup_id":
@@ -338,7 +338,7 @@ class Stage:
         return Entry(member, State.WRONG, f"the target knows no such backup ({backup}: {_answer(got)})", hint)
 
     def _instances(self) -> Iterator[Entry]:
-        shown = {str(one.get("instance_id")) for one in self._fixtures.backups}
+        shown = {str(backup.get("instance_id")) for backup in self._fixtures.backups}
         for member in INSTANCES:
             instance: str | None = getattr(self._target.fixtures, member)
             if instance is None:

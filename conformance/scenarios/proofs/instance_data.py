@@ -47,5 +47,5 @@ def doubt_about(state: RunState, restores: Sequence[Restore]) -> str:
 def other_data(restore: Restore, wanted: str, held: InstanceData, *compared: InstanceData) -> Finding:
     """Report that the instance holds other data after a restore, as inconclusive where there is a doubt about any."""
     doubt = next((data.doubt for data in (held, *compared) if data.doubt), "")
-    on = last_look(restore)
-    return inconclusive(doubt, on) if doubt else violation(f"the data {wanted}", f"{held.digest}", on)
+    exchange = last_look(restore)
+    return inconclusive(doubt, exchange) if doubt else violation(f"the data {wanted}", f"{held.digest}", exchange)

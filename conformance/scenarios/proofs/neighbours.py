@@ -45,8 +45,8 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours, listing: pa
     now, changes = _items(listing), Changes()
     steady, own = _untouched(context, before), _own(context, before)
     for backup, item in steady.items():
-        for found in _changes(backup, item, now, listing.last):
-            changes.of_steady.setdefault(backup, found)
+        for finding in _changes(backup, item, now, listing.last):
+            changes.of_steady.setdefault(backup, finding)
     changes.restored_and_gone = {
         backup for backup in before.steady.keys() - steady.keys() - own if _is_gone(now, backup)
     }

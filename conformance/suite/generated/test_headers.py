@@ -39,7 +39,9 @@ def test_auth_9_generated_hubs_show_nothing(context: CheckContext, operation: Op
     """Our key with hub ids that are unknown, cut, extended, words, odd characters."""
     context.require_served(operation)
     own = context.fixtures.target.hub_id
-    yield from explore(context, requests.with_other_hubs(context, operation), lambda on: shows_nothing(on, own))
+    yield from explore(
+        context, requests.with_other_hubs(context, operation), lambda exchange: shows_nothing(exchange, own)
+    )
 
 
 @check("JOB-7", "restore", kind=CheckKind.GENERATED)
@@ -49,6 +51,6 @@ def test_job_7_generated_content_types_are_refused(context: CheckContext) -> Ite
     yield from explore(
         context,
         kinds,
-        lambda on: expect_status(on, ANY_4XX, advise=(415,)),
+        lambda exchange: expect_status(exchange, ANY_4XX, advise=(415,)),
         send=partial(send_expecting_refusal, context),
     )

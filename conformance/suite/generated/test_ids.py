@@ -37,21 +37,25 @@ def test_get_6_generated_ids_are_refused(context: CheckContext, operation: Opera
 def test_list_9_generated_containers_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.require_served("list")
-    yield from explore(context, requests.of_other_things(context, "list"), lambda on: expect_status(on, 404))
+    yield from explore(
+        context, requests.of_other_things(context, "list"), lambda exchange: expect_status(exchange, 404)
+    )
 
 
 @check("GET-4", "get", kind=CheckKind.GENERATED)
 def test_get_4_generated_backups_are_not_found(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.require_served("get")
-    yield from explore(context, requests.of_other_things(context, "get"), lambda on: expect_status(on, 404))
+    yield from explore(context, requests.of_other_things(context, "get"), lambda exchange: expect_status(exchange, 404))
 
 
 @check("LOG-4", "logs", kind=CheckKind.GENERATED)
 def test_log_4_generated_backups_have_no_logs(context: CheckContext) -> Iterator[Finding]:
     """Ids of other things, and of nothing."""
     context.require_served("logs")
-    yield from explore(context, requests.of_other_things(context, "logs"), lambda on: expect_status(on, 404))
+    yield from explore(
+        context, requests.of_other_things(context, "logs"), lambda exchange: expect_status(exchange, 404)
+    )
 
 
 @check("JOB-9", "restore", kind=CheckKind.GENERATED)
@@ -59,5 +63,8 @@ def test_job_9_generated_backups_cannot_be_restored(context: CheckContext) -> It
     """Ids of other things, and of nothing."""
     kinds = requests.of_other_things(context, "restore")
     yield from explore(
-        context, kinds, lambda on: expect_status(on, 404), send=lambda batch: send_expecting_refusal(context, batch)
+        context,
+        kinds,
+        lambda exchange: expect_status(exchange, 404),
+        send=lambda batch: send_expecting_refusal(context, batch),
     )

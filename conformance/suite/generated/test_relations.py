@@ -36,12 +36,12 @@ KEYS = ("full", "view")
 
 def held_still(context: CheckContext, relate: Callable[[], list[Finding]]) -> Iterator[Finding]:
     """The findings of a relation, read on a list that did not change meanwhile."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for _ in range(MAX_READINGS):
         before = set(paging.read_list(context).ids)
-        found = relate()
-        if not found or before == set(paging.read_list(context).ids):
-            yield from found
+        findings = relate()
+        if not findings or before == set(paging.read_list(context).ids):
+            yield from findings
             return
     yield inconclusive("the list kept changing while it was read, three times over")
 
@@ -83,16 +83,16 @@ def test_list_7_one_sort_is_the_other_backwards(context: CheckContext) -> Iterat
     sizes = [context.rng.randint(max(1, count // 10), count + 1) for _ in range(max(1, context.run.examples // 12))]
 
     def relate() -> list[Finding]:
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for size in sizes:
             up, down = (
                 paging.read_list(context, size=size, sort="id"),
                 paging.read_list(context, size=size, sort="-id", include="integrations"),
             )
-            found += expect_ordered(list(dict.fromkeys(up.ids)), up.last)
+            findings += expect_ordered(list(dict.fromkeys(up.ids)), up.last)
             if list(dict.fromkeys(up.ids)) != list(dict.fromkeys(down.ids))[::-1] and set(up.ids) == set(down.ids):
-                found.append(violation("the list of sort=id backwards", "another order", down.last, "/data"))
-        return found
+                findings.append(violation("the list of sort=id backwards", "another order", down.last, "/data"))
+        return findings
 
     yield from held_still(context, relate)
 
@@ -112,19 +112,23 @@ def disagreements(context: CheckContext, suspects: list[str]) -> dict[str, list[
     ways: tuple[GetOptions, ...] = ({}, {"include": "integrations"}, {"include": "nope"}, {"key": "view"})
     ways = tuple(way for way in ways if context.key_proofs.states.get(way.get("key", "full")) == "accepted")
     asked = [context.build.get(backup, **way) for backup in suspects for way in ways]
-    gets = [x for x in context.send_all(asked) if x.is_success and isinstance(x.data, dict)]
+    gets = [get for get in context.send_all(asked) if get.is_success and isinstance(get.data, dict)]
     least = max(1, len(context.fixtures.backups) // 8)
     size = context.rng.randint(least, max(least, 100))
     pages = [page for include in INCLUDES for page in paging.read_list(context, size=size, include=include).pages]
-    found = {}
+    by_backup = {}
     for backup in suspects:
-        shown = [(x, x.data) for x in gets if x.request.resources["backup"] == backup]
+        shown = [(get, get.data) for get in gets if get.request.resources["backup"] == backup]
         shown += [(page, item) for page in pages for item in page.items if item.get("id") == backup]
         ignore = RESTORE_MAY_CHANGE if backup in context.fixtures.restored_ids() else ()
-        differing = [one for x, data in shown[1:] for one in expect_equivalent("backup", shown[0][1], data, x, ignore)]
+        differing = [
+            finding
+            for get, data in shown[1:]
+            for finding in expect_equivalent("backup", shown[0][1], data, get, ignore)
+        ]
         if differing and (shown[0][0].operation == "list" or unchanged_backups(context, [shown[0][0]])):
-            found[backup] = differing
-    return found
+            by_backup[backup] = differing
+    return by_backup
 
 
 @check("CAP-5", "list", "get", "logs", kind=CheckKind.GENERATED)
@@ -140,7 +144,9 @@ def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Oper
     ]
     keys = [context.rng.choice(["full", "view", "view", "none", *others]) for _ in range(context.run.examples)]
     answers = context.send_all(context.build.for_operation(operation, options, key=key) for key in ["full", *keys])
-    yield from agree([x for x in answers if x.request.key == "view"], answers[0], context.send(answers[0].request))
+    yield from agree(
+        [answer for answer in answers if answer.request.key == "view"], answers[0], context.send(answers[0].request)
+    )
 
 
 def agree(answers: list[Exchange], first: Exchange, last: Exchange) -> Iterator[Finding]:
@@ -152,7 +158,7 @@ def agree(answers: list[Exchange], first: Exchange, last: Exchange) -> Iterator[
             yield inconclusive(why, full)
             return
     lasting = set(first.ids) & set(last.ids)
-    for x in answers:
-        yield from expect_success(x)
-        if x.is_success and (missing := lasting - set(x.ids)):
-            yield violation("all items that the full key sees", f"{len(missing)} missing", x, "/data")
+    for answer in answers:
+        yield from expect_success(answer)
+        if answer.is_success and (missing := lasting - set(answer.ids)):
+            yield violation("all items that the full key sees", f"{len(missing)} missing", answer, "/data")

@@ -97,7 +97,9 @@ def test_job_5_generated_members_are_refused(context: CheckContext) -> Iterator[
     """Each member left out, null, of each other type; then two of them."""
     backup = context.fixtures.dedicated_backup("JOB-5")
     kinds = requests.with_broken_bodies(
-        context, backup, lambda one: bool(one.pointer) and one.keyword not in ("enum", "minLength")
+        context,
+        backup,
+        lambda schema_break: bool(schema_break.pointer) and schema_break.keyword not in ("enum", "minLength"),
     )
     yield from all_refused(context, kinds)
 

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 def judge_sequences(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Yield the findings of the clause; the shortest sequence that breaks it is recorded step by step."""
-    found, steps = context.run_once("walk", run_sequences).findings_of(context.check.clause, operation)
+    findings, steps = context.run_once("walk", run_sequences).findings_of(context.check.clause, operation)
     for step in steps:
         context.record_step(step, None, "")
-    yield from found
+    yield from findings
 
 
 def sequence_check(clause: str, *operations: Operation) -> object:

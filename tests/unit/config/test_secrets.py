@@ -1,4 +1,4 @@
-"""A key shows itself nowhere, and a fetched one is fetched when it should be."""
+"""Keys are never shown, and commands are run when their keys are needed."""
 
 from __future__ import annotations
 

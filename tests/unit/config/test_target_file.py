@@ -1,4 +1,4 @@
-"""The target file: what is right is read, and everything that is wrong is told at once, with line and member."""
+"""Target files: valid files are read, and all problems are reported at once, with line and member."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not strict JSON is told so with a reason; what is comes back whole, and nothing that is sent can hurt."""
+"""Strict JSON is parsed completely, everything else is refused with a reason, and no input does harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts are the same fast and slow, rejections are told in words, and nothing that a target sends can crash it."""
+"""The fast and the slow validator agree, rejections are explained in plain text, and no input crashes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One thread goes ahead of the others for a moment, and for no longer."""
+"""One thread has exclusive access for a short time, and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connections against servers on raw sockets: every bound holds, and what breaks one is told as what it is."""
+"""The connections against servers on raw sockets: every bound holds, and each violation is described."""
 
 from __future__ import annotations
 

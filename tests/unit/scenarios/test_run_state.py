@@ -1,4 +1,4 @@
-"""How many restores explain the logs of a backup, what must be looked at again, and scenarios that run once."""
+"""The run state: how many restores explain the logs of a backup, what must be reviewed, and scenarios that run once."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_without_an_earlier_reading_of_the_logs_every_restore_has_its_log() -> N
     assert state.restores_logged("b", logs(), OWN) == 1
 
 
-# ---------------------------------------------------------------- what must be looked at again
+# ---------------------------------------------------------------- what must be reviewed
 
 
 def test_snapshots_whose_requests_were_not_sent_need_no_look() -> None:
