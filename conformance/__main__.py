@@ -22,7 +22,8 @@ def main() -> int:
     hermetic.ignore_warnings()
     hermetic.drop_unusable_sizes(os.environ)
     streams.protect_streams()
-    return command_line.main()
+    with hermetic.exit_without_collection():
+        return command_line.main()
 
 
 def leave_current_folder() -> None:

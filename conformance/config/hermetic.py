@@ -73,6 +73,18 @@ def drop_unusable_sizes(environ: MutableMapping[str, str]) -> None:
             del environ[name]
 
 
+@contextmanager
+def exit_without_collection() -> Iterator[None]:
+    """Spare the garbage collector everything that exists at the end of the program.
+
+    The interpreter collects several times as it exits, and would look at all that a run has kept.
+    """
+    try:
+        yield
+    finally:
+        gc.freeze()
+
+
 def ignore_warnings() -> None:
     """Ignore warnings of libraries, which PYTHONWARNINGS could make errors."""
     sys.warnoptions.clear()

@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: cases of one batch; more than `limits.concurrency` of them wait for a place at the client
-MAX_SIDE_BY_SIDE = 16
+MAX_SIDE_BY_SIDE = 32
+#: of the cases of a property, one in this many may be of one kind: a kind shows little that its first cases do not
+PARTS_OF_A_KIND = 8
 #: one in this many cases is left out; shrinking leaves all others out
 RARELY = 2**16
 
@@ -102,6 +104,12 @@ def settings(
 def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
     """A case of each kind; shrinking keeps as few as show the defect."""
     return [(kind, draw(kind.requests)) for kind in kinds if draw(st.integers(0, RARELY))]
+
+
+def count_of(kinds: Sequence[Kind], examples: int) -> int:
+    """Return how many cases to generate: one of each kind if `examples` allows it, and of few kinds some more each."""
+    repeated = min(len(kinds) * max(2, examples // PARTS_OF_A_KIND), max(8, examples * 2 // 3))
+    return min(examples, max(len(kinds), repeated))
 
 
 def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[Kind]]:

@@ -46,7 +46,7 @@ class Defect:
 def explore(
     context: CheckContext, kinds: Sequence[Kind], expect: Expect, *, send: Send | None = None
 ) -> Iterator[Finding]:
-    """`--examples` generated cases of these kinds, each held to what `expect` says; what is wrong, smallest first.
+    """At most `--examples` cases of these kinds, each held to what `expect` says; what is wrong, smallest first.
 
     Passive judges see the same exchanges; their defects are shrunk as well, but recorded by them.
     """
@@ -74,7 +74,7 @@ class Explorer:
     def explore(self, kinds: Sequence[Kind]) -> None:
         """Send all batches, then shrink the requests that led to findings."""
         rng = self._api.run.rng(f"{self._api.check.id} generated")
-        for chosen in batches.rounds(kinds, self._api.run.examples, rng):
+        for chosen in batches.rounds(kinds, batches.count_of(kinds, self._api.run.examples), rng):
             seed = rng.getrandbits(64)
             batches.run_batch(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
         for defect in list(self._defects.values())[:MAX_SHRUNK]:

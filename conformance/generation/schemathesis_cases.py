@@ -1,4 +1,4 @@
-"""The cases that schemathesis generates from our OpenAPI document: examples, coverage of every keyword, and fuzzing.
+"""The cases that schemathesis generates from our OpenAPI document: coverage of every keyword, and fuzzing.
 
 It only generates: its cases become requests of our own client with our keys, and our clauses judge the answers, so
 nothing outside the catalogue is reported, and none of its own checks, some of which are stricter than the contract.
@@ -40,7 +40,9 @@ class SchemathesisCase:
 
 @lru_cache(maxsize=1)
 def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
-    """Cases by operation: the document's examples, those that cover its keywords, and at most `most` fuzzed ones.
+    """Cases by operation: those that cover the document's keywords, and at most `most` fuzzed ones.
+
+    Its examples are not among them: they are the plain requests that other checks send.
 
     The document is read anew each time, and the operations come in one order: it remembers what it gave before.
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.
@@ -55,7 +57,7 @@ def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...
         config = schemathesis.config.SchemathesisConfig()
         schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)
         case_settings = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
-        modes = list(builder.HypothesisTestMode)
+        modes = [builder.HypothesisTestMode.COVERAGE, builder.HypothesisTestMode.FUZZING]
         test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=case_settings)
         results: list[Any] = list(schema.get_all_operations())  # Any: their class is private
         for operation in (result.ok() for result in results):

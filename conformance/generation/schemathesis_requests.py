@@ -78,7 +78,7 @@ def cases_for(context: CheckContext, operation: Operation) -> list[tuple[CaseReq
 
 
 def send_cases(context: CheckContext, operation: Operation, *, undocumented: bool) -> SentCases:
-    """Send `--examples` cases that cover an operation, and a third as many that fuzz it, side by side.
+    """Send cases that cover an operation, half of `--examples`, and a fifth as many that fuzz it.
 
     `undocumented`: those whose method the operation's path does not document, or else all others.
     """
@@ -91,7 +91,7 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
     ]
     covering = [case_request for case, case_request in selected if case.phase == "coverage"]
     chosen = [case_request for case, case_request in selected if case.phase != "coverage"]
-    chosen += _spread(covering, context.run.examples, rng)
+    chosen += _spread(covering, max(4, context.run.examples // 2), rng)
     cases_by_key = {_key(case_request.request): case_request for case_request in chosen}
     todo = sorted(cases_by_key.values(), key=lambda case_request: case_request.request.ownership != "own")
     answers = _sent(context, [case_request.request for case_request in todo])
@@ -103,7 +103,7 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
 def draw_all(context: CheckContext) -> Mapping[str, tuple[SchemathesisCase, ...]]:
     """The scenario of all operations: their cases, drawn once."""
     return schemathesis_cases.draw_cases(
-        context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 3)
+        context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 5)
     )
 
 

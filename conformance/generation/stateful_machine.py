@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 
 STEPS = 16
 #: how many generated cases one sequence counts as
-CASES_OF_A_WALK = 3
+CASES_OF_A_WALK = 6
 MAX_STEPS = 400
 #: How often a list that changed meanwhile is read again.
 TRIES = 3

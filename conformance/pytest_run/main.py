@@ -24,7 +24,8 @@ INI = Path(__file__).parents[1] / "pytest.ini"
 PLUGINS = ("conformance.plugin", "xdist", "metadata", "html")
 ARGUMENTS = (
     *("-c", str(INI), "--rootdir", str(INI.parent), "--noconftest"),
-    *("--assert=plain", "-pno:cacheprovider"),  # slow at every start, and of no use here
+    # Slow at every start or end, and of no use here: the last collects garbage five times to report what it destroys.
+    *("--assert=plain", "-pno:cacheprovider", "-pno:unraisableexception"),
     *(f"-p{name}" for name in PLUGINS),
     *("--pyargs", SUITE),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.contract import catalogue
@@ -91,10 +92,15 @@ def _shown(value: object) -> object:  # of any member of results.json
     if isinstance(value, str):
         return visible(cut(value, _MAX_TEXT))
     if isinstance(value, dict):
-        return {one_line(str(key)): _shown_member(key, member) for key, member in value.items()}
+        return {_shown_name(str(key)): _shown_member(key, member) for key, member in value.items()}
     if isinstance(value, list | tuple):
         return [_shown(member) for member in value]
     return value
+
+
+@lru_cache(maxsize=1024)
+def _shown_name(name: str) -> str:
+    return one_line(name)
 
 
 def _shown_member(key: object, member: object) -> object:

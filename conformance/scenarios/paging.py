@@ -30,8 +30,8 @@ MAX_SIDE_BY_SIDE = 64
 MAX_TRIES = 5
 #: how many ways with findings are read again; more of them show nothing new
 MAX_SHOWN = 3
-#: Page sizes below 1/40 of the list would cost more requests than they can show.
-MAX_PAGES_OF_A_WAY = 40
+#: Page sizes below 1/20 of the list would cost more requests than they can show.
+MAX_PAGES_OF_A_WAY = 20
 
 
 class Way(ListOptions, total=False):
@@ -112,7 +112,7 @@ def of_sibling(context: CheckContext) -> Readings:
     if sibling is None:
         return []
     place: Way = {"container": sibling, "ownership": "sibling"}
-    ways: list[Way] = [{**place, "size": 100}, {**place, "size": 2}, {**place, "size": 2, "sort": "-id"}]
+    ways: list[Way] = [{**place, "size": 100}, {**place, "size": 3}, {**place, "size": 7, "sort": "-id"}]
     return context.run_once("sibling pages", lambda context: read_in(context, ways))
 
 
@@ -131,8 +131,13 @@ def _ways(context: CheckContext) -> list[Way]:
 
 def _sizes(count: int) -> list[int]:
     """Page sizes that make every kind of last page, with a bounded number of pages each."""
-    least = max(1, count // MAX_PAGES_OF_A_WAY)
-    return sorted({max(size, least) for size in (1, 2, 3, 5, 7, 10, count - 1, count, count + 1) if size > 0})
+    least = smallest_page(count)
+    return sorted({max(size, least) for size in (1, 2, 3, 5, 10, count - 1, count, count + 1) if size > 0})
+
+
+def smallest_page(count: int) -> int:
+    """Return the smallest page size at which a list of this length has at most MAX_PAGES_OF_A_WAY pages."""
+    return max(1, -(-count // MAX_PAGES_OF_A_WAY))
 
 
 def plain(readings: Readings) -> Readings:

@@ -270,6 +270,10 @@ def moving_ids(lists: list[Exchange]) -> set[str]:
 
 def longest_logs(context: CheckContext) -> str:
     """The backup with the most logs among some that no restore of this run touches: their order can be seen."""
+    return context.run_once("longest logs", _longest_logs)
+
+
+def _longest_logs(context: CheckContext) -> str:
     answers = context.send_all(context.build.logs(backup) for backup in context.fixtures.stable_ids()[-16:])
     return max(answers, key=lambda answer: len(answer.ids)).request.resources["backup"]
 

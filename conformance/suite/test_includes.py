@@ -153,7 +153,7 @@ def test_inc_3_references_on_every_page_resolve(context: CheckContext) -> Iterat
     """Page by page, in two orders: each answer must hold what its own backups refer to."""
     context.require_served("list")
     need_references(context)
-    size = max(2, len(context.fixtures.backups) // 16)
+    size = max(2, len(context.fixtures.backups) // 8)
     for sort in (None, "-id"):
         for page in paging.read_list(context, size=size, sort=sort, include="integrations").pages:
             yield from expect_status(page, range(200, 300), ANY_4XX)

@@ -38,7 +38,7 @@ def logs_are_logs(exchange: Exchange) -> Iterator[Finding]:
 @check("LOG-1", "logs")
 def test_log_1_logs_are_served(context: CheckContext) -> Iterator[Finding]:
     """The logs of the main backup and of others, those of the target file first."""
-    backups = [context.fixtures.backup_id, *context.fixtures.sample(context.rng, 30)]
+    backups = [context.fixtures.backup_id, *context.fixtures.sample(context.rng, 12)]
     for answer in context.send_all(context.build.logs(backup) for backup in backups):
         if not deleted_meanwhile(context, answer):
             yield from expect_success(answer)

@@ -89,7 +89,7 @@ def valid_body(context: CheckContext, **other: object) -> JsonObject:
 def refuse_bodies(context: CheckContext, bodies: Sequence[object]) -> Iterator[Finding]:
     """JSON bodies that must be refused, for an existing backup; some of them again with unknown members."""
     backup = context.fixtures.dedicated_backup(context.check.clause)
-    sent = [*bodies, *(with_more(body) for body in bodies[::3] if isinstance(body, dict))]
+    sent = [*bodies, *(with_more(body) for body in bodies[::5] if isinstance(body, dict))]
     for answer in send_expecting_refusal(
         context, [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body in sent]
     ):
@@ -214,10 +214,9 @@ def test_job_9_other_backups_are_not_found(context: CheckContext) -> Iterator[Fi
 def test_job_10_rejected_requests_do_nothing(context: CheckContext) -> Iterator[Finding]:
     """One rejection of each kind on a dedicated backup, which is read right after them and at the end of the run."""
     backup, own = context.fixtures.dedicated_backup("JOB-10"), context.fixtures.instance_id
-    for request in _rejections(context, backup, own):
-        for answer in send_expecting_refusal(context, [request]):
-            if why := inconclusive_reason(answer):
-                yield inconclusive(why, answer)
+    for answer in send_expecting_refusal(context, [*_rejections(context, backup, own)]):
+        if why := inconclusive_reason(answer):
+            yield inconclusive(why, answer)
     yield from observed_effects(context)
 
 
@@ -237,13 +236,12 @@ def _rejections(context: CheckContext, backup: str, own: str) -> Iterator[Reques
 @check("JOB-11", "restore")
 def test_job_11_backups_that_are_not_live_are_refused(context: CheckContext) -> Iterator[Finding]:
     """A restore of a backup that is being saved, being deleted, or deleted: the target file's, and one of each."""
-    there = [
-        backup for backup in not_live(context) if context.get(backup).status != 404
-    ]  # a deleted one need not be shown
+    shown = {backup: context.get(backup) for backup in not_live(context)}
+    there = {backup: get for backup, get in shown.items() if get.status != 404}  # a deleted one need not be shown
     if not there:
         raise NotTestableError("set fixtures.not_live_backup_id to a backup that get shows")
-    for backup in there:
-        if value_at(object_of(context.get(backup)), "/state/current") == "live":
+    for backup, get in there.items():
+        if value_at(object_of(get), "/state/current") == "live":
             raise NotTestableError("set fixtures.not_live_backup_id to a backup that is not live (it is live now)")
         for answer in send_expecting_refusal(context, [context.build.restore(backup)]):
             yield from expect_status(answer, ANY_4XX)

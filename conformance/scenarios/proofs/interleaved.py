@@ -1,8 +1,8 @@
 """HTTP-4's interleaved form: a read A, the same again, a different read B, and A once more.
 
-A, B, A' comes first, once for each B; only a B after which A' ≠ A is worth the rounds. Of these only what holds in
-every round counts: A = A and A' ≠ A in three rounds of three, and no difference at all in three rounds with A in B's
-place. Each round runs while no other thread of the run sends anything.
+A, B, A, B', A … comes first, with each B once; only a B after which A differs is worth the rounds. Of these only what
+holds in every round counts: A = A and A' ≠ A in three rounds of three, and no difference at all in three rounds with A
+in B's place. Each round runs while no other thread of the run sends anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.expectations import expect_equivalent, inconclusive_reason, violation, without_items
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
@@ -48,7 +48,7 @@ def changed_by_other_reads(context: CheckContext, operation: Operation, backup: 
     read = _read(context, operation, backup)
     sequences = list(_others(context, backup))
     between = {_key(request): request for others in sequences for request in others}
-    suspects = {key for key, request in between.items() if _differs_after(context, read, request)}
+    suspects = set(_suspects(context, read, between))
     for others in sequences:
         if suspects.isdisjoint(map(_key, others)):
             continue
@@ -67,11 +67,21 @@ def _key(request: Request) -> tuple[str, str]:
     return request.target, request.key
 
 
-def _differs_after(context: CheckContext, read: Request, between: Request) -> bool:
-    """Send A, B, A' and return whether A' shows something else, whatever the reason."""
-    with context.run.window.held(ROUND_S):
-        before, _, after = [context.send(request) for request in (read, between, read)]
-    return bool(_differences(before, after, _ignored(context, before, after)))
+def _suspects(
+    context: CheckContext, read: Request, between: Mapping[tuple[str, str], Request]
+) -> Iterator[tuple[str, str]]:
+    """Send A, then each B followed by A; yield each B after which A shows something else, whatever the reason.
+
+    The A after one B is the A before the next.
+    """
+    before = context.send(read)
+    for key, request in between.items():
+        with context.run.window.held(ROUND_S):
+            context.send(request)
+            after = context.send(read)
+        if _differences(before, after, _ignored(context, before, after)):
+            yield key
+        before = after
 
 
 def _round(context: CheckContext, read: Request, between: Request) -> Round:

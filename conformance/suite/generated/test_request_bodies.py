@@ -118,14 +118,16 @@ def test_job_8_generated_instances_are_refused(context: CheckContext) -> Iterato
 
 @check("JOB-10", "restore", kind=CheckKind.GENERATED)
 def test_job_10_refused_requests_do_nothing_however_often(context: CheckContext) -> Iterator[Finding]:
-    """Rejections of every sort, each asked for three times over: the backup and its logs stay as they were."""
+    """Rejections of some kinds, each asked for twice: the backup and its logs stay as they were."""
     kinds = requests.without_effect(context, context.fixtures.dedicated_backup("JOB-10"))
+    # the checks of JOB-4, JOB-5 and JOB-7 send each kind once, and their effects are observed as well
+    kinds = context.rng.sample(kinds, min(len(kinds), max(4, context.run.examples // 3)))
 
-    def thrice(exchange: Exchange) -> Iterator[Finding]:
+    def again(exchange: Exchange) -> Iterator[Finding]:
         if why := inconclusive_reason(exchange):
             yield inconclusive(why, exchange)
         elif exchange.is_refusal:
-            context.send_all([exchange.request] * 2)
+            context.send(exchange.request)
 
-    yield from explore(context, kinds, thrice, send=lambda batch: send_expecting_refusal(context, batch))
+    yield from explore(context, kinds, again, send=lambda batch: send_expecting_refusal(context, batch))
     yield from observed_effects(context)

@@ -13,3 +13,13 @@ def test_the_garbage_collector_is_as_before_when_a_run_has_ended() -> None:
         assert gc.get_threshold() == hermetic.THRESHOLDS
         assert gc.get_freeze_count() > frozen + 1000
     assert (gc.get_threshold(), gc.get_freeze_count()) == (thresholds, 0)
+
+
+def test_nothing_is_collected_as_the_program_exits() -> None:
+    frozen = gc.get_freeze_count()
+    try:
+        with hermetic.exit_without_collection():
+            assert gc.get_freeze_count() == frozen
+        assert gc.get_freeze_count() > frozen + 1000
+    finally:
+        gc.unfreeze()

@@ -204,6 +204,15 @@ def test_as_many_cases_as_asked_for_and_every_kind_before_any_comes_again(count:
     assert max(map(len, rounds)) <= batches.MAX_SIDE_BY_SIDE
 
 
+@pytest.mark.parametrize(
+    ("kinds", "examples", "count"),
+    [(2, 25, 6), (4, 25, 12), (7, 25, 16), (11, 25, 16), (18, 25, 18), (40, 25, 25), (2, 100, 24), (18, 100, 66),
+     (2, 1, 1), (3, 2, 2), (2, 4, 4), (9, 4, 4), (0, 25, 0)],
+)  # fmt: skip
+def test_every_kind_comes_once_and_few_kinds_come_again(kinds: int, examples: int, count: int) -> None:
+    assert batches.count_of([Kind(str(number), st.nothing()) for number in range(kinds)], examples) == count
+
+
 def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     values = st.tuples(st.integers(), st.text(), st.text("abc"))
     before = batches.draw_values(values, 5, 40)

@@ -173,6 +173,8 @@ def test_comparison_obeys_us_alone(results: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "seen"),
     [
+        ("".join(map(chr, range(32, 127))), "".join(map(chr, range(32, 127)))),
+        ("\x7f", "\\u007f"),
         ("a\x1b[31m", "a\\u001b[31m"),
         ("\u202e", "\\u202e"),
         ("\ud800", "\\ud800"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from support.exchanges import answer
 
 from conformance.http.exchange import Exchange, Request
@@ -95,3 +96,12 @@ def test_a_backup_that_went_meanwhile_is_no_defect() -> None:
 def test_a_list_that_keeps_changing_is_inconclusive() -> None:
     moving = Listing(lambda reading, _size: [f"{reading}", "a", "a"])
     assert judged(moving) == [Outcome.ERROR, Outcome.ERROR]
+
+
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 27, 40, 1000])
+def test_no_page_size_makes_more_pages_than_a_way_may_have(count: int) -> None:
+    smallest = paging.smallest_page(count)
+    assert smallest >= 1
+    assert -(-count // smallest) <= paging.MAX_PAGES_OF_A_WAY
+    assert min(paging._sizes(count)) >= smallest
+    assert smallest == 1 or -(-count // (smallest - 1)) > paging.MAX_PAGES_OF_A_WAY
