@@ -269,7 +269,7 @@ class Stage:
                 yield self._left_out(member)
                 continue
             listed = self._client.send(self._build.list(container, key=key, ownership="sibling"), Purpose.CONTROL)
-            if listed.status == 404:
+            if listed.status == 404 and self._is_unknown(container, key):
                 yield Entry(
                     f"fixtures.{member}", State.WRONG, f"the target knows no such container ({_answer(listed)})",
                     f"set fixtures.{member} to one that exists",
@@ -283,6 +283,20 @@ class Stage:
             else:
                 detail = f"holds {len(listed.items)} on its first page" if listed.is_success else _answer(listed)
                 yield Entry(f"fixtures.{member}", State.OK if listed.is_success else State.UNKNOWN, detail)
+
+    def _is_unknown(self, container: str, key: str) -> bool:
+        """Whether get answers for a container as for one that certainly does not exist; a 404 of list is not enough.
+
+        A target that knows the container misses only the backup.
+        """
+        backup, nowhere = self._build.unknown_id(), self._build.unknown_container()
+        answers = self._client_reads(
+            [
+                self._build.get(backup, container, key=key, ownership="sibling"),
+                self._build.get(backup, nowhere, key=key, ownership="missing"),
+            ]
+        )
+        return len({(answer.status, answer.code) for answer in answers}) == 1
 
     def _backups(self) -> Iterator[Entry]:
         for member, container, states in NAMED_BACKUPS:

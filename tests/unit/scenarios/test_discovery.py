@@ -18,6 +18,7 @@ from conformance.execution.run import Run
 from conformance.reference import launch
 from conformance.scenarios.discovery import REQUESTS_OF_PREFLIGHT, Discovery
 from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.preflight.model import Entry, State
 from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
@@ -95,6 +96,30 @@ def test_preflight_of_a_container_with_many_small_pages_costs_30_requests_at_mos
         entry = preflight.entry("fixtures.container_id")
         assert entry is not None
         assert entry.detail == "holds at least 25 backups"
+
+
+@pytest.mark.parametrize("faults", [(), ("no_backups_is_not_found",)], ids=["right", "broken"])
+def test_a_container_is_unknown_where_list_and_get_agree(faults: tuple[str, ...], tmp_path: Path) -> None:
+    with launch.serve_in_thread(faults) as server:
+        found = entry_of_empty_container(server, tmp_path, container="f" * 24)
+    assert found.state is State.WRONG
+    assert "the target knows no such container" in found.detail
+
+
+def test_a_404_of_a_list_alone_is_not_a_mistake_of_the_target_file(tmp_path: Path) -> None:
+    with launch.serve_in_thread(["no_backups_is_not_found"]) as server:
+        assert entry_of_empty_container(server, tmp_path).state is State.UNKNOWN
+
+
+def entry_of_empty_container(server: launch.Running, folder: Path, container: str | None = None) -> Entry:
+    file = folder / "t.toml"
+    file.write_text(server.target_toml)
+    target = replace(load_target(file, {}), probe=None)
+    named = container or target.fixtures.empty_container_id
+    target = replace(target, fixtures=replace(target.fixtures, empty_container_id=named))
+    entry = inspect(target, "full").preflight.entry("fixtures.empty_container_id")
+    assert entry is not None
+    return entry
 
 
 def test_workers_share_one_preflight_and_each_reads_the_list(tmp_path: Path) -> None:
