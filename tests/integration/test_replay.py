@@ -36,15 +36,15 @@ class Recorded:
     broken: launch.Running
     report: Path
     target: Path
-    mended: Path
+    fixed: Path
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     folder = tmp_path_factory.mktemp("replay")
-    with launch.serve_in_thread(FAULTS) as broken, launch.serve_in_thread() as mended:
-        made = Recorded(broken, folder / "report", folder / "broken.toml", folder / "mended.toml")
-        for file, server in ((made.target, broken), (made.mended, mended)):
+    with launch.serve_in_thread(FAULTS) as broken, launch.serve_in_thread() as fixed:
+        made = Recorded(broken, folder / "report", folder / "broken.toml", folder / "fixed.toml")
+        for file, server in ((made.target, broken), (made.fixed, fixed)):
             file.write_text(server.target_toml)
             file.chmod(0o600)
         options = ["--target", str(made.target), "--only", ",".join(CLAUSES), "--seed", "1", "--examples", "5"]
@@ -73,8 +73,8 @@ def test_a_broken_server_still_fails(recorded: Recorded) -> None:
     assert re.search(r"  now +wanted at most \d items, got 10 at /data", done.out)
 
 
-def test_a_mended_server_is_fixed(recorded: Recorded) -> None:
-    done = replay(recorded.report, "--only", "LIST-4,LIST-10", "--target", recorded.mended)
+def test_a_fixed_server_is_reported_as_fixed(recorded: Recorded) -> None:
+    done = replay(recorded.report, "--only", "LIST-4,LIST-10", "--target", recorded.fixed)
     assert (done.code, set(statuses(done).values())) == (0, {"fixed"}), done.out
     assert "the report is about" in done.out
 
@@ -174,13 +174,13 @@ def test_the_script_of_a_clause_ends_as_replay_does(recorded: Recorded, tmp_path
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m conformance "$@"\n')
     command.chmod(0o755)
     codes = {}
-    for name, file in {"broken": recorded.target, "mended": recorded.mended}.items():
+    for name, file in {"broken": recorded.target, "fixed": recorded.fixed}.items():
         done = subprocess.run(
             ["/bin/sh", recorded.report / "repro" / "LIST-10.sh", "--target", file],
             env=running.environment({"PATH": f"{bin_folder}:/usr/bin:/bin"}), capture_output=True, check=False,
         )  # fmt: skip
         codes[name] = done.returncode
-    assert codes == {"broken": 1, "mended": 0}
+    assert codes == {"broken": 1, "fixed": 0}
 
 
 @pytest.mark.parametrize(

@@ -275,7 +275,9 @@ def test_a_missed_should_fault_is_reported_and_exits_0(monkeypatch: pytest.Monke
     assert document["summary"]["should"]["missed"] == 1
 
 
-def test_an_interrupted_qualification_writes_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_interrupted_qualification_writes_the_results_so_far(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     done, never = expect_no_server_error(breaks=("LIST-6",)), expect_no_server_error("shape/harmless/nowhere/never")
 
     def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, trial_options: trying.TrialOptions) -> None:

@@ -84,9 +84,9 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression, or of its promise; the page's own policy does not hold it back."""
-        told = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in told, told
-        return told["result"].get("value")
+        reply = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in reply, reply
+        return reply["result"].get("value")
 
     def press(self, key: str) -> None:
         """One key, down and up."""
@@ -130,23 +130,23 @@ class Browser:
             assert read, "the browser has gone"
             self._buffer += read
         line, _, self._buffer = self._buffer.partition(b"\0")
-        told: dict[str, Any] = json.loads(line)
-        if "method" in told:
-            self._events.append(told)
-            self._listen(told["method"], told["params"])
-        return told
+        message: dict[str, Any] = json.loads(line)
+        if "method" in message:
+            self._events.append(message)
+            self._listen(message["method"], message["params"])
+        return message
 
-    def _listen(self, event: str, told: dict[str, Any]) -> None:
-        if event == "Log.entryAdded" and told["entry"]["level"] in ("error", "warning"):
-            self.complaints.append(told["entry"]["text"])
+    def _listen(self, event: str, params: dict[str, Any]) -> None:
+        if event == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
+            self.complaints.append(params["entry"]["text"])
         elif event == "Runtime.exceptionThrown":
-            self.complaints.append(str(told["exceptionDetails"]))
-        elif event == "Runtime.consoleAPICalled" and told["type"] in ("error", "assert"):
-            self.complaints.append(str(told["args"]))
+            self.complaints.append(str(params["exceptionDetails"]))
+        elif event == "Runtime.consoleAPICalled" and params["type"] in ("error", "assert"):
+            self.complaints.append(str(params["args"]))
         elif event == "Page.javascriptDialogOpening":
-            self.complaints.append(f"a dialog: {told['message']}")
+            self.complaints.append(f"a dialog: {params['message']}")
         elif event == "Network.requestWillBeSent":
-            self.requests.append(told["request"]["url"])
+            self.requests.append(params["request"]["url"])
 
 
 @contextmanager

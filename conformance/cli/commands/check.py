@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.cli.arguments import Once
 from conformance.cli.errors import ExitCode, UsageError
 from conformance.cli.options import TARGET, read_target
+from conformance.config.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -46,8 +47,7 @@ def execute(options: argparse.Namespace) -> int:
     target = read_target(options, problems)
     if problems:
         raise UsageError(*problems)
-    from conformance.config.settings import Settings  # noqa: PLC0415 - what follows loads the suite
-    from conformance.execution.inspection import inspect  # noqa: PLC0415
+    from conformance.execution.inspection import inspect  # noqa: PLC0415 - loads the suite
     from conformance.pytest_run.embedded import target_of  # noqa: PLC0415
 
     with target_of(Settings(target=target, target_file=options.target)) as (embedded, _):

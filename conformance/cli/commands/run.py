@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.cli import fleet_options
+from conformance.cli.errors import ExitCode
 from conformance.cli.options import GROUPS, read_settings
+from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     import argparse
@@ -61,10 +63,8 @@ def execute(options: argparse.Namespace) -> int:
 
 def show_plan(settings: Settings) -> int:
     """Print what a run would test; the exit code is 3 where the target cannot be reached."""
-    from rich.console import Console  # noqa: PLC0415 - as below
+    from rich.console import Console  # noqa: PLC0415 - slow to load
 
-    from conformance.cli.errors import ExitCode  # noqa: PLC0415
-    from conformance.contract import catalogue  # noqa: PLC0415
     from conformance.execution import plan  # noqa: PLC0415 - loads the suite
     from conformance.pytest_run.embedded import target_of  # noqa: PLC0415 - loads the server
 

@@ -220,9 +220,9 @@ WRONG: dict[str, tuple[str | bytes, list[str]]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None:
     text, wanted = WRONG[case]
-    told = problems_of(tmp_path, text, {"KEY": "a-key-of-the-environment", "EMPTY": ""})
-    assert len(told) == len(wanted), told
-    for line, words in zip(told, wanted, strict=True):
+    problems = problems_of(tmp_path, text, {"KEY": "a-key-of-the-environment", "EMPTY": ""})
+    assert len(problems) == len(wanted), problems
+    for line, words in zip(problems, wanted, strict=True):
         assert words in line
         assert "\n" not in line
 
@@ -252,9 +252,9 @@ def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None
     ],
 )
 def test_bad_urls(url: str, fault: str, tmp_path: Path) -> None:
-    (told,) = problems_of(tmp_path, MINIMAL.replace("https://api.example.test/", url))
-    assert told.startswith("t.toml:2 target.base_url: is not a base URL: ")
-    assert fault in told
+    (problem,) = problems_of(tmp_path, MINIMAL.replace("https://api.example.test/", url))
+    assert problem.startswith("t.toml:2 target.base_url: is not a base URL: ")
+    assert fault in problem
 
 
 @pytest.mark.parametrize(
@@ -340,9 +340,9 @@ def test_a_wrong_quick_run_names_its_options(
 ) -> None:
     with pytest.raises(TargetError) as caught:
         target_from_options(*options, {})
-    told = sorted(map(str, caught.value.problems))
-    assert len(told) == len(wanted)
-    assert all(line.startswith(words) for line, words in zip(told, sorted(wanted), strict=True))
+    problems = sorted(map(str, caught.value.problems))
+    assert len(problems) == len(wanted)
+    assert all(line.startswith(words) for line, words in zip(problems, sorted(wanted), strict=True))
 
 
 def test_lines_are_found_through_all_of_tomls_forms() -> None:

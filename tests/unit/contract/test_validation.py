@@ -50,7 +50,7 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
 
 
 @pytest.mark.parametrize(
-    ("shape", "value", "where", "keyword", "told"),
+    ("shape", "value", "where", "keyword", "sentence"),
     [
         ("backup-answer", {}, "backup-answer", "required", "the member data, not nothing (the object is empty)"),
         ("backup-list-answer", {"data": {}}, "backup-list-answer/data", "type", "an array, not {}"),
@@ -100,11 +100,11 @@ NO_SIZE = {"integration_id": "", "path": "", "file_id": ""}
         ),
     ],
 )
-def test_a_rejection_is_described(shape: str, value: object, where: str, keyword: str, told: str) -> None:
+def test_a_rejection_is_described(shape: str, value: object, where: str, keyword: str, sentence: str) -> None:
     (one,) = mismatches(shape, value)
     assert f"{one.shape}{one.pointer}" == where
     assert one.keyword == keyword
-    assert f"{one.wanted}, not {one.got}" == told
+    assert f"{one.wanted}, not {one.got}" == sentence
     assert not one.null_optional
 
 

@@ -151,7 +151,7 @@ def test_tasks_of_one_place_never_run_at_once_and_others_do() -> None:
     assert most == {"a": 1, "b": 1, "c": 1}
 
 
-def test_what_was_not_submitted_when_the_fleet_is_interrupted_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_not_submitted_when_the_fleet_is_interrupted_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     future: Future[str] = Future()
     stopped: list[str] = []
 
@@ -243,7 +243,7 @@ def test_the_exit_code_follows_from_the_verdict(verdict: str, require: bool, cod
     assert verdicts.exit_code(verdict, require_conformant=require) == code
 
 
-def test_a_target_without_a_report_is_inconclusive_and_its_reason_is_told(tmp_path: Path) -> None:
+def test_a_target_without_a_report_is_inconclusive_with_its_reason(tmp_path: Path) -> None:
     rows = [row("a", tmp_path), table.row_without_report("b", "b.toml", "its process was killed <b>")]
     fleet = table.build(rows, RUN)
     assert fleet["verdict"] == "inconclusive"

@@ -160,7 +160,7 @@ def test_a_folder_without_runs(tmp_path: Path) -> None:
     assert main.main(["index", str(tmp_path / "none")]) == 2
 
 
-def test_the_filters_offer_what_there_is() -> None:
+def test_the_filters_offer_only_outcomes_that_occur() -> None:
     assert "show-failed" not in html.render_summary(reporting.green())
     page = html.render_summary(reporting.red())
     for value, number in {"all": len(catalogue.load().clauses), "failed": 5, "warned": 3, "waived": 1}.items():

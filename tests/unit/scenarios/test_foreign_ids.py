@@ -121,7 +121,7 @@ def with_names(value: Any) -> Any:
 @given(text=ANY)
 @example("\ud800")
 @example("\0\x1b]0;x\x07\r\n")
-def test_any_string_stands_in_every_report(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_string_can_be_in_every_report(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     # Names of members are never a target's: header names are ASCII, and nothing else of it becomes one.
     results = with_names(reporting.hostile(text))
     folder = folders.make(tmp_path_factory.mktemp("report") / "run", results)
