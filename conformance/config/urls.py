@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote
 
-import httpx
-
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_LENGTH = 2000
 MAX_HOST = 253
@@ -58,6 +56,8 @@ class HttpUrl:
 
 def parse(text: str) -> HttpUrl:
     """Return the parts of a URL, as httpx sees them. Raises UrlError, also for what could not be connected to."""
+    import httpx  # noqa: PLC0415 - slow to load, which errors of usage need not wait for
+
     if len(text) > MAX_LENGTH:
         raise UrlError(f"it is longer than {MAX_LENGTH:,} characters")
     if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
@@ -106,7 +106,7 @@ def _fault(authority: str) -> str:
     """Say what httpx refused, in our words: its own message quotes the URL."""
     host, _, port = authority.rpartition("@")[2].partition(":")
     if authority.count("[") != authority.count("]"):
-        return "host and port cannot be told apart; an IPv6 address stands in brackets"
+        return "host and port cannot be separated; write an IPv6 address in brackets"
     if "[" in authority:
         return "the host is not an IPv6 address"
     if re.fullmatch(r"[0-9.]+", host):

@@ -308,10 +308,7 @@ class Stage:
             else:
                 yield self._left_out(member)
         offered = self._target.fixtures.deletable_backup_ids
-        if not offered:
-            yield self._left_out("deletable_backup_ids")
-            return
-        yield self._offered(offered)
+        yield self._offered(offered) if offered else self._left_out("deletable_backup_ids")
 
     def _offered(self, offered: Sequence[str]) -> Entry:
         """The backups that may be deleted: those that the list does not show as live are read, as many as are used."""

@@ -242,7 +242,7 @@ def test_each_mistake_is_reported_in_one_line(case: str, tmp_path: Path) -> None
         ("https://x:port", "port"),
         ("https://x:99999", "the port is greater than 65535"),
         ("https://x:0", "the port must not be 0"),
-        ("https://[::1", "host and port cannot be told apart"),
+        ("https://[::1", "host and port cannot be separated"),
         ("https://[::g]", "the host is not an IPv6 address"),
         ("https://1.2.3.256", "the host is not an IPv4 address"),
         ("https://a..b", "the host is not a host name"),
