@@ -31,7 +31,7 @@ from conformance.cli.commands import (
     verify,
 )
 from conformance.cli.errors import PROGRAM, ExitCode, UsageError, complain
-from conformance.config.machine import exhausted
+from conformance.config.machine import exhausted, require_address_space
 from conformance.config.toml_file import did_you_mean
 from conformance.contract import catalogue
 
@@ -57,12 +57,17 @@ COMMANDS = (
     completion,
 )
 
+#: the commands that send requests, with all the libraries that this takes
+RUNS = ("run", "check", "init", "replay", "qualify")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         options = parse(arguments)
+        if options.name in RUNS:
+            require_address_space()
         command: Callable[[argparse.Namespace], int] = options.command
         return int(command(options))
     except UsageError as error:

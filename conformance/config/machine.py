@@ -6,8 +6,12 @@ import ctypes
 import errno
 from functools import cache
 
-#: `mallopt`'s name for the size from which a block has pages of its own
-_M_MMAP_THRESHOLD = -3
+#: `mallopt`'s names for the size from which a block has pages of its own, and for how many arenas threads share
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+#: each takes 64 MB of the address space, which `ulimit -v` limits
+ARENAS = 4
+#: Bytes of address space that a run needs: libraries that get less abort, or wait for themselves for ever.
+MIN_ADDRESS_SPACE = 600 * 2**20
 #: such blocks, in bytes, go back to the system as soon as they are freed
 LARGE_BLOCK = 512 * 1024
 
@@ -60,6 +64,20 @@ def _shortage(error: BaseException) -> str | None:
     return None
 
 
+def require_address_space() -> None:
+    """Raise MachineError where a limit (`ulimit -v`) leaves too little of it for a run."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < MIN_ADDRESS_SPACE:
+        raise MachineError(
+            f"this machine: the address space is limited to {limit // 2**20} MB (ulimit -v); "
+            f"a run needs {MIN_ADDRESS_SPACE // 2**20} MB"
+        )
+
+
 @cache
 def return_large_blocks() -> bool:
     """Make the C library give large blocks of memory back to the system once they are freed; whether it can.
@@ -68,6 +86,7 @@ def return_large_blocks() -> bool:
     what it ever needs at once.
     """
     try:
-        return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK))
+        mallopt = ctypes.CDLL(None).mallopt
+        return bool(mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)) and bool(mallopt(_M_ARENA_MAX, ARENAS))
     except (OSError, AttributeError, TypeError):  # another C library, which may have no such option
         return False

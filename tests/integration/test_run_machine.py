@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
@@ -127,3 +128,27 @@ def test_a_resource_that_runs_out_is_named_and_no_bug_of_ours(limit: str, target
     assert LIMITS[limit] in ran.out + ran.err
     assert "bug of the suite" not in ran.out + ran.err
     assert "Traceback" not in ran.out + ran.err
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a file system can be mounted by root alone")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def test_a_full_disk_is_named_and_what_was_recorded_is_kept(small_disk: Path, target: Path) -> None:
+    out = small_disk / "out"
+    ran = running.end(running.start(["run", "--target", target, "--report-dir", out, *QUICK]), out)
+    assert ran.code == 3, ran.out + ran.err
+    assert "this machine: no space left on the disk" in ran.err
+    assert "bug of the suite" not in ran.out + ran.err
+    assert "Traceback" not in ran.out + ran.err
+    assert (out / ".state" / "journal-main.ndjson").stat().st_size > 0

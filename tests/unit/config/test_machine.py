@@ -1,4 +1,4 @@
-"""The memory of the machine: what was freed is given back."""
+"""The memory of the machine: what was freed is given back, and what cannot suffice is said at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.config.machine import return_large_blocks
+from conformance.cli import main
+from conformance.config.machine import MIN_ADDRESS_SPACE, return_large_blocks
 
 THREADS, BLOCK, MB = 6, 12 * 2**20, 2**20
 
@@ -37,3 +38,16 @@ def test_large_blocks_that_threads_freed_are_given_back() -> None:
     kept = resident() - before
     end.set()
     assert kept < BLOCK / MB
+
+
+def test_too_little_address_space_is_one_line_before_anything_begins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    resource = pytest.importorskip("resource")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (400 * MB, resource.RLIM_INFINITY))
+    assert main.main(["run", "--report-dir", str(tmp_path / "out")]) == 3
+    assert capsys.readouterr().err == (
+        "backups-conformance: error: this machine: the address space is limited to 400 MB (ulimit -v); "
+        f"a run needs {MIN_ADDRESS_SPACE // MB} MB\n"
+    )
+    assert not (tmp_path / "out").exists()
