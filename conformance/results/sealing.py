@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
+#: Bytes of a file that holds a key.
+MAX_KEY = 100_000
+
 
 class SealError(Exception):
     """A key cannot be used, or an envelope is not valid; the message is one line."""
@@ -107,9 +110,13 @@ def _signed(payload: bytes) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_KEY + 1)
     except OSError as problem:
         raise SealError(f"{path}: cannot be read: {problem.strerror or problem}") from None
+    if len(content) > MAX_KEY:
+        raise SealError(f"{path}: is no key: it has more than {MAX_KEY:,} bytes")
+    return content
 
 
 def _library() -> tuple[ModuleType, ModuleType]:
