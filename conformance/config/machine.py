@@ -9,7 +9,7 @@ from functools import cache
 #: `mallopt`'s names for the size from which a block has pages of its own, and for how many arenas threads share
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 #: each takes 64 MB of the address space, which `ulimit -v` limits
-ARENAS = 4
+ARENAS = 2
 #: Bytes of address space that a run needs: libraries that get less abort, or wait for themselves for ever.
 MIN_ADDRESS_SPACE = 600 * 2**20
 #: such blocks, in bytes, go back to the system as soon as they are freed
