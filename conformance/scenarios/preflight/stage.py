@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
-from conformance.contract.operations import CAPABILITY, GRANTS, lacks
+from conformance.contract.operations import CAPABILITY, GONE_STATES, GRANTS, PRESENT_STATES, lacks
 from conformance.contract.pointers import value_at
 from conformance.http.availability.pace import announced_rate
 from conformance.http.clock import TargetGoneError
@@ -330,6 +330,8 @@ class Stage:
         state = value_at(got.data, "/state/current")
         if not got.is_success or not isinstance(state, str):
             return Entry(member, State.UNKNOWN, _answer(got))
+        if state not in (*PRESENT_STATES, *GONE_STATES):
+            return Entry(member, State.UNKNOWN, f"{state} is no state of the contract")
         if states and state not in states:
             wanted = "a live backup" if states == ("live",) else "a backup that is not live"
             return Entry(member, State.WRONG, f"{backup} is {state}", f"name {wanted}")

@@ -111,6 +111,17 @@ def test_a_404_of_a_list_alone_is_not_a_mistake_of_the_target_file(tmp_path: Pat
         assert entry_of_empty_container(server, tmp_path).state is State.UNKNOWN
 
 
+def test_a_state_that_the_contract_does_not_know_is_not_a_mistake_of_the_target_file(tmp_path: Path) -> None:
+    with launch.serve_in_thread(["got_in_capitals"]) as server:
+        file = tmp_path / "t.toml"
+        file.write_text(server.target_toml)
+        preflight = inspect(replace(load_target(file, {}), probe=None), "full").preflight
+    assert preflight.mistakes == ()
+    entry = preflight.entry("fixtures.backup_id")
+    assert entry is not None
+    assert (entry.state, entry.detail) == (State.UNKNOWN, "LIVE is no state of the contract")
+
+
 def entry_of_empty_container(server: launch.Running, folder: Path, container: str | None = None) -> Entry:
     file = folder / "t.toml"
     file.write_text(server.target_toml)
