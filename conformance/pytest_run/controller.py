@@ -36,7 +36,7 @@ from conformance.report.carrier import HtmlCarrier
 from conformance.report.html import css_path
 from conformance.report.terminal import show
 from conformance.results import build
-from conformance.results.recovery import LOCK, remember
+from conformance.results.recovery import FACTS, LOCK, remember
 from conformance.suite.registry import all_checks
 
 if TYPE_CHECKING:
@@ -210,7 +210,9 @@ class Controller:
         self.results = None
         folder = _shown(self.setup.folder)
         reason = exhausted(error) or f"this machine: {error}"
-        hint = f"what was recorded is kept: `backups-conformance report {folder}` writes the reports"
+        hint = "nothing was recorded"
+        if (self.setup.state / FACTS).is_file():
+            hint = f"what was recorded is kept: `backups-conformance report {folder}` writes the reports"
         self.lost = f"{folder}: the reports cannot be written: {reason}; {hint}"
 
     def _crashes(self) -> list[Account]:

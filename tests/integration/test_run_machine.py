@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -152,3 +153,13 @@ def test_a_full_disk_is_named_and_what_was_recorded_is_kept(small_disk: Path, ta
     assert "bug of the suite" not in ran.out + ran.err
     assert "Traceback" not in ran.out + ran.err
     assert (out / ".state" / "journal-main.ndjson").stat().st_size > 0
+
+
+def test_a_disk_that_was_full_before_the_run_kept_nothing(small_disk: Path, target: Path) -> None:
+    with contextlib.suppress(OSError):
+        (small_disk / "full").write_bytes(bytes(2 * 2**20))
+    out = small_disk / "out"
+    ran = running.end(running.start(["run", "--target", target, "--report-dir", out, *QUICK]), out)
+    assert ran.code == 3, ran.out + ran.err
+    assert ran.err.strip().endswith("no space left on the disk; nothing was recorded")
+    assert "Traceback" not in ran.out + ran.err
