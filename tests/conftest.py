@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from support.shared import Shared
 
@@ -28,6 +29,12 @@ def _refuse_processes(event: str, _arguments: object) -> None:
 
 
 sys.addaudithook(_refuse_processes)
+
+# How fast a machine is decides no test: hypothesis has neither a deadline nor an opinion on slow generation.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)
