@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
+from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
 
@@ -135,6 +136,12 @@ class Fixtures:
     def stable_ids(self) -> list[str]:
         """Return live backups without a role, or the main one where there is none."""
         return self._free() or [self.backup_id]
+
+    def not_live_ids(self) -> list[str]:
+        """Return the lasting backups that were not live when they were discovered, and the target file's."""
+        listed = [backup for backup in self.lasting() if value_at(backup, "/state/current") in NOT_LIVE_STATES]
+        named = self.target.fixtures.not_live_backup_id
+        return [*dict.fromkeys([*(str(backup["id"]) for backup in listed), *([named] if named else [])])]
 
     def restorable_ids(self) -> list[str]:
         """Return the backups that restores may be requested of at once: the main one and those kept for restores."""

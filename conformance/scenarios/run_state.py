@@ -13,6 +13,7 @@ from conformance.config.machine import MachineError
 from conformance.config.secrets import KeyUnavailableError
 from conformance.contract.json_types import JsonObject
 from conformance.contract.operations import UNAVAILABLE
+from conformance.contract.pointers import value_at
 from conformance.http.budget import NotAllowedError, asks_for_restore
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Expected
@@ -87,6 +88,12 @@ class Snapshot:
     #: The check that sent the requests, and the requests, to send them again for another backup.
     source: str = ""
     requests: tuple[Request, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """The state of the backup before the requests; empty where it is not known."""
+        current = value_at(self.before, "/state/current")
+        return current if isinstance(current, str) else ""
 
     @property
     def suspects(self) -> list[Exchange]:

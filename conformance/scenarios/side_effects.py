@@ -6,9 +6,10 @@ import time
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
 from conformance.contract import equivalence
-from conformance.contract.operations import RESTORE_MAY_CHANGE
+from conformance.contract.operations import NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
@@ -167,14 +168,17 @@ def _changes_since(
         return
     explained = context.run.state.logs_explained(snapshot.backup, snapshot.logged_before)
     ignored = RESTORE_MAY_CHANGE if explained else ()
-    changed = equivalence.differences("backup", snapshot.before, backup, ignore=ignored)[:MAX_CHANGES]
+    by_itself = snapshot.state in TRANSIENT_STATES
+    changed = () if by_itself else equivalence.differences("backup", snapshot.before, backup, ignore=ignored)
     if changed and _changes_by_itself(context, get):
         yield inconclusive("HTTP-4 failed first: the backup changes with each reading", get)
         return
-    for pointer in changed:
+    for pointer in changed[:MAX_CHANGES]:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
     fresh = [log for log_id, log in entries.items() if log_id not in snapshot.logs]
     new = [log for log in fresh if log.get("instance_id") in snapshot.instances]
+    if by_itself:  # the end of saving leaves a log of type "backup"
+        new = [log for log in new if log.get("type") == "restore"]
     new += restores_elsewhere(fresh, snapshot.instances) if foreign else []
     if len(new) > explained:
         yield violation("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
@@ -258,10 +262,11 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) 
     Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Return why
     nothing is proved; empty where effects were seen.
     """
-    backup = _untouched_backup(context, snapshot)
+    backup = _comparable_backup(context, snapshot)
     if backup is None:
-        return f"{ANOTHER_CLIENT}: there is no other backup to see it again with"
-    requests = [_for_backup(request, backup) for request in snapshot.requests]
+        kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
+        return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
+    requests = requests_for(snapshot, backup)
     again = _look_before(context, requests)
     if again is None:
         return f"{ANOTHER_CLIENT}: the other backup cannot be read"
@@ -279,22 +284,49 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) 
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _untouched_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
-    """A live backup that no restore was requested of, else one of which none was accepted."""
-    state = context.run.state
-    own = {snapshot.backup, *context.fixtures.restored_ids()}
-    free = [backup for backup in context.fixtures.stable_ids() if backup not in own and not state.accepted(backup)]
-    free.sort(key=state.requested)
+def _comparable_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
+    """A backup for which the requests must be refused for the same reason: live, or not, as that of the snapshot is.
+
+    One in the same state comes first, then one that no restore was requested of. None of them was restored.
+    """
+    state, fixtures = context.run.state, context.fixtures
+    is_live = snapshot.state not in NOT_LIVE_STATES
+    own = {snapshot.backup, *fixtures.restored_ids()}
+    known = fixtures.stable_ids() if is_live else fixtures.not_live_ids()
+    free = sorted((backup for backup in known if backup not in own and not state.accepted(backup)), key=state.requested)
+    others: list[str] = []
     for backup in free[:MAX_CANDIDATES]:
-        if value_at(context.get(backup).data, "/state/current") == "live":
+        current = value_at(context.get(backup).data, "/state/current")
+        if current == (snapshot.state or "live"):
             return backup
-    return None
+        if current in NOT_LIVE_STATES:
+            others.append(backup)
+    return None if is_live else next(iter(others), None)
 
 
-def _for_backup(request: Request, backup: str) -> Request:
-    """The request with another backup in its address."""
-    path = request.path.replace(request.resources["backup"], backup)
-    return replace(request, path=path, resources={**request.resources, "backup": backup})
+def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:
+    """The requests of the snapshot with another backup in their addresses.
+
+    A request that named a backup of another container is left out: for one of this container it may be legal.
+    """
+    return [
+        replace(
+            request,
+            path=_with_backup(request.path, snapshot.backup, backup),
+            resources={**request.resources, "backup": backup},
+        )
+        for request in snapshot.requests
+        if request.resources.get("backup") == snapshot.backup
+    ]
+
+
+def _with_backup(path: str, old: str, new: str) -> str:
+    """The path with another backup in the last segment that names the old one; a short id is part of other segments."""
+    segments = path.split("/")
+    for index in reversed(range(len(segments))):
+        if unquote(segments[index]) == old:
+            return "/".join([*segments[:index], quote(new, safe=""), *segments[index + 1 :]])
+    return path
 
 
 # ---------------------------------------------------------------- restores to other instances

@@ -42,7 +42,7 @@ def method_refusal_without_allow(server: Behaviours) -> None:
     server.unrouted = lambda _call, allowed: RefusalError("405.method-not-allowed" if allowed else "404.uri")
 
 
-@fault(breaks=("HTTP-5", "HTTP-3"))
+@fault(breaks=("HTTP-3",))
 def patch_breaks_down(server: Behaviours) -> None:
     """A PATCH is a 500."""
     unrouted = server.unrouted

@@ -1,0 +1,151 @@
+"""Effects of refused restores: seen again with a backup of the same kind, and told from changes by themselves."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from support.exchanges import answer
+
+from conformance.config.target import FixtureIds, RestorePolicy, Target
+from conformance.contract.check_id import CheckId, CheckKind
+from conformance.http.exchange import Exchange, Request
+from conformance.judging.expectations import Finding, violation
+from conformance.judging.outcomes import Outcome
+from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.run_state import RunState, Snapshot
+from conformance.scenarios.side_effects import ANOTHER_CLIENT, changes_since, confirmed, requests_for
+
+OWN = "i1"
+States = dict[str, str]
+
+
+class Container:
+    """A target in memory, and the check context for it: restores of backups in `effective` states are logged."""
+
+    def __init__(self, states: States, effective: tuple[str, ...] = (), *, not_live: str | None = None) -> None:
+        self.states, self.effective, self.restored = states, effective, list[str]()
+        self.check = SimpleNamespace(clause="JOB-10", id=CheckId("JOB-11", "restore", CheckKind.EXAMPLE))
+        target = Target(
+            "t", "http://127.0.0.1", "h", fixtures=FixtureIds("c", not_live_backup_id=not_live, instance_id=OWN),
+            restore=RestorePolicy(allow=True, timeout_s=0.0, poll_s=0.0),
+        )  # fmt: skip
+        self.fixtures = Fixtures(target)
+        self.fixtures.discover(answer(200, {"data": [self._backup(name) for name in states]}, operation="list"), [])
+        self.snapshots: list[Snapshot] = []
+        self.run = SimpleNamespace(state=RunState(), wait=lambda _seconds: None)
+        self.build = SimpleNamespace(
+            get=lambda backup: Request("get", "GET", f"/b/{backup}", resources={"backup": backup}),
+            logs=lambda backup: Request("logs", "GET", f"/b/{backup}/logs", resources={"backup": backup}),
+        )
+
+    def _backup(self, name: str) -> dict[str, Any]:
+        return {"id": name, "container_id": "c", "instance_id": OWN, "state": {"current": self.states[name]}}
+
+    def _logs(self, name: str) -> list[dict[str, Any]]:
+        one = {"backup_id": name, "instance_id": OWN, "type": "restore"}
+        return [{"id": f"log {number}", **one} for number, backup in enumerate(self.restored) if backup == name]
+
+    def send(self, request: Request) -> Exchange:
+        backup = request.resources["backup"]
+        if request.operation != "restore":
+            data = self._backup(backup) if request.operation == "get" else self._logs(backup)
+            return answered(request, 200, {"data": data})
+        if self.states[backup] in self.effective:
+            self.restored.append(backup)
+        is_live = self.states[backup] == "live"
+        exchange = answered(request, 202 if is_live else 403, {"data": {}} if is_live else {"error": {}, "data": None})
+        self.run.state.observe(exchange)
+        return exchange
+
+    def send_all(self, requests: Any) -> list[Exchange]:
+        return [self.send(request) for request in requests]
+
+    send_allowed = send_all
+
+    def get(self, backup: str) -> Exchange:
+        return self.send(self.build.get(backup))
+
+    def run_once(self, _name: str, scenario: Any) -> Any:
+        return scenario(self)
+
+    def record_step(self, *_: object) -> None:
+        pass
+
+    def snapshot(self, backup: str, *more: Request) -> Snapshot:
+        requests = (restore_of(backup), *more)
+        return Snapshot("JOB-10", backup, frozenset({OWN}), self._backup(backup), frozenset(), 0, 0, requests=requests)
+
+    def confirm(self, snapshot: Snapshot) -> list[Finding]:
+        suspected = violation("no log of a refused request", "1 new", self.send(self.build.logs(snapshot.backup)))
+        return [*confirmed(cast("Any", self), snapshot, [suspected])]
+
+
+def answered(request: Request, status: int, body: object) -> Exchange:
+    exchange = answer(status, body)
+    return Exchange(request, exchange.response)
+
+
+def restore_of(backup: str, container: str = "c") -> Request:
+    resources = {"backup": backup, "container": container, "instance": OWN}
+    return Request("restore", "POST", f"/c/{container}/b/{backup}/tasks", resources=resources)
+
+
+@pytest.mark.parametrize("others", [{"o": "deleted"}, {"o": "deleting"}, {"m": "deleted", "o": "saving"}])
+def test_an_effect_on_a_backup_that_is_not_live_is_seen_again_with_another_that_is_not(others: States) -> None:
+    container = Container({"s": "saving", "live": "live", **others}, ("saving", "deleting", "deleted"))
+    [finding] = container.confirm(container.snapshot("s"))
+    assert finding.outcome is Outcome.FAILED
+    assert container.restored == ["o"]
+
+
+def test_an_effect_on_a_live_backup_is_seen_again_with_a_live_one() -> None:
+    container = Container({"b": "live", "s": "saving", "o": "live"}, ("live", "saving"))
+    container.fixtures.target = Target("t", "http://127.0.0.1", "h", fixtures=FixtureIds("c", instance_id=OWN))
+    container.confirm(container.snapshot("b"))
+    assert container.restored == ["o"]
+
+
+@pytest.mark.parametrize("not_live", ["s", None])
+def test_without_another_backup_that_is_not_live_no_live_one_is_restored(not_live: str | None) -> None:
+    container = Container({"s": "saving", "a": "live", "b": "live"}, ("saving", "live"), not_live=not_live)
+    [finding] = container.confirm(container.snapshot("s"))
+    assert finding.outcome is Outcome.ERROR
+    assert f"{ANOTHER_CLIENT}: there is no other backup that is not live to see it again with" in finding.got
+    assert container.restored == []
+
+
+def test_another_clients_restore_of_a_backup_that_is_not_live_proves_nothing() -> None:
+    container = Container({"s": "saving", "o": "deleted"})
+    [finding] = container.confirm(container.snapshot("s"))
+    assert finding.outcome is Outcome.ERROR
+    assert ANOTHER_CLIENT in finding.got
+
+
+def test_a_request_that_named_another_containers_backup_is_not_sent_again_for_one_of_this() -> None:
+    crossed, foreign = restore_of("b", "sibling"), restore_of("foreign")
+    snapshot = Container({"b": "live"}).snapshot("b", crossed, foreign)
+    again = requests_for(snapshot, "o")
+    assert [request.path for request in again] == ["/c/c/b/o/tasks", "/c/sibling/b/o/tasks"]
+    assert {request.resources["backup"] for request in again} == {"o"}
+
+
+@pytest.mark.parametrize(("before", "after", "count"), [("saving", "live", 0), ("deleting", "deleted", 0),
+                                                        ("deleted", "live", 1), ("live", "saving", 1)])  # fmt: skip
+def test_a_backup_that_is_saved_or_deleted_changes_by_itself(before: str, after: str, count: int) -> None:
+    container = Container({"s": before})
+    container.client = SimpleNamespace(send=lambda request, _purpose: container.send(request))  # type: ignore[attr-defined]
+    snapshot = container.snapshot("s")
+    container.states["s"] = after
+    get, logs = container.send_all([container.build.get("s"), container.build.logs("s")])
+    assert len([*changes_since(cast("Any", container), snapshot, get, logs)]) == count
+
+
+@pytest.mark.parametrize(("kind", "count"), [("backup", 0), ("restore", 1)])
+def test_only_the_log_of_a_restore_is_an_effect_on_a_backup_that_is_being_saved(kind: str, count: int) -> None:
+    container = Container({"s": "saving"})
+    get = container.get("s")
+    log = {"id": "l", "backup_id": "s", "instance_id": OWN, "type": kind}
+    logs = answered(container.build.logs("s"), 200, {"data": [log]})
+    assert len([*changes_since(cast("Any", container), container.snapshot("s"), get, logs)]) == count
