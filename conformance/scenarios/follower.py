@@ -75,9 +75,13 @@ class Follower:
         for backup in dict.fromkeys(restore.backup for restore in restores):
             self._share_logs([restore for restore in restores if restore.backup == backup], since)
 
-    def let_end(self, answer: Exchange) -> None:
-        """Wait for the end of a restore that should have been refused, so that it disturbs no other."""
-        backup, instance = answer.request.resources["backup"], answer.request.resources["instance"]
+    def let_end(self, answer: Exchange, backup: str | None = None) -> None:
+        """Wait for the end of a restore that should have been refused, so that it disturbs no other.
+
+        `backup` is the one that is restored, where the request has a malformed id of it.
+        """
+        backup = backup or answer.request.resources["backup"]
+        instance = answer.request.resources["instance"]
         known = self._context.run.state.log_book.seen(backup, self._context.logs(backup).items)
         restore = Restore(answer, backup, instance, frozenset(known), self._clock())
         if restore.accepted:

@@ -248,14 +248,14 @@ def _refused_and_done(server: Behaviours, step: str) -> None:
     on_refusal(server, step, change)
 
 
-@fault(breaks=("AUTH-9",))
+@fault(breaks=("AUTH-9",), also=("DEL-4",))
 def hub_of_the_key(server: Behaviours) -> None:
     """Every request is served for the key's own hub, whatever hub id it sends."""
     hub = server.read_hub_id
     server.read_hub_id = lambda call: call.caller.hub_id if hub(call) and call.caller else ""
 
 
-@fault(breaks=("AUTH-9",))
+@fault(breaks=("AUTH-9",), also=("DEL-4",))
 def unknown_hub_is_the_keys(server: Behaviours) -> None:
     """An unknown hub id is taken for the key's own hub."""
     hub = server.read_hub_id

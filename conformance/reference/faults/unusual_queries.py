@@ -69,7 +69,7 @@ def inherited_parameter_breaks_down(server: Behaviours) -> None:
 # ---------------------------------------------------------------- brackets
 
 
-@fault(breaks=("LIST-10",), also=("HTTP-3",))
+@fault(breaks=("LIST-10",), also=("HTTP-3", "INC-6"))
 def operators_break_down(server: Behaviours) -> None:
     """An operator of a document database, such as `sort[$ne]=1`, is a 500."""
     _crash_on_name(server, lambda name: "[$" in name)

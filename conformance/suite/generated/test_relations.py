@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conformance.contract.operations import Operation
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import GetOptions, OperationOptions
@@ -145,22 +146,53 @@ def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Oper
     keys = [
         context.rng.choice(["full", "view", "view", "none", *others]) for _ in range(max(4, context.run.examples // 2))
     ]
-    answers = context.send_all(context.build.for_operation(operation, options, key=key) for key in ["full", *keys])
-    yield from agree(
-        [answer for answer in answers if answer.request.key == "view"], answers[0], context.send(answers[0].request)
-    )
+    requests = [context.build.for_operation(operation, options, key=key) for key in ["full", *keys]]
+    yield from same_for_both_keys(lambda: answers_by_key(context, requests))
 
 
-def agree(answers: list[Exchange], first: Exchange, last: Exchange) -> Iterator[Finding]:
-    """Each answer to the key that may read has all that the full key saw before it as well as after it."""
-    for full in (first, last):
-        if why := inconclusive_reason(full) or (
-            None if full.is_success else f"the full key is answered {full.status} as well"
-        ):
-            yield inconclusive(why, full)
+def same_for_both_keys(ask: Callable[[], AnswersByKey]) -> Iterator[Finding]:
+    """The view key is served, and what it does not see of the full key's items it does not see in several rounds."""
+    answers = ask()
+    yield from answers.not_served()
+    missing = answers.missing_items()
+    for _ in range(MAX_READINGS - 1):
+        if not missing:
             return
-    lasting = set(first.ids) & set(last.ids)
-    for answer in answers:
-        yield from expect_success(answer)
-        if answer.is_success and (missing := lasting - set(answer.ids)):
-            yield violation("all items that the full key sees", f"{len(missing)} missing", answer, "/data")
+        missing = ask().missing_items()
+    yield from missing
+
+
+@dataclass(frozen=True)
+class AnswersByKey:
+    """Answers to the view key, and one to the full key before them and one after them."""
+
+    view: list[Exchange]
+    first: Exchange
+    last: Exchange
+
+    def not_served(self) -> Iterator[Finding]:
+        """The answers that are no success, unless the full key is refused as well."""
+        for full in (self.first, self.last):
+            if why := inconclusive_reason(full) or (
+                None if full.is_success else f"the full key is answered {full.status} as well"
+            ):
+                yield inconclusive(why, full)
+                return
+        for answer in self.view:
+            yield from expect_success(answer)
+
+    def missing_items(self) -> list[Finding]:
+        """The answers without an item that both answers to the full key have."""
+        lasting = set(self.first.ids) & set(self.last.ids)
+        return [
+            violation("all items that the full key sees", f"{len(missing)} missing", answer, "/data")
+            for answer in self.view
+            if answer.is_success and (missing := lasting - set(answer.ids))
+        ]
+
+
+def answers_by_key(context: CheckContext, requests: list[Request]) -> AnswersByKey:
+    """Send requests that differ in their keys, the first with the full one, and the first again at the end."""
+    answers = context.send_all(requests)
+    view = [answer for answer in answers if answer.request.key == "view"]
+    return AnswersByKey(view, answers[0], context.send(requests[0]))

@@ -1,0 +1,68 @@
+"""A restore whose malformed id names a backup once it is decoded is followed at that backup."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from support.exchanges import answer
+
+from conformance.config.target import Jobs, RestorePolicy
+from conformance.http.exchange import Exchange, Expected, Request
+from conformance.judging.outcomes import Outcome
+from conformance.scenarios.proofs.log_book import LogBook
+from conformance.suite.support import expect_malformed_refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Logged:
+    """A check context that shows one more log with each reading, and keeps the backups that it was asked for."""
+
+    def __init__(self) -> None:
+        policy = RestorePolicy(allow=True, timeout_s=1.0, poll_s=0.0)
+        self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=False)))
+        self.run = SimpleNamespace(state=SimpleNamespace(log_book=LogBook()), wait=lambda _seconds: None)
+        self.key_proofs = SimpleNamespace(jobs=None)
+        self.read: list[str] = []
+
+    def logs(self, backup: str) -> Exchange:
+        shown = [{"id": f"log {number}", "instance_id": "i", "type": "restore"} for number in range(len(self.read))]
+        self.read.append(backup)
+        return answer(200, {"data": shown}, operation="logs", resources={"backup": backup})
+
+    def get(self, _backup: str) -> Exchange:
+        return answer(200, {"data": {}})
+
+    def record_step(self, *_: object) -> None:
+        pass
+
+
+def accepted(path: str, backup: str) -> Exchange:
+    resources = {"container": "c", "backup": backup, "instance": "i"}
+    request = Request(
+        "restore", "POST", path, resources=resources, ownership="malformed", expected=Expected.REFUSAL
+    )  # fmt: skip
+    body = {"data": {"action": "restore", "job": {"id": "j", "accepted": True}}}
+    return Exchange(request, answer(202, body, operation="restore").response)
+
+
+def outcomes(context: Logged, exchange: Exchange) -> Iterator[Outcome]:
+    for finding in expect_malformed_refused(cast("Any", context), exchange):
+        yield finding.outcome
+
+
+@pytest.mark.parametrize(
+    ("path", "resource"),
+    [
+        ("/v1/containers/c/backups/b%2F/tasks", "b/"),
+        ("/v1/containers/c/backups/b%2Ftasks", "b"),
+        ("/v1/containers/c/backups%2Fb/tasks", "b"),
+    ],
+)
+def test_the_logs_of_the_backup_that_is_restored_are_read(path: str, resource: str) -> None:
+    context = Logged()
+    assert list(outcomes(context, accepted(path, resource))) == [Outcome.WARNED]
+    assert set(context.read) == {"b"}
