@@ -165,13 +165,13 @@ def key_as_password(server: Behaviours) -> None:
     server.read_token = lambda call: _basic(call)[1] or token(call)
 
 
-@fault(breaks=("AUTH-5",))
+@fault(breaks=("AUTH-5",), also=("DEL-4",))
 def hub_is_guessed(server: Behaviours) -> None:
     """A request without a hub id is served for the key's own hub."""
     _guess_hub(server, lambda call: not call.headers.get("x-hub-id"))
 
 
-@fault(breaks=("AUTH-5",))
+@fault(breaks=("AUTH-5",), also=("DEL-4",))
 def empty_hub_is_guessed(server: Behaviours) -> None:
     """A request with an empty hub id is served for the key's own hub."""
     _guess_hub(server, lambda call: call.headers.get("x-hub-id") == "")
@@ -340,7 +340,7 @@ def beginning_of_a_hub_is_enough(server: Behaviours) -> None:
     server.read_hub_id = complete
 
 
-@fault(breaks=("AUTH-9",))
+@fault(breaks=("AUTH-9",), also=("DEL-4",))
 def hub_counts_for_lists_only(server: Behaviours) -> None:
     """Only the list checks the hub id."""
     in_scope, hub = server.in_scope, server.read_hub_id
