@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def logs(*ids: str, key: str = "full", status: int = 200) -> Exchange:
-    body = {"data": [{"id": log_id} for log_id in ids]} if status == 200 else {"error": {}, "data": None}
+    body: object = {"data": [{"id": log_id} for log_id in ids]} if status == 200 else {"error": {}, "data": None}
     return answer(status, body, operation="logs", key=key)
 
 
