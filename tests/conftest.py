@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+from support.scheduling import scheduler
 from support.shared import Shared
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ hypothesis.settings.load_profile("any machine")
 def pytest_xdist_auto_num_workers() -> int:
     """Start four workers on small machines as well: the slow tests mostly wait for restores."""
     return max(FEWEST_WORKERS, os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep tests together that share what takes seconds to make."""
+    return scheduler(config, log)
 
 
 @pytest.fixture(autouse=True)

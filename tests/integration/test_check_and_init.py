@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("check")]  # one server for all of them
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one server for all of them
 
 
 @dataclass

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest.importorskip("material", reason="the documentation's theme is not installed: tox -e docs runs these tests")
-pytestmark = pytest.mark.xdist_group("docs-site")  # one build for all of them
+pytestmark = pytest.mark.one_worker  # one build for all of them
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("", "start/", "guides/ci/", "contract/", "clauses/", "clauses/CAP-4/", "clauses/INC-2/", "reference/cli/")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest.importorskip("distributed")
-pytestmark = [pytest.mark.process, pytest.mark.slow]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.one_worker]  # one cluster for all of them
 QUICK = ("--only", "LIST-9", "--seed", "7")
 NAMES = ("a", "b", "c", "d", "e", "f")
 

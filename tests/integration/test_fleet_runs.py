@@ -20,7 +20,7 @@ from conformance.fleet import signing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]
 QUICK = ("--only", "LIST-9")
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: One at a time: they wait for real restores.
-pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.xdist_group("frameworks")]
+pytestmark = [pytest.mark.node, pytest.mark.slow, pytest.mark.one_worker]
 
 #: What some tests try where they do not try everything: a mistake of each kind.
 FEW = {

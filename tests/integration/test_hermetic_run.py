@@ -26,7 +26,7 @@ PROGRAM = Path(sysconfig.get_path("scripts")) / "backups-conformance"
 FEW = ("--profile", "read", "--only", "LIST-8,CAP-1,GET-6,HTTP-3", "--examples", "2", "--seed", "5")
 
 
-pytestmark = pytest.mark.xdist_group("hermetic")  # all compare with one run
+pytestmark = pytest.mark.one_worker  # all compare with one run
 
 HOSTILE_FILES = {
     "conftest.py": """

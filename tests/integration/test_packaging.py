@@ -16,7 +16,7 @@ import conformance
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "conformance"
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("wheel")]  # one wheel for all of them
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one wheel for all of them
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]
 
 ALL = catalogue.load().select((), ())
 

@@ -27,7 +27,7 @@ FEW = ("--profile", "read", "--only", "LIST-8,CAP-1,GET-4", "--examples", "1", "
 #: CI sets it: there a matrix that cannot be installed is a failure
 REQUIRED = "CONFORMANCE_REQUIRE_PLUGINS"
 
-pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.xdist_group("plugin matrix")]
+pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.one_worker]
 
 
 @pytest.fixture(scope="module")

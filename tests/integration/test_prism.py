@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PRISM = "@stoplight/prism-cli@5.14.2"
 READY = "Prism is listening"
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("prism")]  # one server for all of them
+pytestmark = [pytest.mark.node, pytest.mark.one_worker]  # one server for all of them
 
 ANY_KEY = "Prism asks for some bearer key, and never which"
 ONE_ANSWER = "Prism answers every id of a documented path with the one example of the document"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FEW = ("--profile", "read", "--only", "LIST-8,CAP-1,GET-4", "--examples", "1", "--seed", "1")
 PASSED = {"LIST-8": "passed", "CAP-1": "passed", "GET-4": "passed"}
 
-pytestmark = pytest.mark.xdist_group("pytest plugin")  # one server for all of them
+pytestmark = pytest.mark.one_worker  # one server for all of them
 
 
 @pytest.fixture(scope="module")

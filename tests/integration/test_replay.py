@@ -22,7 +22,7 @@ from conformance.replay.model import Attempt, Failure, Replayed, Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("replay")]  # one run for all of them
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one run for all of them
 
 #: an active check's, a passive judge's, and one whose requests are not sent by reads
 FAULTS = ("page_size_zero_breaks_down", "page_size_is_ignored", "restore_with_view")

@@ -27,7 +27,7 @@ ROWS = SHOWN.format(".bc-clauses tr[class^='o-'] th")
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.xdist_group("browser"),
+    pytest.mark.one_worker,
     pytest.mark.skipif(
         browser.found() is None and not os.environ.get(REQUIRE),
         reason=f"there is no Chromium here; set {REQUIRE} to make that an error",

@@ -14,6 +14,8 @@ from conformance.report import compare as rendering
 from conformance.report import index, write_all
 from conformance.results import compare, signoff
 
+pytestmark = pytest.mark.one_worker  # the pages are made once
+
 HTML_VALIDATE = "html-validate@10.17.0"
 #: what pytest-html's own template has
 OF_THE_CARRIER = ('Attribute "checked" has invalid value "true"', 'Attribute "src" has invalid value ""')

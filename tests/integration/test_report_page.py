@@ -22,7 +22,7 @@ from conformance.report.html import css_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]
 
 _CONFTEST = """
 import json, sys

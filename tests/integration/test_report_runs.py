@@ -34,7 +34,7 @@ SUBJECT = f"registry.example.test/backups@sha256:{'ab' * 32}"
 FAULTS = ["restore_with_view", "denied_key_echoed", "unknown_key_echoed", "secret_in_clear", "config_in_clear"]
 CHAPTERS = "CAP,ERR,INC,AUTH,LIST,HTTP-7"
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("report runs")]  # one run that many look at
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one run that many look at
 
 
 def command(*arguments: str | Path, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # some compare with one run, which is made once
 
 #: a broken server, so that there are outcomes of several kinds to compare
 FAULTS = ("restore_with_view", "last_page_loses_one", "key_in_a_header")
 SOME = ("--only", "AUTH-1,CAP,LIST,GET-6,JOB-1,JOB-6,RST-1,RST-2,JBS-1,DEL-1,ERR", "--examples", "2", "--seed", "7")
-EVERYWHERE = pytest.mark.xdist_group("equality")  # these compare with one run, which is made once
 
 
 def described(server: launch.Running, folder: Path, change: Callable[[str], str] = str) -> Path:
@@ -45,14 +44,12 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> running.Ran:
         return running.run(folder / "out", "--target", described(server, folder), *SOME)
 
 
-@EVERYWHERE
 def test_there_is_something_to_compare(plain: running.Ran) -> None:
     assert plain.code == 1
     assert {"passed", "failed", "not_tested"} <= set(plain.outcomes.values())
     assert {row["id"] for row in plain.results["clauses"] if row["outcome"] == "failed"} >= {"CAP-4", "LIST-5", "ERR-7"}
 
 
-@EVERYWHERE
 @pytest.mark.parametrize("how", share.some(["four workers", "pytest", "pytest elsewhere", "pytest, two workers"], 2))
 def test_the_outcomes_are_the_same(how: str, plain: running.Ran, tmp_path: Path, pytestconfig: pytest.Config) -> None:
     elsewhere = tmp_path / "elsewhere"

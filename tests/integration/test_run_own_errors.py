@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FEW = ("--profile", "read", "--only", "LIST-8,CAP-1,GET-4", "--examples", "1", "--seed", "1")
 
-pytestmark = pytest.mark.xdist_group("own errors")  # one server for all of them
+pytestmark = pytest.mark.one_worker  # one server for all of them
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conformance.reference.core import Answer, Behaviours, Call
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("secrets")]  # one server for all of them
+pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one server for all of them
 
 SHOWN_SECRETS = ("secret_in_clear", "config_in_clear")
 #: checks with every kind of credential, and with included integrations

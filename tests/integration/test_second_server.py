@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SERVER = Path(__file__).parents[1] / "second" / "server.mjs"
 
-pytestmark = [pytest.mark.node, pytest.mark.xdist_group("second server")]  # one at a time: they wait for real restores
+pytestmark = [pytest.mark.node, pytest.mark.one_worker]  # one at a time: they wait for real restores
 
 #: what each preset does not offer, so that nothing can be said of it
 NOT_TESTED = {
