@@ -14,7 +14,10 @@ FILE = "qualification.json"
 
 
 def in_words(results: Results, published: bytes | None = None) -> str | None:
-    """The score of the version that wrote these results; None where it brings none, another's, or one of a part."""
+    """Return the score of the version that wrote these results.
+
+    None if no score is packaged, or it belongs to another version or to a partial qualification.
+    """
     text = _published() if published is None else published
     try:
         document: JsonObject = json.loads(text or b"null") or {}

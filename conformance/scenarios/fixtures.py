@@ -154,6 +154,7 @@ class Fixtures:
     def dedicated_backup(self, purpose: str) -> str:
         """Return the live backup of a purpose, such as a clause, so that an effect on it points to one culprit.
 
+        Clauses that forbid effects have theirs to themselves, as far as there are enough backups; others may share one.
         The backup of a purpose depends on nothing but the target, so that any selection of checks uses the same.
         """
         free = self.stable_ids()

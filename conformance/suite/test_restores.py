@@ -1,4 +1,4 @@
-"""JOB-1 … JOB-11 and RST-1 … RST-9: what may start a restore, and that a restore restores."""
+"""RST-1 … RST-9: a restore restores the backup, and changes nothing else."""
 
 from __future__ import annotations
 

@@ -244,7 +244,7 @@ def test_an_incompatible_library_ends_a_command_with_one_line(
     def fail(_options: object) -> int:
         raise _compat.incompatible("uvicorn", "uvicorn.protocols")
 
-    monkeypatch.setattr(main, "parse", lambda _: SimpleNamespace(command=fail))
+    monkeypatch.setattr(main, "parse", lambda _: SimpleNamespace(name="clauses", command=fail))
     assert main.main([]) == 3
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("backups-conformance: error: uvicorn ")
