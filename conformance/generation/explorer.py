@@ -114,11 +114,13 @@ class Explorer:
         return set().union(*(self._seen.get(_key(request), frozenset()) for _, request in batch))
 
     def _judge(self, kind: Kind, exchange: Exchange) -> Iterator[Name]:
-        """The names of the defects of one exchange; one that started a restore is not to be tried again."""
+        """The names of the defects of one exchange; one that started a restore, or hung, is not to be tried again."""
         own = [replace(finding, wanted=f"{finding.wanted} for {kind.label}") for finding in self._expect(exchange)]
         self.found += own
         if asks_for_restore(exchange.request) and exchange.is_success:
             return
+        if exchange.status is None and "within" in (exchange.failure or ""):
+            return  # each step of shrinking would wait for the whole time again
         yield from (
             (str(self._api.check.id), *identity(finding)) for finding in own if finding.outcome is not Outcome.ERROR
         )

@@ -48,6 +48,10 @@ MAX_PATIENCE_S = 300.0
 CHEAP_TRIES, COSTLY_TRIES = 6, 4
 #: Once this many inputs of an operation were blamed, further inputs whose tries are costly are not repeated.
 MAX_COSTLY_BLAMED = 3
+#: Once this many inputs of an operation hung, further ones are waited for only this long, or this many times longer
+#: than the slowest answer of the operation took: what hangs all the same allows no conclusion, and costs little.
+MAX_HUNG = 3
+MIN_PATIENCE_S, PATIENCE_FACTOR = 1.0, 10.0
 #: An input beyond these sizes, in octets, is never blamed: its address with its headers, and its body.
 MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
 #: When the run is stopped, it waits this long for the response to a restore: it shows whether the restore was accepted.
@@ -90,6 +94,9 @@ class Client:
         self._costly_tries = threading.Lock()
         #: How many inputs of each operation were blamed for having no response.
         self._blamed: Counter[Operation] = Counter()
+        #: How many of them had no response in the time for it, and the longest time of a response, in seconds.
+        self._hung: Counter[Operation] = Counter()
+        self._slowest_s: dict[Operation, float] = {}
         self._slots = threading.BoundedSemaphore(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
         self._pool: Background[Exchange] = Background("client", concurrency)
@@ -241,7 +248,10 @@ class Client:
             self.requests += 1
             self._restores_under_way += waited_for
         try:
-            exchange = self._connections.send(request, fresh=fresh)
+            exchange = self._connections.send(request, fresh=fresh, timeout_s=self._patience_s(request))
+            if answered(exchange) and exchange.response is not None:
+                slowest = max(self._slowest_s.get(request.operation, 0.0), exchange.response.elapsed_s)
+                self._slowest_s[request.operation] = slowest
             self._pace.observe(exchange)
             if request.method not in SAFE_METHODS and not asks_to_wait(exchange):
                 self.liveness.count_write(request.content, answered=answered(exchange))
@@ -250,6 +260,19 @@ class Client:
             with self._counting:
                 self._restores_under_way -= waited_for
                 self._counting.notify_all()
+
+    def _patience_s(self, request: Request) -> float:
+        """How long to wait for a response: the limit of the target file, or less where many inputs hung.
+
+        A write has its whole time, since it may have an effect, and so has a read that was answered before.
+        """
+        limit = self.target.limits.timeout_s
+        if self._hung[request.operation] < MAX_HUNG or request.method not in SAFE_METHODS:
+            return limit
+        if request.content in self._answered:
+            return limit
+        slowest = self._slowest_s.get(request.operation)
+        return limit if slowest is None else min(limit, max(MIN_PATIENCE_S, PATIENCE_FACTOR * slowest))
 
     def _look_again(self, first: Exchange, *, reserved: bool) -> Exchange:
         """Find out whether a response was lost because of this input, or because the target is unavailable.
@@ -280,6 +303,7 @@ class Client:
             if tries >= needed:
                 last.unanswered = True
                 self._blamed[request.operation] += 1
+                self._hung[request.operation] += _is_slow(last)
                 break
         return last
 

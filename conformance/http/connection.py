@@ -74,31 +74,33 @@ class Connections:
         """End the requests in progress, in all threads, without a response."""
         self._network.abort()
 
-    def send(self, request: Request, *, fresh: bool = False) -> Exchange:
+    def send(self, request: Request, *, fresh: bool = False, timeout_s: float | None = None) -> Exchange:
         """One attempt. Never raises for anything the target or the network does.
 
         `fresh`: over a connection of its own, which no earlier response can have spoilt and no idle timeout closes
         just now. What must not be sent twice always goes that way, and where kept connections break so does each POST:
-        one whose response is lost takes a place in the restore budget.
+        one whose response is lost takes a place in the restore budget. `timeout_s`: `limits.timeout_s` unless given.
 
         Raises KeyUnavailableError where the command that prints a header's value fails, and MachineError where a
         resource of this machine is used up.
         """
         alone = fresh or not request.repeatable or (request.method == "POST" and self._kept_break)
-        exchange = self._exchange(request, self._fresh if alone else self._kept)
+        exchange = self._exchange(
+            request, self._fresh if alone else self._kept, self._limits.timeout_s if timeout_s is None else timeout_s
+        )
         self._kept_break |= exchange.response is None and not alone
         return exchange
 
-    def _exchange(self, request: Request, pool: httpcore.ConnectionPool) -> Exchange:
+    def _exchange(self, request: Request, pool: httpcore.ConnectionPool, timeout_s: float) -> Exchange:
         encoded = self._encode(request)
         started, clock = time.time(), time.monotonic()
         response: httpcore.Response | None = None
         try:
-            with self._network.deadline(self._limits.timeout_s):
+            with self._network.deadline(timeout_s):
                 response = pool.handle_request(encoded)
                 return self._received(request, response, started, clock)
         except httpcore.TimeoutException:
-            failure = f"no answer within {self._limits.timeout_s:g} s"
+            failure = f"no answer within {timeout_s:g} s"
         except _FAILURES as error:
             if shortage := exhausted(error):
                 raise MachineError(shortage) from None

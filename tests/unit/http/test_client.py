@@ -19,7 +19,7 @@ from support.waiting import PATIENCE_S, wait_until
 from conformance.config.target_file import load_target
 from conformance.execution.run import Run
 from conformance.execution.shared_state import SharedState
-from conformance.http.client import Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
+from conformance.http.client import MAX_HUNG, Client, NotAllowedError, StoppedError, TargetGoneError, retry_after
 from conformance.http.clock import Clock
 from conformance.http.exchange import Exchange, Expected, Request, Response, Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError
@@ -421,6 +421,23 @@ def test_no_answer_to_many_tries_between_controls_is_the_targets_fault(
     assert setting.lines == ["GET /v1/x"] * tries
     order = ["x" if seen.target == "/v1/x" else "control" for seen in setting.server.seen]
     assert [name for index, name in enumerate(order) if order[index - 1 : index] != [name]] == ["x", "control"] * tries
+
+
+def test_once_enough_inputs_hung_further_ones_cost_little_and_allow_no_conclusion(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.http.client.MIN_PATIENCE_S", 0.01)
+    monkeypatch.setattr("conformance.http.client.PATIENCE_FACTOR", 0.0)
+    setting.server.answer = only("/v1/hangs", lambda _: b"")
+    client = setting.client(limits="timeout_s = 0.4")
+    client.send(get("/v1/good"))
+    first = client.send_all(get(f"/v1/hangs/{number}") for number in range(MAX_HUNG))
+    assert {(exchange.unanswered, exchange.failure) for exchange in first} == {(True, "no answer within 0.4 s")}
+    later = client.send_all(get(f"/v1/hangs/more/{number}") for number in range(2))
+    assert {(exchange.unanswered, exchange.suspected) for exchange in later} == {(False, True)}
+    assert {exchange.failure for exchange in later} == {"no answer within 0.01 s"}
+    hangs = Request("get", "GET", "/v1/hangs/another-operation")
+    assert client.send(hangs).failure == "no answer within 0.4 s"
 
 
 @pytest.mark.parametrize("answer", [hostile.reset, hostile.cut, lambda _: refusal(502, "502.bad")])
