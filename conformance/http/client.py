@@ -292,7 +292,7 @@ class Client:
             last, tries = self._attempt(request, fresh=True), tries + 1
             if answered(last):
                 return last
-            last.seen = (tries + 1, tries + 1)
+            last.seen = (tries + 1, tries + 1)  # the first one and every try, all of them unanswered
             if not is_blamable(request) or not self.liveness.confirm():
                 break
             wanted = COSTLY_TRIES if self._is_costly(last) else CHEAP_TRIES
@@ -308,14 +308,17 @@ class Client:
         return last
 
     def _is_suspected(self, last: Exchange) -> bool:
-        """Whether more tries are pointless: it was answered once, or costly ones blamed enough inputs like it."""
+        """Whether more tries are pointless.
+
+        They are if this input was answered before, or if a try is costly and enough inputs of the operation are blamed.
+        """
         request, blamed = last.request, self._blamed[last.request.operation]
         was_answered = request.content in self._answered and last.seen is not None
         last.suspected = blamed > 0 and (was_answered or (self._is_costly(last) and blamed >= MAX_COSTLY_BLAMED))
         return was_answered or last.suspected
 
     def _may_repeat(self, last: Exchange, *, reserved: bool) -> bool:
-        """Whether the request may be sent again; takes its place among the bad keys and in the restore budget."""
+        """Whether the request may be sent again. If so, it is counted as a bad key and in the restore budget."""
         request = last.request
         if not request.repeatable or not self._bad_auth_left(request):
             return False

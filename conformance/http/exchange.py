@@ -176,6 +176,7 @@ class Exchange:
     response: Response | None
     failure: str | None = None
     started: float = 0.0
+    #: of how many tries this many had the same result; None where there was one only
     seen: tuple[int, int] | None = None
     #: no answer (or 502 and the like) on each of many tries, between controls that were answered: HTTP-3 failed
     unanswered: bool = False
