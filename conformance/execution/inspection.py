@@ -97,10 +97,23 @@ def _failing(run: Run) -> tuple[str, ...]:
 
 
 def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
-    """Return what each clause lacks: that of its check which lacks the least; nothing for passive judges."""
-    by_clause: dict[str, Sequence[Gap]] = {judge.clause: () for judge in all_judges()}
+    """Return what each clause lacks: that of its check which lacks the least.
+
+    A passive judge needs an exchange, so it lacks what the checks of its operations lack.
+    """
+    by_clause: dict[str, Sequence[Gap]] = {}
+    by_operation: dict[str, Sequence[Gap]] = {}
     for check in all_checks().values():
         gaps = situation.gaps(check)
-        if check.clause not in by_clause or len(gaps) < len(by_clause[check.clause]):
-            by_clause[check.clause] = gaps
+        _keep_least(by_clause, check.clause, gaps)
+        _keep_least(by_operation, check.operation, gaps)
+    for judge in all_judges():
+        for operation in catalogue.load()[judge.clause].operations:
+            if operation in by_operation:
+                _keep_least(by_clause, judge.clause, by_operation[operation])
     return by_clause
+
+
+def _keep_least(kept: dict[str, Sequence[Gap]], name: str, gaps: Sequence[Gap]) -> None:
+    if name not in kept or len(gaps) < len(kept[name]):
+        kept[name] = gaps
