@@ -304,6 +304,9 @@ class _Reader:
         command, expected = table.strings("command", filled=True), table.string("expected")
         timeout_s = table.number("timeout_s", PROBE_TIMEOUT_S, 0.01, DAY_S)
         table.finish()
+        if expected is not None and _IMPOSSIBLE_DIGEST.match(expected):
+            kind = expected.partition(":")[0]
+            table.report("expected", f"is no {kind} digest: one has {_HEX_DIGITS[kind]} hexadecimal digits")
         if command:
             if not any("{instance_id}" in word for word in command):
                 table.report(
@@ -328,6 +331,17 @@ class _Reader:
         if target.keys.other_hub_id is not None and target.keys.other_hub_id == target.hub_id:
             self.document.report(("keys", "other_hub_id"), "is the same as target.hub_id")
 
+
+#: How many hexadecimal digits the digests have whose algorithm a prefix names, and how their Base64 ends.
+_HEX_DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
+_BASE64 = {"md5": "{22}==", "sha1": "{27}=", "sha256": "{43}=", "sha512": "{86}=="}
+#: A value with such a prefix that is no digest, in hexadecimal or in Base64. schemas/target.json has the same pattern.
+_IMPOSSIBLE_DIGEST = re.compile(
+    "|".join(
+        rf"^{kind}:(?!([0-9A-Fa-f]{{{digits}}}|[A-Za-z0-9+/]{_BASE64[kind]})(\s|$))"
+        for kind, digits in _HEX_DIGITS.items()
+    )
+)
 
 _APART = (
     ("second_instance_id", "instance_id"),

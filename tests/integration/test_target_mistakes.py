@@ -80,6 +80,10 @@ WRONG_FILES: dict[str, tuple[str, str]] = {
         f'{GOOD}[probe]\ncommand = ["./no-such-probe", "{{instance_id}}"]\n',
         "there is no program",
     ),
+    "an expected digest that is cut off": (
+        f'{GOOD}[probe]\ncommand = ["true", "{{instance_id}}"]\nexpected = "sha256:00"\n',
+        "is no sha256 digest: one has 64 hexadecimal digits",
+    ),
     "a proxy that is no URL": (instead("[keys]", 'proxy = "nonsense"\n[keys]'), "proxy"),
 }
 
@@ -151,6 +155,10 @@ UNFIT: dict[str, Unfit] = {
     "view and manage swapped": Unfit(
         lambda target: {"keys.view": key(target, "manage"), "keys.manage": key(target, "view")},
         "swap view and manage", ("CAP-1", "CAP-4", "CAP-5", "CAP-6", "CAP-10"),
+    ),
+    "view and unrelated swapped": Unfit(
+        lambda target: {"keys.view": key(target, "unrelated"), "keys.unrelated": key(target, "view")},
+        "swap view and unrelated", ("CAP-1", "CAP-2", "CAP-3", "CAP-5", "CAP-10"),
     ),
     "a full key that may not restore": Unfit(
         lambda target: {"keys.full": key(target, "view"), "keys.view": ABSENT},

@@ -166,16 +166,16 @@ class Stage:
     def _keys(self) -> Iterator[Entry]:
         """What each key may do, as far as reads show it; and keys that cannot be the ones that they should be."""
         equal = self._equal_keys()
-        swapped = self._are_swapped()
+        swapped = self._swapped_with_view()
         for name in KEY_NAMES:
             member, state = f"keys.{name}", self._proofs.states.get(name, "missing")
             if state == "missing":
                 yield Entry(member, State.MISSING, "not given", self._how_to_give(name))
             elif name in equal:
                 yield Entry(member, State.WRONG, f"has the same value as keys.{equal[name]}", "give each its own key")
-            elif swapped and name in ("view", "manage"):
-                other = "manage" if name == "view" else "view"
-                yield Entry(member, State.WRONG, f"does what keys.{other} should do", "swap view and manage")
+            elif swapped and name in ("view", swapped):
+                other = swapped if name == "view" else "view"
+                yield Entry(member, State.WRONG, f"does what keys.{other} should do", f"swap view and {swapped}")
             elif state.startswith("refused"):
                 yield Entry(member, State.WRONG, f"is {state}", "check its value")
             elif state != "accepted":
@@ -213,18 +213,19 @@ class Stage:
                 equal[first] = others[0]
         return equal
 
-    def _are_swapped(self) -> bool:
-        """Whether view and manage each do exactly the other's reads."""
+    def _swapped_with_view(self) -> str:
+        """The key that does exactly the reads of `view`, while `view` does none; empty if there is no such key."""
         first = self._proofs.first_answers
-        view, manage = first.get("view"), first.get("manage")
-        if view is None or manage is None or view.status != 403 or not manage.is_success:
-            return False
+        if "view" not in first or first["view"].status != 403:
+            return ""
+        readers = [name for name in GRANTS if lacks(name, "list") and name in first and first[name].is_success]
+        if not readers or any(read.status != 403 for read in self._reads_of_backup("view")):
+            return ""
+        return next((name for name in readers if all(read.status != 403 for read in self._reads_of_backup(name))), "")
+
+    def _reads_of_backup(self, key: str) -> list[Exchange]:
         backup = self._target.fixtures.backup_id or self._build.unknown_id()
-        reads = {
-            key: self._client_reads([self._build.get(backup, key=key), self._build.logs(backup, key=key)])
-            for key in ("view", "manage")
-        }
-        return all(read.status == 403 for read in reads["view"]) and all(read.status != 403 for read in reads["manage"])
+        return self._client_reads([self._build.get(backup, key=key), self._build.logs(backup, key=key)])
 
     def _measured(self, name: str) -> str:
         answer = self._proofs.first_answers.get(name)

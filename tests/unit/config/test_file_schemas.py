@@ -93,7 +93,10 @@ TABLES: dict[str, Members] = {
     "request": {"correlation": FLAG},
     "probe": {
         "command": ([["./tool", "{instance_id}"]], [[], ["./tool"], "./tool", ["./tool", ""], [7]]),
-        "expected": (["sha256:1"], ["", " ", 1]),
+        "expected": (
+            ["1", "crc32:1", f"md5:{'0' * 32}", f"sha256:{'aB' * 32}", f"sha256:{'0' * 64}  -", f"sha256:{'+' * 43}="],
+            ["", " ", 1, "sha256:", "sha256:00", "md5:1", f"sha1:{'0' * 64}", f"sha512:{'0' * 129}"],
+        ),
         "timeout_s": number(0.01, 86_400),
     },
     "unknown": {"x": ([], [1])},

@@ -59,7 +59,7 @@ follow = false
 
 [probe]
 command = ["PYTHON", "{instance_id}"]
-expected = "sha256:00"
+expected = "a digest"
 """.replace("PYTHON", sys.executable.replace("\\", "/"))
 ENVIRON = {"GATEWAY_TOKEN": "a gateway token", "KEY": "a-key-from-outside"}
 
