@@ -36,6 +36,17 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=lambda outcome: outcome.rank, default=Outcome.NOT_TESTED)
 
 
+def of_clause(checks: Iterable[tuple[Outcome, bool]]) -> Outcome:
+    """Return the outcome of a clause, from the outcome of each of its checks and whether somebody left it out.
+
+    The other checks do not show what the one that was left out would have found, so the clause has not passed.
+    """
+    known = list(checks)
+    outcome = worst(outcome for outcome, _ in known)
+    has_gap = any(left_out for _, left_out in known)
+    return Outcome.NOT_TESTED if has_gap and outcome in (Outcome.PASSED, Outcome.WARNED) else outcome
+
+
 class Verdict(StrEnum):
     """What a run concludes about its target as a whole; `results.verdicts` decides it."""
 
@@ -79,7 +90,7 @@ class StepRow(TypedDict):
 class CheckRow(TypedDict):
     """A check's record as results.json has it; see CheckRecord.
 
-    Files written before these members existed lack `requests`, `inputs` and `applies`.
+    Files written before these members existed lack `requests`, `inputs`, `applies` and `left_out`.
     """
 
     id: str
@@ -93,6 +104,7 @@ class CheckRow(TypedDict):
     requests: NotRequired[int]
     inputs: NotRequired[int]
     applies: NotRequired[bool]
+    left_out: NotRequired[bool]
 
 
 #: how a check says which clause kept it from judging; the second form is that of format 1
@@ -169,7 +181,7 @@ class CheckRecord:
 
     `exchanges`: masked, bounded evidence, some of the `requests` exchanges that the check judged, of which `inputs`
     had different requests. `duration_s`: in seconds. `applies`: false where the contract exempts the target from the
-    clause, and the check was not executed.
+    clause, and the check was not executed. `left_out`: an option of pytest, a plugin or a conftest file removed it.
     """
 
     id: CheckId
@@ -182,6 +194,7 @@ class CheckRecord:
     requests: int = 0
     inputs: int = 0
     applies: bool = True
+    left_out: bool = False
 
     @property
     def clause(self) -> str:
@@ -195,7 +208,7 @@ class CheckRecord:
 
     def to_json(self) -> CheckRow:
         """Return the record as results.json and the journal have it."""
-        return {
+        row: CheckRow = {
             "id": str(self.id),
             "operation": self.operation,
             "outcome": self.outcome.value,
@@ -208,6 +221,7 @@ class CheckRecord:
             "inputs": self.inputs,
             "applies": self.applies,
         }
+        return {**row, "left_out": True} if self.left_out else row
 
     @classmethod
     def from_json(cls, row: CheckRow) -> CheckRecord:
@@ -223,6 +237,7 @@ class CheckRecord:
             requests=row.get("requests", 0),
             inputs=row.get("inputs", 0),
             applies=row.get("applies", True),
+            left_out=row.get("left_out", False),
         )
 
     def as_advisory(self) -> CheckRecord:

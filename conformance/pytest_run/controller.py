@@ -24,7 +24,7 @@ from conformance.config.machine import exhausted
 from conformance.config.settings import Output
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.text import one_line
-from conformance.execution import journal
+from conformance.execution import depth, journal
 from conformance.execution.shared_state import SharedState
 from conformance.judging.outcomes import CheckRecord, Outcome, Verdict
 from conformance.pytest_run import events, executing, finalize, progress, scheduling, signals
@@ -229,7 +229,8 @@ class Controller:
                 reason = left_out.get(check_id)
                 outcome = Outcome.NOT_TESTED if reason else Outcome.ERROR
                 text = reason or "an error of the suite: the check has no record"
-                book.write(CheckRecord(check.id, outcome, text))
+                by_others = reason not in (None, depth.LEFT_OUT)
+                book.write(CheckRecord(check.id, outcome, text, left_out=by_others))
         book.close()
 
     def _final_results(self) -> Results | None:

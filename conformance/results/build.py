@@ -16,7 +16,7 @@ from conformance.evidence.text import cut
 from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import applicability, coverage
-from conformance.judging.outcomes import Outcome, worst
+from conformance.judging.outcomes import Outcome, of_clause
 from conformance.judging.record_size import bounded, fair_share, weight
 from conformance.results import environment, verdicts, waivers
 from conformance.results.model import FORMAT
@@ -136,7 +136,7 @@ def _row(
     clause: Clause, records: Sequence[CheckRecord], selected: bool, exempt: dict[str, str], facts: RunFacts
 ) -> ClauseRow:
     own = [record for record in records if record.clause == clause.id]
-    outcome = worst(record.outcome for record in own)
+    outcome = of_clause((record.outcome, record.left_out) for record in own)
     applies = clause.id not in exempt
     return {
         "id": clause.id,
@@ -158,7 +158,8 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
     if not selected:
         return NOT_SELECTED
     if own:
-        deciding = [record.reason for record in own if record.outcome is outcome and record.reason]
+        deciding = [record.reason for record in own if record.outcome is outcome and record.reason and record.left_out]
+        deciding += [record.reason for record in own if record.outcome is outcome and record.reason]
         return "" if outcome is Outcome.PASSED or not deciding else cut(deciding[0], MAX_REASON)
     if facts.interruption:
         return "not run: the run ended first"

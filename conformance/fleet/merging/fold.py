@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from conformance.judging.outcomes import CheckRow, FindingRow, Outcome
+from conformance.judging.outcomes import CheckRow, FindingRow, Outcome, of_clause
 from conformance.results import verdicts
 from conformance.results.build import bound_evidence
 from conformance.results.model import FORMAT, CoverageRow, FootprintRow
@@ -54,6 +54,7 @@ class _Check:
         row, is_worse = self.row, Outcome(other["outcome"]).rank > Outcome(self.row["outcome"]).rank
         if is_worse:
             row["outcome"], row["reason"] = other["outcome"], other["reason"]
+            row["left_out"] = other.get("left_out", False)
             if not self.findings:  # evidence of a pass gives way to that of the failure
                 row["exchanges"], row["timeline"] = [], []
         row["duration_s"] = round(row["duration_s"] + other["duration_s"], 4)
@@ -182,6 +183,9 @@ class Merge:
 
     def _clause_row(self, clause: _Clause) -> ClauseRow:
         row = cast("ClauseRow", {**clause.row, "checks": [check.row for check in clause.checks.values()]})
+        together = of_clause((Outcome(check["outcome"]), check.get("left_out", False)) for check in row["checks"])
+        if row["applies"] and row["outcome"] == Outcome.NOT_TESTED != together:
+            row["outcome"], row["reason"] = together.value, ""  # each part left out another check
         if Outcome(row["outcome"]) in _FROM_RUN and len(self.parts) > 1:
             row["reason"] = f"{row['reason']} ({self._name(clause.part)})"
         return row
