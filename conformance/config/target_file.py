@@ -50,10 +50,9 @@ class TargetError(FileProblemsError):
 def load_target(path: Path, environ: Mapping[str, str]) -> Target:
     """The target that a file describes. Raises TargetError with everything that is wrong with it."""
     try:
-        document = read_document(path)
+        return _Reader(read_document(path), environ, path.absolute().parent).target()
     except FileProblemsError as error:
         raise TargetError(error.problems) from None
-    return _Reader(document, environ, path.absolute().parent).target()
 
 
 def target_from_options(

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     MemberPath = tuple[str | int, ...]
 
 MAX_FILE_BYTES = 1_000_000
+#: parts of one dotted key or header: the memory that tomllib takes for a key grows with their square
+MAX_KEY_PARTS = 16
+#: parts of all keys and headers, and items of all arrays: for each part tomllib builds several objects
+MAX_ITEMS = 40_000
+#: problems that are reported of one file
+MAX_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +84,11 @@ class Document:
     def report(self, path: MemberPath, what: str, hint: str = "") -> None:
         """Add a problem of the member at `path`, with its line or else that of its table.
 
-        `names` has other names for members that did not come from a file.
+        `names` has other names for members that did not come from a file. Raises FileProblemsError after MAX_PROBLEMS:
+        the hints of thousands of problems would take minutes.
         """
+        if len(self._found) >= MAX_PROBLEMS:
+            raise FileProblemsError([*self.problems, Problem(self.name, "has more problems", "correct these first")])
         line = next((self.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in self.lines), 0)
         where = f"{self.name}:{line} {dotted(path)}" if line else f"{self.name} {dotted(path)}"
         self._found.append((line, Problem(self.names.get(path, where), what, hint)))
@@ -214,6 +223,7 @@ def read_document(path: Path) -> Document:
     """The file at `path`. Raises FileProblemsError where it is missing, unreadable, not UTF-8 or not TOML."""
     name = path.name or str(path)
     text = _read_text(path, name)
+    _check_size_of_keys(name, text)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -241,6 +251,47 @@ def _read_text(path: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise FileProblemsError([Problem(f"{name}:{line}", "is not UTF-8")]) from None
+
+
+#: A string that is closed, a comment, the start of a string that is not closed, a run of dots, or a delimiter. The
+#: quantifiers are possessive: the others keep a state for each character, which takes 100 MB for a long string.
+_KEY_PIECE = re.compile(
+    r'"""(?:[^"\\]++|\\.|"(?!""))*+"{3,5}'
+    r"|'''(?:[^']++|'(?!''))*+'{3,5}"
+    r'|"(?!"")(?:[^"\\\n]++|\\[^\n])*+"'
+    r"|'(?!'')[^'\n]*+'"
+    r"|#[^\n]*+|[\"']|\.++|[=,\[\]{}\n]",
+    re.DOTALL,
+)
+
+
+def _check_size_of_keys(name: str, text: str) -> None:
+    """Raise FileProblemsError where the keys of a text would take too much memory to parse.
+
+    The rule needs no parser. Between two delimiters outside strings, valid TOML has more than one dot only in a key, so
+    no string, comment or number counts. A string that is not closed ends the scan: tomllib reads no further either.
+    """
+    dots, items = 0, 0
+    previous = "\n"
+    for match in _KEY_PIECE.finditer(text):
+        piece = match[0]
+        if piece[0] == ".":
+            dots += len(piece)
+            if dots >= MAX_KEY_PARTS:
+                line = text.count("\n", 0, match.start()) + 1
+                what = f"has {MAX_KEY_PARTS} dots or more outside quotes, and no key needs that many"
+                raise FileProblemsError([Problem(f"{name}:{line}", what, "quote the text, or shorten the key")])
+        elif piece in ("'", '"'):
+            return
+        elif len(piece) == 1:
+            is_key = piece == "=" or (piece == "]" and previous in "[.")
+            items += 1 + dots if is_key else piece == ","
+            if items > MAX_ITEMS:
+                what = f"has more than {MAX_ITEMS:,} names and items of arrays"
+                raise FileProblemsError([Problem(name, what, "shorten it")])
+            dots = 0
+        if len(piece) == 1 or piece[0] == ".":
+            previous = piece[0]
 
 
 def _not_toml(name: str, text: str, message: str) -> Problem:

@@ -65,9 +65,12 @@ class Waiver:
 def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:
     """The waivers of a file. Raises WaiverError with everything that is wrong with it."""
     try:
-        document = read_document(path)
+        return _waivers(read_document(path), catalogue)
     except FileProblemsError as error:
         raise WaiverError(error.problems) from None
+
+
+def _waivers(document: Document, catalogue: Catalogue) -> tuple[Waiver, ...]:
     document.known_tables(["waiver"])
     rows = document.data.get("waiver", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -77,7 +80,7 @@ def load_waivers(path: Path, catalogue: Catalogue) -> tuple[Waiver, ...]:
         rows = []
     waivers = [_read(document, index, row, catalogue) for index, row in enumerate(rows)]
     if document.problems:
-        raise WaiverError(document.problems)
+        raise FileProblemsError(document.problems)
     return tuple(waiver for waiver in waivers if waiver is not None)
 
 
