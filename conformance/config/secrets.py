@@ -6,15 +6,13 @@ only what builds a request calls that.
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
-import tempfile
 import threading
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Self
+
+from conformance.config import commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 COMMAND_TIMEOUT_S = 30.0
 DEFAULT_REFRESH_S = 600.0
-#: The longest output of a key's command, in bytes.
-MAX_PRINTED = 64 * 1024
 
 
 class KeyUnavailableError(RuntimeError):
@@ -171,38 +167,18 @@ def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, fault_of:
 def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> tuple[str, str]:
     """Return the command's value and no problem, or no value and the problem."""
     try:
-        # A file, not a pipe: a pipe reaches its end only when the last child of the command has closed it.
-        with tempfile.TemporaryFile() as printed:
-            process = subprocess.Popen(  # noqa: S603 - the target file names the program, and no shell reads it
-                command, stdin=subprocess.DEVNULL, stdout=printed, stderr=subprocess.DEVNULL, start_new_session=True
-            )
-            try:
-                code = process.wait(timeout_s)
-            except BaseException:
-                _kill(process)
-                raise
-            printed.seek(0)
-            output = printed.read(MAX_PRINTED + 1)
+        finished = commands.run(command, timeout_s)
     except subprocess.TimeoutExpired:
         return "", f"did not finish within {timeout_s:g} s"
+    except commands.TooMuchOutputError as problem:
+        return "", str(problem)
     except OSError as error:
         return "", f"cannot be run: {error.strerror or type(error).__name__}"
-    if code:
-        return "", f"failed with exit code {code}"
-    if len(output) > MAX_PRINTED:
-        return "", f"printed more than {MAX_PRINTED:,} bytes"
+    if finished.code:
+        return "", f"failed with exit code {finished.code}"
     try:
-        value = output.decode().rstrip("\r\n")
+        value = finished.output.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         return "", "printed something that is not UTF-8"
     fault = fault_of(value)
     return ("", f"printed a value that {fault}") if fault else (value, "")
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a command and its children."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from conformance.config import commands
 from conformance.judging.expectations import CannotTellError, NotTestableError
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
 
-#: How much of the probe's output is read as its digest, and how much of its last words is quoted, in characters.
+#: The longest digest, and how much of the probe's last words is quoted, in characters.
 MAX_DIGEST = 10_000
 MAX_QUOTED = 200
 
@@ -39,30 +37,19 @@ def digest_of(target: Target, instance: str) -> str:
 
 
 def _run(command: list[str], timeout_s: float) -> tuple[int, str, str]:
-    """Return exit code, output and errors; a probe that takes too long is ended with everything that it started."""
+    """Return exit code, output and the end of the errors; a probe that takes too long is ended with its children."""
     try:
-        process = subprocess.Popen(  # noqa: S603 - the target file's own command
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        finished = commands.run(command, timeout_s)
     except OSError as error:
         words = error.strerror or type(error).__name__
         raise CannotTellError(f"the probe {command[0]} cannot be run: {words}") from None
-    try:
-        output, errors = process.communicate(timeout=timeout_s)
+    except commands.TooMuchOutputError as problem:
+        raise CannotTellError(f"the probe {problem}; print a hash, and no more") from None
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
         raise CannotTellError(
             f"the probe did not finish within {timeout_s:g} s; raise probe.timeout_s, or make it faster"
         ) from None
-    return process.returncode, output, errors
+    return finished.code, finished.output.decode(errors="replace"), finished.last_errors.decode(errors="replace")
 
 
 def _last_words(errors: str) -> str:
