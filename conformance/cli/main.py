@@ -10,7 +10,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, cast
 
-from conformance import __version__
+from conformance import __version__, import_problem
 from conformance._compat import IncompatibleError
 from conformance.cli.arguments import Commands, Parser
 from conformance.cli.commands import (
@@ -73,8 +73,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         complain(error.lines)
         return ExitCode.USAGE
-    except IncompatibleError as error:  # of a library on this machine
-        complain([str(error)])
+    except (IncompatibleError, ImportError) as error:  # of a library on this machine
+        complain([str(error) if isinstance(error, IncompatibleError) else import_problem(error)])
         return ExitCode.INCONCLUSIVE
     except KeyboardInterrupt:
         complain(["interrupted"])

@@ -30,9 +30,11 @@ INTERRUPTED = "not run: the fleet was interrupted first"
 _KEPT_LINES = 5
 #: Variables by which a run would write to its CI job: only the fleet as a whole does that.
 _CI = ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "GITHUB_OUTPUT")
-#: finds the package that this process runs, wherever that was imported from
+#: imports the package that this process runs, wherever that was imported from and whatever PYTHONPATH has
 _BOOTSTRAP = """import sys
-sys.path.append({root!r})
+sys.path.insert(0, {root!r})
+import conformance
+sys.path.append(sys.path.pop(0))
 from conformance.fleet.child import hold_lifeline
 hold_lifeline()
 from conformance.__main__ import main

@@ -173,6 +173,15 @@ def test_an_interruption_is_3(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert errors(capsys) == ["interrupted"]
 
 
+def test_a_module_that_cannot_be_imported_is_3_and_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handed_to_run(monkeypatch, ModuleNotFoundError("No module named 'httpx'"))
+    assert main.main(["run"]) == 3
+    (line,) = errors(capsys)
+    assert "No module named 'httpx'; look at PYTHONPATH" in line
+
+
 def test_a_bug_of_ours_is_never_a_verdict(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     handed_to_run(monkeypatch, ZeroDivisionError("oops"))
     assert main.main(["run"]) == 3

@@ -244,6 +244,8 @@ ENVIRONMENTS: dict[str, dict[str, str | None]] = {
         "SSL_CERT_FILE": "/nowhere",
         "SSL_CERT_DIR": "/nowhere",
         "NETRC": "/nowhere",
+        # another folder on the path
+        "PYTHONPATH": "../other",
         # a narrow terminal
         "COLUMNS": "12",
         "LINES": "1",
@@ -254,9 +256,11 @@ ENVIRONMENTS: dict[str, dict[str, str | None]] = {
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_an_environment_changes_nothing(name: str, runner: Runner, plain: Ran) -> None:
-    if "PYTHONPATH" in ENVIRONMENTS[name]:
-        for module in ("secrets", "queue", "httpx", "pytest"):
-            (runner.folder / f"{module}.py").write_text(f"raise ImportError('hostile {module}')\n")
+    for module in ("secrets", "queue", "httpx", "pytest"):
+        (runner.folder / f"{module}.py").write_text(f"raise ImportError('hostile {module}')\n")
+    for package in (runner.folder / "conformance", runner.folder.parent / "other" / "conformance"):
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
     assert_same(runner.run(env=ENVIRONMENTS[name]), plain)
 
 

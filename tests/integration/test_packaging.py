@@ -86,7 +86,8 @@ def test_the_wheel_holds_what_is_no_module_or_is_run_by_its_path(names: set[str]
 
 
 def test_the_wheel_holds_nothing_else(names: set[str]) -> None:
-    strays = {name for name in names if not name.startswith("conformance/") and ".dist-info/" not in name}
+    ours = ("conformance/", "backups_conformance.py")
+    strays = {name for name in names if not name.startswith(ours) and ".dist-info/" not in name}
     assert {name.partition(".data/data/")[2] for name in strays} == {"share/man/man1/backups-conformance.1"}
     assert [name for name in names if "__pycache__" in name] == []
 
@@ -96,7 +97,7 @@ def test_the_wheel_names_its_version_its_command_its_plugin_and_its_licence(whee
         texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist() if ".dist-info/" in name}
     assert f"Version: {conformance.__version__}\n" in texts["METADATA"]
     assert "License-Expression: Apache-2.0\n" in texts["METADATA"]
-    assert "backups-conformance = conformance.__main__:main" in texts["entry_points.txt"]
+    assert "backups-conformance = backups_conformance:main" in texts["entry_points.txt"]
     assert "backups_conformance = conformance.plugin" in texts["entry_points.txt"]
     assert "Apache License" in texts["LICENSE"]
 
