@@ -67,30 +67,29 @@ def test_a_folder_that_is_removed_is_reported_as_lost(tmp_path: Path) -> None:
     assert not (out / "results.json").exists()
 
 
-BUSY = """
-import os, pathlib, conformance.judging.passive as passive
+HANGING = """
+import os, pathlib, threading, conformance.judging.passive as passive
 
 apply = passive.PassiveJudges._apply
 count = []
 
-def busy(self, judge, exchange):
+def hang(self, judge, exchange):
     count.append(1)
     if len(count) > 2000:
         pathlib.Path(os.environ["HANGS"]).touch()
-        while True:
-            pass
+        threading.Event().wait()
     return apply(self, judge, exchange)
 
-passive.PassiveJudges._apply = busy
+passive.PassiveJudges._apply = hang
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_a_run_whose_judges_hang(number: signal.Signals, tmp_path: Path) -> None:
-    (tmp_path / "busy.py").write_text(BUSY)
+    (tmp_path / "hanging.py").write_text(HANGING)
     out, hangs = tmp_path / "out", tmp_path / "hangs"
     variables = {"PYTHONPATH": str(tmp_path), "HANGS": str(hangs)}
-    process = running.start(["run", "--report-dir", out, *QUICK, "--", "-p", "busy"], env=variables)
+    process = running.start(["run", "--report-dir", out, *QUICK, "--", "-p", "hanging"], env=variables)
     wait_until(hangs.exists)
     sent = time.monotonic()
     process.send_signal(number)
