@@ -10,14 +10,15 @@ from conformance.config import untrusted
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.report.html import environment, style
+from conformance.results import reading
 from conformance.results.files import write_atomically
 from conformance.results.queries import ORDER
-from conformance.results.signoff import FILE, is_folder
+from conformance.results.signoff import FILE, is_folder, sha256
 from conformance.results.verify import MAX_RECORD
 from conformance.results.wording import LABELS, selection_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from conformance.contract.json_types import JsonObject
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: how many runs of one target are listed, and how many of them the trend shows
 _LISTED, _DRAWN = 200, 60
 _DEEPEST = 3
+#: what a fleet folder has beside its record, and where the report folders of its targets are
+FLEET, _TARGETS = "fleet.json", "targets"
 #: clauses with one outcome
 _MOST = 1_000_000
 
@@ -106,7 +109,12 @@ def entries(folder: Path, problems: list[str] | None = None) -> Iterator[RunEntr
 
 
 def _records(folder: Path, depth: int) -> Iterator[Path]:
-    if os.path.lexists(folder / FILE):
+    """Yield the records of runs; that of a fleet folder is of no run, so those of its targets take its place."""
+    if is_fleet(folder):
+        for target in sorted((folder / _TARGETS).iterdir()) if is_folder(folder / _TARGETS) else ():
+            if is_folder(target) and not is_fleet(target):
+                yield from _records(target, 0)
+    elif os.path.lexists(folder / FILE):
         yield folder / FILE
     elif depth:
         for below in sorted(folder.iterdir()):
@@ -115,10 +123,17 @@ def _records(folder: Path, depth: int) -> Iterator[Path]:
                 yield from _records(below, depth - 1)
 
 
+def is_fleet(folder: Path) -> bool:
+    """Whether a folder is the page of a fleet: one that a run of several targets, or their merge, wrote."""
+    return os.path.lexists(folder / FLEET)
+
+
 def _entry(path: Path, folder: Path) -> RunEntry:
-    record = untrusted.read_object(path, MAX_RECORD)["predicate"]["configuration"][0]["annotations"]
+    files = untrusted.read_object(path, MAX_RECORD)["predicate"]["configuration"]
+    record = files[0]["annotations"]
     words = {name: _text(record[name]) for name in ("run", "started", "target", "suite")}
     verdict, headline = _verdict(record)
+    _check_results(path.with_name("results.json"), {file["name"]: file["digest"].get("sha256") for file in files})
     return RunEntry(
         path=path.parent.relative_to(folder).as_posix(),
         **words,
@@ -129,6 +144,20 @@ def _entry(path: Path, folder: Path) -> RunEntry:
         seed=record["seed"] if isinstance(record.get("seed"), int) else None,
         generators={_text(name): _text(version) for name, version in record.get("generators", {}).items()},
     )
+
+
+def _check_results(path: Path, digests: Mapping[str, object]) -> None:
+    """Raise UntrustedFileError where results.json is not the file of the record, with its fault where it has one.
+
+    Its digest is compared, which takes a hundredth of the time of parsing it.
+    """
+    if sha256(path) == digests.get(path.name):
+        return
+    try:
+        reading.parse_results(untrusted.read_json(path))
+    except reading.ResultsError as problem:
+        raise untrusted.UntrustedFileError(path, str(problem)) from None
+    raise untrusted.UntrustedFileError(path, f"is not the file that {FILE} names")
 
 
 def _text(value: object) -> str:

@@ -21,7 +21,7 @@ from conformance.results import build, reading, sealing, signoff, verdicts
 from conformance.results.model import FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from conformance.results.model import ClauseRow, Results, RunRow
@@ -103,6 +103,37 @@ def signature_problem(folder: Path, key: sealing.PublicKey | None, verification:
     return problem
 
 
+def contradictions(results: Results) -> list[str]:
+    """Return where results contradict themselves: each a sentence about results.json."""
+    return [*row_contradictions(results), *verdict_contradictions(results)]
+
+
+def row_contradictions(results: Results) -> Iterator[str]:
+    """Yield where a row does not follow from its checks and from the waivers."""
+    rows, edition = results["clauses"], results.get("edition", "")
+    for row in rows:
+        checks = [(Outcome(check["outcome"]), check.get("left_out", False)) for check in row["checks"]]
+        if checks and of_clause(checks) != row["outcome"]:
+            yield f"{row['id']} is {row['outcome']}, and its checks do not say so"
+        if not row["applies"] and row["outcome"] != Outcome.NOT_TESTED:
+            yield f"{row['id']} does not apply, and its outcome is {row['outcome']}"
+        if edition and row.get("decides", True) != catalogue.load().decides(row["id"], edition):
+            yield f"{row['id']} is marked as if it came with another edition"
+    for row in _waived_without_waiver(results):
+        yield f"{row['id']} is waived, and no waiver in use names it"
+
+
+def verdict_contradictions(results: Results) -> Iterator[str]:
+    """Yield where counts and verdict do not follow from the rows; those of format 1 are derived when it is read."""
+    run = results["run"]
+    judgement = verdicts.judge(
+        results["clauses"], strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"]
+    )
+    for name, value in judgement.items():
+        if results.get(name) != value:
+            yield f"its {name} does not follow from its rows, which give {value!r}"
+
+
 @dataclass
 class _Verifier:
     """Verifies step by step; a file whose digest is wrong is not read."""
@@ -178,40 +209,21 @@ class _Verifier:
         except reading.ResultsError as mismatch:
             self._problem("results.json", str(mismatch))
             return None
-        rows, run = results["clauses"], results["run"]
         self._all_clauses(results)
-        self._rows(results)
+        for problem in row_contradictions(results):
+            self._problem("results.json", problem)
         if data["format"] != FORMAT:
             text = f"that the verdict follows from the rows: suite {_suite(results)} had other verdicts"
             self.verification.unproved.append(text)
             self.written = data["format"]
             older: Results = {**results, "verdict": data["verdict"], "headline": data["verdict_words"]}
             return older
-        if not _lasted(run):
+        if not _lasted(results["run"]):
             self._problem("results.json", "its duration is not the time between its start and its end")
-        judgement = verdicts.judge(rows, strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"])
-        for name, value in judgement.items():
-            if results.get(name) != value:
-                self._problem("results.json", f"its {name} does not follow from its rows, which give {value!r}")
+        for problem in verdict_contradictions(results):
+            self._problem("results.json", problem)
         self.verification.checked.append("counts and verdict from the rows")
         return results
-
-    def _rows(self, results: Results) -> None:
-        """Verify that each row follows from its checks and from the waivers."""
-        rows = results["clauses"]
-        for row in rows:
-            checks = [(Outcome(check["outcome"]), check.get("left_out", False)) for check in row["checks"]]
-            if checks and of_clause(checks) != row["outcome"]:
-                self._problem("results.json", f"{row['id']} is {row['outcome']}, and its checks do not say so")
-        for row in rows:
-            if not row["applies"] and row["outcome"] != Outcome.NOT_TESTED:
-                self._problem("results.json", f"{row['id']} does not apply, and its outcome is {row['outcome']}")
-        edition = results.get("edition", "")
-        for row in rows:
-            if edition and row.get("decides", True) != catalogue.load().decides(row["id"], edition):
-                self._problem("results.json", f"{row['id']} is marked as if it came with another edition")
-        for row in _waived_without_waiver(results):
-            self._problem("results.json", f"{row['id']} is waived, and no waiver in use names it")
 
     def _all_clauses(self, results: Results) -> None:
         known, ids = catalogue.load(), [row["id"] for row in results["clauses"]]

@@ -23,7 +23,7 @@ EPILOG = """formats:
   sarif      SARIF 2.1.0: the findings, with a rule for each clause
   cyclonedx  CycloneDX 1.6 declarations: the clauses as requirements, claims, evidence and conformance
 
-exit codes: 0 written, 2 wrong usage, or no report in DIR"""
+exit codes: 0 written, 2 wrong usage, no report in DIR, or one that contradicts itself"""
 
 
 class Exporter(Protocol):
@@ -51,14 +51,18 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Write the document."""
+    from conformance.evidence.text import one_line  # noqa: PLC0415
     from conformance.results.files import write_atomically  # noqa: PLC0415 - slow to load
     from conformance.results.queries import shown  # noqa: PLC0415
     from conformance.results.reading import ResultsError, load_results  # noqa: PLC0415
+    from conformance.results.verify import contradictions  # noqa: PLC0415
 
     try:
         results = load_results(options.folder)
     except ResultsError as error:
         raise UsageError(str(error)) from None
+    if problems := contradictions(results):
+        raise UsageError(one_line(f"{options.folder}: not intact: results.json: {problems[0]}", 1000))
     exporter = cast("Exporter", importlib.import_module(f"conformance.report.export.{options.format}"))
     text = json.dumps(exporter.document(shown(results)), indent=1)
     if options.output is None:

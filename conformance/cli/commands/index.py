@@ -32,6 +32,8 @@ def execute(options: argparse.Namespace) -> int:
 
     if not options.folder.is_dir():
         raise UsageError(f"{options.folder}: is not a folder")
+    if index.is_fleet(options.folder):
+        raise UsageError(f"{options.folder}: is the page of a fleet; give the folder that holds it")
     try:
         listing = index.write(options.folder)
     except OSError as error:

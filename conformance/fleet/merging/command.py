@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from conformance.config import untrusted
 from conformance.evidence.text import one_line
 from conformance.fleet import command, model, table, targets
 from conformance.fleet.merging.fold import Merge, identity
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from conformance.results.model import PartRow, Results
 
 DEFAULT_DIR = Path("reports") / "merged"
+RESULTS = "results.json"
 _DEEPEST = 4
 
 
@@ -55,13 +57,17 @@ class MergeOptions:
 
 @dataclass(frozen=True)
 class Part:
-    """A report folder. `problem` says why it holds no whole report; it is empty where it does."""
+    """A report folder. `problem` says why it holds no whole report; it is empty where it does.
+
+    `is_damaged`: its run has finished, but its report cannot be used as it is.
+    """
 
     folder: Path
     target: tuple[str, str, str] = ("", "", "")
     run: str = ""
     identity: tuple[str, str, str] = ("", "", "")
     problem: str = ""
+    is_damaged: bool = False
 
 
 def merge(options: MergeOptions) -> tuple[str, int]:
@@ -98,7 +104,7 @@ def _found(folders: Iterable[Path], own: Path) -> Iterator[Path]:
 def report_folders(folder: Path, depth: int) -> Iterator[Path]:
     """Yield the folders at or below one that hold a report, or what is left of one; links are not followed."""
     is_fleet = (folder / model.FILE).is_file()
-    if not is_fleet and ((folder / "results.json").is_file() or (folder / recovery.STATE).is_dir()):
+    if not is_fleet and (os.path.lexists(folder / RESULTS) or (folder / recovery.STATE).is_dir()):
         yield folder
     elif depth:
         for below in sorted(folder.iterdir()):
@@ -110,15 +116,17 @@ def inspect(folder: Path) -> Part:
     """Return what a folder holds; only a report that verifies is whole."""
     if (folder / recovery.STATE).exists():
         return Part(folder, problem="its run has not finished; `backups-conformance report` finishes it")
-    if not (folder / "results.json").is_file():
+    if not os.path.lexists(folder / RESULTS):
         return Part(folder, problem="holds no report")
+    try:
+        results = reading.parse_results(untrusted.read_json(folder / RESULTS))
+    except untrusted.UntrustedFileError as problem:
+        return Part(folder, problem=f"{RESULTS}: {problem.reason}", is_damaged=True)
+    except reading.ResultsError as problem:
+        return Part(folder, problem=f"{RESULTS}: {problem}", is_damaged=True)
     verified = verify.verify(folder)
     if verified.problems:
-        return Part(folder, problem=verified.problems[0])
-    try:
-        results = reading.load_results(folder)
-    except reading.ResultsError as problem:
-        return Part(folder, problem=str(problem))
+        return Part(folder, problem=verified.problems[0], is_damaged=True)
     return Part(folder, target_of(results), results["run"]["id"], identity(results))
 
 
@@ -134,8 +142,8 @@ def target_of(results: Results) -> tuple[str, str, str]:
 
 
 def _check(parts: Sequence[Part], *, force: bool) -> None:
-    """Raise MergeError for runs that cannot be merged: given twice, or judged by different suites."""
-    problems = []
+    """Raise MergeError for runs that cannot be merged: damaged, given twice, or judged by different suites."""
+    problems = [f"{part.folder}: {part.problem}" for part in parts if part.is_damaged]
     runs: dict[str, Path] = {}
     for part in parts:
         if part.run and part.run in runs:
@@ -143,7 +151,7 @@ def _check(parts: Sequence[Part], *, force: bool) -> None:
         runs[part.run] = part.folder
     whole = [part for part in parts if not part.problem]
     if not whole:
-        problems += [f"{part.folder}: {part.problem}" for part in parts]
+        problems += [f"{part.folder}: {part.problem}" for part in parts if not part.is_damaged]
     names = ("suite", "catalogue", "edition")
     for part in whole:
         differing = [

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import time
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 from support import folders, reporting
 
 from conformance.cli.errors import UsageError
-from conformance.cli.main import parse
+from conformance.cli.main import main, parse
 from conformance.fleet import signing
 from conformance.fleet.merging import command as merging
 from conformance.fleet.merging.fold import MAX_EXCHANGES, MAX_FINDINGS, Merge
 from conformance.judging.outcomes import Outcome
 from conformance.results import reading, signoff, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").read_text())
 
@@ -165,13 +169,113 @@ def test_a_part_without_a_whole_report_makes_the_rest_inconclusive(tmp_path: Pat
     first = folders.make(tmp_path / "first", results_of(1))
     lost = tmp_path / "lost"
     (lost / ".state").mkdir(parents=True)
-    changed = folders.make(tmp_path / "changed", results_of(2, LIST_1=Outcome.FAILED))
-    (changed / "summary.md").write_text("all is well")
     headline, code = merging.merge(merging.MergeOptions([first, lost], tmp_path / "merged"))
     assert code == 3
     assert headline.startswith("Inconclusive")
     assert verify.verify(tmp_path / "merged").problems == []
-    assert merging.merge(merging.MergeOptions([first, changed], tmp_path / "merged-2"))[1] == 3
+
+
+def _edited(change: Callable[[Any], None]) -> Callable[[Path], None]:
+    def edit(file: Path) -> None:
+        results = json.loads(file.read_text())
+        change(results)
+        file.write_text(json.dumps(results))
+
+    return edit
+
+
+def _replaced(make: Callable[[Path], object]) -> Callable[[Path], None]:
+    def replace(file: Path) -> None:
+        file.unlink()
+        make(file)
+
+    return replace
+
+
+#: what is done to results.json, and the fault that is named
+BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
+    "a list as the seed": (_edited(lambda r: r["run"].update(seed=[1])), "does not match its schema: run/seed"),
+    "checks as an object": (_edited(lambda r: r["clauses"][0].update(checks={"a": 1})), "schema: clauses/0/checks"),
+    "brackets": (lambda file: void(file.write_text("[" * 200_000)), "is not JSON: "),
+    "NaN": (lambda file: void(file.write_text("NaN")), "is not JSON: "),
+    "empty": (lambda file: void(file.write_text("")), "is not JSON: "),
+    "a pipe": (_replaced(os.mkfifo), "is not a regular file but a pipe"),
+    "a folder": (_replaced(Path.mkdir), "is not a regular file but a folder"),
+    "a link to a device": (_replaced(lambda file: file.symlink_to("/dev/zero")), "is not a regular file but a link"),
+    "500 MB": (lambda file: os.truncate(file, 500_000_000), "is too large: 500,000,000 bytes"),
+    "another run": (_edited(lambda r: r["run"].update(seed=7)), "is not the file that signoff.json names"),
+}
+
+
+def void(_: object) -> None:
+    """Take the value of a call that is made for its effect."""
+
+
+@pytest.mark.parametrize("is_given", [True, False], ids=["given", "found"])
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_folder_with_a_broken_report_is_named_and_nothing_is_merged(
+    name: str, is_given: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, broken = (
+        folders.make(tmp_path / "runs/whole", results_of(1)),
+        folders.make(tmp_path / "runs/b", results_of(2)),
+    )
+    damage, fault = BROKEN[name]
+    damage(broken / "results.json")
+    given = [whole, broken] if is_given else [tmp_path / "runs"]
+    assert main(["merge", *map(str, given), "--report-dir", str(tmp_path / "merged")]) == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert line.startswith(f"backups-conformance: error: {broken}: results.json: ")
+    assert fault in line
+    assert not (tmp_path / "merged").exists()
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_the_index_leaves_out_a_folder_with_a_broken_report(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders.make(tmp_path / "whole", results_of(1))
+    broken = folders.make(tmp_path / "b", results_of(2))
+    damage, fault = BROKEN[name]
+    damage(broken / "results.json")
+    assert main(["index", str(tmp_path)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.endswith("index.html: 1 run\n")
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith(f"backups-conformance: error: {broken / 'results.json'}: ")
+    assert fault in printed.err
+
+
+def test_the_index_lists_the_targets_of_fleets_and_merged_reports(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = []
+    for number, name in enumerate(("eu", "eu", "us")):
+        part = results_of(number)
+        part["target"] = {**part["target"], "name": name}
+        parts.append(folders.make(tmp_path / f"parts/{number}", part))
+    merging.merge(merging.MergeOptions(parts, tmp_path / "reports/fleet"))
+    merging.merge(merging.MergeOptions(parts[:2], tmp_path / "reports/merged/2026"))
+    merging.merge(merging.MergeOptions(parts, tmp_path / "reports/fleets/eu/2026"))
+    assert main(["index", str(tmp_path / "reports")]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.endswith("index.html: 5 runs\n")
+    assert printed.err == ""
+    page = (tmp_path / "reports/index.html").read_text()
+    for report in ("fleet/targets/eu", "fleet/targets/us", "merged/2026", "fleets/eu/2026/targets/us"):
+        assert f'"{report}/report.html' in page
+
+
+def test_the_index_never_replaces_the_page_of_a_fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    part = results_of(2)
+    part["target"] = {**part["target"], "name": "us"}
+    parts = [folders.make(tmp_path / "parts/1", results_of(1)), folders.make(tmp_path / "parts/2", part)]
+    merging.merge(merging.MergeOptions(parts, tmp_path / "fleet"))
+    before = (tmp_path / "fleet/index.html").read_bytes()
+    assert main(["index", str(tmp_path / "fleet")]) == 2
+    assert "is the page of a fleet" in capsys.readouterr().err
+    assert (tmp_path / "fleet/index.html").read_bytes() == before
 
 
 def test_runs_of_several_targets_become_a_fleet(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import tarfile
@@ -13,7 +14,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog
-from support import nodejs, reporting
+from support import folders, nodejs, reporting
 
 from conformance.cli import main
 from conformance.judging.outcomes import Outcome
@@ -22,6 +23,7 @@ from conformance.report.export import ctrf, cyclonedx, sarif
 from conformance.results import files, queries
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from xml.etree import ElementTree
 
@@ -210,3 +212,30 @@ def test_wrong_usage_is_2(
 def test_a_folder_without_results_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["export", str(tmp_path), "--format", "ctrf"]) == 2
     assert "results.json" in capsys.readouterr().err
+
+
+def _verdict(results: Any) -> None:
+    results["verdict"] = "conformant"
+
+
+def _row(results: Any) -> None:
+    row = next(row for row in results["clauses"] if row["outcome"] == "failed")
+    row.update(outcome="passed", reason="")
+    reporting.judged(results)
+
+
+@pytest.mark.parametrize("name", ["ctrf", "sarif", "cyclonedx"])
+@pytest.mark.parametrize("forge", [_verdict, _row])
+def test_results_that_contradict_themselves_are_refused_as_verify_does(
+    forge: Callable[[Any], None], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = copy.deepcopy(reporting.red())
+    forge(results)
+    folder = folders.make(tmp_path / "run", results)
+    assert main.main(["verify", str(folder)]) == 1
+    problem = capsys.readouterr().out.splitlines()[1].strip()
+    assert problem.startswith("results.json: ")
+    assert main.main(["export", str(folder), "--format", name]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == f"backups-conformance: error: {folder}: not intact: {problem}\n"
