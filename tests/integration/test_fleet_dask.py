@@ -130,11 +130,12 @@ def test_a_worker_that_is_killed_loses_no_target(folder: Path, cluster: Cluster,
     runs = children_of(victim.pid)
     os.kill(victim.pid, signal.SIGKILL)
     ran = running.end(client, report)
-    assert ran.code == 1, ran.err
     fleet = fleet_of(report)
     lost = [row for row in fleet["targets"] if not row["folder"]]
     assert [row["name"] for row in fleet["targets"]] == list(NAMES)
     assert [row["problem"] for row in lost] == [dask.LOST]
+    # the lost run may be that of the target with the fault
+    assert ran.code == (3 if lost[0]["name"] == "b" else 1), ran.err
     assert {row["verdict"] for row in fleet["targets"] if row["folder"]} <= {"partial", "non-conformant"}
     while any(Path(f"/proc/{run}").exists() for run in runs):  # the run of the killed worker ended, too
         assert time.monotonic() < until
