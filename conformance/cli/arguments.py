@@ -93,7 +93,10 @@ def selectors(values: Iterable[str]) -> tuple[str, ...]:
 def selector_problems(option: str, values: Iterable[str]) -> list[str]:
     """Return a line for each selector that names no clause and no chapter."""
     problems = []
-    for selector in selectors(values):
+    for selector in dict.fromkeys(selectors(values)):
+        if not selector:
+            problems.append(f"{option}: an ID is empty; give clauses (CAP-4) or chapters (CAP), separated by commas")
+            continue
         try:
             catalogue.load().matching([selector])
         except catalogue.UnknownClauseError as error:

@@ -24,6 +24,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError
 from conformance.scenarios.context import CheckContext
 from conformance.scenarios.preflight.model import Preflight
 from conformance.scenarios.preflight.requirements import Situation, in_one_line
+from conformance.scenarios.restore_requests import scenarios_within_budget
 from conformance.suite.registry import all_checks, all_judges
 
 if TYPE_CHECKING:
@@ -164,21 +165,30 @@ def show(plan: Plan, target: Target, profile: str, console: Console) -> None:
     clauses = catalogue.load()
     lacking = {clause: reasons for clause, reasons in plan.lacking.items() if clause not in plan.testable}
     must = sum(1 for clause in plan.testable if clauses[clause].level == "MUST")
-    console.print(
-        f"{target.name}, profile {profile}: {len(plan.testable)} clauses would be tested, {must} of them MUST."
-    )
+    tested = f"{_count(len(plan.testable), 'clause')} would be tested, {must} of them MUST."
+    console.print(f"{target.name}, profile {profile}: {tested}", markup=False)
     if plan.lacking:
         table = Table("Clauses", "What would enable them", title="Not tested, or only in part", title_justify="left")
         for reason, names in _by_reason(plan.lacking).items():
             table.add_row(", ".join(f"{name}" if name in lacking else f"({name})" for name in names), reason)
         console.print(table, markup=False)
         console.print("A clause in brackets is tested on other operations.", highlight=False)
-    console.print(
-        f"At most {plan.effect.restores} accepted restores and {plan.effect.deletions} deleted backups. "
-        "One of the restores is of a backup of another instance, where the list has one; "
-        "every other request that could change something must be refused.",
-        highlight=False,
-    )
+    console.print(_changes(plan.effect), highlight=False)
+
+
+def _changes(effect: Effect) -> str:
+    """Return what the run may change at the most."""
+    restores, deletions = _count(effect.restores, "accepted restore"), _count(effect.deletions, "deleted backup")
+    sentences = [f"At most {restores} and {deletions}."]
+    if "source" in scenarios_within_budget(effect.restores):
+        sentences.append("One of the restores is of a backup of another instance, where the list has one.")
+    other = "other " if effect.restores or effect.deletions else ""
+    sentences.append(f"Every {other}request that could change something must be refused.")
+    return " ".join(sentences)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _by_reason(lacking: dict[str, set[str]]) -> dict[str, list[str]]:

@@ -48,16 +48,29 @@ if TYPE_CHECKING:
 NAME = "conformance-run"
 #: how long the workers of an interrupted run get to write down what they know
 LAST_WORDS_S = 7.0
-#: pytest's options that show something and run no test
-SHOWING = (
-    *("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
-    *("setupplan", "setuponly", "cacheshow"),
-)
+#: pytest's options that show something and run no test, by the attribute that has their value
+SHOWING = {
+    "collectonly": "--collect-only",
+    "help": "--help",
+    "version": "--version",
+    "markers": "--markers",
+    "showfixtures": "--fixtures",
+    "show_fixtures_per_test": "--fixtures-per-test",
+    "setupplan": "--setup-plan",
+    "setuponly": "--setup-only",
+    "cacheshow": "--cache-show",
+}
+
+
+def showing_option(config: pytest.Config) -> str | None:
+    """Return the option by which pytest only shows something, such as `--collect-only`; None if it runs tests."""
+    given = [option for name, option in SHOWING.items() if getattr(config.option, name, None)]
+    return given[0] if given else None
 
 
 def runs_tests(config: pytest.Config) -> bool:
-    """Whether pytest is asked to run tests, not only to show something, such as with `--collect-only`."""
-    return not any(getattr(config.option, name, None) for name in SHOWING)
+    """Whether pytest is asked to run tests, not only to show something."""
+    return showing_option(config) is None
 
 
 class Controller:
@@ -85,7 +98,10 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Register whatever takes part in the run."""
-        self.ran = runs_tests(config)
+        showing = showing_option(config)
+        if self._quiet and showing:  # exit code 0 of the command is a verdict
+            raise pytest.UsageError(f"pytest's {showing} tests nothing; to see what a run would test, use --plan")
+        self.ran = showing is None
         if not self.ran:
             executing.register(config, None)
             return

@@ -51,6 +51,7 @@ def run(settings: Settings, pytest_args: list[str]) -> int:
     if controller.lost:
         return 3
     if not controller.ran and code == pytest.ExitCode.OK:
-        return 0
+        sys.stderr.write("backups-conformance: error: the arguments after -- have pytest test nothing; see --plan\n")
+        return 2
     sys.stderr.write("backups-conformance: error: pytest ended without results; its output is above\n")
     return 3

@@ -76,7 +76,7 @@ def test_the_run_keeps_the_numbers_of_its_plan(only: str, tmp_path: Path) -> Non
             cwd=tmp_path, env=running.environment({}),
         )  # fmt: skip
         restores, deletions = map(
-            int, re.findall(r"At most (\d+) accepted restores and (\d+) deleted", planned.stdout)[0]
+            int, re.findall(r"At most (\d+) accepted restores? and (\d+) deleted", planned.stdout)[0]
         )
         before = effects(server)
         running.run(tmp_path / "out", "--target", target, *selection, "--examples", "1")

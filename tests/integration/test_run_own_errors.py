@@ -158,11 +158,12 @@ def test_an_option_with_one_value_is_given_once(option: str, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_asking_pytest_for_a_list_runs_nothing(target: Path, tmp_path: Path) -> None:
+def test_asking_pytest_for_a_list_is_refused(target: Path, tmp_path: Path) -> None:
     process = running.start(["run", "--target", target, *FEW, "--", "--collect-only", "-q"], cwd=tmp_path)
-    printed, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0
-    assert "test_list_8" in printed
+    printed, complaint = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert "test_list_8" not in printed
+    assert "pytest's --collect-only tests nothing; to see what a run would test, use --plan" in complaint
     assert [path.name for path in tmp_path.iterdir()] == ["target.toml"]
 
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.cli.arguments import selector_problems, selectors
+from conformance.cli.arguments import Once, selector_problems, selectors
 from conformance.cli.errors import UsageError
 from conformance.contract import catalogue
 
@@ -31,11 +31,14 @@ def add(commands: Commands) -> None:
     parser.set_defaults(command=execute)
     parser.add_argument(
         "--format",
+        action=Once,
         choices=("text", "json", "csv", "markdown"),
         default="text",
         help="text (default), or the traceability matrix: source, clause, checks, faults, needs",
     )
-    parser.add_argument("--report", type=Path, metavar="DIR", help="with the outcomes of this run in the matrix")
+    parser.add_argument(
+        "--report", action=Once, type=Path, metavar="DIR", help="with the outcomes of this run in the matrix"
+    )
     parser.add_argument("ids", nargs="*", metavar="ID", help="a clause (CAP-4) or a chapter (CAP); default: all")
 
 

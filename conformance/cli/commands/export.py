@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
+from conformance.cli.arguments import Once
 from conformance.cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ def add(commands: Commands) -> None:
     )
     parser.set_defaults(command=execute)
     parser.add_argument("folder", type=Path, metavar="DIR", help="the report folder, or its results.json")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="the format")
+    parser.add_argument("--format", action=Once, choices=FORMATS, required=True, help="the format")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="the file to write (default: standard output)"
+        "-o", "--output", action=Once, type=Path, metavar="FILE", help="the file to write (default: standard output)"
     )
 
 

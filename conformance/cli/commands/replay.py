@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.cli.arguments import number, selector_problems, selectors
+from conformance.cli.arguments import Once, number, selector_problems, selectors
 from conformance.cli.errors import ExitCode, UsageError, complain
 from conformance.cli.options import TARGET, read_target
 
@@ -49,6 +49,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--only", action="append", default=[], metavar="ID[,ID]", help="replay only these clauses")
     parser.add_argument(
         "--tries",
+        action=Once,
         type=number(1, MAX_TRIES),
         default=DEFAULT_TRIES,
         metavar="N",
