@@ -129,7 +129,7 @@ def initial_model(context: CheckContext) -> Model:
         model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
     model.everything = set(paging.read_list(context).ids)
     offered = context.fixtures.target.fixtures.deletable_backup_ids
-    if len(offered) > deletion_scenarios.DELETIONS_OF_CHECKS and offered[1] in model.everything:
+    if len(model.everything.intersection(offered)) > deletion_scenarios.DELETIONS_OF_CHECKS:
         model.deletable = [1]
     try:
         restore_requests.require_budget(context, "walk")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: How many of the offered backups the checks of delete use up, or might.
 DELETIONS_OF_CHECKS = 3
+#: How many offered backups are read in search of enough that are live.
+MAX_READ = 20
 
 #: How long a backup may stay in state `deleting` before the run goes on, and how often it is read, in seconds.
 END_PATIENCE_S = 5.0
@@ -55,15 +57,41 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         if not context.fixtures.target.claims.delete:
             raise NotApplicableError("does not apply: the target has no delete")
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
+    offered = context.run_once("offered backups", _those_there)
     used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
     left = [backup for backup in offered if backup not in used]
     backup = (left or offered)[index % len(left or offered)]
+    if reason := _why_not_deletable(context, backup):
+        raise NotTestableError(reason)
+    return backup
+
+
+def _those_there(context: CheckContext) -> list[str]:
+    """Return the offered backups that are live before the first deletion: an earlier run may have deleted some.
+
+    Raises NotTestableError where none is. No more are read than the checks can use.
+    """
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    there: list[str] = []
+    reasons: list[str] = []
+    for backup in offered[:MAX_READ]:
+        reason = _why_not_deletable(context, backup)
+        (reasons if reason else there).append(reason or backup)
+        if len(there) > DELETIONS_OF_CHECKS:
+            break
+    if not there:
+        raise NotTestableError(reasons[0])
+    return there
+
+
+def _why_not_deletable(context: CheckContext, backup: str) -> str:
+    """Why an offered backup cannot be deleted, with what to set; empty if it is live."""
     get = context.get(backup)
     if get.status == 404:
-        raise NotTestableError(f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)")
+        return f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)"
     if (state := value_at(get.data, "/state/current")) != "live":
-        raise NotTestableError(f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})")
-    return backup
+        return f"set fixtures.deletable_backup_ids to live backups ({backup} is {state})"
+    return ""
 
 
 def lacks_claimed_deletion(context: CheckContext) -> bool:

@@ -220,7 +220,8 @@ UNFIT: dict[str, Unfit] = {
         ("RST-4",),
     ),
     "a backup to delete that does not exist": Unfit(
-        lambda _: {"fixtures.deletable_backup_ids": [UNKNOWN]}, "fixtures.deletable_backup_ids: the target knows no",
+        lambda _: {"fixtures.deletable_backup_ids": [UNKNOWN]},
+        f"set fixtures.deletable_backup_ids to backups that exist ({UNKNOWN} does not)",
         ("DEL-1", "DEL-2", "DEL-3"),
     ),
     "a probe that fails": Unfit(
@@ -228,6 +229,9 @@ UNFIT: dict[str, Unfit] = {
     ),
     "a probe that hangs": Unfit(
         lambda _: probe("import time; time.sleep(3600)"), "within 2 s", ("RST-8",)
+    ),
+    "a probe that prints another digest each time": Unfit(
+        lambda _: probe("import os; print(os.urandom(8).hex())"), "prints another digest each time", ("RST-8", "RST-9")
     ),
     "a probe that prints nothing": Unfit(lambda _: probe("pass"), "probe.command", ("RST-8",)),
 }  # fmt: skip
@@ -267,6 +271,31 @@ def test_a_file_that_does_not_fit_is_no_failure_of_the_target(
     assert run.preflight.requests <= MAX_REQUESTS
     accused = (Outcome.FAILED, Outcome.WARNED)
     assert {clause: found.reason for clause, found in judged.items() if found.outcome in accused} == {}
+
+
+def judged(reference: launch.Running, folder: Path, changes: Mapping[str, object], *clauses: str) -> dict[str, Outcome]:
+    """Return the outcomes of clauses with a changed target file."""
+    file = folder / "target.toml"
+    file.write_text(changed(reference.target_toml, changes), "utf-8")
+    records = judge(load_target(file, os.environ), selected=clauses)
+    return {clause: records[clause].outcome for clause in clauses}
+
+
+def test_backups_to_delete_that_are_gone_cost_the_clauses_of_delete_alone(
+    reference: launch.Running, tmp_path: Path
+) -> None:
+    gone = {"fixtures.deletable_backup_ids": [UNKNOWN]}
+    outcomes = judged(reference, tmp_path, gone, "CAP-9", "DEL-1", "DEL-4")
+    assert outcomes == {"CAP-9": Outcome.PASSED, "DEL-1": Outcome.NOT_TESTED, "DEL-4": Outcome.NOT_TESTED}
+
+
+def test_backups_to_delete_that_are_gone_are_left_out(reference: launch.Running, tmp_path: Path) -> None:
+    file = tmp_path / "target.toml"
+    file.write_text(reference.target_toml, "utf-8")
+    there = load_target(file, os.environ).fixtures.deletable_backup_ids
+    some = {"fixtures.deletable_backup_ids": [UNKNOWN, *there[:2]]}
+    clauses = ("CAP-9", "DEL-1", "DEL-2", "DEL-3", "DEL-4")
+    assert set(judged(reference, tmp_path, some, *clauses).values()) == {Outcome.PASSED}
 
 
 # ---------------------------------------------------------------- whatever is there instead of the API

@@ -141,7 +141,9 @@ class Situation:
     def _deletable(self) -> Gap | None:
         if self.target.claims.delete is False:
             return Gap("claims.delete", "does not apply: claims.delete = false", exempts=True)
-        return self.preflight.gap(DELETABLE)
+        entry, gap = self.preflight.entry(DELETABLE), self.preflight.gap(DELETABLE)
+        # backups that are gone are as none: an earlier run may have deleted them
+        return Gap(DELETABLE, entry.fix) if entry and gap and gap.wrong else gap
 
     def _budget(self, check: Check) -> Iterator[Gap]:
         scenario = BY_SCENARIO.get(check.clause) if check.operation in ("restore", "job") else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,10 @@ from conformance.contract.pointers import value_at
 from conformance.http.availability.pace import announced_rate
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
-from conformance.judging.expectations import CannotTellError
-from conformance.scenarios import probe
 from conformance.scenarios.deletion_scenarios import DELETIONS_OF_CHECKS
 from conformance.scenarios.preflight.base_url import cause_of_silence, is_of_the_contract, stopping_cause
 from conformance.scenarios.preflight.model import Entry, Preflight, State
+from conformance.scenarios.preflight.probing import probe_entries
 from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Stage:
         self._entries += self._containers()
         self._entries += self._backups()
         self._entries += self._instances()
-        self._entries += self._probe()
+        self._entries += probe_entries(self._target)
         return ""
 
     # ------------------------------------------------------------ base URL
@@ -312,14 +312,23 @@ class Stage:
         yield self._offered(offered) if offered else self._left_out("deletable_backup_ids")
 
     def _offered(self, offered: Sequence[str]) -> Entry:
-        """The backups that may be deleted: those that the list does not show as live are read, as many as are used."""
+        """The backups that may be deleted: those that the list does not show as live are read, as many as are used.
+
+        A backup that is gone is a mistake only where none is left: an earlier run may have deleted it.
+        """
         member, live = "fixtures.deletable_backup_ids", {str(backup["id"]) for backup in self._fixtures.live()}
         unseen = [backup for backup in offered if backup not in live]
-        entries = [self._backup(member, backup, None, ("live",)) for backup in unseen[:MAX_OFFERED_READ]]
-        wrong = next((entry for entry in entries if entry.state is State.WRONG), None)
-        unread = len(unseen) - len(entries)
-        detail = f"{len(offered) - unread} live backups" + (f", {unread} more offered" if unread else "")
-        return wrong or Entry(member, State.OK, detail)
+        read = {backup: self._backup(member, backup, None, ("live",)) for backup in unseen[:MAX_OFFERED_READ]}
+        wrong = {backup: entry for backup, entry in read.items() if entry.state is State.WRONG}
+        if wrong and len(wrong) == len(offered):
+            backup, entry = next(iter(wrong.items()))
+            hint = f"; {entry.fix}" if entry.fix.startswith("did you mean") else ""
+            exists = "knows no" not in entry.detail
+            wanted = f"live backups ({backup} is not)" if exists else f"backups that exist ({backup} does not)"
+            return replace(entry, fix=f"set {member} to {wanted}{hint}")
+        unread, left_out = len(unseen) - len(read), ", ".join(wrong)
+        detail = f"{len(offered) - unread - len(wrong)} live backups" + (f", {unread} more offered" if unread else "")
+        return Entry(member, State.OK, detail + (f"; left out: {left_out}" if left_out else ""))
 
     def _backup(self, member: str, backup: str, container: str | None, states: tuple[str, ...]) -> Entry:
         """A backup that get shows, in one of these states. It is not there only if list and get agree on that."""
@@ -369,26 +378,6 @@ class Stage:
         if not self._target.from_file:
             fix = f"write a target file, and {fix}"
         return Entry(f"fixtures.{member}", State.MISSING, "not given", fix)
-
-    # ------------------------------------------------------------ probe
-
-    def _probe(self) -> Iterator[Entry]:
-        instance = self._target.fixtures.instance_id
-        if self._target.probe is None:
-            yield Entry("probe.command", State.MISSING, "not given", "set probe.command and probe.expected")
-            return
-        if instance is None or not self._target.restore.allow:
-            yield Entry("probe.command", State.UNKNOWN, "not run: only restores need it")
-        else:
-            try:
-                digest = probe.digest_of(self._target, instance)
-                yield Entry("probe.command", State.OK, f"prints {digest[:80]}")
-            except CannotTellError as reason:
-                yield Entry("probe.command", State.WRONG, str(reason), "run it by hand with this instance")
-        if self._target.probe.expected is None:
-            yield Entry("probe.expected", State.MISSING, "not given", "set probe.expected")
-        else:
-            yield Entry("probe.expected", State.OK)
 
 
 def _how_proved(exchanges: list[Exchange]) -> str:
