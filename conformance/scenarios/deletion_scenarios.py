@@ -57,10 +57,10 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         if not context.fixtures.target.claims.delete:
             raise NotApplicableError("does not apply: the target has no delete")
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
-    offered = context.run_once("offered backups", _those_there)
+    there = context.run_once("offered backups", _those_there)
     used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
-    left = [backup for backup in offered if backup not in used]
-    backup = (left or offered)[index % len(left or offered)]
+    left = [backup for backup in there if backup not in used]
+    backup = (left or there)[index % len(left or there)]
     if reason := _why_not_deletable(context, backup):
         raise NotTestableError(reason)
     return backup

@@ -61,6 +61,8 @@ def probed_main_restore(context: CheckContext) -> tuple[Restore, InstanceData, s
         raise CannotTellError(main.digests.problem or "RST-1 failed first: the restore did not come to an end")
     if held.digest is None:
         raise CannotTellError(held.doubt)
+    if main.restore.ended and not main.restore.went_well:
+        raise CannotTellError("RST-2 failed first: the restore did not complete")
     if main.digests.own_before == probe.expected:
         raise NotTestableError(SAME_DATA)
     return main.restore, held, probe.expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import RESTORE_OR_DELETE_MAY_CHANGE, SHAPE_CLAUSE
@@ -23,6 +24,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.job_lifecycle import error_messages, moves_forward
+from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_requests, restore_scenarios
 from conformance.scenarios.proofs import restore_evidence, source_instance
 from conformance.scenarios.proofs.instance_data import other_data
@@ -94,15 +96,23 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
     exchange = restore.logs_exchange or restore.answer
     if restore.readable and restore.terminal is None:
         raise CannotTellError("RST-1 failed first: the restore did not come to an end")
-    if restore.terminal not in (None, "completed"):
-        message = value_at(last_look(restore).data, "/state/error/message")
-        yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
+    if failures := list(failures_of(restore, exchange)):
+        restore_scenarios.try_all(context)  # what restores of other backups do tells the backup from the target
+        yield from restore_evidence.naming_backup(context, restore, failures)
     if len(restore.new_logs) != 1:
         within = f"one new log within {context.fixtures.target.restore.timeout_s:g} s"
         number = violation(within, f"{len(restore.new_logs)} ({restore.last_seen})", exchange, "/data")
         yield from restore_evidence.wrong_number_of_logs(context, restore, number)
     for log in restore.new_logs:
         yield from is_log_of_restore(log, restore, exchange)
+
+
+def failures_of(restore: Restore, exchange: Exchange) -> Iterator[Finding]:
+    """The findings about a restore that did not complete, by its job and by its logs."""
+    if restore.terminal not in (None, "completed"):
+        message = value_at(last_look(restore).data, "/state/error/message")
+        yield violation("a good restore to complete", f"{restore.terminal}: {message}", last_look(restore))
+    for log in restore.new_logs:
         if log.get("error") is not None:
             yield violation("no error", f"{value_at(log, '/error/message')}", exchange, "/data")
 
@@ -145,6 +155,14 @@ def unchanged(restore: Restore) -> Iterator[Finding]:
 def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Finding]:
     """An error message in the log, job state error with one, and the backup unchanged."""
     restore = context.run_once("failing", restore_scenarios.failing)
+    yield from restore_evidence.naming_failing_backup(context, restore, list(says_so(context, restore)))
+    for log in restore.new_logs:
+        yield from is_log_of_restore(log, restore, restore.logs_exchange or last_look(restore))
+    yield from unchanged(restore)
+
+
+def says_so(context: CheckContext, restore: Restore) -> Iterator[Finding]:
+    """The findings about a failed restore whose job or log does not show that it failed."""
     exchange = last_look(restore)
     if restore.readable:
         if restore.terminal is None:
@@ -156,9 +174,6 @@ def test_rst_4_a_failed_restore_says_so(context: CheckContext) -> Iterator[Findi
     if not any(message_of(log) for log in logs):
         without = violation("a log with an error message", f"{len(logs)} without", logged_in, "/data")
         yield from [without] if logs else restore_evidence.wrong_number_of_logs(context, restore, without)
-    for log in logs:
-        yield from is_log_of_restore(log, restore, logged_in)
-    yield from unchanged(restore)
 
 
 @check("RST-5", "restore")
@@ -263,9 +278,18 @@ def test_rst_8_the_instance_holds_the_backups_data(context: CheckContext) -> Ite
     """The digest that the probe reports once the restore has completed; before it the instance held other data."""
     main, held, expected = probed_main_restore(context)
     if held.digest != expected:
-        yield other_data(main, expected, held)
+        yield naming_expected(context, expected, other_data(main, expected, held))
         return
     yield from one_of_them(context, main, expected)
+
+
+def naming_expected(context: CheckContext, expected: str, finding: Finding) -> Finding:
+    """The finding, which names `probe.expected` unless the probe printed that digest after any restore of the run."""
+    printed = {restore.data.digest for restore in context.run.state.restores if restore.data}
+    if expected in printed or finding.outcome is not Outcome.FAILED:
+        return finding
+    hint = "or probe.expected is not the digest of fixtures.backup_id: restore it by hand, and run probe.command"
+    return replace(finding, got=f"{finding.got}; {hint}")
 
 
 def one_of_them(context: CheckContext, main: Restore, expected: str) -> Iterator[Finding]:

@@ -24,12 +24,13 @@ from conformance.execution.run import Run
 from conformance.judging.outcomes import Outcome
 from conformance.qualification.measure import judge
 from conformance.reference import launch
+from conformance.scenarios.proofs import restore_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from conformance.config.target import Target
+    from conformance.config.target import FixtureIds, Target
 
 UNKNOWN = "0" * 23 + "1"
 MAX_REQUESTS = 35
@@ -290,12 +291,53 @@ def test_backups_to_delete_that_are_gone_cost_the_clauses_of_delete_alone(
 
 
 def test_backups_to_delete_that_are_gone_are_left_out(reference: launch.Running, tmp_path: Path) -> None:
-    file = tmp_path / "target.toml"
-    file.write_text(reference.target_toml, "utf-8")
-    there = load_target(file, os.environ).fixtures.deletable_backup_ids
+    there = ids_of(reference, tmp_path).deletable_backup_ids
     some = {"fixtures.deletable_backup_ids": [UNKNOWN, *there[:2]]}
     clauses = ("CAP-9", "DEL-1", "DEL-2", "DEL-3", "DEL-4")
     assert set(judged(reference, tmp_path, some, *clauses).values()) == {Outcome.PASSED}
+
+
+def reasons(reference: launch.Running, folder: Path, changes: Mapping[str, object], clause: str) -> tuple[Outcome, str]:
+    """Return the outcome of a clause with a changed target file, and its reason."""
+    file = folder / "target.toml"
+    file.write_text(changed(reference.target_toml, changes), "utf-8")
+    record = judge(load_target(file, os.environ), selected=(clause,))[clause]
+    return record.outcome, record.reason
+
+
+def ids_of(reference: launch.Running, folder: Path) -> FixtureIds:
+    """Return the fixtures of the server's own target file."""
+    file = folder / "target.toml"
+    file.write_text(reference.target_toml, "utf-8")
+    return load_target(file, os.environ).fixtures
+
+
+def test_a_failing_backup_whose_restore_completes_is_named(reference: launch.Running, tmp_path: Path) -> None:
+    """An earlier restore of it failed once, for a reason that is gone."""
+    good = ids_of(reference, tmp_path).backup_id
+    changes = {"fixtures.failing_backup_id": good, "fixtures.backup_id": ABSENT}
+    outcome, said = reasons(reference, tmp_path, changes, "RST-4")
+    assert outcome is Outcome.ERROR
+    assert restore_evidence.NOT_FAILING in said
+
+
+def test_a_main_backup_that_cannot_be_restored_is_named(reference: launch.Running, tmp_path: Path) -> None:
+    """Its logs show no earlier restore in the first run, and only failed ones in the second."""
+    damaged = ids_of(reference, tmp_path).failing_backup_id
+    changes = {"fixtures.failing_backup_id": ABSENT, "fixtures.backup_id": damaged}
+    outcome, said = reasons(reference, tmp_path, changes, "RST-2")
+    assert outcome is Outcome.FAILED
+    assert "or fixtures.backup_id is a backup that cannot be restored" in said
+    outcome, said = reasons(reference, tmp_path, changes, "RST-2")
+    assert outcome is Outcome.ERROR
+    assert restore_evidence.NOT_GOOD in said
+
+
+@pytest.mark.process  # the probe
+def test_an_expected_digest_of_another_backup_is_named(reference: launch.Running, tmp_path: Path) -> None:
+    outcome, said = reasons(reference, tmp_path, {"probe.expected": f"sha256:{'0' * 64}"}, "RST-8")
+    assert outcome is Outcome.FAILED
+    assert "or probe.expected is not the digest of fixtures.backup_id" in said
 
 
 # ---------------------------------------------------------------- whatever is there instead of the API

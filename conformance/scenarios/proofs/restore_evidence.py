@@ -5,14 +5,17 @@ Another client may restore the same backup, so a log too many counts only if ano
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive
+from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_requests
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.restore import last_look
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import ANOTHER_CLIENT
 
@@ -154,3 +157,72 @@ def is_good(context: CheckContext, backup: str) -> bool:
     if alone:
         return all(restore.went_well for restore in alone)
     return backup == context.fixtures.target.fixtures.backup_id
+
+
+# ---------------------------------------------------------------- fixtures that are no such backups
+
+NOT_FAILING = "fixtures.failing_backup_id: its restore completed; set it to a backup whose restore is known to fail"
+NOT_GOOD = (
+    "fixtures.backup_id: its restores end in error, and did so before this run; "
+    "set it to a backup whose restore is known to succeed"
+)
+#: How many earlier failed restores show that a backup cannot be restored.
+KNOWN_TO_FAIL = 2
+
+
+def naming_failing_backup(context: CheckContext, restore: Restore, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings about a restore that should have failed; where it completed, a good backup explains them as well.
+
+    They are inconclusive if state and log both say that it completed, unless the file is known to be right: earlier
+    restores failed, more than one of them and all of them. One failure may have had another cause, such as a full
+    volume. Where only a log can say it, the findings name the fixture.
+    """
+    logs = restore.own_logs
+    completed = restore.went_well and bool(logs) and all(log.get("error") is None for log in logs)
+    failures, successes = _earlier_restores(context, restore.backup)
+    if not findings or not completed or (failures >= KNOWN_TO_FAIL and not successes):
+        yield from findings
+    elif restore.readable:
+        yield inconclusive(NOT_FAILING, last_look(restore))
+    else:
+        yield from _with_hint(findings, "or fixtures.failing_backup_id is a backup whose restore completes")
+
+
+def naming_backup(context: CheckContext, restore: Restore, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings about a restore of the main backup that ended in error; a wrong backup explains some of them too.
+
+    It may if all restores of the main backup fail, and one of another backup completes. The findings then name the
+    fixture, and are inconclusive if the logs of before this run show failed restores of the backup, and no other.
+    """
+    if not findings or not _fails_alone(context, restore.backup):
+        yield from findings
+        return
+    failures, successes = _earlier_restores(context, restore.backup)
+    if failures and not successes:
+        yield inconclusive(NOT_GOOD, last_look(restore))
+    else:
+        yield from _with_hint(findings, "or fixtures.backup_id is a backup that cannot be restored")
+
+
+def _with_hint(findings: Sequence[Finding], hint: str) -> Iterator[Finding]:
+    for finding in findings:
+        failed = finding.outcome is Outcome.FAILED
+        yield replace(finding, got=f"{finding.got}; {hint}") if failed else finding
+
+
+def _fails_alone(context: CheckContext, backup: str) -> bool:
+    """Whether every restore of a backup that ended did so in error, and a restore of another backup completed."""
+    ended = [restore for restore in context.run.state.restores if restore.accepted and restore.ended]
+    own = [restore for restore in ended if restore.backup == backup]
+    others = any(restore.went_well for restore in ended if restore.backup != backup)
+    return others and not any(restore.went_well for restore in own)
+
+
+def _earlier_restores(context: CheckContext, backup: str) -> tuple[int, int]:
+    """Return how many restores of a backup failed and how many completed before the first one of this run, by logs."""
+    state = context.run.state
+    first = next((restore for restore in state.restores if restore.backup == backup), None)
+    logs = state.log_book.seen(backup)
+    earlier = [logs[log_id] for log_id in first.logs_before if log_id in logs] if first else []
+    failed = [log.get("error") is not None for log in earlier if log.get("type") == "restore"]
+    return sum(failed), len(failed) - sum(failed)
