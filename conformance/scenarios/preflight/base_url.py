@@ -90,8 +90,10 @@ def _fix_of(proxy: Key) -> str:
     return f"check {setting}, or name the target's host in NO_PROXY"
 
 
-def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, str]:
+def stopping_cause(target: Target, exchanges: Sequence[Exchange], fix_of_hub: str = "") -> tuple[str, str]:
     """Return the cause that holds for every address that was read, and who answered instead of the API.
+
+    `fix_of_hub` says what to change where the hub is refused, if more is known than that it is wrong.
 
     Both are empty if one of the responses has the contract's shape, and they are not all refused with one code.
     """
@@ -107,7 +109,7 @@ def stopping_cause(target: Target, exchanges: Sequence[Exchange]) -> tuple[str, 
     member, what = CODES[code]
     if member == "keys":
         return f"keys.{answered[0].request.key}: {what} ({code} on every address); give it view and manage", ""
-    return _refused(target, member, what, code), ""
+    return _refused(target, member, what, code, fix_of_hub), ""
 
 
 def _foreign_cause(target: Target, answered: Sequence[Exchange]) -> tuple[str, str]:
@@ -121,10 +123,13 @@ def _foreign_cause(target: Target, answered: Sequence[Exchange]) -> tuple[str, s
     return (_foreign(target, answerer, len(answered)), answerer.name) if answerer else ("", "")
 
 
-def _refused(target: Target, member: str, what: str, code: str) -> str:
+def _refused(target: Target, member: str, what: str, code: str, fix_of_hub: str) -> str:
     path = urlsplit(target.base_url).path.rstrip("/")
+    if member == "target.hub_id":
+        fix = "set target.hub_id to one that exists" if code == "404.hub" else "set target.hub_id to the hub of the key"
+        return f"{member}: {what} ({target.hub_id}: {code} on every address); {fix_of_hub or fix}"
     if member != "target.base_url":
-        value = target.hub_id if member == "target.hub_id" else target.fixtures.container_id
+        value = target.fixtures.container_id
         return f"{member}: {what} ({value}: {code} on every address); set {member} to one that exists"
     if path.endswith("/v1"):
         return f"{member}: {what} ({code} on every address); leave /v1 out, requests add it"

@@ -17,6 +17,7 @@ from conformance.http.availability.pace import announced_rate
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
 from conformance.scenarios.deletion_scenarios import DELETIONS_OF_CHECKS
+from conformance.scenarios.preflight import hubs
 from conformance.scenarios.preflight.base_url import cause_of_silence, is_of_the_contract, stopping_cause
 from conformance.scenarios.preflight.model import Entry, Preflight, State
 from conformance.scenarios.preflight.probing import probe_entries
@@ -97,7 +98,8 @@ class Stage:
         if not any(exchange.status is not None for exchange in addresses):
             return self._silence(next((answer.failure for answer in addresses if answer.failure), "no response"))
         self._look_for_a_rate_limit(addresses)
-        cause, self._answered_by = stopping_cause(self._target, addresses)
+        fix_of_hub = hubs.swap(self._client, self._build, addresses)
+        cause, self._answered_by = stopping_cause(self._target, addresses, fix_of_hub)
         if cause:
             return cause
         self._entries.append(Entry("target.base_url", State.OK, _how_proved(addresses)))
@@ -183,21 +185,8 @@ class Stage:
                 yield Entry(member, State.MISSING if fix else State.UNKNOWN, "cannot be proved by reads", fix)
             else:
                 yield Entry(member, State.OK, self._measured(name))
-        yield self._other_hub()
-
-    def _other_hub(self) -> Entry:
-        """The other hub, as far as the answer to its own key shows it."""
-        hub, answer = self._target.keys.other_hub_id, self._proofs.first_answers.get("other_hub")
-        member = "keys.other_hub_id"
-        if hub is None:
-            return Entry(member, State.MISSING, "not given", self._how_to_give("other_hub_id"))
-        if answer is not None and answer.code in ("404.hub", "403.wrong-hub"):
-            what = (
-                "the target knows no such hub" if answer.code == "404.hub" else "keys.other_hub is no key of this hub"
-            )
-            fix = "set keys.other_hub and keys.other_hub_id to a key and its own hub"
-            return Entry(member, State.WRONG, f"{what} ({hub}: {_answer(answer)})", fix)
-        return Entry(member, State.OK if answer is not None and answer.status != 401 else State.UNKNOWN)
+        answer = self._proofs.first_answers.get("other_hub")
+        yield hubs.other_hub(self._client, answer, self._how_to_give("other_hub_id"))
 
     def _equal_keys(self) -> dict[str, str]:
         """Map a key to another key with the same value. If one of them is `full`, that one is measured."""
