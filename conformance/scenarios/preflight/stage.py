@@ -363,10 +363,8 @@ class Stage:
                 )
 
     def _left_out(self, member: str) -> Entry:
-        fix = f"set fixtures.{member}"
-        if not self._target.from_file:
-            fix = f"write a target file, and {fix}"
-        return Entry(f"fixtures.{member}", State.MISSING, "not given", fix)
+        first = "" if self._target.from_file else "write a target file, and "
+        return Entry(f"fixtures.{member}", State.MISSING, "not given", f"{first}set fixtures.{member}")
 
 
 def _how_proved(exchanges: list[Exchange]) -> str:
