@@ -57,10 +57,12 @@ def line(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-P", "-m", "conformance", *map(str, arguments)]
 
 
-#: a shell starts what runs in its background with SIGINT ignored, and processes inherit that; a test says what it wants
+#: a shell starts what runs in its background with SIGINT ignored, nohup what it runs with SIGHUP ignored, and processes
+#: inherit that; a test says what it wants
 _WITH_SIGINT = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.Handlers[sys.argv[1]])
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 if sys.argv[2]:
     import resource
     name, amount = sys.argv[2].split("=")

@@ -40,9 +40,9 @@ class Network:
         self._random = random.Random(seed)
         self._statuses = (None, *sorted(UNAVAILABLE))
 
-    def send(self, request: Request, *, fresh: bool = False) -> Exchange:
+    def send(self, request: Request, *, fresh: bool = False, timeout_s: float | None = None) -> Exchange:
         """Return the outcome of one attempt."""
-        del fresh
+        del fresh, timeout_s
         self.sent += 1
         spared = self.spared and self.spared in request.path
         if request.path.startswith(FAULT) or (not spared and self._random.random() < self.rate):
