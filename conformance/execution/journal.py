@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 POLL_S = 0.02
 #: bytes of a worker's file, and of one line of it
 MAX_FILE, MAX_LINE = 256 * 2**20, 64 * 2**20
-#: Bytes of all records of checks together; of the room that is left, a record takes one part of so many at most.
+#: Bytes of all records of checks together, and the part of the remaining room that one record may take: one in SHARES.
 RECORDS_ROOM, SHARES = 32 * 2**20, 8
-#: A record may always have so many bytes.
+#: The bytes that a record may have in any case.
 MIN_RECORD = 32 * 1024
 
 

@@ -28,7 +28,7 @@ FEW = ("--only", "LIST-1,GET-1,CAP-1", *QUICK)
 
 
 def begun(folder: Path, reads: int = 3) -> Callable[[], bool]:
-    """Whether the run that reports to a folder has finished so many checks that read."""
+    """Whether the run that reports to a folder has finished this number of checks that read."""
     return lambda: len(running.journal_of(folder).checks) >= reads
 
 

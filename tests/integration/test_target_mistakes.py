@@ -70,7 +70,7 @@ WRONG_FILES: dict[str, tuple[str, str]] = {
     "another scheme": (instead("https://", "ftp://"), "the scheme must be http or https"),
     "a user in the URL": (instead("https://", "https://me:secret@"), "a user name or password"),
     "a query in the URL": (instead("example.test", "example.test?hub=1"), "a query or a fragment"),
-    "a port that is none": (instead("example.test", "example.test:99999"), "the port is greater than 65535"),
+    "a port out of range": (instead("example.test", "example.test:99999"), "the port is greater than 65535"),
     "no CA bundle": (instead("[keys]", 'verify_tls = "none.pem"\n[keys]'), "the CA bundle does not exist"),
     "no client certificate": (instead("[keys]", 'client_cert = "none.pem"\n[keys]'), "does not exist"),
     "a foreign backup of our own": (

@@ -18,7 +18,7 @@ FEW, MANY, LENGTH = 20, 500, 40
 SIZE, MB = 2**18, 2**20
 #: of a busy machine; the goal is 1 second per MB
 SECONDS_PER_MB = 5.0
-#: many secrets may take so many times as long as few
+#: how many times as long as a few secrets many may take
 GROWTH, NO_TIME = 4.0, 0.05
 COMMON = "sk_live_for_every_integration_abcd"
 LABEL = "[secret auth.secret]"

@@ -1,4 +1,4 @@
-"""Effects of refused restores: seen again with a backup of the same kind, and told from changes by themselves."""
+"""Effects of refused restores: confirmed on a like backup, and distinguished from what backups change themselves."""
 
 from __future__ import annotations
 
