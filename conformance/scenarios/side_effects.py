@@ -167,7 +167,8 @@ def _changes_since(
         yield inconclusive(str(reason), get)
         return
     explained = context.run.state.logs_explained(snapshot.backup, snapshot.logged_before)
-    ignored = RESTORE_MAY_CHANGE if explained else ()
+    # Even where all logs were there before: the backup may be read, and changed, at another moment than its logs.
+    ignored = RESTORE_MAY_CHANGE if context.run.state.accepted(snapshot.backup) else ()
     by_itself = snapshot.state in TRANSIENT_STATES
     changed = () if by_itself else equivalence.differences("backup", snapshot.before, backup, ignore=ignored)
     if changed and _changes_by_itself(context, get):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -41,7 +42,8 @@ class Container:
         )
 
     def _backup(self, name: str) -> dict[str, Any]:
-        return {"id": name, "container_id": "c", "instance_id": OWN, "state": {"current": self.states[name]}}
+        state, events = {"current": self.states[name]}, {"updated": "2026-01-01T00:00:00Z"}
+        return {"id": name, "container_id": "c", "instance_id": OWN, "state": state, "events": events}
 
     def _logs(self, name: str) -> list[dict[str, Any]]:
         one = {"backup_id": name, "instance_id": OWN, "type": "restore"}
@@ -149,3 +151,17 @@ def test_only_the_log_of_a_restore_is_an_effect_on_a_backup_that_is_being_saved(
     log = {"id": "l", "backup_id": "s", "instance_id": OWN, "type": kind}
     logs = answered(container.build.logs("s"), 200, {"data": [log]})
     assert len([*changes_since(cast("Any", container), container.snapshot("s"), get, logs)]) == count
+
+
+@pytest.mark.parametrize(("restored", "count"), [(True, 0), (False, 1)])
+def test_a_restore_of_this_run_may_change_a_backup_after_it_has_left_its_log(restored: bool, count: int) -> None:
+    container = Container({"s": "live"}, ("live",))
+    container.client = SimpleNamespace(send=lambda request, _purpose: container.send(request))  # type: ignore[attr-defined]
+    if restored:
+        container.send(restore_of("s"))
+    logs = container.send(container.build.logs("s"))
+    logged = frozenset(log["id"] for log in logs.data)
+    snapshot = replace(container.snapshot("s"), logs=logged, requested_before=1, logged_before=len(logged))
+    later = {**container.get("s").data, "events": {"updated": "2026-01-01T00:00:01Z"}}
+    get = answered(container.build.get("s"), 200, {"data": later})
+    assert len([*changes_since(cast("Any", container), snapshot, get, logs)]) == count
