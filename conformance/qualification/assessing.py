@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.config.settings import Depth
 from conformance.contract.catalogue import sort_key
 from conformance.contract.json_types import JsonObject
 from conformance.judging.outcomes import blocking_clause
-from conformance.qualification.measure import NEVER_TESTED, Result, signs_of
+from conformance.qualification.measure import NEVER_TESTED, Result, checks_of, signs_of
 from conformance.reference.registry import Fault, Variant
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ Row = JsonObject
 RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "green", "accused", "error"
 
 
-def assess(trial: Trial, result: Result, *, catch_s: float | None, cut_short: bool) -> Row:
+def assess(
+    trial: Trial, result: Result, *, catch_s: float | None, cut_short: bool, depth: Depth = Depth.STANDARD
+) -> Row:
     """The row of a trial. `cut_short`: its run ended at the first broken MUST, so that later checks did not run."""
     if isinstance(trial.change, Fault):
-        return _fault(trial, trial.change, result, catch_s, cut_short=cut_short)
-    return _variant(trial, result)
+        return _fault(trial, trial.change, result, catch_s, cut_short=cut_short, depth=depth)
+    return _variant(trial, result, depth)
 
 
 def broke_down(trial: Trial, why: str) -> Row:
@@ -35,12 +38,14 @@ def broke_down(trial: Trial, why: str) -> Row:
     return {**row, "difference": trial.change.difference, "accused": []}
 
 
-def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *, cut_short: bool) -> Row:
+def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *, cut_short: bool, depth: Depth) -> Row:
     seen = [clause for clause in fault.breaks if result.clauses[clause].outcome in signs_of(clause)]
     red = result.red | result.warned
     undeclared = red.difference(fault.breaks, fault.also)
     # A run that was cut short shows only the first red clause, which may also be one of `also`.
-    right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) == len(fault.breaks)
+    # A quick run does not test every clause, so that one of those that are broken is enough.
+    wanted = 1 if depth is Depth.QUICK else len(fault.breaks)
+    right = not red.isdisjoint((*fault.breaks, *fault.also)) if cut_short else len(seen) >= wanted
     outcome = RIGHT if right else OTHERS if red else MISSED
     inconclusive = [] if cut_short else _unexplained(result).difference(fault.breaks, fault.also)
     missed = set(fault.breaks) - set(seen)
@@ -60,11 +65,13 @@ def _unexplained(result: Result) -> frozenset[str]:
     return frozenset(clause for clause in result.errors if blocking_clause(result.clauses[clause].reason) is None)
 
 
-def _variant(trial: Trial, result: Result) -> Row:
+def _variant(trial: Trial, result: Result, depth: Depth) -> Row:
     change = trial.change
     warns, untested = ((), ()) if isinstance(change, Fault) else (change.warns, change.untested)
     accused = result.red | result.warned.difference(warns)
     unheard = result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
+    if depth is Depth.QUICK:
+        unheard &= {check.clause for check in checks_of(depth)}
     inconclusive = result.errors | unheard
     expected = isinstance(change, Variant) and change.expected == "inconclusive"
     outcome = ACCUSED if accused else ERROR if inconclusive and not expected else GREEN

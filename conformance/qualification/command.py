@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.config.settings import Depth, examples_of
 from conformance.judging.outcomes import Verdict
 from conformance.qualification import page, results, runner, trials
 from conformance.qualification.trying import TrialOptions
@@ -29,13 +29,14 @@ class NothingChosenError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qualify`; `jobs` None means one for each core."""
+    """The options of `qualify`; `jobs` None means one for each core, `examples` None what the depth says."""
 
     only: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     sample: int | None = None
     seed: int = 1
-    examples: int = DEFAULT_EXAMPLES
+    depth: Depth = Depth.STANDARD
+    examples: int | None = None
     jobs: int | None = None
     fail_fast: bool = False
     report_dir: Path | None = None
@@ -59,16 +60,18 @@ def qualify(options: Options) -> int:
 
 def _tried(chosen: Sequence[Trial], options: Options) -> JsonObject:
     jobs = min(options.jobs or runner.cores(), len(chosen))
+    examples = options.examples or examples_of(options.depth)
     facts = results.Facts(
         jobs=jobs,
         seed=options.seed,
-        examples=options.examples,
+        depth=options.depth,
+        examples=examples,
         fail_fast=options.fail_fast,
         sample=options.sample,
         only=options.only,
         patterns=options.patterns,
     )
-    trial_options = TrialOptions(options.seed, options.examples, options.fail_fast)
+    trial_options = TrialOptions(options.seed, examples, options.depth, options.fail_fast)
     try:
         rows = runner.run(chosen, Console(stderr=True), jobs=jobs, trial_options=trial_options)
         interrupted = False

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.config.settings import Settings
+from conformance.config.settings import Depth, Settings
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
+from conformance.execution import depth as depths
 from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import Outcome, blocking_clause
@@ -132,14 +133,19 @@ def _described(result: Result, by_kind: Mapping[str, Collection[str]]) -> list[s
 
 
 def judge(
-    target: Target, *, selected: Collection[str] | None = None, seed: int = 1, begin: Callable[..., Run] = Run
+    target: Target,
+    *,
+    selected: Collection[str] | None = None,
+    seed: int = 1,
+    depth: Depth = Depth.STANDARD,
+    begin: Callable[..., Run] = Run,
 ) -> dict[str, Judged]:
     """Run the suite against a target in this process, and return the outcome of each clause of the catalogue.
 
-    `begin` makes the run that executes the checks.
+    `depth` leaves checks out, but sets no number of generated cases: `begin` makes the run that executes the checks.
     """
     chosen = catalogue.load().select((), ()) if selected is None else set(selected)
-    checks = [check for check in all_checks().values() if check.clause in chosen]
+    checks = [check for check in checks_of(depth) if check.clause in chosen]
     started = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="backups-qualify-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         state, profile = Path(folder), target.default_profile
@@ -147,8 +153,13 @@ def judge(
             run.start()
             _execute(run, checks)
         facts = build.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")
-        results = build.build(Settings(), target, chosen, state, facts)
+        results = build.build(Settings(depth=depth), target, chosen, state, facts)
     return {row["id"]: _judged(row) for row in results["clauses"]}
+
+
+def checks_of(depth: Depth) -> list[Check]:
+    """Return the checks that a run of this depth executes."""
+    return [check for check in all_checks().values() if depths.includes(depth, check)]
 
 
 def qualify_one(name: str | None, *, selected: Collection[str] | None = None, seed: int = 1) -> Result:

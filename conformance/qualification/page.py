@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.evidence.text import one_line
 from conformance.qualification import results
@@ -85,9 +86,18 @@ def render(document: JsonObject) -> str:
 
 
 def results_are_good(document: JsonObject) -> bool:
-    """Whether the suite is qualified by this document: nothing is wrong, and something was tried to the end."""
-    tried = bool(document["faults"] or document["variants"])
-    return tried and not document["summary"]["problems"] and not document["run"]["interrupted"]
+    """Whether the suite is qualified by this document: nothing is wrong, and something was tried to the end.
+
+    A quick run may miss some MUST faults, as `results.MIN_QUICK_SCORE` says, but it may accuse nothing.
+    """
+    rows = [*document["faults"], *document["variants"]]
+    bad = results.problems(rows)
+    if document["run"].get("depth") == Depth.QUICK:
+        score = document["summary"]["score"]
+        bad = [row for row in bad if not results.is_only_missed(row)]
+        if score is not None and score < results.MIN_QUICK_SCORE:
+            return False
+    return bool(rows) and not bad and not document["run"]["interrupted"]
 
 
 def headline(document: JsonObject) -> str:
@@ -158,7 +168,8 @@ def markdown(document: JsonObject) -> str:
         "",
         (
             f"Version {document['suite']['version']}, {run['started'][:10]}, by `backups-conformance qualify` with "
-            f"seed {run['seed']} and {run['examples']} examples: each fault and each variant in a run of its own. "
+            f"seed {run['seed']}, {run.get('depth', Depth.STANDARD)} depth and {run['examples']} examples: each fault "
+            "and each variant in a run of its own. "
             f"{summary['structural']:,} of the faults were made from the schemas, the others are written by hand. "
             f"Of {summary['should']['total']} faults that break a SHOULD {summary['should']['right']} were warned of."
         ),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.contract import catalogue
 from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
 from conformance.results import build
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 FORMAT = "backups-conformance/qualification/1"
 #: the score alone, which is shipped with its version as conformance/qualification.json
 SCORE_FORMAT = "backups-conformance/score/1"
-_TOLD_OF_RUN = ("started", "seed", "examples", "sample", "only", "faults", "interrupted")
+_RUN_OF_SCORE = ("started", "seed", "depth", "examples", "sample", "only", "faults", "interrupted")
+#: per cent of the MUST faults that a quick run has to catch; those of other depths catch all of them
+MIN_QUICK_SCORE = 95.0
 #: The counts of outcomes of the faults of one clause, or of all clauses.
 COUNTED = (RIGHT, OTHERS, MISSED, ERROR)
 
@@ -35,6 +37,7 @@ class Facts:
 
     jobs: int
     seed: int
+    depth: Depth = Depth.STANDARD
     examples: int = DEFAULT_EXAMPLES
     fail_fast: bool = False
     sample: int | None = None
@@ -62,7 +65,7 @@ def document(rows: Iterable[Row], facts: Facts) -> dict[str, object]:
 
 def score_alone(document: JsonObject) -> dict[str, object]:
     """The part of a document that reports show, which is shipped with the package."""
-    run = {name: document["run"][name] for name in _TOLD_OF_RUN}
+    run = {name: document["run"][name] for name in _RUN_OF_SCORE}
     return {"format": SCORE_FORMAT, "suite": document["suite"], "run": run, "summary": document["summary"]}
 
 
@@ -88,6 +91,11 @@ def is_good(row: Row) -> bool:
     return caught and not row["undeclared"] and not row["untold"]
 
 
+def is_only_missed(row: Row) -> bool:
+    """Whether a fault was not caught by its clause, and nothing else is wrong with its row."""
+    return row["outcome"] in (MISSED, OTHERS) and not row["undeclared"] and not row["untold"]
+
+
 def _run(facts: Facts) -> dict[str, object]:
     return {
         "started": _utc(facts.started),
@@ -96,6 +104,7 @@ def _run(facts: Facts) -> dict[str, object]:
         "jobs": facts.jobs,
         "cpus": os.cpu_count(),
         "seed": facts.seed,
+        "depth": facts.depth.value,
         "examples": facts.examples,
         "fail_fast": facts.fail_fast,
         "sample": facts.sample,

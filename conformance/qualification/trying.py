@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.config.target import RestorePolicy
 from conformance.config.target_file import load_target
 from conformance.execution.run import Run
@@ -107,10 +107,14 @@ class Sighting:
 
 @dataclass(frozen=True)
 class TrialOptions:
-    """The options of a run against a fault: with `fail_fast` the run ends at its first failed MUST."""
+    """The options of the run of a trial.
+
+    `examples`: generated cases per property. With `fail_fast` the run ends at its first failed MUST.
+    """
 
     seed: int = 1
     examples: int = DEFAULT_EXAMPLES
+    depth: Depth = Depth.STANDARD
     fail_fast: bool = False
 
 
@@ -129,13 +133,27 @@ def _try(trial: Trial, trial_options: TrialOptions) -> Row:
         patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
         target = brisk(load_target(target_file, os.environ), patience)
         begin = partial(WatchedRun, sighting=sighting, examples=trial_options.examples)
-        clauses = judge(target, selected=trial.selected, seed=trial_options.seed, begin=begin)
+        clauses = judge(
+            target,
+            selected=_selected(trial, trial_options.depth),
+            seed=trial_options.seed,
+            depth=trial_options.depth,
+            begin=begin,
+        )
     if sighting.given_up:
         return broke_down(trial, f"the run was ended after {PATIENCE_S:g} s")
     result = Result(trial.name, clauses, sighting.seconds)
-    return assess(
-        trial, result, catch_s=sighting.after_s, cut_short=trial_options.fail_fast and sighting.after_s is not None
-    )
+    cut_short = trial_options.fail_fast and sighting.after_s is not None
+    return assess(trial, result, catch_s=sighting.after_s, cut_short=cut_short, depth=trial_options.depth)
+
+
+def _selected(trial: Trial, depth: Depth) -> frozenset[str] | None:
+    """The clauses that the run of a trial tests, None for all.
+
+    A structural fault needs only the clauses of its answer, which saves time. A quick run has few checks of them, and
+    any of its other checks may receive the answer too.
+    """
+    return None if depth is Depth.QUICK else trial.selected
 
 
 def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:

@@ -6,6 +6,8 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from conformance.config.settings import Depth
+
 if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
     from conformance.results.model import Results
@@ -16,7 +18,7 @@ FILE = "qualification.json"
 def in_words(results: Results, published: bytes | None = None) -> str | None:
     """Return the score of the version that wrote these results.
 
-    None if no score is packaged, or it belongs to another version or to a partial qualification.
+    None if no score is packaged, or it belongs to another version, to a partial qualification or to another depth.
     """
     text = _published() if published is None else published
     try:
@@ -25,6 +27,8 @@ def in_words(results: Results, published: bytes | None = None) -> str | None:
         run, must, variants = document["run"], document["summary"]["must"], document["summary"]["variants"]
         score = document["summary"]["score"]
         if not of_this or score is None or run["interrupted"] or run["only"] or run["faults"]:
+            return None
+        if run.get("depth", Depth.STANDARD) != Depth.STANDARD:
             return None
         servers = f"{must['total']:,} broken servers" + (", a sample," if run["sample"] else "")
         return (

@@ -14,6 +14,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from rich.console import Console
 
+from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.contract.operations import SHAPE_CLAUSE
 from conformance.contract.schemas import schemas_dir
@@ -21,7 +22,7 @@ from conformance.contract.validation import mismatches
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import assessing, command, page, places, results, runner, trials, trying
-from conformance.qualification.measure import Judged, Result
+from conformance.qualification.measure import Judged, Result, checks_of
 from conformance.qualification.structural import structural
 from conformance.reference.registry import Fault, Variant
 
@@ -65,9 +66,16 @@ def result(**outcomes: str) -> Result:
     return Result("of a test", clauses, 1.0)
 
 
-def assessed(breaks: tuple[str, ...], also: tuple[str, ...] = (), *, cut_short: bool = False, **outcomes: str) -> Row:
+def assessed(
+    breaks: tuple[str, ...],
+    also: tuple[str, ...] = (),
+    *,
+    cut_short: bool = False,
+    depth: Depth = Depth.STANDARD,
+    **outcomes: str,
+) -> Row:
     fault = Fault("made up", "It is made up.", breaks, also, needs_probe=False, apply=lambda _: None)
-    return assessing.assess(trials.Trial(fault), result(**outcomes), catch_s=0.5, cut_short=cut_short)
+    return assessing.assess(trials.Trial(fault), result(**outcomes), catch_s=0.5, cut_short=cut_short, depth=depth)
 
 
 def here(*tried: Trial) -> Callable[..., None]:
@@ -187,6 +195,46 @@ def test_a_variant_may_only_warn_as_it_declares() -> None:
         )
     ]
     assert verdicts == ["green", "accused", "error", "error", "green"]
+
+
+def test_one_of_the_broken_clauses_is_enough_for_a_quick_run() -> None:
+    broken = ("GET-1", "GET-2")
+    assert assessed(broken, GET_1="failed")["outcome"] == "others"
+    assert assessed(broken, GET_1="failed", depth=Depth.QUICK)["outcome"] == "right"
+    assert assessed(broken, GET_3="failed", depth=Depth.QUICK)["outcome"] == "others"
+    assert assessed(broken, depth=Depth.QUICK)["outcome"] == "missed"
+
+
+def test_a_quick_run_tests_only_the_clauses_of_its_checks() -> None:
+    variant = trials.Trial(Variant("made up", "It is made up.", "", lambda _: None))
+    tested = {check.clause for check in checks_of(Depth.QUICK)}
+    assert "CAP-1" in tested
+    left_out = next(clause.id for clause in catalogue.load() if clause.id not in tested)
+    for clause, outcome in ((left_out, "green"), ("CAP-1", "error")):
+        run = result(**{clause.replace("-", "_"): "not_tested"})
+        assert assessing.assess(variant, run, catch_s=None, cut_short=False, depth=Depth.QUICK)["outcome"] == outcome
+        assert assessing.assess(variant, run, catch_s=None, cut_short=False)["outcome"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("missed", "accusing", "depth", "is_qualified"),
+    [
+        (0, 0, Depth.STANDARD, True),
+        (1, 0, Depth.STANDARD, False),
+        (1, 0, Depth.QUICK, True),
+        (2, 0, Depth.QUICK, False),
+        (0, 1, Depth.QUICK, False),
+    ],
+)
+def test_a_quick_run_may_miss_one_must_fault_in_twenty(
+    missed: int, accusing: int, depth: Depth, *, is_qualified: bool
+) -> None:
+    rows = [assessed(("GET-1",)) for _ in range(missed)]
+    rows += [assessed(("GET-1",), GET_1="failed", LIST_1="failed") for _ in range(accusing)]
+    rows += [assessed(("GET-1",), GET_1="failed") for _ in range(20 - len(rows))]
+    document = results.document(rows, results.Facts(jobs=1, seed=1, depth=depth))
+    SCHEMA.validate(document)
+    assert page.results_are_good(document) is is_qualified
 
 
 def test_a_variant_of_an_unreliable_target_may_be_inconclusive_but_not_fail() -> None:

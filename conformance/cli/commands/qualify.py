@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.cli.arguments import Once, folder_problem, number, selector_problems, selectors
 from conformance.cli.errors import UsageError
 from conformance.cli.options import MAX_EXAMPLES, MAX_SEED
-from conformance.config.settings import DEFAULT_EXAMPLES
+from conformance.config.settings import Depth
 from conformance.contract import catalogue
 
 if TYPE_CHECKING:
@@ -45,10 +45,17 @@ def add(commands: Commands) -> None:
             "--examples",
             number(1, MAX_EXAMPLES),
             "N",
-            DEFAULT_EXAMPLES,
-            "generated cases per property in each run (default: %(default)s)",
+            None,
+            "generated cases per property in each run (default: 25, or what --depth says)",
         ),
         ("--seed", number(0, MAX_SEED), "S", 1, "seed of the sample and of the runs (default: %(default)s)"),
+    )
+    parser.add_argument(
+        "--depth",
+        action=Once,
+        choices=tuple(depth.value for depth in Depth),
+        help="the depth of each run, as run --depth; a quick one must catch 95 per cent of the MUST faults "
+        "(default: standard)",
     )
     for name, convert, metavar, default, words in values:
         parser.add_argument(name, action=Once, type=convert, metavar=metavar, default=default, help=words)
@@ -70,6 +77,7 @@ def execute(options: argparse.Namespace) -> int:
         sample=options.sample,
         seed=options.seed,
         jobs=options.jobs,
+        depth=Depth(options.depth or Depth.STANDARD),
         examples=options.examples,
         fail_fast=options.fail_fast,
         report_dir=options.report_dir,

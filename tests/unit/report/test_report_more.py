@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from support import reporting
 
 from conformance.cli import main
+from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.http import latency
 from conformance.http.exchange import Exchange, Request, Response
@@ -194,8 +195,17 @@ def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     "published",
-    [b"", b"{}", b"[1]", b"x", score(only=("CAP",)), score(patterns=("a*",)), score(interrupted=True)],
-    ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted"],
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"x",
+        score(only=("CAP",)),
+        score(patterns=("a*",)),
+        score(interrupted=True),
+        score(depth=Depth.QUICK),
+    ],
+    ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted", "quick"],
 )
 def test_a_missing_score_is_not_shown(published: bytes) -> None:
     assert qualified.in_words(of_this_version(), published) is None
