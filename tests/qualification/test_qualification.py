@@ -22,7 +22,7 @@ from conformance.contract.validation import mismatches
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import assessing, command, page, places, results, runner, trials, trying
-from conformance.qualification.measure import Judged, Result, checks_of
+from conformance.qualification.measure import NEVER_TESTED, Judged, Result, checks_of
 from conformance.qualification.structural import structural
 from conformance.reference.registry import Fault, Variant
 
@@ -208,9 +208,8 @@ def test_one_of_the_broken_clauses_is_enough_for_a_quick_run() -> None:
 def test_a_quick_run_tests_only_the_clauses_of_its_checks() -> None:
     variant = trials.Trial(Variant("made up", "It is made up.", "", lambda _: None))
     tested = {check.clause for check in checks_of(Depth.QUICK)}
-    assert "CAP-1" in tested
-    left_out = next(clause.id for clause in catalogue.load() if clause.id not in tested)
-    for clause, outcome in ((left_out, "green"), ("CAP-1", "error")):
+    left_out = {clause.id for clause in catalogue.load()} - tested - NEVER_TESTED
+    for clause, outcome in ((min(left_out), "green"), (min(tested), "error")):
         run = result(**{clause.replace("-", "_"): "not_tested"})
         assert assessing.assess(variant, run, catch_s=None, cut_short=False, depth=Depth.QUICK)["outcome"] == outcome
         assert assessing.assess(variant, run, catch_s=None, cut_short=False)["outcome"] == "error"
