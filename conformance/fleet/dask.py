@@ -47,9 +47,9 @@ class Cluster:
         self._executor = client.get_executor(pure=False, retries=RETRIES)
 
     @property
-    def size(self) -> int:
-        """How many tasks the workers take at once."""
-        return max(1, sum(int(threads) for threads in self._client.nthreads().values()))
+    def processes(self) -> int:
+        """The number of worker processes."""
+        return max(1, len(self._client.nthreads()))
 
     def submit_run(self, description: RunDescription) -> Future[RunEnd]:
         """Submit a run."""

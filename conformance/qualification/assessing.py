@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Row = JsonObject
 
+#: stands for the clause in the reasons of a trial that could not be judged
+_TRIAL = "trial"
 RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "green", "accused", "error"
 
 
@@ -32,10 +34,15 @@ def assess(
 
 def broke_down(trial: Trial, why: str) -> Row:
     """The row of a trial that could not be judged."""
-    row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {"trial": why}}
+    row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {_TRIAL: why}}
     if isinstance(trial.change, Fault):
         return {**row, **_declared(trial, trial.change), "seen": [], "undeclared": [], "catch_s": None}
     return {**row, "difference": trial.change.difference, "accused": []}
+
+
+def has_broken_down(row: Row) -> bool:
+    """Whether a row is one of `broke_down`."""
+    return _TRIAL in row["reasons"]
 
 
 def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *, cut_short: bool, depth: Depth) -> Row:

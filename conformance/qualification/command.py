@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from conformance.config.settings import Depth, examples_of
+from conformance.fleet import executors
 from conformance.judging.outcomes import Verdict
-from conformance.qualification import page, results, runner, trials
+from conformance.qualification import page, results, resuming, runner, trials
 from conformance.qualification.trying import TrialOptions
 from conformance.results.files import write_atomically, write_json
 
@@ -29,7 +30,7 @@ class NothingChosenError(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `qualify`; `jobs` None means one for each core, `examples` None what the depth says."""
+    """The options of `qualify`. `examples` None means what the depth says."""
 
     only: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
@@ -37,47 +38,67 @@ class Options:
     seed: int = 1
     depth: Depth = Depth.STANDARD
     examples: int | None = None
-    jobs: int | None = None
+    place: executors.Place = field(default_factory=executors.Processes)
     fail_fast: bool = False
     report_dir: Path | None = None
+    resume: bool = False
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the results."""
+        return self.report_dir or Path("reports") / "qualification"
 
 
 def qualify(options: Options) -> int:
-    """Run the command. Returns 0 if qualified, 1 if not, 3 if interrupted. Raises NothingChosenError."""
+    """Run the command. Returns 0 if qualified, 1 if not, 3 if interrupted.
+
+    Raises NothingChosenError, NotResumableError, and ExecutorError where there is no place to try anything.
+    """
     chosen = trials.chosen(options.only, options.patterns)
     if options.sample is not None:
         chosen = trials.sampled(chosen, options.sample, options.seed)
     if not chosen:
         raise NothingChosenError("there is no fault or variant to try")
     document = _tried(chosen, options)
-    folder = options.report_dir or Path("reports") / "qualification"
-    write(document, folder)
-    _say(document, folder)
+    write(document, options.folder)
+    _say(document, options.folder)
     if document["run"]["interrupted"]:
         return Verdict.INCONCLUSIVE.exit_code
     return 0 if page.results_are_good(document) else 1
 
 
 def _tried(chosen: Sequence[Trial], options: Options) -> JsonObject:
-    jobs = min(options.jobs or runner.cores(), len(chosen))
-    examples = options.examples or examples_of(options.depth)
+    trial_options = TrialOptions(
+        options.seed, options.examples or examples_of(options.depth), options.depth, options.fail_fast
+    )
     facts = results.Facts(
-        jobs=jobs,
-        seed=options.seed,
-        depth=options.depth,
-        examples=examples,
+        jobs=0,
+        on=str(options.place),
+        seed=trial_options.seed,
+        depth=trial_options.depth,
+        examples=trial_options.examples,
         fail_fast=options.fail_fast,
         sample=options.sample,
         only=options.only,
         patterns=options.patterns,
     )
-    trial_options = TrialOptions(options.seed, examples, options.depth, options.fail_fast)
+    journal = resuming.Journal(options.folder, trial_options)
+    rows = journal.read() if options.resume else {}
+    left = [trial for trial in chosen if trial.name not in rows]
+    console = Console(stderr=True)
+    interrupted = False
     try:
-        rows = runner.run(chosen, Console(stderr=True), jobs=jobs, trial_options=trial_options)
-        interrupted = False
+        with runner.workers(options.place, most=max(1, len(left))) as (submit, jobs):
+            facts = replace(facts, jobs=jobs)
+            journal.begin(rows)
+            tried = runner.run(left, console, submit, trial_options, journal.keep)
     except runner.Interrupted as cut_short:
-        rows, interrupted = cut_short.rows, True
-    return results.document(rows, replace(facts, finished=datetime.now(UTC), interrupted=interrupted))
+        tried, interrupted = cut_short.rows, True
+    else:
+        journal.remove()
+    rows |= {row["name"]: row for row in tried}
+    every = [rows[trial.name] for trial in chosen if trial.name in rows]
+    return results.document(every, replace(facts, finished=datetime.now(UTC), interrupted=interrupted))
 
 
 def write(document: dict[str, object], folder: Path) -> None:
@@ -91,7 +112,7 @@ def write(document: dict[str, object], folder: Path) -> None:
 
 def _verdict(document: JsonObject) -> str:
     if document["run"]["interrupted"]:
-        return "Interrupted: not everything was tried"
+        return "Interrupted: not everything was tried; --resume tries the rest"
     return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
 
 

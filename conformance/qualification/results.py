@@ -37,6 +37,7 @@ class Facts:
 
     jobs: int
     seed: int
+    on: str = "processes"
     depth: Depth = Depth.STANDARD
     examples: int = DEFAULT_EXAMPLES
     fail_fast: bool = False
@@ -102,6 +103,7 @@ def _run(facts: Facts) -> dict[str, object]:
         "finished": _utc(facts.finished),
         "duration_s": round((facts.finished - facts.started).total_seconds(), 3),
         "jobs": facts.jobs,
+        "on": facts.on,
         "cpus": os.cpu_count(),
         "seed": facts.seed,
         "depth": facts.depth.value,

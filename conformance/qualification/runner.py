@@ -1,32 +1,28 @@
-"""Runs trials in parallel processes, with a progress bar on a terminal and lines elsewhere."""
+"""Submits trials to an executor, with a progress bar on a terminal and lines elsewhere."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import Future, as_completed
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from conformance.qualification import results
+from conformance.evidence.text import one_line
+from conformance.fleet import executors
+from conformance.qualification import results, trying
 from conformance.qualification.assessing import broke_down
-from conformance.qualification.trying import try_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rich.console import Console
 
     from conformance.qualification.assessing import Row
     from conformance.qualification.trials import Trial
-    from conformance.qualification.trying import TrialOptions
 
-#: after how many trials a worker is replaced, so that leftovers of trials do not accumulate
-TRIALS_PER_WORKER = 150
+    Submit = Callable[[trying.TrialDescription], Future[Row]]
 #: without a terminal, progress is written this many times
 PARTS = 10
 
@@ -39,21 +35,55 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the user pressed Ctr
         self.rows = rows
 
 
-def run(trials: Sequence[Trial], console: Console, *, jobs: int, trial_options: TrialOptions) -> list[Row]:
-    """The rows of all trials, in their order. Raises Interrupted."""
+@contextmanager
+def workers(place: executors.Place, most: int) -> Iterator[tuple[Submit, int]]:
+    """Yield what submits a trial to a place, and how many trials, at most `most`, execute there at once.
+
+    A worker that dies costs its trial once: another one tries it again, since each trial has a server of its own.
+    Raises executors.ExecutorError where the place cannot be used.
+    """
+    if isinstance(place, executors.Dask):
+        from conformance.fleet import dask  # noqa: PLC0415 - an extra
+
+        with dask.connected(place.address) as cluster:
+            yield (lambda description: cluster.submit(trying.execute, description)), min(cluster.processes, most)
+        return
+    count = min(place.size, most)
+    executor = executors.ProcessExecutor(count)
+    try:
+        yield (lambda description: executor.submit(trying.execute, description)), count
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def run(
+    trials: Sequence[Trial],
+    console: Console,
+    submit: Submit,
+    options: trying.TrialOptions,
+    keep: Callable[[Row], None] = lambda _: None,
+) -> list[Row]:
+    """Return the rows of all trials, in their order; `keep` gets each as soon as there is one. Raises Interrupted."""
     rows: dict[str, Row] = {}
     with Watching(console, len(trials)) as watching:
-
-        def take(row: Row) -> None:
-            rows[row["name"]] = row
-            watching.take(row)
-
         try:
-            with _terminated_is_interrupted():
-                _run(trials, take, jobs, trial_options)
+            with ExitStack() as stack:
+                stack.enter_context(_terminated_is_interrupted())
+                waiting = {submit(trying.TrialDescription(trial.name, options)): trial for trial in trials}
+                stack.callback(_cancel, waiting)
+                for future in as_completed(waiting):
+                    row = _row(future, waiting[future])
+                    rows[row["name"]] = row
+                    keep(row)
+                    watching.take(row)
         except KeyboardInterrupt:
             raise Interrupted(_in_order(trials, rows)) from None
     return _in_order(trials, rows)
+
+
+def _cancel(futures: Iterable[Future[Row]]) -> None:
+    for future in futures:
+        future.cancel()
 
 
 @contextmanager
@@ -74,42 +104,11 @@ def _in_order(trials: Sequence[Trial], rows: dict[str, Row]) -> list[Row]:
     return [rows[trial.name] for trial in trials if trial.name in rows]
 
 
-def _run(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, trial_options: TrialOptions) -> None:
-    """Use a new pool after a number of trials: `max_tasks_per_child` may wait for ever for the next worker."""
-    size = jobs * TRIALS_PER_WORKER
-    for first in range(0, len(trials), size):
-        _run_part(trials[first : first + size], take, jobs, trial_options)
-
-
-def _run_part(trials: Sequence[Trial], take: Callable[[Row], None], jobs: int, trial_options: TrialOptions) -> None:
-    context = multiprocessing.get_context("spawn")  # a fork would take threads and locks along
-    pool = ProcessPoolExecutor(jobs, context, initializer=_begin_worker)
-    try:
-        waiting: dict[Future[Row], Trial] = {
-            pool.submit(try_named, trial.name, trial_options): trial for trial in trials
-        }
-        for future in as_completed(waiting):
-            take(_row(future, waiting[future]))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Ignore Ctrl-C in a worker: the controller handles it, and workers finish their trials."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
 def _row(future: Future[Row], trial: Trial) -> Row:
     try:
         return future.result()
-    except BrokenProcessPool:
-        return broke_down(trial, "a worker died while this was under way")
-
-
-def cores() -> int:
-    """TrialOptions many workers this machine has cores for."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    except Exception as problem:  # whatever goes wrong with one trial must not cost the rows of the others
+        return broke_down(trial, f"{type(problem).__name__}: {one_line(str(problem), 300)}")
 
 
 class Watching:

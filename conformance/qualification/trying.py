@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance import __version__
 from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.config.target import RestorePolicy
 from conformance.config.target_file import load_target
@@ -39,6 +40,7 @@ SHAPES_TIMEOUT_S = 1.0
 MAX_RESTORES = RestorePolicy().max_restores
 #: seconds after which a run is ended and recorded as hanging
 PATIENCE_S = 180.0
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class WatchedRun(Run):
@@ -116,6 +118,29 @@ class TrialOptions:
     examples: int = DEFAULT_EXAMPLES
     depth: Depth = Depth.STANDARD
     fail_fast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrialDescription:
+    """One trial, described so that any process on any machine can execute it.
+
+    It has no key: the server of the trial makes its own. `suite` is the version of the client.
+    """
+
+    name: str
+    options: TrialOptions
+    suite: str = __version__
+
+
+def execute(description: TrialDescription) -> Row:
+    """Execute a trial in this process and return its row.
+
+    Trials of one process go one after the other, whichever thread asks: each measures how soon a fault is caught.
+    """
+    if description.suite != __version__:
+        raise RuntimeError(f"its worker has backups-conformance {__version__}, and the client {description.suite}")
+    with _ONE_AT_A_TIME:
+        return try_named(description.name, description.options)
 
 
 def try_named(name: str, trial_options: TrialOptions) -> Row:

@@ -6,28 +6,28 @@ import json
 import subprocess
 import sys
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from jsonschema import Draft202012Validator
-from rich.console import Console
 
 from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.contract.operations import SHAPE_CLAUSE
 from conformance.contract.schemas import schemas_dir
 from conformance.contract.validation import mismatches
+from conformance.fleet import executors
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.outcomes import Outcome
-from conformance.qualification import assessing, command, page, places, results, runner, trials, trying
+from conformance.qualification import assessing, command, page, places, results, resuming, runner, trials, trying
 from conformance.qualification.measure import NEVER_TESTED, Judged, Result, checks_of
 from conformance.qualification.structural import structural
 from conformance.reference.registry import Fault, Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
 
     from conformance.qualification.assessing import Row
@@ -78,21 +78,21 @@ def assessed(
     return assessing.assess(trials.Trial(fault), result(**outcomes), catch_s=0.5, cut_short=cut_short, depth=depth)
 
 
-def here(*tried: Trial) -> Callable[..., None]:
-    """Stands in for the worker processes: the trials happen here, so that they need not be known by name."""
-
-    def run(_trials: Any, take: Callable[[Row], None], _jobs: int, trial_options: trying.TrialOptions) -> None:
-        for trial in tried:
-            take(trying.try_named(trial.name, trial_options))
-
-    return run
-
-
-def use(monkeypatch: pytest.MonkeyPatch, chosen: Iterable[Trial], run: Callable[..., None]) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, chosen: Iterable[Trial]) -> list[str]:
+    """Make these all trials that there are, and try them in this process; return the names that are tried."""
+    tried: list[str] = []
     known = {trial.name: trial for trial in chosen}
-    for module in (trials, trying):
+    for module in (trials, trying, resuming):
         monkeypatch.setattr(module, "all_trials", lambda: known)
-    monkeypatch.setattr(runner, "_run", run)
+
+    def submit(description: trying.TrialDescription) -> Future[Row]:
+        future: Future[Row] = Future()
+        tried.append(description.name)
+        future.set_result(trying.execute(description))
+        return future
+
+    monkeypatch.setattr(runner, "workers", lambda _place, most: nullcontext((submit, most)))
+    return tried
 
 
 # ---------------------------------------------------------------- what it is tried on
@@ -246,11 +246,12 @@ def test_a_variant_of_an_unreliable_target_may_be_inconclusive_but_not_fail() ->
     assert verdicts == ["green", "green", "accused", "accused"]
 
 
-def test_a_worker_that_dies_is_reported_and_the_others_go_on() -> None:
-    dead: Future[Row] = Future()
-    dead.set_exception(BrokenProcessPool())
-    row = runner._row(dead, expect_no_server_error())
-    assert (row["outcome"], results.is_good(row)) == ("error", False)
+def test_a_trial_whose_worker_was_lost_is_reported() -> None:
+    lost: Future[Row] = Future()
+    lost.set_exception(executors.WorkerLostError("its process died"))
+    row = runner._row(lost, expect_no_server_error())
+    assert (row["outcome"], row["reasons"]) == ("error", {"trial": "WorkerLostError: its process died"})
+    assert not results.is_good(row)
 
 
 @pytest.mark.parametrize("name", SAMPLE)
@@ -281,13 +282,6 @@ def test_the_command_tries_in_processes_and_writes_its_files(tmp_path: Path) -> 
     assert "| GET-1 | MUST |" in (tmp_path / "qualification.md").read_text()
 
 
-def test_workers_are_replaced_and_all_trials_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TRIALS_PER_WORKER", 2)
-    chosen = trials.chosen((), ["shape/get/data.target.*"])[:5]
-    rows = runner.run(chosen, Console(stderr=True), jobs=2, trial_options=BRIEFLY)
-    assert [row["name"] for row in rows] == [trial.name for trial in chosen]
-
-
 def page_without_words(text: str) -> str:
     """What a browser might load: sources and references of the page."""
     return " ".join(part.split(" ")[0] for part in text.replace("src=", "href=").split("href=")[1:])
@@ -297,8 +291,8 @@ def test_a_missed_must_fault_is_exit_1(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     missed = expect_no_server_error()
-    use(monkeypatch, [missed], here(missed))
-    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1
+    use(monkeypatch, [missed])
+    assert command.qualify(command.Options(report_dir=tmp_path)) == 1
     assert "Not qualified: 0 of 1 MUST faults caught by their clause" in capsys.readouterr().out
     document = json.loads((tmp_path / "qualification.json").read_text())
     SCHEMA.validate(document)
@@ -316,26 +310,51 @@ def test_the_docs_name_each_fault_written_by_hand() -> None:
 
 def test_a_missed_should_fault_is_reported_and_exits_0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     missed = expect_no_server_error(breaks=("LIST-6",))
-    use(monkeypatch, [missed], here(missed))
-    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 0
+    use(monkeypatch, [missed])
+    assert command.qualify(command.Options(report_dir=tmp_path)) == 0
     document = json.loads((tmp_path / "qualification.json").read_text())
     assert document["summary"]["should"]["missed"] == 1
 
 
-def test_an_interrupted_qualification_writes_the_results_so_far(
+def test_an_interrupted_qualification_writes_the_results_so_far_and_is_resumed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    done, never = expect_no_server_error(breaks=("LIST-6",)), expect_no_server_error("shape/harmless/nowhere/never")
+    names = ("shape/harmless/nowhere/first", "shape/harmless/nowhere/second")
+    tried = use(monkeypatch, [expect_no_server_error(name, ("LIST-6",)) for name in names])
+    asked = command.Options(report_dir=tmp_path)
+    show = runner.Watching.take
 
-    def interrupted(_trials: Any, take: Callable[[Row], None], jobs: int, trial_options: trying.TrialOptions) -> None:
-        here(done)(_trials, take, jobs, trial_options)
+    def interrupted(watching: runner.Watching, row: Row) -> None:
+        show(watching, row)
         raise KeyboardInterrupt
 
-    use(monkeypatch, [done, never], interrupted)
-    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 3
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(runner.Watching, "take", interrupted)
+        assert command.qualify(asked) == 3
     document = json.loads((tmp_path / "qualification.json").read_text())
     SCHEMA.validate(document)
     assert (document["run"]["interrupted"], len(document["faults"])) == (True, 1)
+
+    with (tmp_path / resuming.FILE).open("a") as kept:
+        kept.write('{"name": "cut o')  # as a killed qualification leaves it
+    tried.clear()
+    assert command.qualify(replace(asked, resume=True)) == 0
+    document = json.loads((tmp_path / "qualification.json").read_text())
+    assert (document["run"]["interrupted"], [row["name"] for row in document["faults"]]) == (False, [*names])
+    assert len(tried) == 1
+    assert not (tmp_path / resuming.FILE).exists()
+
+
+def test_other_trials_are_not_resumed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    trial = expect_no_server_error()
+    use(monkeypatch, [trial])
+    kept = resuming.Journal(tmp_path, BRIEFLY).begin({})
+    row = assessed(("GET-1",)) | {"name": trial.name}
+    kept.keep(row)
+    kept.keep(assessing.broke_down(trial, "its worker died"))
+    assert kept.read() == {trial.name: row}
+    with pytest.raises(resuming.NotResumableError, match="leave --resume out to begin again"):
+        resuming.Journal(tmp_path, replace(BRIEFLY, depth=Depth.QUICK)).read()
 
 
 def test_a_trial_that_breaks_down_is_a_row_and_exit_1(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -344,8 +363,8 @@ def test_a_trial_that_breaks_down_is_a_row_and_exit_1(monkeypatch: pytest.Monkey
 
     trial = expect_no_server_error()
     broken = replace(trial, change=replace(trial.change, apply=explode))
-    use(monkeypatch, [broken], here(broken))
-    assert command.qualify(command.Options(report_dir=tmp_path, jobs=1)) == 1
+    use(monkeypatch, [broken])
+    assert command.qualify(command.Options(report_dir=tmp_path)) == 1
     document = json.loads((tmp_path / "qualification.json").read_text())
     SCHEMA.validate(document)
     assert document["faults"][0]["reasons"] == {"trial": "RuntimeError: a fault of the fault"}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from conformance.cli.arguments import Commands
 
+MAX_JOBS = 1024
+
 
 def add(commands: Commands) -> None:
     """Add the command to the command line."""
@@ -38,7 +40,14 @@ def add(commands: Commands) -> None:
         "--fail-fast", action="store_true", help="end each run at its first failed MUST, to measure how soon that is"
     )
     values = (
-        ("--jobs", number(1, 1024), "N", None, "concurrent runs (default: one per core)"),
+        (
+            "--on",
+            str,
+            "WHERE",
+            None,
+            "where trials execute: processes[:N] (default, one per core) or dask://HOST:PORT",
+        ),
+        ("--jobs", number(1, MAX_JOBS), "N", None, "short for --on processes:N"),
         ("--report-dir", Path, "DIR", None, "default: reports/qualification"),
         ("--sample", number(1, 1_000_000), "K", None, "only this many trials, spread over the clauses"),
         (
@@ -57,6 +66,11 @@ def add(commands: Commands) -> None:
         help="the depth of each run, as run --depth; a quick one must catch 95 per cent of the MUST faults "
         "(default: standard)",
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted or killed qualification: try only what has no result in the report folder",
+    )
     for name, convert, metavar, default, words in values:
         parser.add_argument(name, action=Once, type=convert, metavar=metavar, default=default, help=words)
 
@@ -66,23 +80,35 @@ def execute(options: argparse.Namespace) -> int:
     problems = selector_problems("--only", options.only)
     if fault := folder_problem(options.report_dir or Path("reports")):
         problems.append(f"--report-dir: {fault}")
+    if options.on is not None and options.jobs is not None:
+        problems.append(f"--jobs {options.jobs} is short for --on processes:{options.jobs}; give one of the two")
     if problems:
         raise UsageError(*problems)
-    from conformance.qualification import command  # noqa: PLC0415 - loads the suite and the server
+    from conformance.fleet import executors  # noqa: PLC0415 - loads the suite and the server, as the next two do
+    from conformance.qualification import command, resuming  # noqa: PLC0415
 
+    try:
+        place = executors.Processes(options.jobs) if options.on is None else executors.parse(options.on)
+    except ValueError as error:
+        raise UsageError(f"--on: {error}") from None
     only = catalogue.load().matching(selectors(options.only))
     asked = command.Options(
         only=tuple(sorted(only, key=catalogue.sort_key)),
         patterns=tuple(options.faults),
         sample=options.sample,
         seed=options.seed,
-        jobs=options.jobs,
+        place=place,
         depth=Depth(options.depth or Depth.STANDARD),
         examples=options.examples,
         fail_fast=options.fail_fast,
         report_dir=options.report_dir,
+        resume=options.resume,
     )
     try:
         return command.qualify(asked)
     except command.NothingChosenError as error:
         raise UsageError(str(error)) from None
+    except resuming.NotResumableError as error:
+        raise UsageError(f"--resume: {error}") from None
+    except executors.ExecutorError as error:
+        raise UsageError(f"--on {place}: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import pickle
 import random
 import tarfile
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from support import folders, reporting
+from support import dying, folders, reporting
 
 from conformance.config.toml_file import FileProblemsError
 from conformance.contract import catalogue
@@ -131,6 +132,23 @@ def test_no_place(text: str) -> None:
 
 
 # ---------------------------------------------------------------- the order of submission
+
+
+@pytest.mark.process
+def test_a_process_that_dies_costs_its_task_once_and_the_others_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(executors, "TASKS_PER_PROCESS", 2)
+    with executors.ProcessExecutor(1) as executor:
+        before = [executor.submit(os.getpid) for _ in range(3)]
+        again, lost = executor.submit(dying.die_once, tmp_path / "mark"), executor.submit(os._exit, 9)
+        after = executor.submit(os.getpid)
+        first, second, replaced = (future.result() for future in before)
+        assert first == second != replaced
+        assert again.result() not in (os.getpid(), replaced)
+        with pytest.raises(executors.WorkerLostError, match="died, 2 times"):
+            lost.result()
+        assert after.result() not in (os.getpid(), again.result())
 
 
 def test_tasks_of_one_place_never_run_at_once_and_others_do() -> None:
