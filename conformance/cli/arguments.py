@@ -6,9 +6,11 @@ import argparse
 import os
 import re
 import tempfile
+import textwrap
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from conformance.cli.errors import UsageError
+from conformance import _compat
+from conformance.cli.errors import PROGRAM, UsageError
 from conformance.contract import catalogue
 
 if TYPE_CHECKING:
@@ -16,11 +18,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the line breaks of a description or epilog, and breaks its lines that are wider than the terminal.
+
+    Lines of a list continue beneath their text. Commands are never broken, so that they can be copied.
+    """
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return "\n".join(self._fill_line(f"{indent}{line}", width) for line in text.splitlines())
+
+    def _fill_line(self, line: str, width: int) -> str:
+        if len(line) <= width or line.startswith(f"  {PROGRAM} "):
+            return line
+        margin = re.match(r" *(?:\S+ {2,})?", line)
+        hanging = " " * (margin.end() if margin else 0)
+        return textwrap.fill(line, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser that reports errors in one line, exits with code 2 and accepts no abbreviations."""
 
     def __init__(self, **options: object) -> None:
-        defaults = {"allow_abbrev": False, "formatter_class": argparse.RawDescriptionHelpFormatter}
+        defaults = {"allow_abbrev": False, "formatter_class": HelpFormatter}
         super().__init__(**{**defaults, **options})  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
@@ -29,7 +48,8 @@ class Parser(argparse.ArgumentParser):
 
     def long_options(self) -> list[str]:
         """Return the names of all long options, such as `--seed`."""
-        return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help())))
+        spellings = (option for action in _compat.actions_of(self) for option in action.option_strings)
+        return sorted(option for option in spellings if option.startswith("--"))
 
 
 class Commands(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from conformance import __version__, import_problem
 from conformance._compat import IncompatibleError
+from conformance.cli import examples
 from conformance.cli.arguments import Commands, Parser
 from conformance.cli.commands import (
     check,
@@ -93,17 +94,29 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     cut = arguments.index("--") if "--" in arguments else len(arguments)
     ours, pytest_args = arguments[:cut], arguments[cut + 1 :]
     parser, commands = build_parser()
-    words = [word for word in ours[:1] if not word.startswith("-")]
-    if words and words[0] not in commands:
-        raise UsageError(f"unknown command {words[0]!r}; {did_you_mean(words[0], commands)}")
+    _check_first(ours, parser, commands)
     options, surplus = parser.parse_known_args(ours)
     if surplus:
         raise UsageError(*_unknown(surplus, commands.get(options.name, parser)))
     if cut < len(arguments) and options.name != "run":
         raise UsageError(f"{options.name} takes nothing after --")
     options.pytest_args, options.parser, options.parsers = pytest_args, parser, commands
-    options.parser, options.parsers = parser, commands
     return options
+
+
+def _check_first(words: list[str], parser: Parser, commands: dict[str, Parser]) -> None:
+    """Raise UsageError unless the first word is a command or an option of the program itself."""
+    if not words:
+        raise UsageError(f"no command is given; known are {', '.join(commands)}; see --help")
+    first = words[0]
+    if not first.startswith("-"):
+        if first not in commands:
+            raise UsageError(f"unknown command {first!r}; {did_you_mean(first, commands)}")
+    elif first.partition("=")[0] not in {"-h", *parser.long_options()}:
+        owners = [name for name, command in commands.items() if first.partition("=")[0] in command.long_options()]
+        if owners:
+            raise UsageError(f"{first} comes after the command: {PROGRAM} {owners[0]} {first}")
+        raise UsageError(*_unknown([first], parser))
 
 
 def _unknown(surplus: list[str], parser: Parser) -> list[str]:
@@ -125,10 +138,13 @@ def build_parser() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(
         prog=PROGRAM,
         description="Checks whether a server conforms to the container-backups API contract.",
-        epilog=run.EXIT_CODES,
+        epilog=f"{examples.shown(PROGRAM, examples.FIRST_STEPS)}\n\n{run.EXIT_CODES}",
     )
     parser.add_argument("--version", action="version", version=version_text())
     commands = parser.add_subparsers(dest="name", metavar="COMMAND", required=True, parser_class=Parser)
     for command in COMMANDS:
         command.add(cast("Commands", commands))
+    for name, each in commands.choices.items():
+        parts = (examples.shown(PROGRAM, examples.EXAMPLES[name]), each.epilog)
+        each.epilog = "\n\n".join(part for part in parts if part)
     return parser, dict(commands.choices)

@@ -10,11 +10,14 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from conformance.reference import launch, target_file
 from conformance.reference.data import sample_data
 from conformance.reference.registry import UnknownNameError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,8 +49,17 @@ def parser() -> Parser:
     return arguments
 
 
-def serve(options: argparse.Namespace) -> None:
-    """Serve until a signal arrives or stdin ends."""
+def print_address(base_url: str, file: Path) -> None:
+    """Print where the server listens and the path of its target file, as a line of JSON."""
+    sys.stdout.write(json.dumps({"base_url": base_url, "target_file": str(file)}) + "\n")
+    sys.stdout.flush()
+
+
+def serve(options: argparse.Namespace, announce: Callable[[str, Path], None] = print_address) -> None:
+    """Serve until a signal arrives or stdin ends.
+
+    `announce` gets the base URL and the absolute path of the target file as soon as the server answers.
+    """
     with launch.data_folder(options.data) as root:
         server = launch.prepare(sample_data.build(root, options.restore_seconds), (*options.variant, *options.fault))
         listener = launch.listen(options.port)
@@ -55,17 +67,13 @@ def serve(options: argparse.Namespace) -> None:
         file = (options.write_target or root / "target.toml").absolute()
         target_file.write(file, target_file.render(server.store, url))
 
-        def ready() -> None:
-            sys.stdout.write(json.dumps({"base_url": url, "target_file": str(file)}) + "\n")
-            sys.stdout.flush()
-
         async def main() -> None:
             stop, loop = asyncio.Event(), asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
             if options.die_with_stdin:
                 threading.Thread(target=_wait_for_end, args=(loop, stop), daemon=True).start()
-            await launch.serve(server, listener, ready, stop)
+            await launch.serve(server, listener, lambda: announce(url, file), stop)
 
         launch.run(main)
 

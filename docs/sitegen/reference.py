@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conformance.cli.arguments import HelpFormatter
 from conformance.cli.main import build_parser
 from conformance.contract import catalogue
 from conformance.contract.error_codes import published_codes
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from conformance.reference.registry import Change
 
 MAX_DEPTH = 6
+#: characters of a line of code that a page shows at 1280 pixels without scrolling
+PAGE_WIDTH = 68
 
 
 def cli() -> str:
@@ -49,8 +52,15 @@ def command_helps(parser: argparse.ArgumentParser) -> dict[str, str]:
 
 def usage(parser: argparse.ArgumentParser) -> str:
     """The usage, wrapped for a page."""
-    formatter = argparse.HelpFormatter(parser.prog, width=84)
+    formatter = HelpFormatter(parser.prog, width=PAGE_WIDTH)
     formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)  # noqa: SLF001
+    return formatter.format_help().strip()
+
+
+def epilog(parser: argparse.ArgumentParser) -> str:
+    """The end of the help, with examples and exit codes, wrapped for a page."""
+    formatter = HelpFormatter(parser.prog, width=PAGE_WIDTH)
+    formatter.add_text(parser.epilog)
     return formatter.format_help().strip()
 
 
@@ -63,7 +73,7 @@ def command_section(name: str, command: argparse.ArgumentParser) -> str:
             title = (group.title or "options").capitalize()
             parts.append("\n".join([f"| {title} | Does |", "|---|---|", *rows]))
     if command.epilog:
-        parts.append(f"```text\n{command.epilog % {'prog': command.prog}}\n```")
+        parts.append(f"```text\n{epilog(command)}\n```")
     return "\n\n".join(part for part in parts if part)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 import types
@@ -12,9 +14,12 @@ from typing import Any
 import pytest
 from support import reporting
 
-from conformance.cli import main
+from conformance.cli import examples, main
+from conformance.cli.commands.clauses import MIN_TABLE_WIDTH
 from conformance.config.settings import Settings
+from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome
+from conformance.reference.faults import all_faults
 from conformance.results.files import write_json
 
 GOOD = '[target]\nbase_url = "https://api.example.test"\nhub_id = "h"\n[fixtures]\ncontainer_id = "c"\n'
@@ -106,7 +111,11 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "abbreviated option": (["run", "--exam", "3"], ["unknown option --exam; did you mean --examples?"]),
     "surplus word": (["run", "good.toml"], ["unexpected argument 'good.toml'"]),
     "unknown command": (["rnu"], ["unknown command 'rnu'; did you mean run?"]),
-    "no command": ([], ["the following arguments are required: COMMAND"]),
+    "no command": ([], ["no command is given; known are run, check, "]),
+    "an option that is like none": (["--nonsense"], ["unknown option --nonsense; see --help"]),
+    "an option like that of the program": (["--versoin"], ["unknown option --versoin; did you mean --version?"]),
+    "an option before its command": (["--target=x", "run"], ["--target=x comes after the command: "]),
+    "an option that no option is like": (["run", "--nonsense"], ["unknown option --nonsense; see --help"]),
     "bad port": (["serve", "--port", "70000"], ["argument --port: expected a whole number from 0 to 65535"]),
     "bad seconds": (["serve", "--restore-seconds", "nan"], ["argument --restore-seconds: expected seconds"]),
     "serve with pytest": (["serve", "--", "-x"], ["serve takes nothing after --"]),
@@ -196,6 +205,33 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert f"usage: backups-conformance {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("width", [40, 80])
+@pytest.mark.parametrize("name", ["run", "merge", "qualify"])
+def test_help_fits_the_terminal_but_never_breaks_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pytest.raises(SystemExit):
+        main.main([name, "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    commands = [line for line in lines if line.startswith("  backups-conformance ")]
+    assert [line.split("  #")[0].strip().partition(" ")[2] for line in commands] == [
+        line for line, _ in examples.EXAMPLES[name]
+    ]
+    assert [line for line in lines if len(line) > width and line not in commands and " " in line.strip()] == []
+
+
+@pytest.mark.parametrize("name", main.build_parser()[1])
+def test_the_examples_of_a_command_are_calls_of_it_that_parse(name: str) -> None:
+    for line, _ in examples.EXAMPLES[name]:
+        words = shlex.split(line.partition(" > ")[0])
+        assert main.parse(words).name == name
+
+
+def test_the_first_steps_parse() -> None:
+    assert [main.parse(shlex.split(line)).name for line, _ in examples.FIRST_STEPS] == ["run", "init", "check", "run"]
+
+
 def test_clauses_in_a_pipe_are_lines_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["clauses", "cap", "list-5"]) == 0
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
@@ -220,6 +256,23 @@ def test_clauses_on_a_terminal_are_a_table(monkeypatch: pytest.MonkeyPatch, caps
     assert "CAP-11" in shown
 
 
+@pytest.mark.parametrize("width", [40, 80, 119, 120, 200])
+def test_clauses_on_a_terminal_are_never_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], width: int
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main.main(["clauses"]) == 0
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= width
+    texts = [text or "" for clause in catalogue.load() for text in (clause.text, clause.should, clause.errata)]
+    assert shown.count("…") == "".join(texts).count("…"), "a cell was cut"
+    if width < MIN_TABLE_WIDTH:
+        words = "".join(shown.split())
+        assert [clause.id for clause in catalogue.load() if "".join(clause.text.split()) not in words] == []
+        assert [name for name in all_faults() if name not in words] == []
+
+
 def test_a_reader_that_goes_away_is_no_error() -> None:
     line = f"set -o pipefail; {sys.executable} -m conformance clauses | head -n 1"
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
@@ -234,11 +287,24 @@ def test_serve_with_an_unknown_fault(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_serve_hands_everything_over(monkeypatch: pytest.MonkeyPatch) -> None:
     served: list[Any] = []
-    monkeypatch.setattr("conformance.reference.__main__.serve", served.append)
+    monkeypatch.setattr("conformance.reference.__main__.serve", lambda options, _announce: served.append(options))
     line = "serve --port 8080 --fault a b --fault c --variant v --write-target t.toml --restore-seconds 0.5"
     assert main.main(line.split()) == 0
     assert (served[0].port, served[0].fault, served[0].variant) == (8080, ["a", "b", "c"], ["v"])
     assert (served[0].write_target, served[0].restore_seconds) == (Path("t.toml"), 0.5)
+
+
+def test_serve_says_what_to_do_next(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs read standard output, people read standard error."""
+    monkeypatch.setattr(
+        "conformance.reference.__main__.serve",
+        lambda options, announce: announce("http://127.0.0.1:4010", options.write_target.absolute()),
+    )
+    for name, shown in (("broken.toml", "broken.toml"), ("a b.toml", "'a b.toml'"), ("/x/t.toml", "/x/t.toml")):
+        assert main.main(["serve", "--write-target", name]) == 0
+        captured = capsys.readouterr()
+        assert json.loads(captured.out)["target_file"] == str(Path(name).absolute())
+        assert captured.err.endswith(f"  backups-conformance run --target {shown}\n")
 
 
 @pytest.mark.parametrize(("came", "code"), [(Outcome.PASSED, 0), (Outcome.FAILED, 1)])

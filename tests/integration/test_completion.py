@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import running
 
-from conformance.cli import main
+from conformance.cli import examples, main
 
 MAN_PAGE = Path(__file__).parents[2] / "deploy" / "backups-conformance.1"
 
@@ -43,6 +43,19 @@ def test_bash_completes_options_and_their_choices() -> None:
     assert offered("run", "--profile", "r") == {"read"}
 
 
+def test_fish_completes_commands_options_and_choices(tmp_path: Path) -> None:
+    program = shutil.which("fish")
+    if program is None:
+        pytest.skip("there is no fish here")
+    (tmp_path / "completions.fish").write_text(script("fish"), "utf-8")
+    environ = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    lines = ("ver", "run --wai", "run --profile r")
+    asked = ["source completions.fish", *(f"complete -C 'backups-conformance {line}'" for line in lines)]
+    command = [program, "--no-config", "-c", "; ".join(asked)]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert [line.partition("\t")[0] for line in done.stdout.splitlines()] == ["verify", "--waivers", "read"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_is_valid_and_names_every_command(shell: str) -> None:
     text = script(shell)
@@ -69,6 +82,9 @@ def test_the_man_page_names_every_command_and_option() -> None:
         option for command in commands.values() for action in command._actions for option in action.option_strings
     }
     missing += [option for option in options - {"-h", "--help"} if option not in text]
+    missing += [
+        line for shown in examples.EXAMPLES.values() for line, _ in shown if f"conformance {line}\n" not in text
+    ]
     assert missing == [], "run `python tools/manpage.py`"
 
 

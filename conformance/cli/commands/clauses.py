@@ -1,4 +1,4 @@
-"""`clauses`: the catalogue, as a table on a terminal, tab-separated lines in a pipe, or one clause in full."""
+"""`clauses`: the catalogue, as a table or list on a terminal, tab-separated lines in a pipe, or one clause in full."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from conformance.cli.arguments import Commands
     from conformance.contract.catalogue import Clause
+
+#: the narrowest terminal, in columns, on which a table is easier to read than a list
+MIN_TABLE_WIDTH = 120
 
 
 def add(commands: Commands) -> None:
@@ -77,13 +81,16 @@ def show(clauses: Sequence[Clause]) -> None:
 
     from conformance.suite.registry import check_ids  # noqa: PLC0415
 
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    console = Console(highlight=False)
+    console.soft_wrap = not console.is_terminal
     checks = {clause: [str(check) for check in listed] for clause, listed in check_ids().items()}
     faults = _faults_by_clause()
     if len(clauses) == 1:
         _show_one(console, clauses[0], faults.get(clauses[0].id, {}))
-    elif console.is_terminal:
+    elif console.is_terminal and console.width >= MIN_TABLE_WIDTH:
         console.print(_table(clauses, checks, faults))
+    elif console.is_terminal:
+        _show_list(console, clauses, checks, faults)
     else:
         sys.stdout.write("\n".join("\t".join(row) for row in _plain_rows(clauses, checks, faults)) + "\n")
 
@@ -105,7 +112,7 @@ def _show_one(console: Console, clause: Clause, faults: Mapping[str, str]) -> No
     from conformance.report.terminal import behind_margin  # noqa: PLC0415
     from conformance.suite.registry import places_of_checks, places_that_name  # noqa: PLC0415
 
-    console.print(Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold"))
+    console.print(_heading(clause))
     console.print(Text(clause.text))
     named = "; ".join(catalogue.sources_of(clause.id, clause.source))
     parts = {"only warns": clause.should, "errata": clause.errata, "source": named}
@@ -123,6 +130,36 @@ def _show_one(console: Console, clause: Clause, faults: Mapping[str, str]) -> No
             behind_margin(console, Text(line), 2)
 
 
+def _heading(clause: Clause) -> Text:
+    from rich.text import Text  # noqa: PLC0415 - slow to load
+
+    return Text(f"{clause.id}  {clause.level}  {', '.join(clause.operations)}", style="bold")
+
+
+def _show_list(
+    console: Console,
+    clauses: Sequence[Clause],
+    checks: Mapping[str, Sequence[str]],
+    faults: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Show a paragraph for each clause, for terminals on which the columns of a table would be too narrow for words."""
+    from rich.text import Text  # noqa: PLC0415 - slow to load
+
+    from conformance.report.terminal import behind_margin  # noqa: PLC0415
+
+    for clause in clauses:
+        console.print(_heading(clause))
+        parts = {
+            "only warns": clause.should,
+            "errata": clause.errata,
+            "source": clause.source,
+            "checks": ", ".join(checks.get(clause.id, ())),
+            "faults": ", ".join(faults.get(clause.id, ())),
+        }
+        for line in (clause.text, *(f"{title}: {text}" for title, text in parts.items() if text)):
+            behind_margin(console, Text(line), 2)
+
+
 def _table(
     clauses: Sequence[Clause], checks: Mapping[str, Sequence[str]], faults: Mapping[str, Mapping[str, str]]
 ) -> Table:
@@ -131,7 +168,8 @@ def _table(
 
     table = Table(show_lines=True)
     for title in ("clause", "level", "operations", "text", "from", "checks", "faults"):
-        table.add_column(title, no_wrap=title in ("clause", "level"), ratio=3 if title == "text" else None)
+        ratio = 3 if title == "text" else None
+        table.add_column(title, no_wrap=title in ("clause", "level"), overflow="fold", ratio=ratio)
     for clause in clauses:
         notes = [("only warns", clause.should), ("errata", clause.errata)]
         text = "\n".join([clause.text, *(f"{title}: {note}" for title, note in notes if note)])

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 EXIT_CODES = """exit codes of run:
   0  conformant, or partial: nothing failed, but not every clause was tested
   1  non-conformant
-  2  wrong usage, or a wrong target or waivers file; with --strict also a stale or expired
-     waiver
-  3  inconclusive: target unreachable or gone, nothing tested, an error of the suite, or interrupted;
-     with --require conformant also partial"""
+  2  wrong usage, or a wrong target or waivers file; with --strict also a stale or expired waiver
+  3  inconclusive: target unreachable or gone, nothing tested, an error of the suite, or interrupted; \
+with --require conformant also partial"""
 
-KEYS_OF_A_QUICK_RUN = """a run without a target file takes its keys from the environment: BACKUPS_KEY_FULL,
-BACKUPS_KEY_VIEW, BACKUPS_KEY_MANAGE, BACKUPS_KEY_UNRELATED, BACKUPS_KEY_EXPIRED, BACKUPS_KEY_OTHER_HUB
-(and BACKUPS_OTHER_HUB_ID);
-the clauses of a missing key are not tested"""
+KEYS_OF_A_QUICK_RUN = (
+    "a run without a target file takes its keys from the environment: BACKUPS_KEY_FULL, BACKUPS_KEY_VIEW, "
+    "BACKUPS_KEY_MANAGE, BACKUPS_KEY_UNRELATED, BACKUPS_KEY_EXPIRED, BACKUPS_KEY_OTHER_HUB (and BACKUPS_OTHER_HUB_ID); "
+    "the clauses of a missing key are not tested"
+)
 
 
 def add(commands: Commands) -> None:

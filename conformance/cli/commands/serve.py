@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +65,7 @@ def execute(options: argparse.Namespace) -> int:
     argv += [] if options.write_target is None else ["--write-target", str(options.write_target)]
     argv += [] if options.restore_seconds is None else ["--restore-seconds", str(options.restore_seconds)]
     try:
-        reference.serve(reference.parser().parse_args(argv))
+        reference.serve(reference.parser().parse_args(argv), announce)
     except UnknownNameError as error:
         raise UsageError(str(error.args[0])) from None
     except LaunchError as error:
@@ -72,6 +73,19 @@ def execute(options: argparse.Namespace) -> int:
     except OSError as error:
         raise UsageError(f"{error.filename or 'the server'}: {error.strerror}") from None
     return 0
+
+
+def announce(base_url: str, file: Path) -> None:
+    """Print the address as a line of JSON, for programs, and what to do next on standard error, for people."""
+    from conformance.reference.__main__ import print_address  # noqa: PLC0415 - loads the server
+
+    print_address(base_url, file)
+    shown = file.relative_to(Path.cwd()) if file.is_relative_to(Path.cwd()) else file
+    sys.stderr.write(
+        f"Serving {base_url} until Ctrl-C. Test it from another terminal:\n"
+        f"  backups-conformance run --target {shlex.quote(str(shown))}\n"
+    )
+    sys.stderr.flush()
 
 
 def list_faults(selector: str) -> int:
