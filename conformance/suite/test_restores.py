@@ -28,6 +28,7 @@ from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_requests, restore_scenarios
 from conformance.scenarios.proofs import restore_evidence, source_instance
 from conformance.scenarios.proofs.instance_data import other_data
+from conformance.scenarios.proofs.other_clients import unless_restored_by_others
 from conformance.scenarios.restore import InstanceData, counted, last_look, message_of
 from conformance.suite.support import probed_main_restore
 
@@ -278,7 +279,8 @@ def test_rst_8_the_instance_holds_the_backups_data(context: CheckContext) -> Ite
     """The digest that the probe reports once the restore has completed; before it the instance held other data."""
     main, held, expected = probed_main_restore(context)
     if held.digest != expected:
-        yield naming_expected(context, expected, other_data(main, expected, held))
+        changed = unless_restored_by_others(context, main.instance, other_data(main, expected, held))
+        yield naming_expected(context, expected, changed)
         return
     yield from one_of_them(context, main, expected)
 
@@ -305,7 +307,8 @@ def one_of_them(context: CheckContext, main: Restore, expected: str) -> Iterator
     compared = [data for data in wanted if data and data.digest]
     held, digests = at_once.data, {data.digest for data in compared}
     if len(compared) == len(wanted) and held.digest and held.digest not in digests:
-        yield other_data(at_once.accepted[-1], " or ".join(sorted(filter(None, digests))), held, *compared)
+        mixed = other_data(at_once.accepted[-1], " or ".join(sorted(filter(None, digests))), held, *compared)
+        yield unless_restored_by_others(context, main.instance, mixed)
 
 
 @check("RST-9", "restore")
@@ -322,8 +325,8 @@ def test_rst_9_other_instances_are_untouched(context: CheckContext) -> Iterator[
         if digest is not None and digest != before:
             changed = violation(f"the data {before} on instance {second} as before", digest, last_look(main.restore))
             other_cause = context.run.state.wrong_acceptance
-            findings = [inconclusive(other_cause, changed.exchange) if other_cause else changed]
-            yield from resting_on(findings, [main.restore.answer])
+            changed = inconclusive(other_cause, changed.exchange) if other_cause else changed
+            yield from resting_on([unless_restored_by_others(context, second, changed)], [main.restore.answer])
             return
 
 
@@ -340,5 +343,6 @@ def source_instance_untouched(context: CheckContext) -> Iterator[Finding]:
     wanted = f"the data {first.before} of {first.source}, of which the restored backup was made"
     changed = violation(wanted, first.after, exchange)
     other_cause = context.run.state.wrong_acceptance
-    findings = [inconclusive(other_cause, exchange) if other_cause else changed]
-    yield from resting_on(findings, [first.restore.answer, again.restore.answer])
+    changed = inconclusive(other_cause, exchange) if other_cause else changed
+    changed = unless_restored_by_others(context, again.source, changed)
+    yield from resting_on([changed], [first.restore.answer, again.restore.answer])

@@ -6,8 +6,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer
+from conformance.reference.data import archives
 from conformance.reference.data.store import Log, new_id
-from conformance.reference.patching import answer_instead, busy, drop_when, every, page_of
+from conformance.reference.patching import after_restore, answer_instead, busy, drop_when, every, page_of
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.reference.core import Behaviours, Call, Reply
-    from conformance.reference.data.store import Backup
+    from conformance.reference.data.store import Backup, Instance, Job
 
 UNAVAILABLE = "502, 503 and 504 at random mean an unavailable target"
 OTHERS = "an effect is a failure only if it is seen again with another backup: another client may restore this one"
@@ -146,6 +147,32 @@ def another_client_restores_the_same(server: Behaviours) -> None:
         return restore(call)
 
     server.handlers["restore"] = together
+
+
+@variant("another client may restore another backup to the same instance (RST-8)", expected="inconclusive")
+def another_client_restores_another(server: Behaviours) -> None:
+    """Each restore is followed by another client's, of another backup to the same instance."""
+    _restore_others_after(server, lambda job: job.instance)
+
+
+@variant("another client may restore to an instance that the run does not restore to (RST-9)", expected="inconclusive")
+def another_client_restores_elsewhere(server: Behaviours) -> None:
+    """Each restore is followed by another client's, of another backup to the second instance."""
+    _restore_others_after(server, lambda job: job.container.instances[server.store.fixtures.second_instance_id])
+
+
+def _restore_others_after(server: Behaviours, instance_of: Callable[[Job], Instance]) -> None:
+    def another(job: Job) -> None:
+        instance, named = instance_of(job), server.store.fixtures
+        backup = next(
+            backup
+            for backup in job.container.backups.values()
+            if backup.current == "live" and backup.id not in (job.backup.id, named.failing_backup_id)
+        )
+        archives.unpack(backup.archive, instance.folder)
+        _restored_by_others(server, backup, instance.id)
+
+    after_restore(server, another)
 
 
 @variant("backups of other clients may come and go (DEL-5)", expected="inconclusive")

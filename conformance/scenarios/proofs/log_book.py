@@ -32,8 +32,8 @@ class Loss:
 
     def is_cap(self, longest: int) -> bool:
         """Whether the list may be full instead: no list is longer, and this one shows only logs that are not older."""
-        lost = _created(self.log)
-        return len(self.reading.items) >= longest and all(_created(log) >= lost for log in self.reading.items)
+        lost = created(self.log)
+        return len(self.reading.items) >= longest and all(created(log) >= lost for log in self.reading.items)
 
 
 @dataclass
@@ -136,8 +136,8 @@ def _same_but_for_id(first: Log, second: Log) -> bool:
     return {**first, "id": None} == {**second, "id": None}
 
 
-def _created(log: Log) -> Instant:
-    """When a log was created; the zero time where it does not say."""
+def created(log: Log) -> Instant:
+    """Return when a log was created; the zero time where it does not say."""
     text = value_at(log, "/events/created")
     time = parse_time(text) if isinstance(text, str) else None
     return Instant(0) if time is None else time
