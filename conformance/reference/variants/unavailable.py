@@ -161,9 +161,11 @@ def another_client_restores_elsewhere(server: Behaviours) -> None:
     _restore_others_after(server, lambda job: job.container.instances[server.store.fixtures.second_instance_id])
 
 
-def _restore_others_after(server: Behaviours, instance_of: Callable[[Job], Instance]) -> None:
+def _restore_others_after(server: Behaviours, instance_of: Callable[[Job], Instance | None]) -> None:
     def another(job: Job) -> None:
         instance, named = instance_of(job), server.store.fixtures
+        if instance is None:
+            return
         backup = next(
             backup
             for backup in job.container.backups.values()
