@@ -151,6 +151,8 @@ class _FleetRun:
             if self._key is not None:
                 signoff.write(results, report, self._key)
             return table.row_of(results, f"{TARGETS}/{target.name}", report, file)
+        except executors.ExecutorError as problem:
+            return table.row_without_report(target.target_name, file, str(problem))
         except Exception as problem:  # whatever goes wrong with one target must not cost the reports of the others
             return table.row_without_report(target.target_name, file, f"{type(problem).__name__}: {problem}")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +23,6 @@ from conformance.fleet.worker import Stop, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Future
 
 
 P = ParamSpec("P")
@@ -35,16 +37,28 @@ LOST = (
     "its worker was lost while the run went on; it was not repeated, because it may have changed the target. "
     "Look at the target before the next run"
 )
+#: how long there may be no worker at all before the tasks that are left are given up
+NO_WORKERS_S = 60.0
+_LOOK = "if the run had begun, look at the target before the next one"
+NO_SCHEDULER = f"the connection to the scheduler was lost before the end of it was known; {_LOOK}"
+NO_WORKERS = f"all workers were lost, and for {NO_WORKERS_S:g} s no other one came; {_LOOK}"
 EXTRA = "needs the extra: pip install 'backups-conformance[dask]'"
 
 
 class Cluster:
-    """A connection to a scheduler; `executor` is one of `concurrent.futures`."""
+    """A connection to a scheduler.
+
+    Its futures cannot be cancelled: `stop` ends what executes, and what has not begun ends at once. Their exception is
+    an ExecutorError where the cluster itself was lost: Dask alone would let them wait for ever.
+    """
 
     def __init__(self, client: Any) -> None:  # Any: distributed has no types
         self._client = client
         self._token = secrets.token_hex(8)
         self._executor = client.get_executor(pure=False, retries=RETRIES)
+        self._lock = threading.Lock()
+        self._waiting: set[Future[Any]] = set()  # Any: of whatever was submitted
+        self._problem = NO_SCHEDULER
 
     @property
     def processes(self) -> int:
@@ -57,8 +71,44 @@ class Cluster:
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Submit a task; where a worker dies, Dask gives it to another one."""
-        future: Future[R] = self._executor.submit(function, *args, **kwargs)
+        task: Future[R] = self._executor.submit(function, *args, **kwargs)
+        future: Future[R] = Future()
+        future.set_running_or_notify_cancel()
+        with self._lock:
+            self._waiting.add(task)
+        task.add_done_callback(partial(self._conclude, future))
         return future
+
+    def _conclude(self, future: Future[R], task: Future[R]) -> None:
+        with self._lock:
+            self._waiting.discard(task)
+        if task.cancelled():  # by `watch`, or by Dask's client, which has lost the scheduler
+            future.set_exception(ExecutorError(self._problem))
+        elif (problem := task.exception()) is not None:
+            future.set_exception(problem)
+        else:
+            future.set_result(task.result())
+
+    def watch(self, over: threading.Event, patience_s: float = NO_WORKERS_S) -> None:
+        """Give up all tasks once there has been no worker for some time; return when that is so, or when it is over."""
+        last_seen = time.monotonic()
+        while not over.wait(POLL_S):
+            if self._has_workers():
+                last_seen = time.monotonic()
+            elif time.monotonic() - last_seen > patience_s:
+                self._problem = NO_WORKERS
+                with self._lock:
+                    waiting = list(self._waiting)
+                for task in waiting:
+                    task.cancel()
+                last_seen = time.monotonic()
+
+    def _has_workers(self) -> bool:
+        """Whether the scheduler has workers; True where it cannot be asked, which Dask's client notices itself."""
+        try:
+            return bool(self._client.nthreads())
+        except (OSError, RuntimeError, ValueError, TimeoutError):
+            return True
 
     def stop(self) -> None:
         """Let the runs on all workers end early, with their reports."""
@@ -76,9 +126,23 @@ def connected(address: str) -> Iterator[Cluster]:
         raise ExecutorError(f"no Dask scheduler can be reached: {problem}") from None
     try:
         check_versions(client.run(suite_version, on_error="return"))
-        yield Cluster(client)
+        cluster = Cluster(client)
+        with _watched(cluster):
+            yield cluster
     finally:
         client.close(timeout=CONNECT_S)
+
+
+@contextmanager
+def _watched(cluster: Cluster) -> Iterator[None]:
+    over = threading.Event()
+    watcher = threading.Thread(target=cluster.watch, args=(over,), name="dask workers", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _distributed() -> Any:  # Any: annotated in part only
@@ -142,6 +206,8 @@ def _stopping(token: str, client: Any) -> Iterator[Stop]:  # Any: distributed ha
                 stop.set()
                 return
 
+    if said.is_set():
+        stop.set()
     watcher = threading.Thread(target=watch, name="fleet stop", daemon=True)
     watcher.start()
     try:

@@ -107,6 +107,8 @@ def _in_order(trials: Sequence[Trial], rows: dict[str, Row]) -> list[Row]:
 def _row(future: Future[Row], trial: Trial) -> Row:
     try:
         return future.result()
+    except (executors.ExecutorError, executors.WorkerLostError) as problem:
+        return broke_down(trial, str(problem))
     except Exception as problem:  # whatever goes wrong with one trial must not cost the rows of the others
         return broke_down(trial, f"{type(problem).__name__}: {one_line(str(problem), 300)}")
 

@@ -156,6 +156,25 @@ def test_a_run_that_only_reads_is_repeated_on_another_worker(folder: Path, clust
     assert [row["verdict"] for row in fleet_of(report)["targets"]] == ["partial", "partial"]
 
 
+def test_a_worker_that_is_killed_costs_a_qualification_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    wanted = ["no_key_needed", "unknown_container_is_empty", "gzip_bodies"]  # each has a server in a process of its own
+    arguments = ["qualify", "--depth", "quick", *(f"--faults={name}" for name in wanted), "--report-dir", str(report)]
+    client = running.start([*arguments, "--on", f"dask://{cluster.address}"], cwd=tmp_path)
+    until = time.monotonic() + PATIENCE_S
+    while not children_of(cluster.workers[0].pid):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(cluster.workers[0].pid, signal.SIGKILL)
+    _, errors = client.communicate(timeout=PATIENCE_S)
+    assert client.returncode == 0, errors
+    document = json.loads((report / "qualification.json").read_text("utf-8"))
+    assert {row["name"]: row["outcome"] for row in [*document["faults"], *document["variants"]]} == dict(
+        zip(wanted, ("right", "right", "green"), strict=True)
+    )
+    assert document["run"]["on"] == f"dask://{cluster.address}"
+
+
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started."""
     try:

@@ -250,7 +250,7 @@ def test_a_trial_whose_worker_was_lost_is_reported() -> None:
     lost: Future[Row] = Future()
     lost.set_exception(executors.WorkerLostError("its process died"))
     row = runner._row(lost, expect_no_server_error())
-    assert (row["outcome"], row["reasons"]) == ("error", {"trial": "WorkerLostError: its process died"})
+    assert (row["outcome"], row["reasons"]) == ("error", {"trial": "its process died"})
     assert not results.is_good(row)
 
 

@@ -8,6 +8,7 @@ import os
 import pickle
 import random
 import tarfile
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from support import dying, folders, reporting
 
 from conformance.config.toml_file import FileProblemsError
 from conformance.contract import catalogue
-from conformance.fleet import archives, command, executors, model, page, schedule, signing, table, targets
+from conformance.fleet import archives, command, dask, executors, model, page, schedule, signing, table, targets
 from conformance.fleet.description import InputFile, RunDescription
 from conformance.judging.outcomes import Outcome, Verdict
 from conformance.results import sealing, signoff, verdicts
@@ -190,6 +191,54 @@ def test_runs_not_submitted_when_the_fleet_is_interrupted_are_reported(monkeypat
         "second": None,
         "third": None,
     }
+
+
+class OtherCluster:
+    """Stands in for Dask's client: an executor whose tasks the test ends, and a number of workers."""
+
+    def __init__(self) -> None:
+        self.workers = {"tcp://w:1": 1}
+        self.tasks: list[Future[int]] = []
+
+    def get_executor(self, **_: object) -> OtherCluster:
+        return self
+
+    def submit(self, *_: object) -> Future[int]:
+        self.tasks.append(Future())
+        return self.tasks[-1]
+
+    def nthreads(self) -> dict[str, int]:
+        return self.workers
+
+
+def test_a_task_of_a_cluster_ends_as_it_ends_on_its_worker() -> None:
+    client = OtherCluster()
+    cluster = dask.Cluster(client)
+    ended, failed = cluster.submit(os.getpid), cluster.submit(os.getpid)
+    assert not ended.cancel()
+    client.tasks[0].set_result(7)
+    client.tasks[1].set_exception(ValueError("of the worker"))
+    assert ended.result() == 7
+    with pytest.raises(ValueError, match="of the worker"):
+        failed.result()
+
+
+def test_a_cluster_that_loses_all_workers_or_its_scheduler_ends_its_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask, "POLL_S", 0.01)
+    client, over = OtherCluster(), threading.Event()
+    cluster = dask.Cluster(client)
+    without_scheduler = cluster.submit(os.getpid)
+    client.tasks[0].cancel()  # as Dask's client does
+    with pytest.raises(executors.ExecutorError, match="connection to the scheduler was lost"):
+        without_scheduler.result()
+    without_workers = cluster.submit(os.getpid)
+    client.workers = {}
+    watcher = threading.Thread(target=cluster.watch, args=(over, 0.0))
+    watcher.start()
+    with pytest.raises(executors.ExecutorError, match="all workers were lost"):
+        without_workers.result()
+    over.set()
+    watcher.join()
 
 
 # ---------------------------------------------------------------- archives
