@@ -122,13 +122,7 @@ def test_a_worker_that_is_killed_loses_no_target(folder: Path, cluster: Cluster,
     report = tmp_path / "report"
     arguments = ["run", "--targets", "targets/*.toml", *QUICK, "--report-dir", str(report)]
     client = running.start([*arguments, "--on", f"dask://{cluster.address}"], cwd=folder)
-    victim = cluster.workers[0]
-    until = time.monotonic() + PATIENCE_S
-    while not children_of(victim.pid):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    runs = children_of(victim.pid)
-    os.kill(victim.pid, signal.SIGKILL)
+    runs = kill_in_mid_run(cluster.workers[0])
     ran = running.end(client, report)
     fleet = fleet_of(report)
     lost = [row for row in fleet["targets"] if not row["folder"]]
@@ -137,6 +131,7 @@ def test_a_worker_that_is_killed_loses_no_target(folder: Path, cluster: Cluster,
     # the lost run may be that of the target with the fault
     assert ran.code == (3 if lost[0]["name"] == "b" else 1), ran.err
     assert {row["verdict"] for row in fleet["targets"] if row["folder"]} <= {"partial", "non-conformant"}
+    until = time.monotonic() + PATIENCE_S
     while any(Path(f"/proc/{run}").exists() for run in runs):  # the run of the killed worker ended, too
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -146,11 +141,7 @@ def test_a_run_that_only_reads_is_repeated_on_another_worker(folder: Path, clust
     report = tmp_path / "report"
     arguments = ["run", "--targets", "targets/[ac].toml", *QUICK, "--profile", "read", "--report-dir", str(report)]
     client = running.start([*arguments, "--on", f"dask://{cluster.address}"], cwd=folder)
-    until = time.monotonic() + PATIENCE_S
-    while not children_of(cluster.workers[0].pid):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    os.kill(cluster.workers[0].pid, signal.SIGKILL)
+    kill_in_mid_run(cluster.workers[0])
     ran = running.end(client, report)
     assert ran.code == 0, ran.err
     assert [row["verdict"] for row in fleet_of(report)["targets"]] == ["partial", "partial"]
@@ -161,11 +152,7 @@ def test_a_worker_that_is_killed_costs_a_qualification_nothing(cluster: Cluster,
     wanted = ["no_key_needed", "unknown_container_is_empty", "gzip_bodies"]  # each has a server in a process of its own
     arguments = ["qualify", "--depth", "quick", *(f"--faults={name}" for name in wanted), "--report-dir", str(report)]
     client = running.start([*arguments, "--on", f"dask://{cluster.address}"], cwd=tmp_path)
-    until = time.monotonic() + PATIENCE_S
-    while not children_of(cluster.workers[0].pid):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    os.kill(cluster.workers[0].pid, signal.SIGKILL)
+    kill_in_mid_run(cluster.workers[0])
     _, errors = client.communicate(timeout=PATIENCE_S)
     assert client.returncode == 0, errors
     document = json.loads((report / "qualification.json").read_text("utf-8"))
@@ -173,6 +160,16 @@ def test_a_worker_that_is_killed_costs_a_qualification_nothing(cluster: Cluster,
         zip(wanted, ("right", "right", "green"), strict=True)
     )
     assert document["run"]["on"] == f"dask://{cluster.address}"
+
+
+def kill_in_mid_run(worker: subprocess.Popen[bytes]) -> list[int]:
+    """Kill a worker once it has started a process; return those that it had."""
+    until = time.monotonic() + PATIENCE_S
+    while not (children := children_of(worker.pid)):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(worker.pid, signal.SIGKILL)
+    return children
 
 
 def children_of(pid: int) -> list[int]:
