@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 #: A new job may be `404.job` for this long; the vendor's own client waits for it.
 JOB_APPEARS_S = 10.0
-#: How long to wait for a log after an earlier restore left none: that clause has failed already.
-LATE_LOG_S = 1.0
+#: How long to wait for a job, or a log, after that of an earlier restore never came: that clause has failed already.
+LATE_JOB_S = LATE_LOG_S = 1.0
 #: How many rounds of reads and polls follow each other without a pause.
 EAGER_POLLS = 15
 
@@ -202,7 +202,12 @@ class Follower:
             return False
         if restore.job_id is None or not is_addressable(restore.job_id):
             return False
-        return restore.readable or self._clock() - restore.requested_at < JOB_APPEARS_S
+        return restore.readable or self._clock() - restore.requested_at < self._job_patience_s(restore)
+
+    def _job_patience_s(self, restore: Restore) -> float:
+        earlier = (each for each in self._context.run.state.restores if each is not restore)
+        longest_s = min(JOB_APPEARS_S, self._policy.timeout_s)
+        return LATE_JOB_S if any(each.jobless and each.took_s >= longest_s for each in earlier) else JOB_APPEARS_S
 
     def read_logs(self, restore: Restore) -> None:
         """Read the logs of the backup, and keep those that were ever shown since the request, and never before."""

@@ -128,6 +128,11 @@ class Restore:
         return self.accepted and self.after is not None and self.terminal is not None and not self.own_logs
 
     @property
+    def jobless(self) -> bool:
+        """Whether it was followed to the last, and none of the readings of its job was a success."""
+        return self.accepted and self.after is not None and bool(self.jobs) and not self.readable
+
+    @property
     def failed(self) -> str:
         """The error message of a restore that failed and says so in its log; empty for any other."""
         message = next(filter(None, map(message_of, self.own_logs)), "")

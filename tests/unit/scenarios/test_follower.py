@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from conformance.config.target import Jobs, RestorePolicy
 from conformance.http.exchange import Exchange, Request, Response
-from conformance.scenarios.follower import LATE_LOG_S, Follower
+from conformance.scenarios.follower import JOB_APPEARS_S, LATE_JOB_S, LATE_LOG_S, Follower
 from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import Restore
 
@@ -144,6 +144,18 @@ def test_a_new_job_may_be_unknown_for_a_while() -> None:
     restore = context.follower().follow(context.restore())
     assert restore.readable
     assert restore.terminal == "completed"
+
+
+def test_where_a_job_never_appeared_the_next_one_is_not_waited_for_as_long() -> None:
+    context = Scripted([(0, NOT_FOUND)], [0, 11])
+    context.key_proofs.jobs = True
+    first = context.follower().follow(context.restore())
+    assert (first.readable, first.ended, context.now) == (False, True, JOB_APPEARS_S)
+    second = context.restore()
+    second.requested_at, context.now = 11.0, 11.0
+    second.logs_before = frozenset({"log0"})
+    context.follower().follow(second)
+    assert (second.ended, context.now) == (True, 11 + LATE_JOB_S)
 
 
 def test_without_a_jobs_endpoint_the_log_is_the_end() -> None:
