@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import time
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -316,12 +315,10 @@ def test_nothing_to_merge_is_wrong_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_seeds_merge_within_ten_seconds_and_300_mb(tmp_path: Path) -> None:
+def test_a_hundred_seeds_merge_within_300_mb(tmp_path: Path) -> None:
     given = [folders.make(tmp_path / f"{seed}", reporting_red(seed)) for seed in range(100)]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.process_time()
     merging.merge(merging.MergeOptions(given, tmp_path / "merged"))
-    assert time.process_time() - started <= 10
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before <= 200 * 1024
 
 
