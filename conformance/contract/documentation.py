@@ -22,7 +22,12 @@ def address() -> str | None:
         return None
     urls = dict(entry.split(", ", 1) for entry in stated if ", " in entry)
     url = urls.get("Documentation")
-    return None if url is None or (urlsplit(url).hostname or "").endswith(PLACEHOLDER) else url
+    return None if url is None or is_placeholder(url) else url
+
+
+def is_placeholder(url: str) -> bool:
+    """Whether a URL stands for an address that the project does not have yet, so that no page should link to it."""
+    return (urlsplit(url).hostname or "").endswith(PLACEHOLDER)
 
 
 def schema_comment(name: str) -> str:

@@ -18,7 +18,7 @@ from mkdocs.exceptions import PluginError  # noqa: E402
 from mkdocs.plugins import event_priority  # noqa: E402
 from mkdocs.structure.files import File, Files, InclusionLevel  # noqa: E402
 
-from conformance.contract import catalogue  # noqa: E402
+from conformance.contract import catalogue, documentation  # noqa: E402
 from sitegen import clauses, llms, openapi, reference  # noqa: E402
 
 if TYPE_CHECKING:
@@ -35,22 +35,39 @@ PAGES: list[llms.SitePage] = []
 def without_title(name: str) -> str:
     """A document of the repository's top folder, as a part of a page in `about/`."""
     text = (ROOT / name).read_text("utf-8").partition("\n")[2]
-    within = re.sub(r"\]\(docs/", "](../", text)
-    return re.sub(r"\]\((?!https?://|#|\.\./)", f"]({blob_url()}", within)
+    return repository_links(re.sub(r"\]\(docs/", "](../", text))
 
 
-def project_urls() -> dict[str, str]:
-    """The addresses of the project, which only pyproject.toml states."""
-    urls: dict[str, str] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
-    return urls
+def address(name: str) -> str | None:
+    """An address of the project, which only pyproject.toml states; None while it is a placeholder."""
+    url = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][name]
+    return None if documentation.is_placeholder(url) else str(url)
+
+
+REPOSITORY_LINK = re.compile(
+    r"\[(?P<text>[^\]]+)\]\((?:\.\./)*(?P<path>(?:reports|conformance|tests|benchmarks|deploy|schemas)/[^)]+|[A-Z]+\.md|LICENSE)\)"
+)
+
+
+def repository_links(text: str) -> str:
+    """Lead links to files outside of the site to the repository; without an address, name the files instead."""
+    source = address("Source")
+
+    def link(match: re.Match[str]) -> str:
+        if source is not None:
+            return f"[{match['text']}]({source}/blob/main/{match['path']})"
+        path = f"`{match['path'].replace('#L', ':')}`"
+        return path if match["text"] in (path, "Source") else f"{match['text']} ({path})"
+
+    return REPOSITORY_LINK.sub(link, text)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Take the addresses from pyproject.toml, and put a page for each clause into the navigation."""
     PAGES.clear()
-    config.site_url = project_urls()["Documentation"]
-    config.repo_url = project_urls()["Source"]
-    config.repo_name = "Source"
+    config.site_url = address("Documentation")
+    config.repo_url = address("Source")
+    config.repo_name = "Source" if config.repo_url else None
     entry: list[Any] = ["clauses/index.md"]
     for prefix, title, members in clauses.by_chapter(catalogue.load()):
         entry.append({f"{prefix}: {title}": [f"clauses/{clause.id}.md" for clause in members]})
@@ -73,6 +90,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "action-inputs": reference.action_inputs,
     "editions": reference.editions,
     "error-codes": reference.error_codes,
+    "score": reference.score,
     "schema-if-published": reference.schema_if_published,
 }
 
@@ -101,16 +119,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             raise PluginError(f"{page.file.src_uri}: unknown generator {name!r}")
         return GENERATORS[name](*filter(None, [argument]))
 
-    filled = MARKER.sub(generate, markdown)
-    text = re.sub(r"\]\((?:\.\./)+(?=(?:reports|conformance|tests|benchmarks)/|[A-Z]+\.md)", f"]({blob_url()}", filled)
+    text = repository_links(MARKER.sub(generate, markdown))
+    if page.file.src_uri == "qualification.md":
+        text = text.replace("\n", f"\n\n{reference.score_note()}\n", 1)
     summary = str(page.meta.get("description", ""))
-    PAGES.append(llms.SitePage(page.file.src_uri, str(page.title), summary, str(page.canonical_url), text))
+    PAGES.append(llms.SitePage(page.file.src_uri, str(page.title), summary, page.canonical_url or page.url, text))
     return text
-
-
-def blob_url() -> str:
-    """Where the repository shows a file of the main branch."""
-    return f"{project_urls()['Source']}/blob/main/"
 
 
 def on_post_build(config: MkDocsConfig) -> None:

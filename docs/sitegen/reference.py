@@ -6,15 +6,18 @@ import argparse
 import html
 import json
 from collections import defaultdict
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from conformance import __version__
 from conformance.cli.arguments import HelpFormatter
 from conformance.cli.main import build_parser
 from conformance.contract import catalogue
 from conformance.contract.error_codes import published_codes
 from conformance.contract.schemas import schemas
+from conformance.qualification.page import headline
 from conformance.reference.registry import Fault, all_changes
 from sitegen import openapi
 from sitegen.clauses import cell, operation_titles
@@ -245,6 +248,42 @@ def faults() -> str:
     rows = [f"| `{variant.name}` | {cell(variant.sentence)} |" for variant in variants]
     legal = "\n".join(["## Legal variants", "", "| Variant | The server then |", "|---|---|", *rows])
     return "\n\n".join(["## Faults", *parts, legal])
+
+
+def published_score() -> dict[str, Any]:
+    """The score of the last published qualification."""
+    score: dict[str, Any] = json.loads(files("conformance").joinpath("qualification.json").read_text("utf-8"))
+    return score
+
+
+def score() -> str:
+    """The figures of the last published qualification, and the version that they are of."""
+    published = published_score()
+    measured = (
+        f"On {published['run']['started'][:10]}, version {published['suite']['version']} had: {headline(published)}."
+    )
+    return measured if is_of_this_version(published) else f"{measured} This version has not been measured yet."
+
+
+def score_note() -> str:
+    """A warning where the published qualification is of another version or catalogue; nothing where it is of this."""
+    published = published_score()
+    if is_of_this_version(published):
+        return ""
+    return (
+        f'!!! warning "These figures are of version {published["suite"]["version"]}"\n\n'
+        f"    Version {__version__} has not been measured yet. Clauses, checks, faults and variants that it added or "
+        "changed are not among these figures."
+    )
+
+
+def is_of_this_version(published: dict[str, Any]) -> bool:
+    """Whether a score is of this version and of its clauses."""
+    return published["suite"] == {
+        **published["suite"],
+        "version": __version__,
+        "catalogue_sha256": catalogue.load().sha256,
+    }
 
 
 def links(clause_ids: Iterable[str]) -> str:

@@ -24,7 +24,9 @@ from conformance.reference.registry import find
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+README = ROOT / "README.md"
 COMMENT = r"(?:<!-- (?P<comment>.*) -->\n *)?"
 BLOCK = re.compile(rf"^(?P<indent> *){COMMENT}```sh.*\n(?P<lines>(?:.*\n)*?)(?P=indent)```$", re.MULTILINE)
 #: adds a selection to `run` where a page shows none
@@ -56,6 +58,8 @@ def executable(path: Path) -> list[Shown]:
     return shown
 
 
+#: the hand-written documents that show commands
+DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if executable(path) and path.parent != DOCS / "clauses"]
 
 
@@ -104,12 +108,24 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield Place(folder, environ)
 
 
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_each_command_is_executed_or_the_document_says_why_not(path: Path) -> None:
+    """Before a block stands `not executed: REASON` or `exit: CODE`; without a comment its commands must succeed."""
+    text = path.read_text("utf-8")
+    fences = re.findall(r"^ *```(?:sh|shell|bash|console)(?! title=)", text, re.MULTILINE)
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == len(fences), "a block of commands is fenced with sh"
+    comments = [match["comment"] for match in blocks if match["comment"] is not None]
+    assert [each for each in comments if not re.fullmatch(r"exit: [0-4]|not executed: \S.*", each)] == []
+    assert path in (README, *PAGES) or not executable(path), "nothing executes the commands of this document"
+
+
 def test_there_are_pages_with_commands() -> None:
     assert len(PAGES) >= 7
     assert any(shown.code == 1 for path in PAGES for shown in executable(path))
 
 
-@pytest.mark.parametrize("path", share.some(PAGES, 2), ids=lambda path: path.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("path", [README, *share.some(PAGES, 2)], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_the_commands_of_a_page_end_as_it_says(path: Path, place: Place) -> None:
     if "-o staging.toml" in path.read_text("utf-8"):
         (place.folder / "staging.toml").unlink()

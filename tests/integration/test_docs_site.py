@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support import browser
 
+from conformance import __version__
 from conformance.contract import catalogue
 
 if TYPE_CHECKING:
@@ -24,7 +27,17 @@ pytest.importorskip("material", reason="the documentation's theme is not install
 pytestmark = pytest.mark.one_worker  # one build for all of them
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("", "start/", "guides/ci/", "contract/", "clauses/", "clauses/CAP-4/", "clauses/INC-2/", "reference/cli/")
+PAGES = (
+    "",
+    "start/",
+    "guides/ci/",
+    "contract/",
+    "clauses/",
+    "clauses/CAP-4/",
+    "clauses/INC-2/",
+    "reference/cli/",
+    "reference/target-file/",
+)
 PATIENCE_S = 30.0
 
 
@@ -78,6 +91,32 @@ def test_llms_txt_names_every_page_that_exists(site: Path) -> None:
     text = (site / "llms.txt").read_text("utf-8")
     assert text.count("](") >= len(list(catalogue.load())) + 25
     assert (site / "llms-full.txt").stat().st_size > 200_000
+
+
+def test_no_page_links_to_an_address_that_the_project_does_not_have(site: Path) -> None:
+    texts = {
+        path.relative_to(site): path.read_text("utf-8") for path in site.rglob("*") if path.suffix in (".html", ".txt")
+    }
+    assert len(texts) > 130
+    dead = re.compile(r"(?:href=[\"']?|\]\()https://[\w.-]*\.example\b(?!\.)")
+    assert [str(name) for name, text in texts.items() if dead.search(text)] == []
+
+
+def test_figures_of_another_version_are_named_so(site: Path) -> None:
+    score = json.loads((ROOT / "conformance/qualification.json").read_text("utf-8"))
+    note = f"These figures are of version {score['suite']['version']}"
+    is_older = score["suite"]["version"] != __version__
+    assert (note in (site / "qualification/index.html").read_text("utf-8")) == is_older
+
+
+def test_pages_are_dark_or_light_as_the_reader_prefers(reader: browser.Browser, address: str) -> None:
+    reader.size(1280, 900)
+    reader.visit(address)
+    reader.evaluate("localStorage.clear()")
+    for dark, scheme in ((False, "default"), (True, "slate")):
+        reader.size(1280, 900, dark=dark)
+        reader.visit(address)
+        assert reader.evaluate("document.body.getAttribute('data-md-color-scheme')") == scheme
 
 
 @pytest.mark.parametrize("width", [400, 1280])
