@@ -129,7 +129,7 @@ REPORTING = (
         "NAME@ALGORITHM:HEX",
         kind="list",
     ),
-    Option("--sign", "sign the record with this ed25519 key (PEM)", "KEY", convert=Path),
+    Option("--sign", "sign the record with this ed25519 key (PEM), or by the CI job's identity with sigstore", "KEY"),
     Option("--open", "open the report in a browser when the run has ended", kind="flag", pytest_name=None),
     Option("--quiet", "write only the verdict to standard output", kind="flag", pytest_name=None),
     Option("--json", "write events to standard output, one JSON object per line", kind="flag", pytest_name=None),
@@ -208,7 +208,7 @@ def read_settings(options: argparse.Namespace) -> Settings:
         problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
     depth = Depth(options.depth or Depth.STANDARD)
     subjects = _subjects(options.subject, problems)
-    _check_signing_key(options.sign, problems)
+    _check_signer(options.sign, subjects, problems)
     if sum((options.quiet, options.json, options.plan)) > 1:
         problems.append("--quiet, --json and --plan exclude each other")
     if problems:
@@ -276,13 +276,16 @@ def _subjects(values: Iterable[str], problems: list[str]) -> tuple[dict[str, str
     return tuple(subjects)
 
 
-def _check_signing_key(path: Path | None, problems: list[str]) -> None:
-    """Find out before the run whether the key can sign, not after it."""
-    if path is None:
+def _check_signer(name: str | None, subjects: Sequence[dict[str, str]], problems: list[str]) -> None:
+    """Find out before the run whether the record can be signed, not after it."""
+    if name is None:
         return
     from conformance.results import sealing  # noqa: PLC0415 - an extra
 
+    if name == sealing.SIGSTORE and any("sha256" not in subject for subject in subjects):
+        problems.append("--sign sigstore: it signs for subjects by sha256 only; --sign KEY takes gitCommit as well")
+        return
     try:
-        sealing.load_private(path)
+        sealing.signer(name)
     except sealing.SealError as error:
         problems.append(f"--sign: {error}")

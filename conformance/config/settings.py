@@ -72,7 +72,7 @@ class Settings:
     require_conformant: bool = False
     #: what is being released, by name and digest
     subjects: tuple[dict[str, str], ...] = ()
-    #: the private key that signs the record
-    sign: Path | None = None
+    #: what signs the record: the file of a private key, or `sigstore`
+    sign: str | None = None
     output: Output = Output.TEXT
     open_report: bool = False

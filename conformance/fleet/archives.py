@@ -12,7 +12,7 @@ from conformance.results import signoff
 
 #: bytes of one report folder that are taken from a worker
 MAX_BYTES = 512 * 1024 * 1024
-_OWN = (signoff.FILE, signoff.ENVELOPE)
+_OWN = signoff.RECORDS
 
 
 class ArchiveError(ValueError):

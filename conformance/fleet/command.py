@@ -47,7 +47,7 @@ class FleetOptions:
     is_read_only: bool = False
     strict: bool = False
     require_conformant: bool = False
-    sign: Path | None = None
+    sign: str | None = None
     output: Output = Output.TEXT
     open_report: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -67,7 +67,8 @@ def run(options: FleetOptions) -> int:
         fleet_run.execute()
     fleet = fleet_run.conclude()
     progress.conclude(fleet, str(_shown(options.folder / model.PAGE)))
-    if problem := ci.append_summary(page.markdown(fleet), os.environ):
+    unsigned = fleet_run.signer.problem if fleet_run.signer is not None else ""
+    for problem in filter(None, [ci.append_summary(page.markdown(fleet), os.environ), unsigned]):
         sys.stderr.write(f"backups-conformance: {problem}\n")
     if options.open_report:
         open_page(options.folder / model.PAGE)
@@ -87,13 +88,13 @@ class _FleetRun:
         self.rows: dict[str, FleetTargetRow] = {}
         self.has_outdated_waivers = False
         self._stop = worker.Stop()
-        self._key = sealing.load_private(options.sign) if options.sign else None
+        self.signer = sealing.LenientSigner(sealing.signer(options.sign)) if options.sign else None
 
     def execute(self) -> None:
         """Execute all runs and make a row of each."""
         folder = self.options.folder
         (folder / TARGETS).mkdir(parents=True, exist_ok=True)
-        for name in (model.FILE, model.PAGE, signing.SUMMARY, signoff.FILE, signoff.ENVELOPE):
+        for name in (model.FILE, model.PAGE, signing.SUMMARY, *signoff.RECORDS):
             (folder / name).unlink(missing_ok=True)
         tasks = [schedule.Task(target, target.place) for target in self.options.targets]
         with ExitStack() as stack:
@@ -148,8 +149,8 @@ class _FleetRun:
                 return table.row_without_report(target.target_name, file, end.problem)
             results = reading.load_results(report)
             self.has_outdated_waivers |= waivers.has_outdated(results)
-            if self._key is not None:
-                signoff.write(results, report, self._key)
+            if self.signer is not None:
+                signoff.write(results, report, self.signer)
             return table.row_of(results, f"{TARGETS}/{target.name}", report, file)
         except executors.ExecutorError as problem:
             return table.row_without_report(target.target_name, file, str(problem))
@@ -167,18 +168,18 @@ class _FleetRun:
             "strict": self.options.strict,
         }
         fleet = table.build(rows, run)
-        write(fleet, self.options.folder, self._key)
+        write(fleet, self.options.folder, self.signer)
         if self.options.report_dir is None:
             finalize.point_latest(self.options.folder, is_whole=False)
         return fleet
 
 
-def write(fleet: Fleet, folder: Path, key: sealing.PrivateKey | None = None) -> None:
+def write(fleet: Fleet, folder: Path, signer: sealing.Signer | None = None) -> None:
     """Write fleet.json, its page and its summary into a folder, and sign them off."""
     write_json(folder / model.FILE, fleet)
     write_atomically(folder / model.PAGE, page.render(fleet))
     write_atomically(folder / signing.SUMMARY, page.markdown(fleet))
-    signing.write(fleet, folder, key)
+    signing.write(fleet, folder, signer)
 
 
 def _relative(file: Path) -> str:

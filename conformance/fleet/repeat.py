@@ -47,7 +47,7 @@ class Repetition:
     seed: int | None = None
     report_dir: Path | None = None
     require_conformant: bool = False
-    sign: Path | None = None
+    sign: str | None = None
     output: Output = Output.TEXT
     open_report: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -62,7 +62,7 @@ class Repetition:
 def run(repetition: Repetition) -> int:
     """Run, merge, and return the exit code of the merged verdict."""
     folder = repetition.folder
-    key = sealing.load_private(repetition.sign) if repetition.sign else None
+    signer = sealing.LenientSigner(sealing.signer(repetition.sign)) if repetition.sign else None
     parts: list[merging.Part] = []
     for number, end in _passes(repetition):
         report = folder / PASSES / str(number)
@@ -79,9 +79,11 @@ def run(repetition: Repetition) -> int:
     if not whole:
         sys.stderr.write(f"backups-conformance: error: {parts[0].problem}\n")
         return Verdict.INCONCLUSIVE.exit_code
-    merged = merging.write_merged(whole, [part for part in parts if part.problem], folder, key)
+    merged = merging.write_merged(whole, [part for part in parts if part.problem], folder, signer)
     if repetition.report_dir is None:
         finalize.point_latest(folder, is_whole=finalize.is_whole(merged))
+    if signer is not None and signer.problem:
+        sys.stderr.write(f"backups-conformance: {signer.problem}\n")
     _conclude(repetition, merged)
     if repetition.open_report:
         open_page(folder / "report.html")

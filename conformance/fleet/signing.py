@@ -13,6 +13,7 @@ from conformance.fleet.model import FILE, FORMAT, PAGE, Fleet
 from conformance.judging.outcomes import Verdict
 from conformance.results import reading, sealing, signoff, verify
 from conformance.results.files import write_atomically
+from conformance.results.sealing.signatories import NOBODY, Signatory, signature_problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,14 +24,17 @@ SUMMARY = "summary.md"
 _FILES = (FILE, PAGE, SUMMARY)
 
 
-def write(fleet: Fleet, folder: Path, key: sealing.PrivateKey | None = None) -> None:
-    """Write the record of a fleet folder, last of all files; with a key also a signed envelope."""
-    if key is not None:
-        write_atomically(folder / signoff.PUBLIC_KEY, sealing.public_pem(key))
+def write(fleet: Fleet, folder: Path, signer: sealing.Signer | None = None) -> None:
+    """Write the record of a fleet folder, last of all files, and sign it.
+
+    Raises sealing.SealError where it cannot be signed; the record is then whole and unsigned.
+    """
+    if signer is not None:
+        signer.prepare(folder)
     text = render_record(fleet, folder)
     write_atomically(folder / signoff.FILE, text)
-    if key is not None:
-        write_atomically(folder / signoff.ENVELOPE, sealing.seal(text.encode(), key))
+    if signer is not None:
+        signer.sign(text.encode(), folder)
 
 
 def render_record(fleet: Fleet, folder: Path) -> str:
@@ -72,7 +76,7 @@ def load(folder: Path) -> Fleet:
 
 
 def verify_folder(
-    folder: Path, key: sealing.PublicKey | None = None, render: verify.Render | None = None
+    folder: Path, signatory: Signatory = NOBODY, render: verify.Render | None = None
 ) -> verify.Verification:
     """Verify a fleet folder: its record, its table, and each report folder that it names."""
     verification = verify.Verification(folder)
@@ -91,7 +95,7 @@ def verify_folder(
         _verify_page(fleet, folder, verification)
     except untrusted.UntrustedFileError as problem:
         verification.problems.append(f"{problem.path.name}: {problem.reason}")
-    _verify_signature(folder, key, verification)
+    verification.problems += signature_problems(folder, signatory, verification.checked)
     verification.checked.append(f"{FILE} from its targets")
     verification.unproved.append("that the requests were sent, and answered as recorded")
     return verification
@@ -147,8 +151,3 @@ def _verify_page(fleet: Fleet, folder: Path, verification: verify.Verification) 
 
 def _is_below(path: Path, folder: Path) -> bool:
     return path.resolve() != folder.resolve() and path.resolve().is_relative_to(folder.resolve())
-
-
-def _verify_signature(folder: Path, key: sealing.PublicKey | None, verification: verify.Verification) -> None:
-    if problem := verify.signature_problem(folder, key, verification):
-        verification.problems.append(f"{signoff.ENVELOPE}: {problem}")

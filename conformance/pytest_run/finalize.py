@@ -58,7 +58,7 @@ def claim(folder: Path) -> FileLock:
 
 def clear(folder: Path) -> None:
     """Remove the reports of an earlier run, so that nobody mistakes them for those of a run that did not end."""
-    for name in (*signoff.REQUIRED, *signoff.OPTIONAL, signoff.FILE, signoff.ENVELOPE):
+    for name in (*signoff.REQUIRED, *signoff.OPTIONAL, *signoff.RECORDS):
         (folder / name).unlink(missing_ok=True)
     for name in signoff.present(folder):
         (folder / name).unlink()
@@ -66,21 +66,18 @@ def clear(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def complete(folder: Path, results: Results, shown_target: dict[str, object], key_file: Path | None = None) -> None:
+def complete(folder: Path, results: Results, shown_target: dict[str, object], sign: str | None = None) -> None:
     """Write what is still missing, sign it off and remove the run's state: from here on the folder is complete.
 
-    Raises sealing.SealError where the key cannot be used; the record is then written without a signature.
+    `sign`: the value of the option. Raises sealing.SealError where the record stays unsigned; the folder is complete.
     """
     archive.merge(folder / STATE, folder / archive.FILE)
     write_json(folder / "target.json", shown_target)
-    try:
-        signoff.write(results, folder, sealing.load_private(key_file) if key_file else None)
-    except sealing.SealError:
-        signoff.write(results, folder)
-        shutil.rmtree(folder / STATE, ignore_errors=True)
-        raise
+    signoff.write(results, folder)
     # Only now: where the disk is full, the reports can still be made of it.
     shutil.rmtree(folder / STATE, ignore_errors=True)
+    if sign:
+        signoff.write(results, folder, sealing.signer(sign))
 
 
 def of_a_killed_run(folder: Path) -> int:

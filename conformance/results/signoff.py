@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 _PACKAGE = "backups-conformance"
 STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"
-FILE, ENVELOPE, PUBLIC_KEY = "signoff.json", "signoff.dsse.json", "signoff.pub"
+FILE, ENVELOPE, PUBLIC_KEY, BUNDLE = "signoff.json", sealing.ENVELOPE, sealing.PUBLIC_KEY, sealing.BUNDLE
+#: The record and its signatures, which it cannot name itself.
+RECORDS = (FILE, ENVELOPE, BUNDLE)
 #: The files of every report folder, apart from the record itself.
 REQUIRED = ("results.json", "report.html", "junit.xml", "summary.md")
 #: The files that most report folders have as well.
@@ -76,14 +78,17 @@ def parse_subject(text: str) -> dict[str, str]:
     return {"name": name, algorithm: digest.lower()}
 
 
-def write(results: Results, folder: Path, key: sealing.PrivateKey | None = None) -> None:
-    """Write the record, last of all files; with a key also a signed envelope of it, and the key's public half."""
-    if key is not None:
-        write_atomically(folder / PUBLIC_KEY, sealing.public_pem(key))
+def write(results: Results, folder: Path, signer: sealing.Signer | None = None) -> None:
+    """Write the record, last of all files, and sign it.
+
+    Raises sealing.SealError where it cannot be signed; the record is then whole and unsigned.
+    """
+    if signer is not None:
+        signer.prepare(folder)
     text = render(results, {name: sha256(folder / name) for name in present(folder)})
     write_atomically(folder / FILE, text)
-    if key is not None:
-        write_atomically(folder / ENVELOPE, sealing.seal(text.encode(), key))
+    if signer is not None:
+        signer.sign(text.encode(), folder)
 
 
 def present(folder: Path) -> list[str]:

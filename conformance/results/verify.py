@@ -17,8 +17,9 @@ from conformance.config import untrusted
 from conformance.contract import catalogue
 from conformance.evidence.text import one_line
 from conformance.judging.outcomes import Outcome, of_clause
-from conformance.results import build, reading, sealing, signoff, verdicts
+from conformance.results import build, reading, signoff, verdicts
 from conformance.results.model import FORMAT
+from conformance.results.sealing.signatories import NOBODY, Signatory, signature_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -66,9 +67,9 @@ class Verification:
         return 1 if self.problems else 0
 
 
-def verify(folder: Path, key: sealing.PublicKey | None = None, render: Render | None = None) -> Verification:
-    """Verify a folder; with a key, its signature as well; with `render`, what each report says."""
-    return _Verifier(Verification(folder), folder, key, render).verify()
+def verify(folder: Path, signatory: Signatory = NOBODY, render: Render | None = None) -> Verification:
+    """Verify a folder, and that the signatory signed it; with `render`, what each report says."""
+    return _Verifier(Verification(folder), folder, signatory, render).verify()
 
 
 def in_words(verification: Verification) -> list[str]:
@@ -81,26 +82,6 @@ def in_words(verification: Verification) -> list[str]:
         lines.append(f"  verified: {'; '.join(verification.checked)}")
         lines.append(f"  not proved by this: {'; '.join(verification.unproved)}")
     return lines
-
-
-def signature_problem(folder: Path, key: sealing.PublicKey | None, verification: Verification) -> str | None:
-    """Return what is wrong with the signature of a folder's record; a signature that holds is noted as verified."""
-    if not os.path.lexists(folder / signoff.ENVELOPE):
-        return None if key is None else "is missing: the record is not signed"
-    try:
-        files = (signoff.PUBLIC_KEY, signoff.ENVELOPE, signoff.FILE)
-        pem, envelope, record = (untrusted.read_bytes(folder / name, MAX_RECORD) for name in files)
-        enclosed = sealing.load_public(pem, signoff.PUBLIC_KEY)
-        problem = sealing.check(envelope, record, key or enclosed)
-    except untrusted.UntrustedFileError as unreadable:
-        return f"{unreadable.path.name} {unreadable.reason}"
-    except sealing.SealError as reason:
-        return str(reason)
-    if problem is None:
-        name = sealing.key_id(key or enclosed)[:16]
-        origin = f"the key in {signoff.PUBLIC_KEY}" if key is None else "the key given"
-        verification.checked.append(f"the signature, by {origin} ({name}…)")
-    return problem
 
 
 def contradictions(results: Results) -> list[str]:
@@ -140,7 +121,7 @@ class _Verifier:
 
     verification: Verification
     folder: Path
-    key: sealing.PublicKey | None
+    signatory: Signatory
     render: Render | None
     written: str = FORMAT
 
@@ -309,9 +290,7 @@ class _Verifier:
     # ------------------------------------------------------------ who signed it
 
     def _signature(self) -> None:
-        problem = signature_problem(self.folder, self.key, self.verification)
-        if problem:
-            self._problem(signoff.ENVELOPE, problem)
+        self.verification.problems += signature_problems(self.folder, self.signatory, self.verification.checked)
 
     def _other_files(self) -> None:
         if not self.folder.is_dir():
@@ -319,7 +298,7 @@ class _Verifier:
         scripts = self.folder / "repro"
         for path in sorted([*self.folder.iterdir(), *(scripts.iterdir() if signoff.is_folder(scripts) else ())]):
             name = path.relative_to(self.folder).as_posix()
-            is_known = signoff.is_report_file(name) or name in (signoff.FILE, signoff.ENVELOPE)
+            is_known = signoff.is_report_file(name) or name in signoff.RECORDS
             if name == ".state":
                 text = "is there: a run has not finished; `backups-conformance report DIR` finishes it"
                 self._problem(".state", text)
@@ -341,10 +320,12 @@ class _Verifier:
         else:
             unproved.insert(0, "that the target was of the build that --subject named")
         unproved.append("that the requests were sent, and answered as recorded")
-        if not os.path.lexists(self.folder / signoff.ENVELOPE):
+        ways = {signoff.ENVELOPE: "public key with --key", signoff.BUNDLE: "identity with --identity and --issuer"}
+        signatures = [words for name, words in ways.items() if os.path.lexists(self.folder / name)]
+        if not signatures:
             unproved.append("who made it: the record is unsigned, so anybody may have made the folder")
-        elif self.key is None:
-            unproved.append("who made it: give the signer's public key with --key")
+        elif self.signatory == NOBODY:
+            unproved.append(f"who made it: give the signer's {' or '.join(signatures)}")
 
     def _problem(self, file: str, words: str) -> bool:
         self.verification.problems.append(f"{file}: {words}")

@@ -22,8 +22,8 @@ from conformance.evidence.redaction import Redactor
 from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.execution import journal
 from conformance.reference import launch
-from conformance.results import sealing
 from conformance.results.files import write_json
+from conformance.results.sealing import keys as sealing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -41,7 +41,7 @@ def test_a_folder_that_another_run_uses_is_refused(tmp_path: Path) -> None:
     assert second.err.count("is in use by another run") == 1
     assert running.end(first, out).code == 0
     assert reading.load_results(out)["verdict"] == "conformant"
-    assert verify(out, None, rendering).problems == []
+    assert verify(out, render=rendering).problems == []
 
 
 def test_a_folder_that_a_killed_run_left_is_free(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_signal_ends_a_run_whose_judges_hang(number: signal.Signals, tmp_path:
         Verdict.INCONCLUSIVE,
         f"interrupted ({number.name})",
     )
-    assert verify(out, None, rendering).problems == []
+    assert verify(out, render=rendering).problems == []
 
 
 @pytest.fixture

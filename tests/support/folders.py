@@ -7,8 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from conformance.report import write_all, write_page
-from conformance.results import sealing, signoff
+from conformance.results import signoff
 from conformance.results.files import write_json
+from conformance.results.sealing import keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +37,14 @@ CHECK = {
 }  # fmt: skip
 
 
-def make(folder: Path, results: Any, key: sealing.PrivateKey | None = None) -> Path:
+def make(folder: Path, results: Any, key: keys.PrivateKey | None = None) -> Path:
     """Write the report folder of a run with these results, signed if a key is given."""
     write_all(results, folder)
     write_page(results, folder)
     write_json(folder / "target.json", {**results["target"], "keys": {"full": "given"}})
     lines = [{"format": "backups-conformance/exchanges/1"}]
     (folder / "exchanges.ndjson.gz").write_bytes(gzip.compress("".join(json.dumps(x) + "\n" for x in lines).encode()))
-    signoff.write(results, folder, key)
+    signoff.write(results, folder, keys.KeySigner(key) if key is not None else None)
     return folder
 
 

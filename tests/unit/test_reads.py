@@ -22,7 +22,7 @@ STATE = "the state of a run, which holds a lock on it"
 NULL = "the null device"
 #: by module and function: why the read needs no bound
 ALLOWED = {
-    "cli/commands/verify.py:execute": "the bounded read of config.untrusted, imported by its name",
+    "cli/commands/verify.py:_signatory": "the bounded read of config.untrusted, imported by its name",
     "cli/fleet_options.py:_run": "a waivers file, which its bounded reader has read before",
     "cli/streams.py:_open_if_closed": NULL,
     "cli/streams.py:protect_streams": NULL,
@@ -49,7 +49,7 @@ ALLOWED = {
     "report/html.py:*": OWN,
     "report/qualified.py:_published": OWN,
     "results/environment.py:rendering_sha256": OWN,
-    "results/sealing.py:_read": "reads 100 kB at most",
+    "results/sealing/keys.py:_read": "reads 100 kB at most",
     "suite/registry.py:places_that_name": OWN,
 }
 

@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--require", action=Once, choices=("conformant",), help="exit with 3 for a partial verdict")
     parser.add_argument(
-        "--sign", action=Once, type=Path, metavar="KEY", help="sign the record with this ed25519 key (PEM)"
+        "--sign", action=Once, metavar="KEY", help="sign the record with this ed25519 key (PEM), or with sigstore"
     )
 
 

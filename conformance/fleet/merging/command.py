@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -46,7 +47,7 @@ class MergeOptions:
     report_dir: Path | None = None
     force: bool = False
     require_conformant: bool = False
-    sign: Path | None = None
+    sign: str | None = None
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -71,8 +72,11 @@ class Part:
 
 
 def merge(options: MergeOptions) -> tuple[str, int]:
-    """Merge the folders; return the headline and the exit code of `run`. Raises MergeError, sealing.SealError."""
-    key = sealing.load_private(options.sign) if options.sign else None
+    """Merge the folders; return the headline and the exit code of `run`.
+
+    Raises MergeError; sealing.SealError before anything is written. A record that cannot be signed is reported.
+    """
+    signer = sealing.LenientSigner(sealing.signer(options.sign)) if options.sign else None
     if any(options.folder == folder.absolute() for folder in options.folders):
         raise MergeError(f"{options.folder}: is one of the folders to merge; give --report-dir another one")
     parts = [inspect(folder) for folder in _found(options.folders, options.folder)]
@@ -83,11 +87,13 @@ def merge(options: MergeOptions) -> tuple[str, int]:
             whole.setdefault(part.target, []).append(part)
     missing = [part for part in parts if part.problem]
     if len(whole) == 1:
-        results = write_merged(next(iter(whole.values())), missing, options.folder, key)
+        results = write_merged(next(iter(whole.values())), missing, options.folder, signer)
         verdict, headline, has_outdated = results["verdict"], results["headline"], waivers.has_outdated(results)
     else:
-        fleet, has_outdated = _write_fleet(whole, missing, options, key)
+        fleet, has_outdated = _write_fleet(whole, missing, options, signer)
         verdict, headline = fleet["verdict"], fleet["headline"]
+    if signer is not None and signer.problem:
+        sys.stderr.write(f"backups-conformance: {signer.problem}\n")
     code = verdicts.exit_code(verdict, require_conformant=options.require_conformant, has_outdated_waivers=has_outdated)
     return headline, code
 
@@ -166,7 +172,7 @@ def _check(parts: Sequence[Part], *, force: bool) -> None:
 
 
 def write_merged(
-    parts: Sequence[Part], missing: Sequence[Part], folder: Path, key: sealing.PrivateKey | None = None
+    parts: Sequence[Part], missing: Sequence[Part], folder: Path, signer: sealing.Signer | None = None
 ) -> Results:
     """Write the merged report of one target."""
     merged = Merge()
@@ -185,7 +191,7 @@ def write_merged(
     target = newest[1] / "target.json"
     if target.is_file():
         shutil.copyfile(target, folder / target.name)
-    signoff.write(merged_results, folder, key)
+    signoff.write(merged_results, folder, signer)
     return merged_results
 
 
@@ -208,7 +214,7 @@ def _write_fleet(
     whole: dict[tuple[str, str, str], list[Part]],
     missing: Sequence[Part],
     options: MergeOptions,
-    key: sealing.PrivateKey | None,
+    signer: sealing.Signer | None,
 ) -> tuple[Fleet, bool]:
     """Return the fleet, and whether a strict run of it has an outdated waiver."""
     rows: list[FleetTargetRow] = []
@@ -234,7 +240,7 @@ def _write_fleet(
         "strict": strict,
     }
     fleet = table.build(rows, run)
-    command.write(fleet, options.folder, key)
+    command.write(fleet, options.folder, signer)
     return fleet, has_outdated
 
 
@@ -242,7 +248,7 @@ def copy_report(source: Path, folder: Path) -> None:
     """Copy the files of a report; where the file system can, as links, since nobody changes them in place."""
     folder.mkdir(parents=True, exist_ok=True)
     finalize.clear(folder)
-    own = [name for name in (signoff.FILE, signoff.ENVELOPE) if (source / name).is_file()]
+    own = [name for name in signoff.RECORDS if (source / name).is_file()]
     for name in [*signoff.present(source), *own]:
         (folder / name).parent.mkdir(exist_ok=True)
         _link_or_copy(source / name, folder / name)

@@ -22,7 +22,9 @@ from conformance.contract import catalogue
 from conformance.fleet import archives, command, dask, executors, model, page, schedule, signing, table, targets
 from conformance.fleet.description import InputFile, RunDescription
 from conformance.judging.outcomes import Outcome, Verdict
-from conformance.results import sealing, signoff, verdicts
+from conformance.results import signoff, verdicts
+from conformance.results.sealing import keys
+from conformance.results.sealing.signatories import Signatory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -386,14 +388,14 @@ def test_a_fleet_whose_table_was_changed_does_not_verify(tmp_path: Path, member:
 
 def test_a_fleet_folder_is_signed(tmp_path: Path) -> None:
     ed25519 = pytest.importorskip("cryptography.hazmat.primitives.asymmetric.ed25519")
-    key: sealing.PrivateKey = ed25519.Ed25519PrivateKey.generate()
-    command.write(table.build([row("a", tmp_path)], RUN), tmp_path, key)
-    public = sealing.load_public(sealing.public_pem(key).encode(), "key")
-    verified = signing.verify_folder(tmp_path, public)
+    key: keys.PrivateKey = ed25519.Ed25519PrivateKey.generate()
+    command.write(table.build([row("a", tmp_path)], RUN), tmp_path, keys.KeySigner(key))
+    public = keys.load_public(keys.public_pem(key).encode(), "key")
+    verified = signing.verify_folder(tmp_path, Signatory(public))
     assert verified.problems == []
     assert any("signature" in text for text in verified.checked)
     other = ed25519.Ed25519PrivateKey.generate().public_key()
-    assert signing.verify_folder(tmp_path, other).problems
+    assert signing.verify_folder(tmp_path, Signatory(other)).problems
 
 
 @pytest.mark.slow

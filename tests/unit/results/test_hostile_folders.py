@@ -355,7 +355,7 @@ def test_results_of_wrong_types_are_refused(
     (folder / "results.json").write_text(json.dumps(results))
     if command == "verify":
         resigned(folder)
-        problems = verify(folder, None, rendering).problems
+        problems = verify(folder, render=rendering).problems
         assert [problem.partition(":")[0] for problem in problems] == ["results.json"]
     else:
         assert "results.json: " in refused(capsys, command, *([other] if command == "compare" else []), folder)
@@ -426,12 +426,12 @@ def failed(results: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", FACTS)
 def test_a_fact_that_differs_between_files_is_found(name: str, folder: Path) -> None:
     change, files = FACTS[name]
-    assert verify(folder, None, rendering).problems == []
+    assert verify(folder, render=rendering).problems == []
     results = json.loads((folder / "results.json").read_text())
     change(results)
     write_json(folder / "results.json", results)
     folders.resign(folder)
-    found = {problem.partition(":")[0] for problem in verify(folder, None, rendering).problems}
+    found = {problem.partition(":")[0] for problem in verify(folder, render=rendering).problems}
     assert files <= found
 
 
@@ -442,7 +442,7 @@ def test_a_report_that_was_written_anew_is_found(name: str, folder: Path) -> Non
     path.write_text(text.replace("onformant", "onform\u00e4nt").replace("wanted", "w\u00e4nted"))
     assert path.read_text() != text
     folders.resign(folder)
-    assert any(problem.startswith(f"{name}: ") for problem in verify(folder, None, rendering).problems)
+    assert any(problem.startswith(f"{name}: ") for problem in verify(folder, render=rendering).problems)
 
 
 def test_a_folder_of_another_build_is_not_accused(folder: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_folder_of_another_build_is_not_accused(folder: Path) -> None:
     write_json(folder / "results.json", results)
     (folder / "summary.md").write_text("rendered otherwise\n")
     folders.resign(folder)
-    verification = verify(folder, None, rendering)
+    verification = verify(folder, render=rendering)
     assert verification.problems == []
     assert "that every report says what results.json says: another build of the suite wrote them" in (
         verification.unproved
@@ -519,7 +519,7 @@ def test_what_a_killed_run_left_is_reported(tmp_path: Path, capsys: pytest.Captu
         stream.write('{"cut off')
     assert main.main(["report", str(folder)]) in (1, 3)
     capsys.readouterr()
-    assert verify(folder, None, rendering).problems == []
+    assert verify(folder, render=rendering).problems == []
 
 
 @pytest.mark.parametrize("name", STATES)

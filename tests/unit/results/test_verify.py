@@ -22,8 +22,10 @@ from conformance.cli import main
 from conformance.contract import catalogue
 from conformance.judging.outcomes import Outcome
 from conformance.report import html
-from conformance.results import sealing, signoff
+from conformance.results import signoff
 from conformance.results.files import write_json
+from conformance.results.sealing import keys as sealing
+from conformance.results.sealing.signatories import Signatory
 from conformance.results.verify import Verification, in_words, verify
 
 if TYPE_CHECKING:
@@ -109,7 +111,7 @@ def test_a_file_of_another_length_or_none_is_found(name: str, harm: str, folder:
         path.write_bytes({"longer": whole + b"\n", "shorter": whole[:-1], "empty": b""}[harm])
     if (name, harm) == (signoff.ENVELOPE, "missing"):
         # An unsigned folder is whole as well: only who asks for the signature can miss it.
-        assert named(verify(folder, KEY.public_key()), name)
+        assert named(verify(folder, Signatory(KEY.public_key())), name)
     else:
         assert named(verify(folder), name)
 
@@ -313,9 +315,9 @@ def test_a_subject_keeps_its_name() -> None:
 
 
 def test_a_signature_holds_for_its_key_alone(folder: Path) -> None:
-    good = verify(folder, KEY.public_key())
+    good = verify(folder, Signatory(KEY.public_key()))
     assert (good.problems, good.unproved[-1]) == ([], "that the requests were sent, and answered as recorded")
-    bad = verify(folder, OTHER_KEY.public_key())
+    bad = verify(folder, Signatory(OTHER_KEY.public_key()))
     assert named(bad, signoff.ENVELOPE)
 
 
@@ -324,9 +326,9 @@ def test_a_forger_without_the_key_cannot_sign(folder: Path) -> None:
     assert found.problems == [
         "signoff.dsse.json: holds another record than signoff.json, or another key's name than the key given"
     ]
-    signoff.write(json.loads((folder / "results.json").read_text()), folder, OTHER_KEY)
+    signoff.write(json.loads((folder / "results.json").read_text()), folder, sealing.KeySigner(OTHER_KEY))
     assert verify(folder).problems == []  # whole, by a key that the folder itself brings
-    assert named(verify(folder, KEY.public_key()), signoff.ENVELOPE)
+    assert named(verify(folder, Signatory(KEY.public_key())), signoff.ENVELOPE)
 
 
 def test_an_invalid_envelope_is_refused(folder: Path) -> None:

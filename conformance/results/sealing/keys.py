@@ -1,11 +1,15 @@
-"""Signatures: an ed25519 key over a DSSE envelope. Needs the extra `sign`; loaded only where one is asked for."""
+"""Signatures by an ed25519 key, in a DSSE envelope. Needs the extra `sign`."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, cast
+
+from conformance.results.files import write_atomically
+from conformance.results.sealing.model import ENVELOPE, PUBLIC_KEY, SealError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +26,19 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_KEY = 100_000
 
 
-class SealError(Exception):
-    """A key cannot be used, or an envelope is not valid; the message is one line."""
+@dataclass(frozen=True, slots=True)
+class KeySigner:
+    """Signs with a private key; its public half stands beside the record, which names it."""
+
+    key: PrivateKey
+
+    def prepare(self, folder: Path) -> None:
+        """Write the public half of the key."""
+        write_atomically(folder / PUBLIC_KEY, public_pem(self.key))
+
+    def sign(self, record: bytes, folder: Path) -> None:
+        """Write the envelope of a record."""
+        write_atomically(folder / ENVELOPE, seal(record, self.key))
 
 
 def load_private(path: Path) -> PrivateKey:
