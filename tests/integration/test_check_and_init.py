@@ -99,8 +99,8 @@ def test_a_mistake_of_the_file_is_named_with_what_to_change(
     done = command("check", "--target", "t.toml", cwd=tmp_path)
     assert done.code == 3, done.out + done.err
     assert "Not ready: " in done.out.splitlines()[-1]
-    told = [line for line in done.out.splitlines() if line.startswith(("wrong", "Not ready"))]
-    assert any(words in line for line in told), done.out
+    problems = [line for line in done.out.splitlines() if line.startswith(("wrong", "Not ready"))]
+    assert any(words in line for line in problems), done.out
     assert without_secrets(done, described)
 
 

@@ -42,6 +42,9 @@ CASES = {
 def test_absence_is_a_failure_only_where_the_file_claims(claim: bool | None, operation: str, tmp_path: Path) -> None:
     absent, member, clauses = CASES[operation]
     claims: dict[str, object] = {} if claim is None else {member: claim}
-    found = outcomes(tmp_path, absent, claims, clauses)
-    assert found[clauses[0]] is (Outcome.FAILED if claim else Outcome.NOT_TESTED)
-    assert {outcome for clause, outcome in found.items() if clause != clauses[0]} <= {Outcome.NOT_TESTED, Outcome.ERROR}
+    judged = outcomes(tmp_path, absent, claims, clauses)
+    assert judged[clauses[0]] is (Outcome.FAILED if claim else Outcome.NOT_TESTED)
+    assert {outcome for clause, outcome in judged.items() if clause != clauses[0]} <= {
+        Outcome.NOT_TESTED,
+        Outcome.ERROR,
+    }

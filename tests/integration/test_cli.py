@@ -131,9 +131,9 @@ def test_wrong_usage_is_2_and_a_line_for_each_problem(
     given = handed_to_run(monkeypatch)
     arguments, wanted = BAD[case]
     assert main.main(arguments) == 2
-    told = errors(capsys)
-    assert len(told) == len(wanted), told
-    assert all(line.startswith(words) for line, words in zip(told, wanted, strict=True)), told
+    messages = errors(capsys)
+    assert len(messages) == len(wanted), messages
+    assert all(line.startswith(words) for line, words in zip(messages, wanted, strict=True)), messages
     assert given == []
 
 

@@ -31,8 +31,8 @@ IDS = [path.relative_to(DOCS).as_posix() for path in PAGES]
 
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of a language, those within tabs and lists as well."""
-    found = re.findall(rf"^( *)```{language}.*\n((?:.*\n)*?)\1```$", text, re.MULTILINE)
-    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
+    blocks = re.findall(rf"^( *)```{language}.*\n((?:.*\n)*?)\1```$", text, re.MULTILINE)
+    return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in blocks]
 
 
 # ---------------------------------------------------------------- clauses
@@ -131,10 +131,10 @@ def test_the_exit_code_table_has_the_commands_that_end_with_more_than_usage_erro
 
 def test_the_exit_codes_of_run_are_those_of_verdicts_and_usage() -> None:
     page = (DOCS / "reference/exit-codes.md").read_text("utf-8")
-    told = {int(code): words for code, words in re.findall(r"^\| (\d) \| (.*) \|$", page, re.MULTILINE)}
-    assert told.keys() == {verdict.exit_code for verdict in Verdict} | {ExitCode.USAGE}
+    meanings = {int(code): words for code, words in re.findall(r"^\| (\d) \| (.*) \|$", page, re.MULTILINE)}
+    assert meanings.keys() == {verdict.exit_code for verdict in Verdict} | {ExitCode.USAGE}
     for verdict in Verdict:
-        assert verdict.value in told[verdict.exit_code]
+        assert verdict.value in meanings[verdict.exit_code]
 
 
 def test_the_pytest_command_has_options_that_the_plugin_has() -> None:

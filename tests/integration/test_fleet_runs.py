@@ -111,15 +111,15 @@ def test_one_wrong_file_keeps_the_fleet_from_starting(folder: Path, tmp_path: Pa
 
 def runs_of(folder: Path) -> list[int]:
     """The processes that run targets with reports below a folder."""
-    found = []
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         if f"--report-dir={folder}/targets/a".encode() in words:
-            found.append(int(entry.name))
-    return found
+            pids.append(int(entry.name))
+    return pids
 
 
 def await_changes(report: Path) -> None:

@@ -112,8 +112,8 @@ def test_the_schemas_are_found_outside_a_checkout(unpacked: Path, tmp_path: Path
         "from conformance.contract import schemas, validation; "
         "print(schemas.schemas_dir(), validation.mismatches('oid', 'x')[0].shape)"
     )
-    found, shape = outside(unpacked, tmp_path, "-c", program).split()
-    assert Path(found) == unpacked / "conformance/schemas"
+    place, shape = outside(unpacked, tmp_path, "-c", program).split()
+    assert Path(place) == unpacked / "conformance/schemas"
     assert shape == "oid"
 
 

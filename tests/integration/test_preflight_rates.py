@@ -54,9 +54,9 @@ def preflight(server: launch.Running, folder: Path, changes: dict[str, object]) 
 def test_an_announced_rate_is_noted(own: object, words: str, tmp_path: Path) -> None:
     variant = Variant("announcing", "It announces a rate.", "a rate may be announced", announcing)
     with launch.serve_in_thread([], [variant], restore_seconds=0.02) as server:
-        found = preflight(server, tmp_path, {"limits.requests_per_second": own})
-    assert words in found.notes
-    assert found.is_ready
+        stage = preflight(server, tmp_path, {"limits.requests_per_second": own})
+    assert words in stage.notes
+    assert stage.is_ready
 
 
 def test_every_request_says_which_check_sent_it_where_the_file_wants_that(tmp_path: Path) -> None:

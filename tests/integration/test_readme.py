@@ -35,9 +35,9 @@ def blocks(text: str, language: str) -> list[str]:
 
 def section(title: str) -> str:
     """The text under a heading of the README, up to the next heading."""
-    found = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^##+ |\Z)", README, re.MULTILINE | re.DOTALL)
-    assert found is not None, f"README.md has no section {title!r}"
-    return found[1]
+    section = re.search(rf"^##+ {re.escape(title)}\n(.*?)(?=^##+ |\Z)", README, re.MULTILINE | re.DOTALL)
+    assert section is not None, f"README.md has no section {title!r}"
+    return section[1]
 
 
 def rows(text: str) -> list[list[str]]:
@@ -141,9 +141,9 @@ def test_the_worked_example_equals_the_code() -> None:
 def test_what_it_catches_is_what_was_published() -> None:
     score = json.loads((ROOT / "conformance" / "qualification.json").read_text())
     should = score["summary"]["should"]
-    told = f"{page.headline(score)}, {should['right']} of {should['total']} SHOULD faults warned of"
+    sentence = f"{page.headline(score)}, {should['right']} of {should['total']} SHOULD faults warned of"
     version = score["suite"]["version"]
-    assert f"On {score['run']['started'][:10]}, with version {version}: {told}" in README
+    assert f"On {score['run']['started'][:10]}, with version {version}: {sentence}" in README
     unmeasured = f"Version {conformance.__version__} has not been measured yet."
     assert (unmeasured in README) == (version != conformance.__version__)
     assert page.headline(score) in (ROOT / "docs" / "qualification.md").read_text("utf-8")

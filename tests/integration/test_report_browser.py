@@ -43,14 +43,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     gone = reporting.results({row["id"]: Outcome.ERROR for row in reporting.green()["clauses"]})
     hostile = reporting.hostile("".join(reporting.HOSTILE[:-1]))
     made = {"red": reporting.red(), "green": reporting.green(), "broken": everything, "gone": gone, "hostile": hostile}
-    found = {name: folders.make(folder / name, results) / "report.html" for name, results in made.items()}
+    pages = {name: folders.make(folder / name, results) / "report.html" for name, results in made.items()}
     for number, results in enumerate([reporting.red(), hostile]):
         write_all(results, folder / "runs" / str(number))
         signoff.write(results, folder / "runs" / str(number))
     index.write(folder / "runs")
     compared = compare.compare(reporting.green(), hostile)
     (folder / "compared.html").write_text(rendering.page(compared, reporting.green(), hostile))
-    return {**found, "index": folder / "runs" / "index.html", "compared": folder / "compared.html"}
+    return {**pages, "index": folder / "runs" / "index.html", "compared": folder / "compared.html"}
 
 
 @pytest.fixture(scope="module")

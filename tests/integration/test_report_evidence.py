@@ -75,6 +75,6 @@ def test_the_restore_after_which_another_instance_changed(tmp_path: Path) -> Non
 
 def test_a_deletion_that_was_refused_and_happened(tmp_path: Path) -> None:
     record = records(tmp_path, "DEL-2/delete", "deletion_with_view")
-    found = [entry for entry in record.values() if entry.findings]
-    assert found
-    assert all("DELETE" in {request.split()[0] for request in requests_of(entry)} for entry in found)
+    with_findings = [entry for entry in record.values() if entry.findings]
+    assert with_findings
+    assert all("DELETE" in {request.split()[0] for request in requests_of(entry)} for entry in with_findings)

@@ -35,14 +35,14 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "hostile": reporting.hostile("".join(reporting.HOSTILE[:-1])),
         "long": reporting.hostile(reporting.HOSTILE[-1]),
     }
-    found = {name: folders.make(folder / name, results) / "report.html" for name, results in made.items()}
+    pages = {name: folders.make(folder / name, results) / "report.html" for name, results in made.items()}
     write_all(made["red"], folder / "runs" / "0")
     signoff.write(made["red"], folder / "runs" / "0")
     index.write(folder / "runs")
     comparison = compare.compare(made["green"], made["hostile"])
     (folder / "compared.html").write_text(rendering.page(comparison, made["green"], made["hostile"]))
     return {
-        **found,
+        **pages,
         "index": folder / "runs" / "index.html",
         "compared": folder / "compared.html",
         "example green": EXAMPLES / "example-green" / "report.html",
@@ -74,13 +74,13 @@ def test_every_page_is_valid_html(pages: dict[str, Path], validator: Path) -> No
         program = validator / "node_modules" / ".bin" / "html-validate"
         line = [str(program), "--formatter", "json", *(copy.name for copy in copies)]
         subprocess.run(line, cwd=validator, stdout=stream, check=False)
-    found = [
+    problems = [
         f"{Path(page['filePath']).name}:{message['line']}: {message['ruleId']}: {message['message']}"
         for page in json.loads(out.read_text())
         for message in page["messages"]
         if message["message"] not in OF_THE_CARRIER
     ]
-    assert found == []
+    assert problems == []
 
 
 def test_pages_are_small_enough_to_open(pages: dict[str, Path]) -> None:

@@ -85,10 +85,10 @@ def test_the_folder_is_whole_and_signed(ran: running.Ran, key_file: Path) -> Non
 
 def leaks(ran: running.Ran, redactor: Redactor) -> dict[str, set[str]]:
     """The secrets that stand in what a run left and printed, by file."""
-    told = {path.name: path.read_bytes() for path in ran.folder.rglob("*") if path.is_file()}
-    told["exchanges"] = gzip.decompress(told["exchanges.ndjson.gz"])
-    told |= {"stdout": ran.out.encode(), "stderr": ran.err.encode()}
-    return {name: found for name, data in told.items() if (found := redactor.found(data))}
+    files = {path.name: path.read_bytes() for path in ran.folder.rglob("*") if path.is_file()}
+    files["exchanges"] = gzip.decompress(files["exchanges.ndjson.gz"])
+    files |= {"stdout": ran.out.encode(), "stderr": ran.err.encode()}
+    return {name: found for name, data in files.items() if (found := redactor.found(data))}
 
 
 def secrets_of(server: launch.Spawned) -> dict[str, str]:
@@ -208,9 +208,9 @@ def test_a_killed_run_is_reported_with_all_that_was_recorded(tmp_path: Path) -> 
     assert results["verdict"] == "inconclusive"
     assert results["run"]["interrupted"]
     assert results["run"]["requests"] > 10
-    told = {check["id"]: check["outcome"] for row in results["clauses"] for check in row["checks"]}
-    assert known.items() <= told.items()
-    assert any(name.endswith("/observed") for name in told)  # judged from the exchanges that were kept
+    outcomes = {check["id"]: check["outcome"] for row in results["clauses"] for check in row["checks"]}
+    assert known.items() <= outcomes.items()
+    assert any(name.endswith("/observed") for name in outcomes)  # judged from the exchanges that were kept
     assert results["matrix"]
     assert results["latency"]
     assert results["coverage"]["operations"]["list"]

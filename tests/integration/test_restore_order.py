@@ -22,15 +22,15 @@ JUDGED = ("RST-8/restore", "RST-8/restore/generated", "RST-9/restore", "RST-3/re
 def outcomes(folder: Path, order: tuple[str, ...], *faults: str, follow: bool = True) -> dict[str, tuple[Outcome, str]]:
     with target_with(folder, *faults) as target:
         followed = replace(target, jobs=replace(target.jobs, follow=follow))
-        found = run_checks(followed, folder, [*order, *JUDGED], examples=2)
-    return {str(record.id): (record.outcome, record.reason) for record in found.records}
+        judged = run_checks(followed, folder, [*order, *JUDGED], examples=2)
+    return {str(record.id): (record.outcome, record.reason) for record in judged.records}
 
 
 @pytest.mark.parametrize("follow", [True, False], ids=["jobs", "no jobs"])
 @pytest.mark.parametrize("order", list(permutations(EARLIER)), ids=" ".join)
 def test_a_correct_server_is_accused_in_no_order(tmp_path: Path, order: tuple[str, ...], follow: bool) -> None:
-    found = outcomes(tmp_path, order, follow=follow)
-    assert {check: found[check] for check in JUDGED} == dict.fromkeys(JUDGED, (Outcome.PASSED, ""))
+    judged = outcomes(tmp_path, order, follow=follow)
+    assert {check: judged[check] for check in JUDGED} == dict.fromkeys(JUDGED, (Outcome.PASSED, ""))
 
 
 @pytest.mark.parametrize("first", EARLIER)

@@ -54,60 +54,60 @@ def test_the_budget_for_all_scenarios_is_the_smallest_that_allows_them() -> None
 def test_a_small_budget_is_kept_and_the_rest_says_what_it_needs(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
-        found = judge(replace(target, restore=replace(target.restore, max_restores=3)))
+        outcomes = judge(replace(target, restore=replace(target.restore, max_restores=3)))
         assert server.store.counters.accepted_restores <= 3
-    assert found["RST-6"].outcome is Outcome.NOT_TESTED
-    assert f"at least {restore_requests.budget_for_all_scenarios()}" in found["RST-6"].reason
-    assert found["RST-2"].outcome is Outcome.PASSED
-    assert not [clause for clause, judged in found.items() if judged.outcome in (*RED, Outcome.ERROR)]
+    assert outcomes["RST-6"].outcome is Outcome.NOT_TESTED
+    assert f"at least {restore_requests.budget_for_all_scenarios()}" in outcomes["RST-6"].reason
+    assert outcomes["RST-2"].outcome is Outcome.PASSED
+    assert not [clause for clause, judged in outcomes.items() if judged.outcome in (*RED, Outcome.ERROR)]
 
 
 @pytest.mark.parametrize("fault", NEED_PROBE[:2])
 def test_without_a_probe_the_data_is_not_judged_and_says_so(fault: str, tmp_path: Path) -> None:
     with launch.serve_in_thread([fault], restore_seconds=0.02) as server:
         target = described(server, tmp_path)
-        found = judge(replace(target, probe=None))
-    assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.NOT_TESTED}
-    assert "set probe.command" in found["RST-8"].reason
-    assert not [clause for clause, judged in found.items() if judged.outcome in RED]
+        outcomes = judge(replace(target, probe=None))
+    assert {outcomes[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.NOT_TESTED}
+    assert "set probe.command" in outcomes["RST-8"].reason
+    assert not [clause for clause, judged in outcomes.items() if judged.outcome in RED]
 
 
 def test_the_expected_data_is_that_of_the_named_backup_alone(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
         target = replace(target, fixtures=replace(target.fixtures, backup_id=None))
-        found = judge(target, selected={"RST-8", "RST-9"})
-    assert found["RST-8"].outcome is Outcome.NOT_TESTED
-    assert "set fixtures.backup_id" in found["RST-8"].reason
-    assert found["RST-9"].outcome is Outcome.PASSED
+        judged = judge(target, selected={"RST-8", "RST-9"})
+    assert judged["RST-8"].outcome is Outcome.NOT_TESTED
+    assert "set fixtures.backup_id" in judged["RST-8"].reason
+    assert judged["RST-9"].outcome is Outcome.PASSED
 
 
 def test_a_probe_that_fails_costs_what_needs_it_and_nothing_else(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
-        found = judge(
+        judged = judge(
             replace(target, probe=Probe(("false",), "sha256:0")), selected={"JOB-1", "RST-2", "RST-8", "RST-9"}
         )
-    assert {found[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.ERROR}
-    assert "the probe failed" in found["RST-8"].reason
-    assert {found[clause].outcome for clause in ("JOB-1", "RST-2")} == {Outcome.PASSED}
+    assert {judged[clause].outcome for clause in ("RST-8", "RST-9")} == {Outcome.ERROR}
+    assert "the probe failed" in judged["RST-8"].reason
+    assert {judged[clause].outcome for clause in ("JOB-1", "RST-2")} == {Outcome.PASSED}
 
 
 def test_clauses_whose_requests_were_not_sent_are_not_tested(tmp_path: Path) -> None:
     with launch.serve_in_thread(restore_seconds=0.02) as server:
         target = described(server, tmp_path)
         bare = replace(target, keys=Keys(full=target.keys.full), restore=replace(target.restore, max_restores=1))
-        found = judge(bare, selected={"AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10"})
-    asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if found[clause].checks}
-    assert {clause for clause in asked if found[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
+        judged = judge(bare, selected={"AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10"})
+    asked = {clause for clause in ("AUTH-6", "CAP-8", "RST-3", "RST-7", "JOB-10") if judged[clause].checks}
+    assert {clause for clause in asked if judged[clause].outcome is not Outcome.NOT_TESTED} == {"JOB-10"}
     assert (
-        found["RST-3"].reason == f"set restore.max_restores to at least {restore_requests.budget_for_all_scenarios()}"
+        judged["RST-3"].reason == f"set restore.max_restores to at least {restore_requests.budget_for_all_scenarios()}"
     )
 
 
 def test_no_restore_goes_to_an_instance_that_the_target_file_does_not_name(tmp_path: Path) -> None:
     with launch.serve_in_thread((), ["instances_have_names"], restore_seconds=0.02) as server:
-        found = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
+        judged = judge(described(server, tmp_path), selected={"JOB-8", "RST-9"})
         restored = {job.instance.id for job in server.store.jobs.values() if job.instance}
-    assert found["JOB-8"].outcome is Outcome.PASSED
+    assert judged["JOB-8"].outcome is Outcome.PASSED
     assert restored == {"web-1"}

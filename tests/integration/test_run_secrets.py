@@ -191,6 +191,6 @@ def test_what_a_killed_run_leaves(target: Path, secrets: dict[str, str], tmp_pat
     wait_until(lambda: len(running.journal_of(out).checks) >= 20)
     process.send_signal(signal.SIGKILL)
     ran_out, ran_err = process.communicate(timeout=PATIENCE_S)
-    told = {**left_by(out), "stdout": ran_out.encode(), "stderr": ran_err.encode()}
-    assert any(name.startswith(".state") for name in told)
-    assert leaks(secrets, told) == []
+    outputs = {**left_by(out), "stdout": ran_out.encode(), "stderr": ran_err.encode()}
+    assert any(name.startswith(".state") for name in outputs)
+    assert leaks(secrets, outputs) == []

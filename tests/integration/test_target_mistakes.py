@@ -116,9 +116,9 @@ class Unfit:
 
 def key(target: Target, name: str) -> str:
     """Return the value of a key."""
-    found = target.keys.get(name)
-    assert found is not None
-    return found.reveal()
+    key = target.keys.get(name)
+    assert key is not None
+    return key.reveal()
 
 
 def probe(program: str) -> dict[str, object]:
@@ -250,8 +250,8 @@ def looked_at(target: Target, folder: Path) -> tuple[str, Run]:
     run = Run(target, seed=1, profile=target.default_profile, selected=selected, state=folder / "state")
     with closing(run):
         run.start()
-    found = run.preflight
-    return "\n".join([*([found.problem] if found.problem else []), *(entry.sentence for entry in found.mistakes)]), run
+    stage = run.preflight
+    return "\n".join([*([stage.problem] if stage.problem else []), *(entry.sentence for entry in stage.mistakes)]), run
 
 
 @pytest.mark.process  # the probe

@@ -98,8 +98,8 @@ class Browser:
     def picture(self, path: Path, width: int, height: int, scale: float = 1.0) -> None:
         """The page's beginning as PNG."""
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
-        told = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(told["data"]))
+        reply = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(reply["data"]))
 
     def pdf(self) -> bytes:
         """The page as it prints."""
@@ -113,10 +113,10 @@ class Browser:
             message["sessionId"] = self._session
         os.write(self._send, json.dumps(message).encode() + b"\0")
         while True:
-            told = self._next()
-            if told.get("id") == self._count:
-                assert "error" not in told, told
-                return dict(told["result"])
+            event = self._next()
+            if event.get("id") == self._count:
+                assert "error" not in event, event
+                return dict(event["result"])
 
     def _await(self, event: str) -> None:
         while not any(one["method"] == event for one in self._events):

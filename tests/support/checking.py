@@ -73,5 +73,5 @@ def run_checks(target: Target, folder: Path, names: Iterable[str], *, seed: int 
 
 def judge_clauses(target: Target, clauses: Collection[str], *, seed: int = 1) -> Mapping[str, Judged]:
     """What a whole run that selects these clauses comes to, final reviews included."""
-    found = judge(target, selected=clauses, seed=seed)
-    return {clause: found[clause] for clause in clauses}
+    judged = judge(target, selected=clauses, seed=seed)
+    return {clause: judged[clause] for clause in clauses}

@@ -92,8 +92,8 @@ def _backup_list(more: Callable[[int], dict[str, object]]) -> Family:
 
 def _integrations(size: int) -> bytes:
     """Integrations that show a secret each."""
-    one = '"{0:024x}": {{"id": "{0:024x}", "auth": {{"secret": "s3cr3t-{0:08d}", "api_key": "{0:08d}"}}}}'
-    body = _members('{"data": [], "includes": {"integrations": {', one.format, "}}}")
+    integration = '"{0:024x}": {{"id": "{0:024x}", "auth": {{"secret": "s3cr3t-{0:08d}", "api_key": "{0:08d}"}}}}'
+    body = _members('{"data": [], "includes": {"integrations": {', integration.format, "}}}")
     return body(size)
 
 

@@ -379,10 +379,10 @@ def _poison(record: dict[str, Any], text: str) -> None:
         row.update(wanted=text, got=text, pointer=text)
     for moment in record["timeline"]:
         moment.update(what=text, answer=text, concluded=text)
-    for came in record["exchanges"]:
-        came.update(curl=f"curl {text}", seen=text)
-        came["request"].update(url=text, headers={text or "X": text}, body=text)
-        if came["response"]:
-            came["response"].update(headers={text or "X": text}, body=text)
+    for exchange in record["exchanges"]:
+        exchange.update(curl=f"curl {text}", seen=text)
+        exchange["request"].update(url=text, headers={text or "X": text}, body=text)
+        if exchange["response"]:
+            exchange["response"].update(headers={text or "X": text}, body=text)
         else:
-            came["failure"] = text
+            exchange["failure"] = text

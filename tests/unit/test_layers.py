@@ -69,7 +69,7 @@ def package_of(module: str) -> str:
 def upward(file: Path) -> set[str]:
     """What a file imports of packages that are not below its own."""
     own = package_of(module_of(file))
-    found = set()
+    imported = set()
     for module in imports_of(file):
         package = package_of(module)
         if package == own:
@@ -79,8 +79,8 @@ def upward(file: Path) -> set[str]:
         else:
             allowed = LEVEL[package] > LEVEL[own]
         if not allowed:
-            found.add(module)
-    return found
+            imported.add(module)
+    return imported
 
 
 @pytest.mark.parametrize("file", FILES, ids=module_of)

@@ -157,12 +157,12 @@ def test_a_command_that_fails_says_so_without_its_output(program: str, problem: 
     key = Key.from_command("full", [sys.executable, "-c", program])
     with pytest.raises(KeyUnavailableError) as caught:
         key.reveal()
-    told = "".join(
+    messages = "".join(
         traceback.TracebackException.from_exception(caught.value, capture_locals=True, lookup_lines=False).format()
     )
     assert str(caught.value) == f"key full: the command {sys.executable} {problem}"
     assert caught.value.__cause__ is None
-    assert VALUE not in told.replace(program, "").replace(repr(program)[1:-1], "")
+    assert VALUE not in messages.replace(program, "").replace(repr(program)[1:-1], "")
 
 
 @pytest.mark.process

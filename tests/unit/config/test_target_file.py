@@ -314,9 +314,9 @@ def test_a_file_that_cannot_be_read(make: str, words: str, tmp_path: Path) -> No
 
 
 def test_no_problem_quotes_a_key(tmp_path: Path) -> None:
-    told = problems_of(tmp_path, MINIMAL + "[keys]\nfull = ' hush-hush'\nview = {env = 'K'}", {"K": "hush hush"})
-    assert "hush" not in "".join(told)
-    assert len(told) == 2
+    problems = problems_of(tmp_path, MINIMAL + "[keys]\nfull = ' hush-hush'\nview = {env = 'K'}", {"K": "hush hush"})
+    assert "hush" not in "".join(problems)
+    assert len(problems) == 2
 
 
 def test_a_quick_run_has_its_keys_from_the_environment() -> None:

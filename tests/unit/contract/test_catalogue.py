@@ -57,9 +57,9 @@ MANY_CLAUSES = ("stateful", "schemathesis")
 
 @pytest.mark.parametrize("check_id", sorted(name for name in all_checks() if not name.endswith(MANY_CLAUSES)))
 def test_the_name_of_a_check_holds_its_clause(check_id: str) -> None:
-    one = all_checks()[check_id]
-    name = one.clause.lower().replace("-", "_")
-    assert one.function.__name__.startswith(f"test_{name}_")
+    check = all_checks()[check_id]
+    name = check.clause.lower().replace("-", "_")
+    assert check.function.__name__.startswith(f"test_{name}_")
 
 
 @pytest.mark.parametrize("one", [*all_checks().values(), *all_judges()], ids=described)

@@ -99,5 +99,5 @@ def test_places_can_be_left_out(ignore: tuple[str, ...], places: list[str]) -> N
         events={**backup()["events"], "updated": NOON},
         state={**backup()["state"], "changed": NOON},
     )
-    found = differences("backup-list-answer", {"data": [backup()]}, {"data": [later]}, ignore=ignore)
-    assert sorted(found) == places
+    changed = differences("backup-list-answer", {"data": [backup()]}, {"data": [later]}, ignore=ignore)
+    assert sorted(changed) == places

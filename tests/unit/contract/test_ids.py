@@ -22,10 +22,10 @@ FORMS = {
 @pytest.mark.parametrize(("text", "form"), FORMS.items())
 def test_each_id_has_a_form_and_an_unknown_one_has_the_same(text: str, form: str) -> None:
     assert ids.form(text) == form
-    found = {ids.unknown(text, random.Random(seed)) for seed in range(20)}
-    assert {ids.form(one) for one in found} == {form}
-    assert len(found) == 20
-    assert text not in found
+    unknown_ids = {ids.unknown(text, random.Random(seed)) for seed in range(20)}
+    assert {ids.form(one) for one in unknown_ids} == {form}
+    assert len(unknown_ids) == 20
+    assert text not in unknown_ids
 
 
 def test_a_seed_decides_what_is_unknown() -> None:
@@ -42,5 +42,5 @@ def test_what_is_short_becomes_too_long_to_be_taken(short: str) -> None:
 
 
 def test_what_separates_the_parts_of_a_name_stays() -> None:
-    found = ids.unknown("web-frontend.v2", random.Random(1))
-    assert (found[3], found[12], found[14].isdigit(), found.islower()) == ("-", ".", True, True)
+    unknown_id = ids.unknown("web-frontend.v2", random.Random(1))
+    assert (unknown_id[3], unknown_id[12], unknown_id[14].isdigit(), unknown_id.islower()) == ("-", ".", True, True)

@@ -105,8 +105,8 @@ def test_a_good_example_passes(shape: str, path: Path) -> None:
 def test_a_bad_example_is_rejected_where_and_by_what_it_says(shape: str, path: Path) -> None:
     example = parse(path.read_bytes()).value
     assert example.keys() == {"why", "keyword", "pointer", "value"}
-    found = [one for one in mismatches(shape, example["value"]) if not one.null_optional]
-    assert [(one.pointer, one.keyword) for one in found] == [(example["pointer"], example["keyword"])]
+    mismatched = [one for one in mismatches(shape, example["value"]) if not one.null_optional]
+    assert [(one.pointer, one.keyword) for one in mismatched] == [(example["pointer"], example["keyword"])]
 
 
 # The OpenAPI document
@@ -155,14 +155,14 @@ def media() -> list[Any]:
     """
     bodies = [part["application/json"] for part in everything(DOCUMENT) if "application/json" in part]
     bodies = [body for body in bodies if "examples" in body]
-    found = []
+    cases = []
     for body in bodies:
         choices = body["schema"].get("anyOf", [body["schema"]])
         shapes = [choice["$ref"].removesuffix(".json") for choice in choices]
-        found += [
+        cases += [
             pytest.param(shapes, one["value"], id=f"{shapes[0]}/{name}") for name, one in body["examples"].items()
         ]
-    return found
+    return cases
 
 
 @pytest.mark.parametrize(("shapes", "value"), media())

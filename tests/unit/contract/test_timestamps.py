@@ -21,9 +21,9 @@ moments = st.datetimes(
 
 
 def instant(text: str) -> Instant:
-    found = parse_time(text)
-    assert found is not None
-    return found
+    instant = parse_time(text)
+    assert instant is not None
+    return instant
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_the_offset_does_not_matter(moment: datetime) -> None:
 
 @given(st.text() | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z?"))
 def test_any_text_is_a_time_or_none(text: str) -> None:
-    found = parse_time(text)
-    assert found is None or "T" in text.upper()
+    instant = parse_time(text)
+    assert instant is None or "T" in text.upper()
 
 
 def test_a_fraction_of_a_million_digits_is_read() -> None:

@@ -109,8 +109,8 @@ def test_a_rejection_is_described(shape: str, value: object, where: str, keyword
 
 
 def test_a_wrong_type_is_reported_once_although_the_enum_fails_too() -> None:
-    found = mismatches("backup-state", {"current": 5, "changed": "0001-01-01T00:00:00Z"})
-    assert [(one.pointer, one.keyword) for one in found] == [("/current", "type")]
+    mismatched = mismatches("backup-state", {"current": 5, "changed": "0001-01-01T00:00:00Z"})
+    assert [(one.pointer, one.keyword) for one in mismatched] == [("/current", "type")]
 
 
 def test_each_missing_member_is_reported() -> None:
@@ -193,8 +193,8 @@ def test_what_breaks_in_every_item_is_capped() -> None:
     page = backups(1_000)
     for item in page["data"]:
         del item["state"]["current"]
-    found = mismatches("backup-list-answer", page)
-    assert pointers(found) == [f"/data/{index}/state" for index in range(MAX_EXPLAINED)]
+    mismatched = mismatches("backup-list-answer", page)
+    assert pointers(mismatched) == [f"/data/{index}/state" for index in range(MAX_EXPLAINED)]
 
 
 # Two engines, one verdict
@@ -275,9 +275,9 @@ def mutants(draw: st.DrawFn, replacements: st.SearchStrategy[Any] = odd_values) 
 def test_both_engines_agree_on_mutants(mutant: tuple[str, Any]) -> None:
     shape, value = mutant
     assert validation._accepts(shape, value) == slow_verdict(shape, value)
-    found = mismatches(shape, value)
-    assert (found == []) == slow_verdict(shape, value)
-    assert len({(one.pointer, one.keyword, one.wanted) for one in found}) == len(found)
+    mismatched = mismatches(shape, value)
+    assert (mismatched == []) == slow_verdict(shape, value)
+    assert len({(one.pointer, one.keyword, one.wanted) for one in mismatched}) == len(mismatched)
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)

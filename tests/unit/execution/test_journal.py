@@ -59,9 +59,9 @@ def test_an_entry_is_read_as_it_was_written(entry: journal.Entry, tmp_path: Path
 
 
 def test_the_entries_of_workers_are_merged(tmp_path: Path) -> None:
-    one = (WorkerFacts(5, {"view": "refused: 401", "full": "accepted"}, restores_accepted=2, waited_s=1.0), FIRST)
+    first = (WorkerFacts(5, {"view": "refused: 401", "full": "accepted"}, restores_accepted=2, waited_s=1.0), FIRST)
     two = (WorkerFacts(3, {"view": "accepted"}, "gone", restores_accepted=3), SECOND, RestoreEnded(FIRST), *ENTRIES[6:])
-    contents = written(tmp_path, gw0=one, gw1=(*two, RECORD), gw2=(ENTRIES[6], RECORD))
+    contents = written(tmp_path, gw0=first, gw1=(*two, RECORD), gw2=(ENTRIES[6], RECORD))
     assert contents.facts == WorkerFacts(8, {"view": "refused: 401", "full": "accepted"}, "gone", 3, 0, 1.0)
     assert contents.restores_maybe_running == [SECOND]
     assert contents.observations.matrix == Counter({("view", "get", "own", "200"): 6})

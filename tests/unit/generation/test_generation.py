@@ -152,14 +152,14 @@ def test_bodies_that_are_no_json_object_are_none() -> None:
 def test_every_keyword_of_the_schema_is_broken(run: Run) -> None:
     valid = requests.valid_body(GOOD)
     broken_ones = list(request_bodies.breaks(valid))
-    keywords = {(one.pointer, one.keyword.split(" ")[0]) for one in broken_ones}
+    keywords = {(broken.pointer, broken.keyword.split(" ")[0]) for broken in broken_ones}
     assert {((), "type"), (("action",), "required"), (("contents",), "required")} <= keywords
     instance = ("contents", "instance_id")
     assert {(instance, "type"), (instance, "required"), (instance, "minLength"), (("action",), "enum")} <= keywords
-    for one in broken_ones:
+    for broken in broken_ones:
         for seed in SEEDS:
-            for body in batches.draw_values(request_bodies.broken(valid, one), seed, 2):
-                assert mismatches("job-request", body), (one, body)
+            for body in batches.draw_values(request_bodies.broken(valid, broken), seed, 2):
+                assert mismatches("job-request", body), (broken, body)
 
 
 def test_pairs_of_broken_keywords_are_still_broken(run: Run) -> None:
@@ -249,14 +249,14 @@ def sent_by(run: Run, wanted: str, *first: str, monkeypatch: pytest.MonkeyPatch)
 def test_a_check_sends_the_same_in_any_selection(
     name: str, reference: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = []
+    sent = []
     others = [(), ("INC-6/get/generated", "AUTH-9/logs/generated", "CAP-5/list/generated")]
     for number, first in enumerate(others):
         with closing(run_on(reference, tmp_path / str(number), seed=7)) as running:
             running.start()
-            found.append(sent_by(running, name, *first, monkeypatch=monkeypatch))
-    assert found[0]
-    assert found[0] == found[1]
+            sent.append(sent_by(running, name, *first, monkeypatch=monkeypatch))
+    assert sent[0]
+    assert sent[0] == sent[1]
 
 
 def test_schemathesis_draws_the_same_for_a_seed() -> None:
@@ -331,11 +331,11 @@ def kind_of(run: Run, label: str, paths: st.SearchStrategy[str]) -> Kind:
 def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -> None:
     kinds = [kind_of(run, f"kind {number}", st.text("abc", min_size=1)) for number in range(5)]
     kinds.append(kind_of(run, "long", st.integers(0, 4000).map(lambda length: "x" * length)))
-    found, sent = explored(run, kinds, lambda request: len(request.path) > 1000)
-    assert found
-    assert found[0].wanted == "something else for long"
-    assert found[0].exchange is not None
-    assert len(found[0].exchange.request.path) < 1100
+    findings, sent = explored(run, kinds, lambda request: len(request.path) > 1000)
+    assert findings
+    assert findings[0].wanted == "something else for long"
+    assert findings[0].exchange is not None
+    assert len(findings[0].exchange.request.path) < 1100
     assert len(sent) == len(set(sent))
     assert len(sent) <= run.context.examples + explorer.MAX_SENDS
 
@@ -384,7 +384,7 @@ def test_sequences_restore_nothing_without_a_budget(reference: Target, tmp_path:
 def test_the_shortest_sequence_that_breaks_a_clause_is_reported(tmp_path: Path) -> None:
     with launch.serve_in_thread(["list_with_manage"], restore_seconds=0) as server:
         results, _ = walked_on(target_of(server, tmp_path), tmp_path / "state")
-    found, steps = results.findings_of("CAP-1", "list")
-    assert found
+    findings, steps = results.findings_of("CAP-1", "list")
+    assert findings
     assert len(steps) == 1
     assert "as manage" in steps[0]

@@ -65,12 +65,12 @@ class Setting:
     observed: list[Exchange] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
 
-    def client(self, *, profile: str = "full", allow: bool = True, limits: str = PATIENT, **how: Any) -> Client:
+    def client(self, *, profile: str = "full", allow: bool = True, limits: str = PATIENT, **options: Any) -> Client:
         """One more client of the run."""
         target = hostile.target(self.folder, self.server.base_url, allow=allow, more=f"[limits]\n{limits}\n")
-        how = {"waiting": self.clock, **how}
-        ledger = SharedState(self.folder / "state", how["waiting"].now)
-        client = Client(target, ledger, self.observed.append, profile=profile, **how)
+        options = {"waiting": self.clock, **options}
+        ledger = SharedState(self.folder / "state", options["waiting"].now)
+        client = Client(target, ledger, self.observed.append, profile=profile, **options)
         client.use_controls([partial(get, f"/control/{number}") for number in (1, 2, 3)])
         self.clients.append(client)
         return client
@@ -84,9 +84,9 @@ class Setting:
 @pytest.fixture
 def setting(tmp_path: Path) -> Iterator[Setting]:
     with hostile.serve(hostile.empty) as server:
-        found = Setting(server, tmp_path)
-        yield found
-        for client in found.clients:
+        setting = Setting(server, tmp_path)
+        yield setting
+        for client in setting.clients:
             client.close()
 
 
@@ -114,8 +114,8 @@ def in_turn(*answers: Answer | hostile.Answering) -> hostile.Answering:
 
     def answer(seen: Seen) -> Answer:
         with lock:
-            found = left.pop(0) if len(left) > 1 else left[0]
-        return found(seen) if callable(found) else found
+            reply = left.pop(0) if len(left) > 1 else left[0]
+        return reply(seen) if callable(reply) else reply
 
     return answer
 
@@ -246,9 +246,9 @@ def test_what_alone_is_never_served_is_given_up_after_minutes(setting: Setting) 
 
 
 def test_the_rate_holds_for_the_whole_run(setting: Setting) -> None:
-    one, other = (setting.client(limits="requests_per_second = 10") for _ in range(2))
+    first, other = (setting.client(limits="requests_per_second = 10") for _ in range(2))
     for _ in range(10):
-        one.send(get())
+        first.send(get())
         other.send(get())
     assert setting.clock.time - NOW == pytest.approx(1.9)
 
@@ -379,12 +379,12 @@ def test_a_lost_restore_of_a_missing_backup_uses_no_budget(setting: Setting) -> 
 
 
 def test_bad_keys_are_counted_for_the_whole_run(setting: Setting) -> None:
-    one, other = (setting.client(limits="bad_auth_max = 5") for _ in range(2))
+    first, other = (setting.client(limits="bad_auth_max = 5") for _ in range(2))
     for key in ("unknown", "cut", "expired"):
-        one.send(get(key=key, authorization="Bearer bad"))
+        first.send(get(key=key, authorization="Bearer bad"))
     for key in ("basic user", "bare"):
         other.send(get(key=key, authorization="Bearer bad"))
-    for client in (one, other):
+    for client in (first, other):
         with pytest.raises(NotAllowedError, match=r"limits\.bad_auth_max = 5 is used up: raise it"):
             client.send(get(key="swapped case", authorization="Bearer bad"))
         assert client.send(get(key="view")).status == client.send(get(key="none")).status == 200

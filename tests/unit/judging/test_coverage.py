@@ -41,5 +41,5 @@ def test_everything_of_the_contract_is_listed_even_if_nothing_was_seen() -> None
 
 
 def test_workers_are_added_up() -> None:
-    one, other = seen_of(answer(200, {"data": BACKUP})), seen_of(answer(200, {"data": BACKUP}))
-    assert coverage.added([one, other])[BACKUP_STATES] == {"live": 2}
+    first, other = seen_of(answer(200, {"data": BACKUP})), seen_of(answer(200, {"data": BACKUP}))
+    assert coverage.added([first, other])[BACKUP_STATES] == {"live": 2}

@@ -117,9 +117,9 @@ def test_every_expectation_is_tested_here() -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_it_finds_what_it_is_for_and_passes_what_is_right(name: str) -> None:
     wrong, right = CASES[name]
-    found = list(wrong())
-    assert found
-    assert all(isinstance(one, Finding) and one.wanted and one.got for one in found)
+    findings = list(wrong())
+    assert findings
+    assert all(isinstance(one, Finding) and one.wanted and one.got for one in findings)
     assert list(right()) == []
 
 

@@ -203,8 +203,10 @@ def test_jobs_that_do_not(states: list[str], where: int) -> None:
     ],
 )
 def test_the_order_of_a_jobs_times(times: dict[str, str], wrong: str | None) -> None:
-    found = list(moves_forward([job("running", **{name: f"2026-01-{day}T00:00:00Z" for name, day in times.items()})]))
-    assert [one.pointer for one in found] == ([f"/data/events/{wrong}"] if wrong else [])
+    findings = list(
+        moves_forward([job("running", **{name: f"2026-01-{day}T00:00:00Z" for name, day in times.items()})])
+    )
+    assert [one.pointer for one in findings] == ([f"/data/events/{wrong}"] if wrong else [])
 
 
 def test_a_time_that_is_not_set_has_no_place_in_the_order() -> None:

@@ -51,8 +51,8 @@ def test_checks_that_share_a_scenario_are_not_taken_for_free() -> None:
 def test_the_shipped_choice_names_checks_of_the_suite() -> None:
     """It is generated: after a check is renamed or removed, tools/quick_depth.py writes it again."""
     assert depth.quick_checks() <= set(all_checks())
-    told = json.loads((Path(depth.__file__).parent / depth.FILE).read_text("utf-8"))
-    assert told["killed"] / (told["faults"] - len(told["never"])) >= 0.8
+    profile = json.loads((Path(depth.__file__).parent / depth.FILE).read_text("utf-8"))
+    assert profile["killed"] / (profile["faults"] - len(profile["never"])) >= 0.8
     assert len({CheckId.parse(check).clause for check in depth.quick_checks()}) >= 25
 
 

@@ -72,9 +72,9 @@ def until(look: Callable[[], Found | None]) -> Found:
     """Call `look` until it returns something."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        found = look()
-        if found:
-            return found
+        seen = look()
+        if seen:
+            return seen
     raise AssertionError("it did not happen in time")
 
 
@@ -128,8 +128,8 @@ def test_bad_pages_and_sorts_are_refused(client: Client, query: str) -> None:
 
 
 def test_get_and_list_show_the_same_backup(client: Client) -> None:
-    for one in client.ask("GET", client.backups).json()["data"][:5]:
-        assert client.ask("GET", f"{client.backups}/{one['id']}").json()["data"] == one
+    for backup in client.ask("GET", client.backups).json()["data"][:5]:
+        assert client.ask("GET", f"{client.backups}/{backup['id']}").json()["data"] == backup
 
 
 def test_includes_resolve_by_id_and_by_identifier(client: Client) -> None:
@@ -316,8 +316,8 @@ def test_a_restore_replaces_the_data_of_the_instance(client: Client) -> None:
     assert answer.json()["data"]["action"] == "restore"
     assert job["state"]["current"] == "completed"
     assert job["events"]["queued"] <= job["events"]["started"] <= job["events"]["completed"]
-    found, expected = probe(client, fixtures.instance_id)
-    assert found == expected
+    digest, expected = probe(client, fixtures.instance_id)
+    assert digest == expected
     assert probe(client, fixtures.second_instance_id)[0] == second
     assert client.ask("GET", client.backup).json() == before
     old, new = logs, client.ask("GET", f"{client.backup}/logs").json()["data"]

@@ -56,17 +56,17 @@ def test_the_server_works_with_every_change(name: str, fresh_store: Store) -> No
 
 
 def test_faults_name_clauses_and_have_a_sentence() -> None:
-    for one in all_faults().values():
-        assert one.breaks, one.name
-        assert all(CLAUSE.fullmatch(clause) for clause in (*one.breaks, *one.also)), one.name
-        assert not set(one.breaks) & set(one.also), one.name
-        assert one.sentence.endswith("."), one.name
+    for change in all_faults().values():
+        assert change.breaks, change.name
+        assert all(CLAUSE.fullmatch(clause) for clause in (*change.breaks, *change.also)), change.name
+        assert not set(change.breaks) & set(change.also), change.name
+        assert change.sentence.endswith("."), change.name
 
 
 def test_variants_name_a_difference_and_have_a_sentence() -> None:
-    for one in all_variants().values():
-        assert one.difference, one.name
-        assert one.sentence.endswith("."), one.name
+    for change in all_variants().values():
+        assert change.difference, change.name
+        assert change.sentence.endswith("."), change.name
 
 
 def test_names_are_unique() -> None:

@@ -187,8 +187,8 @@ def test_markdown_agrees(results: Any) -> None:
     assert {name: int(number) for name, number in rows.items()} == {
         label: results["summary"][outcome.value] for outcome, label in wording.LABELS.items()
     }
-    told = len(re.findall(r"^\| [A-Z]+-\d+ \| (?:MUST|SHOULD) \|", text, re.MULTILINE))
-    assert told == sum(results["summary"][name] for name in ("failed", "error", "warned", "waived"))
+    listed = len(re.findall(r"^\| [A-Z]+-\d+ \| (?:MUST|SHOULD) \|", text, re.MULTILINE))
+    assert listed == sum(results["summary"][name] for name in ("failed", "error", "warned", "waived"))
 
 
 @pytest.mark.parametrize("width", [30, 100])
@@ -201,19 +201,19 @@ def test_terminal_agrees(results: Any, width: int) -> None:
 
 
 def test_record_agrees(results: Any) -> None:
-    told = signoff.statement(results, {"results.json": "a" * 64})["predicate"]
-    kept = told["configuration"][0]["annotations"]
+    predicate = signoff.statement(results, {"results.json": "a" * 64})["predicate"]
+    kept = predicate["configuration"][0]["annotations"]
     numbers = {
-        Outcome.PASSED: len(told["passedTests"]),
-        Outcome.WARNED: len(told["warnedTests"]),
-        Outcome.FAILED: len(told["failedTests"]),
+        Outcome.PASSED: len(predicate["passedTests"]),
+        Outcome.WARNED: len(predicate["warnedTests"]),
+        Outcome.FAILED: len(predicate["failedTests"]),
         Outcome.NOT_TESTED: len(kept["notTested"]),
         Outcome.WAIVED: len(kept["waived"]),
         Outcome.ERROR: len(kept["error"]),
     }
     assert numbers == {outcome: results["summary"][outcome.value] for outcome in Outcome}
     assert (kept["verdict"], kept["headline"]) == (results["verdict"], results["headline"])
-    assert told["result"] == {"conformant": "PASSED", "partial": "WARNED"}.get(results["verdict"], "FAILED")
+    assert predicate["result"] == {"conformant": "PASSED", "partial": "WARNED"}.get(results["verdict"], "FAILED")
 
 
 def test_badge_agrees(results: Any) -> None:
@@ -305,14 +305,14 @@ def test_restores_that_may_still_run_are_listed_once_per_instance() -> None:
         {"job_id": job, "backup_id": "b", "instance_id": instance, "since": "2026-03-01T10:00:00Z"}
         for job, instance in (("j1", "i1"), ("j2", "i2"), ("j3", "i1"), (None, ""))
     ]
-    told = [
+    sentences = [
         "2 restores may still be running on instance i1: jobs j1, j3",
         "a restore may still be running on instance i2: job j2",
         "a restore may still be running on instance unknown: 1 unknown job",
     ]
-    assert wording.running_words(results["run"]) == told
-    assert all(f"! {words}\n" in printed(results) for words in told)
-    assert all(f"> **Note:** {words}\n" in markdown.render(results) + "\n" for words in told)
+    assert wording.running_words(results["run"]) == sentences
+    assert all(f"! {words}\n" in printed(results) for words in sentences)
+    assert all(f"> **Note:** {words}\n" in markdown.render(results) + "\n" for words in sentences)
 
 
 def a_failed_row_with(*checks: tuple[str, str]) -> Any:

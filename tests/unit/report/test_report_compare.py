@@ -47,9 +47,9 @@ def printed(comparison: Comparison, width: int = 100) -> str:
 @pytest.mark.parametrize("came", list(Outcome))
 def test_every_change_has_its_list(was: Outcome, came: Outcome) -> None:
     comparison = compare(reporting.results({"CAP-4": was}), reporting.results({"CAP-4": came}))
-    found = [name for name, ids in lists(comparison).items() if ids]
-    assert found == ([_LISTS[f"{was} {came}"]] if was is not came else [])
-    assert comparison.exit_code == int(found == ["broken"])
+    filled = [name for name, ids in lists(comparison).items() if ids]
+    assert filled == ([_LISTS[f"{was} {came}"]] if was is not came else [])
+    assert comparison.exit_code == int(filled == ["broken"])
 
 
 def test_alike_runs() -> None:

@@ -125,8 +125,8 @@ def test_what_is_printed_gives_a_job_no_commands() -> None:
 
 def test_a_summary_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     assert ci.append_summary("x", {}) is None
-    told = ci.append_summary("x", {"GITHUB_STEP_SUMMARY": str(tmp_path)})
-    assert told == "the job's summary cannot be written: Is a directory"
+    message = ci.append_summary("x", {"GITHUB_STEP_SUMMARY": str(tmp_path)})
+    assert message == "the job's summary cannot be written: Is a directory"
 
 
 def test_record_reads_back(results: Any) -> None:

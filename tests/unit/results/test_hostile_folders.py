@@ -431,8 +431,8 @@ def test_a_fact_that_differs_between_files_is_found(name: str, folder: Path) -> 
     change(results)
     write_json(folder / "results.json", results)
     folders.resign(folder)
-    found = {problem.partition(":")[0] for problem in verify(folder, render=rendering).problems}
-    assert files <= found
+    kinds = {problem.partition(":")[0] for problem in verify(folder, render=rendering).problems}
+    assert files <= kinds
 
 
 @pytest.mark.parametrize("name", ["report.html", "junit.xml", "summary.md", "badge.svg", "repro/CAP-4.sh"])

@@ -48,14 +48,14 @@ def differences(hint: Any, schema: dict[str, Any], path: str = "") -> list[str]:
 def _members(hint: Any, schema: dict[str, Any], path: str) -> list[str]:
     hints = get_type_hints(hint, localns=NAMES, include_extras=True)
     optional = {name for name, member in hints.items() if get_origin(member) is NotRequired}
-    found = (
+    problems = (
         [] if hints.keys() == schema["properties"].keys() else [f"{path}: {hints.keys() ^ schema['properties'].keys()}"]
     )
     if hints.keys() - optional != set(schema["required"]):
-        found.append(f"{path}: required {(hints.keys() - optional) ^ set(schema['required'])}")
+        problems.append(f"{path}: required {(hints.keys() - optional) ^ set(schema['required'])}")
     for name in hints.keys() & schema["properties"].keys():
-        found += differences(hints[name], schema["properties"][name], f"{path}/{name}")
-    return found
+        problems += differences(hints[name], schema["properties"][name], f"{path}/{name}")
+    return problems
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

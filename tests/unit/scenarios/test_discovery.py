@@ -101,9 +101,9 @@ def test_preflight_of_a_container_with_many_small_pages_costs_30_requests_at_mos
 @pytest.mark.parametrize("faults", [(), ("no_backups_is_not_found",)], ids=["right", "broken"])
 def test_a_container_is_unknown_where_list_and_get_agree(faults: tuple[str, ...], tmp_path: Path) -> None:
     with launch.serve_in_thread(faults) as server:
-        found = entry_of_empty_container(server, tmp_path, container="f" * 24)
-    assert found.state is State.WRONG
-    assert "the target knows no such container" in found.detail
+        entry = entry_of_empty_container(server, tmp_path, container="f" * 24)
+    assert entry.state is State.WRONG
+    assert "the target knows no such container" in entry.detail
 
 
 def test_a_404_of_a_list_alone_is_not_a_mistake_of_the_target_file(tmp_path: Path) -> None:

@@ -60,15 +60,15 @@ def started(target: Target, state: Path) -> Iterator[Run]:
 def refusals(run: Run) -> dict[str, str]:
     """Why checks would not begin, in their own words, without the model."""
     stopped: dict[tuple[str, bool], Exception] = {}
-    found = {}
+    reasons = {}
     for name, check in all_checks().items():
         try:
             next(check.run(Planned(check, run.context, "full", stopped)), None)
         except WouldSendError:
             continue
         except (NotTestableError, NotAllowedError, CannotTellError) as reason:
-            found[name] = str(reason)
-    return found
+            reasons[name] = str(reason)
+    return reasons
 
 
 @pytest.mark.process  # the probe
@@ -110,9 +110,9 @@ def test_all_that_is_missing_is_named_at_once() -> None:
         Entry(member, State.MISSING, "not given", f"set {member}")
         for member in ("probe.command", "probe.expected", "fixtures.instance_id", "fixtures.backup_id")
     ]
-    found = in_one_line(situation(*entries, profile="read").gaps(all_checks()["RST-8/restore"]))
+    gaps = in_one_line(situation(*entries, profile="read").gaps(all_checks()["RST-8/restore"]))
     for part in ("probe.command", "probe.expected", "fixtures.instance_id", "fixtures.backup_id", "--profile full"):
-        assert part in found
+        assert part in gaps
 
 
 def test_one_alternative_is_enough() -> None:

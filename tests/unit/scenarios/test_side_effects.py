@@ -46,8 +46,8 @@ class Container:
         return {"id": name, "container_id": "c", "instance_id": OWN, "state": state, "events": events}
 
     def _logs(self, name: str) -> list[dict[str, Any]]:
-        one = {"backup_id": name, "instance_id": OWN, "type": "restore"}
-        return [{"id": f"log {number}", **one} for number, backup in enumerate(self.restored) if backup == name]
+        log = {"backup_id": name, "instance_id": OWN, "type": "restore"}
+        return [{"id": f"log {number}", **log} for number, backup in enumerate(self.restored) if backup == name]
 
     def send(self, request: Request) -> Exchange:
         backup = request.resources["backup"]

@@ -112,14 +112,14 @@ def good_body(name: str) -> Any:
 
 def findings(exchange: Exchange) -> list[str]:
     """The clauses of which some judge finds the exchange wanting."""
-    found = []
+    clauses = []
     for judge in all_judges():
         if judge.when(exchange):
             try:
-                found += [judge.clause for _ in judge.function(exchange)]
+                clauses += [judge.clause for _ in judge.function(exchange)]
             except CannotTellError:
-                found.append("untold")
-    return found
+                clauses.append("untold")
+    return clauses
 
 
 def places(value: Any, pointer: str = "") -> Iterator[str]:
