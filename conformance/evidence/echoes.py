@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from conformance.evidence.encodings import forms_of
+from conformance.contract import pointers
+from conformance.evidence.encodings import encode, forms_of
 from conformance.evidence.search import SHORTEST, Search
 from conformance.http.credentials import token
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A shorter key may occur in a response by chance.
 MIN_TOKEN = 8
+#: where `echoed_in` sees a key that is not in a header
+BODY = "the body"
 
 
 def is_telling(authorization: str | None) -> bool:
@@ -28,11 +32,35 @@ def echoed_in(authorization: str | None, response: Response) -> str | None:
         return None
     finder = _finder(sent)
     if _is_in(response.content(), finder):
-        return "the body"
+        return BODY
     headers = response.headers
     if not _is_in("\n".join(value for _, value in headers).encode(), finder):
         return None
     return next((f"the header {name}" for name, value in headers if _is_in(value.encode(), finder)), None)
+
+
+def echo_pointer(authorization: str | None, value: object) -> str | None:
+    """Return the JSON pointer to the first text of a body's value that shows the key of its request.
+
+    A name of a member that shows the key is no step of a pointer: the pointer leads to the object. None if no single
+    text shows the key.
+    """
+    sent = token(authorization)
+    if sent is None:
+        return None
+    finder = _finder(sent)
+    rest: deque[tuple[str, object]] = deque([("", value)])
+    while rest:
+        pointer, held = rest.popleft()
+        if isinstance(held, str) and _is_in(encode(held), finder):
+            return pointer
+        if isinstance(held, list):
+            rest.extend((f"{pointer}/{index}", item) for index, item in enumerate(held))
+        elif isinstance(held, dict):
+            if any(_is_in(encode(name), finder) for name in held):
+                return pointer
+            rest.extend((f"{pointer}{pointers.shown([name])}", item) for name, item in held.items())
+    return None
 
 
 def _is_in(data: bytes, finder: Search) -> bool:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from conformance.contract.strict_json import NotJSON
 from conformance.evidence import secret_members
 from conformance.http.bodies import HEAD, in_turn
 from conformance.http.credentials import authorization_for_shell
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request, Response
 
 BODY_KEPT = 16 * 1024
+#: bytes of the end of a cut body that is not JSON, and the longest body that has its end kept: it is masked as a whole
+END_KEPT = 400
+MAX_WITH_END = 128 * 1024
 HEADER_KEPT = 1024
 HEADERS_KEPT = 200
 TEXT_KEPT = 4000
@@ -31,6 +35,8 @@ TEXT_KEPT = 4000
 MAX_ARGUMENT = 30_000
 #: a longer body is not written into a shell line
 MAX_PRINTED = 128 * 1024
+#: the bytes of UTF-8 that begin no character
+_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 class Masking(ABC):
@@ -79,7 +85,7 @@ class Masking(ABC):
         self._learn(exchange, response)
         length = len(response.body)
         headers = self._redactor.headers(response.headers[:HEADERS_KEPT])
-        return {
+        row: ResponseRow = {
             "status": response.status,
             "headers": {name[:HEADER_KEPT]: value[:HEADER_KEPT] for name, value in headers.items()},
             "body": self._body(response.head(HEAD), length),
@@ -89,6 +95,15 @@ class Masking(ABC):
             "problem": self.text(response.problem) if response.problem else None,
             "elapsed_s": round(response.elapsed_s, 4),
         }
+        if BODY_KEPT < length <= MAX_WITH_END and isinstance(exchange.parsed, NotJSON):
+            row["body_end"] = self._end(response.content())
+        return row
+
+    def _end(self, body: bytes) -> str:
+        """The end of a body as text. All of it is masked first: no secret survives in part where it is cut."""
+        masked = self._redactor.body(secret_members.mask_places(body))
+        end = masked[-END_KEPT:].lstrip(_CONTINUATION).decode("utf-8", "backslashreplace")
+        return self._redactor.cut_text(f"{end}…").removesuffix("…")
 
     def _body(self, body: bytes, length: int) -> str:
         """The beginning of a body of this length as text: no secret survives in part where it is cut."""

@@ -15,7 +15,10 @@ class RequestRow(TypedDict):
 
 
 class ResponseRow(TypedDict):
-    """A masked response; `body` is cut, `body_bytes` and `body_sha256` describe the whole body."""
+    """A masked response; `body` is cut, `body_bytes` and `body_sha256` describe the whole body.
+
+    `body_end`: the last characters of a cut body that is not JSON, which often show what is wrong with it.
+    """
 
     status: int
     headers: dict[str, str]
@@ -23,6 +26,7 @@ class ResponseRow(TypedDict):
     body_bytes: int
     body_sha256: str
     body_cut: bool
+    body_end: NotRequired[str]
     problem: NotRequired[str | None]
     elapsed_s: float
 

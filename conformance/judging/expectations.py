@@ -206,15 +206,24 @@ def expect_same_ids(
 
 def expect_ordered(ids: Sequence[str], exchange: Exchange, *, descending: bool = False) -> Iterator[Finding]:
     """Ids ascend (or descend), capitals before small letters or like them."""
-    disorders = [_disorder(ids, descending=descending), _disorder([*map(str.lower, ids)], descending=descending)]
-    if all(disorders):
+    disorder = _disorder(ids, descending=descending)
+    if disorder and _disorder([*map(str.lower, ids)], descending=descending):
         word = "descending" if descending else "ascending"
-        yield violation(f"{word} ids", str(disorders[0]), exchange, "/data")
+        first, second = disorder
+        yield violation(f"{word} ids", f"{first} before {second}", exchange, _pointer_to(first, second, exchange))
 
 
-def _disorder(ids: Sequence[str], *, descending: bool) -> str | None:
+def _disorder(ids: Sequence[str], *, descending: bool) -> tuple[str, str] | None:
     wrong = (pair for pair in pairwise(ids) if pair[0] != pair[1] and (pair[0] < pair[1]) == descending)
-    return next((f"{first} before {second}" for first, second in wrong), None)
+    return next(wrong, None)
+
+
+def _pointer_to(first: str, second: str, exchange: Exchange) -> str:
+    """The pointer to the id `second` in a list response; to the whole list where `first` is not just before it."""
+    items = exchange.data if isinstance(exchange.data, list) else []
+    ids = [item.get("id") if isinstance(item, dict) else None for item in items]
+    places = (f"/data/{index}/id" for index, pair in enumerate(pairwise(ids), 1) if pair == (first, second))
+    return next(places, "/data")
 
 
 def expect_equivalent(

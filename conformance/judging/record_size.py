@@ -14,7 +14,7 @@ from conformance.evidence.text import cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.evidence.rows import ExchangeRow
+    from conformance.evidence.rows import ExchangeRow, ResponseRow
     from conformance.judging.outcomes import CheckRow, FindingRow, StepRow
 
 #: What one JSON value counts beside its characters, in bytes: readers bound the number of values as well.
@@ -112,12 +112,15 @@ def _exchange(exchange: ExchangeRow, step: _Step) -> ExchangeRow:
         "curl": exchange["curl"] if len(exchange["curl"]) <= 2 * step.text else "# left out: it is too long",
     }
     if response is not None:
-        shortened["response"] = {
+        response_row: ResponseRow = {
             **response,
             "headers": _headers(response["headers"]),
             "body": response["body"][: step.body],
             "body_cut": response["body_cut"] or len(response["body"]) > step.body,
         }
+        if len(response.get("body_end", "")) > step.body:
+            del response_row["body_end"]
+        shortened["response"] = response_row
     return shortened
 
 

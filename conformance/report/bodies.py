@@ -18,6 +18,7 @@ _TOKEN = re.compile(r'[ \t\r\n]*("(?:[^"\\]|\\.)*"|[-+.\w]+|[{}\[\],:])', re.DOT
 _DEEPEST = 100  # of nesting; deeper parts are shown as they were sent
 _HEAD = 8  # lines from the beginning, for orientation
 _AROUND = 6  # lines before and after a marked one
+_END = 16  # lines from the end of what is not JSON
 _WHOLE = 40  # lines of a body that is shown whole, or of one that nothing points into
 _MARKS = 5  # marked places of one body
 _WIDTH = 600
@@ -33,16 +34,20 @@ class Line:
 
 
 def body_lines(body: str, pointers: Collection[str] = (), *, was_cut: bool = False) -> list[Line]:
-    """The lines to show of a body, around the places that the JSON pointers name."""
-    rows = _laid_out(body, was_cut=was_cut)
+    """The lines to show of a body, around the places that the JSON pointers name; the end of what is not JSON."""
+    is_json = was_cut or _is_json(body)
+    rows = _laid_out(body) if is_json or len(body) > _WIDTH else None
     if rows is None:
-        return _windowed([("", line) for line in block(body, 10_000, _WIDTH).split("\n")], set())
+        rows = [("", line) for line in block(body, 10_000, _WIDTH).split("\n")]
+        return _windowed(rows, set(), with_end=True)
     places = {place for pointer in pointers for place in _places(pointer, rows)}
-    return _windowed(rows, places)
+    return _windowed(rows, places, with_end=not is_json)
 
 
-def _windowed(rows: list[tuple[str, str]], marked: set[int]) -> list[Line]:
-    keep = set(range(_HEAD if marked and len(rows) > _WHOLE else _WHOLE))
+def _windowed(rows: list[tuple[str, str]], marked: set[int], *, with_end: bool) -> list[Line]:
+    keep = set(range(_HEAD if (marked or with_end) and len(rows) > _WHOLE else _WHOLE))
+    if with_end:
+        keep.update(range(len(rows) - _END, len(rows)))
     for place in sorted(marked)[:_MARKS]:
         keep.update(range(place - _AROUND, place + _AROUND + 1))
     lines: list[Line] = []
@@ -76,13 +81,19 @@ def _places(pointer: str, rows: list[tuple[str, str]]) -> list[int]:
     return []
 
 
-def _laid_out(body: str, *, was_cut: bool) -> list[tuple[str, str]] | None:
-    """(pointer, line) for each line; None for what is not JSON or nested too deep."""
+def _is_json(body: str) -> bool:
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _laid_out(body: str) -> list[tuple[str, str]] | None:
+    """(pointer, line) for each line; None for what does not look like JSON or is nested too deep."""
     if body.lstrip()[:1] not in {"{", "["}:
         return None
     try:
-        if not was_cut:
-            json.loads(body)
         return list(_Printer(body).rows())
     except (ValueError, RecursionError):
         return None

@@ -123,7 +123,7 @@ def _rendered(results: Results, detail: views.Detail, *, with_checks: bool) -> s
     operations, matrix = views.matrix(results)
     latencies, scale = plots.latencies(results["latency"])
     decided = [(outcome, wording.LABELS[outcome], views.cards(results, outcome, detail)) for outcome in _SHOWN]
-    inconclusive = (Outcome.ERROR, "inconclusive", views.groups(results, detail))
+    inconclusive = (Outcome.ERROR, wording.LABELS[Outcome.ERROR], views.groups(results, detail))
     return (
         environment()
         .get_template("summary.html.jinja2")
@@ -132,7 +132,7 @@ def _rendered(results: Results, detail: views.Detail, *, with_checks: bool) -> s
             run=results["run"],
             target=results["target"],
             counts=queries.counts(results),
-            waived=[waiver for waiver in results["waivers"] if waiver["state"] == "used"],
+            decision=views.decision(results),
             sections=[decided[0], inconclusive, *decided[1:]],
             anchored={row["id"] for row in queries.with_outcome(results, *_SHOWN, Outcome.ERROR)},
             chapters=queries.by_chapter(results),

@@ -98,8 +98,11 @@ def _findings(clause: ClauseRow, console: Console, limit: int) -> None:
         finding = unique.finding
         if len(clause["checks"]) > 1:
             _indented(console, f"in {', '.join(unique.checks)}", "bright_black")
-        _fact(console, "wanted", one_line(finding["wanted"]))
-        _fact(console, "got", one_line(finding["got"]), "red")
+        if finding["outcome"] == Outcome.ERROR:
+            _fact(console, "why", one_line(finding["got"]), "magenta")
+        else:
+            _fact(console, "wanted", one_line(finding["wanted"]))
+            _fact(console, "got", one_line(finding["got"]), "red")
         if finding["pointer"] is not None:
             _fact(console, "at", one_line(finding["pointer"]) or "the whole body")
         if unique.exchange:
@@ -130,7 +133,7 @@ def _cause(reason: str, rows: list[ClauseRow], console: Console) -> None:
         return
     outcome = Outcome(rows[0]["outcome"])
     clauses = (counted(len(rows), "clause"), "bold")
-    _line(console, (LABELS[outcome], STYLES[outcome]), " ", clauses, f" {one_line(reason, 300)}")
+    _line(console, (LABELS[outcome], STYLES[outcome]), " ", clauses, f": {one_line(reason, 300)}")
     _indented(console, ", ".join(row["id"] for row in rows), "bright_black")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import OPERATIONS
-from conformance.judging.outcomes import Outcome, blocking_clause
+from conformance.judging.outcomes import Outcome, Verdict, blocking_clause
 from conformance.report import repro
 from conformance.report.bodies import Line, body_lines
 from conformance.report.plots import in_order
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from conformance.evidence.rows import ExchangeRow
     from conformance.judging.outcomes import CheckRow, FindingRow, StepRow
-    from conformance.results.model import ClauseRow, CoverageRow, PermissionRow, Results, ValuesRow
+    from conformance.results.model import ClauseRow, CoverageRow, PermissionRow, Results, ValuesRow, WaiverRow
 
 _KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
 
@@ -59,13 +59,33 @@ DETAILS = (
 )
 
 
+#: What a verdict means for a release.
+_MEANINGS = {
+    Verdict.CONFORMANT: "This build may be released: it passed every MUST clause that applies.",
+    Verdict.PARTIAL: "No MUST clause failed. Release this build only if what is not tested or waived is acceptable.",
+    Verdict.NON_CONFORMANT: "This build must not be released: it breaks the contract.",
+    Verdict.INCONCLUSIVE: "Whether this build may be released is open. Remove the cause and run again.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a release is decided by, beside the verdict: its `meaning`, the clauses not tested, the waivers in use."""
+
+    meaning: str
+    must_not_tested: list[ClauseRow]
+    should_not_tested: list[ClauseRow]
+    waivers: list[WaiverRow]
+
+
 @dataclass(frozen=True, slots=True)
 class ExchangeView:
-    """An exchange with its bodies laid out in lines."""
+    """An exchange with its bodies laid out in lines; `response_end` is the end of a cut body that is not JSON."""
 
     record: ExchangeRow
     request_body: list[Line]
     response_body: list[Line]
+    response_end: list[Line]
 
     @property
     def title(self) -> str:
@@ -107,10 +127,15 @@ class Card:
     blocked: list[ClauseRow]
     script: str | None
 
+    @property
+    def has_evidence(self) -> bool:
+        """Whether the card shows more than a reason: an exchange or a timeline."""
+        return bool(self.exchanges or self.timelines or any(view.exchange or view.related for view in self.findings))
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Clauses with one outcome for one reason; `card` shows the first of them."""
+    """Clauses with one outcome for one reason; `card` shows the first of them, if there is evidence of it."""
 
     cause: Cause
     card: Card | None
@@ -171,6 +196,18 @@ class CoverageView:
         return f"seen {len(self.row['seen'])} of {self.total} {self.row['name']}"
 
 
+def decision(results: Results) -> Decision:
+    """Return what a release is decided by; clauses that do not apply are left out."""
+    rows = [row for row in with_outcome(results, Outcome.NOT_TESTED) if row["applies"]]
+    must = [row for row in rows if row["level"] == "MUST" and row.get("decides", True)]
+    return Decision(
+        _MEANINGS[Verdict(results["verdict"])],
+        must,
+        [row for row in rows if row not in must],
+        [waiver for waiver in results["waivers"] if waiver["state"] == "used"],
+    )
+
+
 def cards(results: Results, outcome: Outcome, detail: Detail = DETAILS[0]) -> list[Card]:
     """Return a card for each clause with the outcome."""
     errors = with_outcome(results, Outcome.ERROR)
@@ -184,10 +221,12 @@ def groups(results: Results, detail: Detail = DETAILS[0]) -> list[Group]:
     """
     errors = with_outcome(results, Outcome.ERROR)
     failed = {row["id"] for row in with_outcome(results, Outcome.FAILED)}
-    return [
-        Group(cause, None if cause.blocking in failed else _card(cause.clauses[0], errors, detail))
-        for cause in causes(errors)
-    ]
+    views = []
+    for cause in causes(errors):
+        card = _card(cause.clauses[0], errors, detail)
+        is_shown = cause.blocking not in failed and (len(cause.clauses) == 1 or card.has_evidence)
+        views.append(Group(cause, card if is_shown else None))
+    return views
 
 
 def matrix(results: Results) -> tuple[list[str], list[MatrixRow]]:
@@ -262,7 +301,8 @@ def _related(check: CheckRow, finding: FindingRow) -> list[int]:
 def _exchange(record: ExchangeRow, pointers: list[str]) -> ExchangeView:
     request, response = record["request"], record["response"]
     response_body = body_lines(response["body"], pointers, was_cut=response["body_cut"]) if response else []
-    return ExchangeView(record, body_lines(request["body"]) if request["body"] else [], response_body)
+    response_end = body_lines(response.get("body_end", "")) if response else []
+    return ExchangeView(record, body_lines(request["body"]) if request["body"] else [], response_body, response_end)
 
 
 def _matrix_order(row: tuple[tuple[str, str], object]) -> tuple[int, str, int, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
+from conformance.contract.operations import SAFE_METHODS
 from conformance.evidence.text import cut, one_line, visible
 from conformance.judging.outcomes import Outcome, blocking_clause, worst
 from conformance.results.wording import LABELS
@@ -28,8 +29,13 @@ NOT_SELECTED = "left out by --only or --skip"
 #: characters of a body, and of any other string, that reports show
 _MAX_BODY = 200_000
 _MAX_TEXT = 4_000
-#: The parts in which equal reasons and findings may differ: a request line with its key, an id, a number.
-_PARTICULAR = re.compile(r"\b[A-Z]+ /\S*(?: as [\w ]+)?|\b[0-9a-f]{24}\b|[0-9]+(?:[.,][0-9]+)*")
+#: The parts in which equal reasons and findings may differ: a request line with its key, the name of an included
+#: integration in a pointer, an id, a number.
+_PARTICULAR = re.compile(
+    r"\b[A-Z]+ /\S*(?: as [\w ]+)?|(?<=^/includes/integrations/)[^/]+|\b[0-9a-f]{24}\b|[0-9]+(?:[.,][0-9]+)*"
+)
+#: a value that was wanted: equal findings may want different ones
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class Case:
 
 @dataclass(slots=True)
 class UniqueFinding:
-    """Equal findings of a clause: the first with its check, and the `checks` (IDs) and number of `places` of all."""
+    """Equal findings of a clause: one of them with its check, and the `checks` (IDs) and number of `places` of all."""
 
     finding: FindingRow
     check: CheckRow
@@ -65,6 +71,11 @@ class UniqueFinding:
     def exchange(self) -> ExchangeRow | None:
         """The exchange that it is about."""
         return evidence(self.check, self.finding)
+
+    @property
+    def is_of_read(self) -> bool:
+        """Whether the exchange is a read."""
+        return self.exchange is not None and self.exchange["request"]["method"] in SAFE_METHODS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class Cause:
         """The reason in one line, without what differs between the clauses."""
         if len(self.clauses) == 1:
             return self.reason
-        return f"inconclusive: {self.blocking} failed first" if self.blocking else self.reason
+        return f"{self.blocking} failed first" if self.blocking else self.reason
 
 
 def shown(value: T) -> T:
@@ -171,6 +182,7 @@ def findings(clause: ClauseRow) -> Iterator[tuple[CheckRow, FindingRow]]:
 def unique_findings(clause: ClauseRow) -> list[UniqueFinding]:
     """Return the clause's findings, equal ones of several checks once, the most important first.
 
+    A read stands for equal findings where there is one: it can be sent again without an effect on the target.
     Of a clause that failed or warned, what could not be judged beside that is left out: see `undetermined`.
     """
     is_decided = clause["outcome"] != Outcome.ERROR
@@ -178,12 +190,14 @@ def unique_findings(clause: ClauseRow) -> list[UniqueFinding]:
     for check, finding in findings(clause):
         if is_decided and finding["outcome"] == Outcome.ERROR:
             continue
-        words = (finding["wanted"], finding["got"], finding["pointer"] or "")
+        words = (_QUOTED.sub('"#"', finding["wanted"]), finding["got"], finding["pointer"] or "")
         known = groups.setdefault(
             (finding["outcome"], *map(general, words)), UniqueFinding(finding, check, checks=[], places=0)
         )
         known.places += finding["places"]
         known.checks += [check["id"]] if check["id"] not in known.checks else []
+        if not known.is_of_read and UniqueFinding(finding, check, [], 0).is_of_read:
+            known.finding, known.check = finding, check
     return list(groups.values())
 
 

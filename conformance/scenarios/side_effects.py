@@ -277,10 +277,10 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) 
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
         effects = list(changes_since(context, again, get, logs, foreign=foreign))
         if any(finding.outcome is Outcome.FAILED for finding in effects):
-            context.record_step(f"the same requests for {backup}", logs, "the same effect")
+            context.record_step(f"sent the same requests for backup {backup}", logs, "they had the same effect")
             return ""
         if time.monotonic() > deadline:
-            context.record_step(f"the same requests for {backup}", logs, "no effect")
+            context.record_step(f"sent the same requests for backup {backup}", logs, "they had no effect")
             return f"{ANOTHER_CLIENT}: the same requests for another backup had no effect"
         context.run.wait(context.fixtures.target.restore.poll_s)
 

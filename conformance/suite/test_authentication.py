@@ -175,7 +175,7 @@ def test_auth_10_no_other_spelling_opens_an_address(context: CheckContext, opera
         if why := inconclusive_reason(plain):
             yield inconclusive(why, plain)
         elif plain.is_success:
-            yield inconclusive(f"because {clause} failed on {plain.request.line}: {plain.status}", plain)
+            yield inconclusive(f"{clause} failed first on {plain.request.line}: {plain.status}", plain)
         else:
             yield from opened_by_a_spelling(context, request)
 

@@ -35,7 +35,7 @@ def created_is_set_and_first(exchange: Exchange) -> Iterator[Finding]:
         if created is not None and created.unset:
             yield violation("a time at which it was created", "not set", exchange, f"{pointer}/events/created")
         elif created and updated and not updated.unset and updated < created:
-            yield violation("updated not before created", "earlier", exchange, f"{pointer}/events/updated")
+            yield violation("updated not before created", "an earlier time", exchange, f"{pointer}/events/updated")
 
 
 @passive("BKP-2", when=lambda exchange: shows_backups(exchange, "saving", "live"))

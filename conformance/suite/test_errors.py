@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.contract import strict_json, validation
 from conformance.contract.error_codes import is_published, same_code, statuses_with_published_codes
 from conformance.contract.pointers import value_at
-from conformance.evidence.echoes import echoed_in, is_telling
+from conformance.evidence.echoes import BODY, echo_pointer, echoed_in, is_telling
 from conformance.generation.addresses import unknown_addresses
 from conformance.http.exchange import Expected, well_coded
 from conformance.judging.answer_shapes import has_envelope, has_valid_code, is_error, mismatches
@@ -129,4 +129,5 @@ def names_member(exchange: Exchange, places: tuple[str, ...]) -> Iterator[Findin
 @passive("ERR-7", when=lambda exchange: exchange.response is not None and is_telling(exchange.request.authorization))
 def no_answer_echoes_the_key(exchange: Exchange) -> Iterator[Finding]:
     if exchange.response and (where := echoed_in(exchange.request.authorization, exchange.response)):
-        yield violation("no trace of the key in the answer", f"the key in {where}", exchange)
+        pointer = echo_pointer(exchange.request.authorization, exchange.value) if where == BODY else None
+        yield violation("no trace of the key in the response", f"the key in {where}", exchange, pointer)

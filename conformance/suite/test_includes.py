@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.contract import validation
+from conformance.contract import pointers, validation
 from conformance.contract.pointers import value_at
 from conformance.evidence.secret_members import SECRET_MEMBERS, is_masked
 from conformance.generation import fixed_inputs
@@ -77,7 +77,7 @@ def included_are_valid(exchange: Exchange) -> Iterator[Finding]:
     for key, integration in integrations(exchange).items():
         if isinstance(integration.get("id"), str) and key != integration["id"]:
             wanted = f"each integration under its id as the key, here {validation.render(integration['id'])}"
-            yield violation(wanted, f"the key {validation.render(key)}", exchange, f"/includes/integrations/{key}")
+            yield violation(wanted, "another key", exchange, pointers.shown(["includes", "integrations", key]))
 
 
 def references_resolve(exchange: Exchange) -> Iterator[Finding]:

@@ -340,7 +340,7 @@ def source_instance_untouched(context: CheckContext) -> Iterator[Finding]:
     if again is None or not again.touched:
         yield inconclusive(f"the instance {first.source} changed, but not with a second such restore", exchange)
         return
-    wanted = f"the data {first.before} of {first.source}, of which the restored backup was made"
+    wanted = f"the data {first.before} on instance {first.source}, of which the restored backup was made, as before"
     changed = violation(wanted, first.after, exchange)
     other_cause = context.run.state.wrong_acceptance
     changed = inconclusive(other_cause, exchange) if other_cause else changed

@@ -14,7 +14,7 @@ import pytest
 from support import curl, hostile
 
 from conformance.config.target_file import load_target
-from conformance.evidence.recorder import BODY_KEPT, HEADER_KEPT, Recorder
+from conformance.evidence.recorder import BODY_KEPT, END_KEPT, HEADER_KEPT, MAX_WITH_END, Recorder
 from conformance.evidence.redaction import Redactor
 from conformance.execution.shared_state import SharedState
 from conformance.http import credentials
@@ -221,6 +221,28 @@ def test_a_body_over_the_limit_is_said_to_be_cut(recorder: Recorder) -> None:
     response = response_of(recorder, exchange)
     assert response["body_cut"] is True
     assert response["problem"] == "a body of more than 16 MB (limits.max_body_mb)"
+
+
+def test_the_end_of_a_long_body_that_is_not_json_is_kept(recorder: Recorder) -> None:
+    start = b'{"data": ["' + b"x" * BODY_KEPT
+    assert response_of(recorder, exchange_with(start + b'", "the l'))["body_end"].endswith('xxx", "the l')
+    assert "body_end" not in response_of(recorder, exchange_with(start + b'"]}'))
+    assert "body_end" not in response_of(recorder, exchange_with(b'{"data": [')), "the evidence holds all of it"
+    assert "body_end" not in response_of(recorder, exchange_with(start + b"x" * MAX_WITH_END))
+
+
+def test_the_end_of_a_body_shows_no_part_of_a_key(recorder: Recorder) -> None:
+    for after in range(END_KEPT - len(FULL), END_KEPT + 1):
+        end = response_of(recorder, exchange_with(b"x" * BODY_KEPT + FULL.encode() + b"y" * after))["body_end"]
+        assert not any(FULL[start : start + 6] in end for start in range(len(FULL) - 5))
+    for length in range(6, len(FULL)):
+        end = response_of(recorder, exchange_with(b"x" * BODY_KEPT + FULL[:length].encode()))["body_end"]
+        assert FULL[:6] not in end
+
+
+def test_the_end_of_a_body_begins_with_a_whole_character(recorder: Recorder) -> None:
+    body = b"x" * BODY_KEPT + ("\u20ac" * END_KEPT).encode()
+    assert set(response_of(recorder, exchange_with(body))["body_end"]) == {"\u20ac"}
 
 
 @pytest.mark.parametrize("where", ["the same body", "a later body", "an earlier body"])

@@ -135,6 +135,15 @@ def test_what_differs_is_pointed_at_in_the_answer_that_shows_it() -> None:
     assert pointers({"id": FIRST}, listed) == ["/id"]
 
 
+def test_disorder_is_pointed_at_where_the_list_shows_it() -> None:
+    def pointers(ids: list[str], exchange: Exchange) -> list[str | None]:
+        return [finding.pointer for finding in expectations.expect_ordered(ids, exchange)]
+
+    listed = listing(FIRST, SECOND, FIRST)
+    assert pointers(listed.ids, listed) == [f"/data/{listed.ids.index(SECOND) + 1}/id"]
+    assert pointers([SECOND, FIRST], answer()) == ["/data"]
+
+
 @pytest.mark.parametrize(
     ("found", "outcomes"),
     [

@@ -273,7 +273,7 @@ def test_terminal_says_one_reason_once() -> None:
     gone = reporting.results({row["id"]: Outcome.ERROR for row in reporting.green()["clauses"]})
     text = printed(gone)
     assert text.count("no answer: timeout after 10 s") == 1
-    assert f"error {len(gone['clauses'])} clauses no answer" in text
+    assert f"error {len(gone['clauses'])} clauses: no answer" in text
     assert all(row["id"] in text for row in gone["clauses"])
     assert printed(gone, verbose=True).count("no answer: timeout after 10 s") >= len(gone["clauses"])
 
@@ -329,6 +329,24 @@ def a_failed_row_with(*checks: tuple[str, str]) -> Any:
 def test_a_written_check_comes_before_a_generated_one() -> None:
     row = a_failed_row_with(("A", "error"), ("CAP-1/list/generated", "failed"), ("CAP-1/list", "failed"))
     assert next(owner["id"] for owner, _ in queries.findings(row)) == "CAP-1/list"
+
+
+def test_a_read_stands_for_equal_findings() -> None:
+    row = a_failed_row_with(("CAP-1/delete", "failed"), ("CAP-1/list", "failed"))
+    (exchange,) = row["checks"][0]["exchanges"]
+    row["checks"][0]["exchanges"] = [{**exchange, "request": {**exchange["request"], "method": "DELETE"}}]
+    (unique,) = queries.unique_findings(row)
+    assert unique.check["id"] == "CAP-1/list"
+    assert unique.checks == ["CAP-1/delete", "CAP-1/list"]
+
+
+def test_findings_that_want_different_values_or_name_different_integrations_are_equal() -> None:
+    row = a_failed_row_with(("CAP-1/get", "failed"), ("CAP-1/list", "failed"))
+    for check, name in zip(row["checks"], ("archive", "cold-storage"), strict=True):
+        check["findings"][0] |= {"wanted": f'"{name}", as in the list', "pointer": f"/includes/integrations/{name}/id"}
+    assert len(queries.unique_findings(row)) == 1
+    row["checks"][1]["findings"][0]["pointer"] = "/includes/integrations/archive/name"
+    assert len(queries.unique_findings(row)) == 2
 
 
 def test_equal_findings_are_shown_once_with_all_their_checks() -> None:

@@ -72,3 +72,14 @@ def test_anything_is_shown(body: str, was_cut: bool) -> None:
     lines = body_lines(body, ["/a", "/0"], was_cut=was_cut)
     assert len(lines) < 100
     assert all(len(line.text) < 1000 for line in lines)
+
+
+def test_what_is_not_json_is_shown_with_its_end() -> None:
+    whole = json.dumps({"data": [reporting.backup(number) for number in range(40)]})
+    body = whole[: whole.rindex('"updated"') + 20]
+    lines = shown(body)
+    assert lines[0] == "{"
+    assert lines[-1].strip() == body[-20:]
+    assert len(lines) < 40
+    page = "\n".join(f"line {number}" for number in range(1000))
+    assert shown(page)[-1] == "line 999"

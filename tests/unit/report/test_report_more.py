@@ -20,7 +20,7 @@ from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.http import latency
 from conformance.http.exchange import Exchange, Request, Response
-from conformance.judging.outcomes import Outcome
+from conformance.judging.outcomes import Outcome, Verdict
 from conformance.qualification import results as qualification
 from conformance.report import compare as rendering
 from conformance.report import html, index, junit, markdown, plots, qualified, views, write_all
@@ -188,7 +188,7 @@ def of_this_version() -> Any:
 
 def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qualified, "_published", score)
-    words = "100 % of 1 broken servers caught by the right MUST clause, 0 of 0 legal variants accused"
+    words = "100 % of 1 broken servers caught by the right MUST clause, 0 of 0 correct servers accused"
     assert f"{words} (qualified 2026-03-01)" in html.render_summary(of_this_version())
     assert words in markdown.render(of_this_version())
 
@@ -208,13 +208,26 @@ def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted", "quick"],
 )
 def test_a_missing_score_is_not_shown(published: bytes) -> None:
-    assert qualified.in_words(of_this_version(), published) is None
+    assert qualified.in_words(of_this_version(), published) == "not measured for this version"
 
 
-def test_the_score_of_another_version_is_not_shown() -> None:
-    older = of_this_version()
-    older["suite"] = {**older["suite"], "version": "0.0.1"}
-    assert qualified.in_words(older, score()) is None
+def test_the_score_of_another_version_is_shown_as_that() -> None:
+    results = of_this_version()
+    version = results["suite"]["version"]
+    results["suite"] = {**results["suite"], "version": "0.0.1"}
+    words = qualified.in_words(results, score())
+    assert words.startswith(f"not measured for this version; version {version}: 100 % of 1 broken servers caught")
+
+
+def test_the_score_with_other_clauses_is_shown_as_that() -> None:
+    results = of_this_version()
+    results["suite"] = {**results["suite"], "catalogue_sha256": "0" * 64}
+    assert qualified.in_words(results, score()).startswith(
+        "not measured with these clauses; before they changed: 100 %"
+    )
+
+
+def test_the_score_of_a_sample_is_called_that() -> None:
     assert "a sample, caught" in str(qualified.in_words(of_this_version(), score(sample=40)))
 
 
@@ -269,3 +282,57 @@ def test_clauses_that_one_failure_kept_from_being_judged_share_an_entry() -> Non
     assert [row["id"] for row in group.others] == ["CAP-8", "RST-2", "RST-4"]
     (card,) = views.cards(results, Outcome.FAILED)
     assert card.blocked == group.others
+
+
+def test_clauses_that_nothing_was_seen_of_share_an_entry_without_a_card() -> None:
+    results = reporting.results(dict.fromkeys(("CAP-8", "RST-2", "RST-4"), Outcome.ERROR))
+    for row in results["clauses"]:
+        if row["outcome"] == "error":
+            row.update(reason="the target could not be reached", checks=[])
+    (group,) = views.groups(results)
+    assert group.card is None
+    assert "3 clauses not judged: the target could not be reached" in html.render_summary(results)
+
+
+# ------------------------------------------------------------ the release question
+
+
+def test_the_first_box_names_what_was_not_tested_and_what_is_waived() -> None:
+    results = reporting.results(
+        {
+            "CAP-4": Outcome.WAIVED,
+            "CAP-8": Outcome.NOT_TESTED,
+            "RST-2": Outcome.NOT_TESTED,
+            "HTTP-8": Outcome.NOT_TESTED,
+        }
+    )
+    results["waivers"] = [
+        {"clause": "CAP-4", "state": "used", "reason": "until the move", "expires": "2026-12-31"},
+        {"clause": "ERR-3", "state": "stale", "reason": "was mended", "expires": "2027-01-31"},
+    ]
+    decision = views.decision(results)
+    assert [row["id"] for row in decision.must_not_tested] == ["CAP-8", "RST-2"]
+    assert [row["id"] for row in decision.should_not_tested] == ["HTTP-8"]
+    assert [waiver["clause"] for waiver in decision.waivers] == ["CAP-4"]
+    box = html.render_summary(results).partition('<details class="bc-fold bc-about">')[0]
+    assert (
+        '<a href="#section-not_tested">2 of 83 MUST clauses</a>; <a href="#section-not_tested">HTTP-8 (SHOULD)</a>'
+        in box
+    )
+    assert '<a href="#CAP-4">CAP-4</a> until 2026-12-31' in box
+    assert "ERR-3" not in box
+
+
+def test_clauses_that_do_not_apply_are_not_counted_as_not_tested() -> None:
+    results = reporting.results({"DEL-1": Outcome.NOT_TESTED})
+    for row in results["clauses"]:
+        row["applies"] = row["id"] != "DEL-1"
+    decision = views.decision(results)
+    assert decision.must_not_tested == decision.should_not_tested == []
+    assert "no MUST clause that applies</dd>" in html.render_summary(results)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_the_first_box_says_what_the_verdict_means_for_a_release(verdict: Verdict) -> None:
+    results = reporting.green() | {"verdict": verdict.value}
+    assert f'<p class="bc-meaning">{views.decision(results).meaning}</p>' in html.render_summary(results)
