@@ -30,6 +30,8 @@ _LISTED, _DRAWN = 200, 60
 _DEEPEST = 3
 #: what a fleet folder has beside its record, and where the report folders of its targets are
 FLEET, _TARGETS = "fleet.json", "targets"
+#: the page that compares the newest runs of all targets; `index` writes it, and this one links to it
+OVERVIEW = "fleet.html"
 #: clauses with one outcome
 _MOST = 1_000_000
 
@@ -85,6 +87,7 @@ def write(folder: Path) -> Listing:
             targets={name: runs[:_LISTED] for name, runs in sorted(targets.items())},
             more={name: max(0, len(runs) - _LISTED) for name, runs in targets.items()},
             drawn=_DRAWN,
+            overview=OVERVIEW if (folder / OVERVIEW).is_file() else "",
             style=style(),
             labels=LABELS,
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
+import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -264,6 +266,26 @@ def test_the_index_lists_the_targets_of_fleets_and_merged_reports(
     page = (tmp_path / "reports/index.html").read_text()
     for report in ("fleet/targets/eu", "fleet/targets/us", "merged/2026", "fleets/eu/2026/targets/us"):
         assert f'"{report}/report.html' in page
+
+
+def test_the_index_compares_the_newest_runs_of_all_targets(tmp_path: Path) -> None:
+    for number, name in enumerate(("eu", "eu", "us")):
+        run = results_of(number, **({"LIST_1": Outcome.FAILED} if number == 1 else {}))
+        run["target"] = {**run["target"], "name": name}
+        run["run"] = {**run["run"], "started": f"2026-01-0{number + 1}T00:00:00.000Z"}
+        folders.make(tmp_path / name / str(number), run)
+    assert main(["index", str(tmp_path)]) == 0
+    assert 'href="fleet.html"' in (tmp_path / "index.html").read_text()
+    page = (tmp_path / "fleet.html").read_text()
+    assert 'href="eu/1/report.html"' in page
+    assert 'href="us/2/report.html"' in page
+    assert "eu/0" not in page  # an earlier run is a part of the trend
+    assert page.count("<i class=") == 1
+    assert re.search(r'id="LIST-1"><th scope="row" class="fl-differ"', page)
+    shutil.rmtree(tmp_path / "us")
+    assert main(["index", str(tmp_path)]) == 0
+    assert not (tmp_path / "fleet.html").exists()
+    assert "fleet.html" not in (tmp_path / "index.html").read_text()
 
 
 def test_the_index_never_replaces_the_page_of_a_fleet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
