@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from conformance.execution.journal import WorkerFacts
     from conformance.http.exchange import Exchange
     from conformance.judging.passive import PassiveJudges
+    from conformance.scenarios.restore import Restore
     from conformance.scenarios.run_state import RunState
 
 
@@ -44,11 +46,16 @@ class Observer:
         self._latencies = Latencies()
         self._coverage = Coverage()
         self._archive = Archive(folder, worker, recorder) if archived else None
+        self._ends = threading.Lock()
+        #: by the place of a restore in the run: how much was seen of it when it was last looked at, and its last state
+        self._looked_at: dict[int, tuple[int, Exchange | None]] = {}
+        self._ended_in: dict[int, str] = {}
 
     def observe(self, exchange: Exchange) -> None:
         """Count, archive and judge an exchange."""
         self._state.observe(exchange)
         self._journal_effect(exchange)
+        self._journal_ends()
         if self._archive is not None:
             self._archive.keep(exchange)
         self._latencies.observe(exchange)
@@ -66,15 +73,32 @@ class Observer:
             lost = ResponseLost(request.operation, self._id(request.resources.get("backup")), _since(exchange))
             self.journal.write(lost)
 
+    def _journal_ends(self) -> None:
+        """Write the restores whose end was seen since the last call, so that a run that is killed later knows them."""
+        with self._ends:
+            for index, restore in enumerate(self._state.restores):
+                seen = len(restore.jobs), restore.after
+                if index in self._ended_in or self._looked_at.get(index) == seen:
+                    continue
+                self._looked_at[index] = seen
+                # A log alone is no end yet: the job may still appear, and be running.
+                if restore.after is not None or restore.terminal is not None:
+                    self._journal_end(index, restore)
+
+    def _journal_end(self, index: int, restore: Restore) -> None:
+        state = restore.states[-1] if restore.states else ""
+        if restore.ended and self._ended_in.get(index) != state:
+            self._ended_in[index] = state
+            self.journal.write(RestoreEnded(self._started(restore.answer), self._recorder.text(state)))
+
     def close(self, facts: WorkerFacts, look_again: Callable[[Exchange], None]) -> None:
         """Write the records of the passive judges and the worker's facts, and close all files."""
         for record in self.judges.records(self._recorder, look_again):
             self.journal.write(record)
         self.journal.write(facts)
-        for restore in self._state.restores:
-            if restore.ended:
-                state = restore.states[-1] if restore.states else ""
-                self.journal.write(RestoreEnded(self._started(restore.answer), self._recorder.text(state)))
+        with self._ends:
+            for index, restore in enumerate(self._state.restores):
+                self._journal_end(index, restore)
         if self._archive is not None:
             self._archive.close()
         notes = frozenset(map(self._recorder.text, self.judges.notes))
