@@ -159,8 +159,8 @@ for response in (
 
 def test_a_generated_client_uses_the_reference_server(tmp_path: Path) -> None:
     """With the generator that most Python clients of OpenAPI documents come from."""
-    command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none", "--path", openapi.BUNDLE]
-    command += ["--output-path", tmp_path / "container_backups_client"]
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
+    command += ["--path", str(openapi.BUNDLE), "--output-path", str(tmp_path / "container_backups_client")]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # it formats the client with ruff
     environ = {**os.environ, "PATH": path}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environ)
