@@ -47,8 +47,12 @@ MAX_REQUESTS = 10
 RESTORE_OPTION = "--restore"
 #: A masked secret, in archives and in evidence.
 _MASKED = re.compile(r"\[(?:key|secret) [^\[\]]*\]")
+_NO_DELETION = "no deletion was sent: fixtures.deletable_backup_ids names no live backup"
 _NOT_KEPT = "the report does not contain the complete request"
 _NOT_JUDGED = ", which this clause does not speak of"
+#: Checks whose deletions have to be refused, of backups that the target file offers: what a judge found on a deletion
+#: is looked for in their exchanges. The first says what they may change.
+_REFUSED_DELETIONS = ("DEL-2/delete", "DEL-4/delete", "CAP-9/delete")
 #: The outcome of several requests is the first of these that one of them has.
 _ORDER = (Outcome.FAILED, Outcome.WARNED, Outcome.ERROR, Outcome.NOT_TESTED, Outcome.PASSED)
 
@@ -120,9 +124,10 @@ def replay(
 
 def _run_of(results: Results, target: Target, profile: str, failing: Sequence[Failure], state: Path) -> Run:
     selected = frozenset({failure.clause for failure in failing} & set(catalogue.load().clauses))
+    deletions = {"DEL-2"} if any(_is_of_deletion(failure) for failure in failing) else set[str]()
     recorded = results["run"]
     return Run(
-        limited(target, effect_of(target, profile, selected)),
+        limited(target, effect_of(target, profile, selected | deletions)),
         seed=recorded["seed"],
         profile=profile,
         selected=selected,
@@ -149,6 +154,10 @@ def _recorded_requests(folder: Path, failing: Sequence[Failure]) -> dict[str, Re
 
 def _is_passive(failure: Failure) -> bool:
     return CheckId.kind_of(failure.check) is CheckKind.OBSERVED
+
+
+def _is_of_deletion(failure: Failure) -> bool:
+    return _is_passive(failure) and CheckId.parse(failure.check).operation == "delete"
 
 
 class _Try:
@@ -189,6 +198,8 @@ class _Try:
         attempts = [self._resend(failure.clause, exchange) for exchange in failure.exchanges]
         if not attempts:
             return Attempt(Outcome.NOT_TESTED, "the report names no request of this finding")
+        if _is_of_deletion(failure) and self._run.context.profile == "full":
+            return self._by_other_exchanges(failure) or Attempt(Outcome.NOT_TESTED, _NO_DELETION)
         worst = min(attempts, key=lambda attempt: _ORDER.index(attempt.outcome))
         if worst.outcome is Outcome.NOT_TESTED and worst.reason.endswith(_NOT_JUDGED):
             return self._by_other_exchanges(failure) or worst
@@ -199,8 +210,9 @@ class _Try:
 
         A page of one item, for example, does not show that the page size is kept, but other pages do.
         """
-        for check in all_checks().values():
-            if check.clause == failure.clause:
+        others = _REFUSED_DELETIONS if _is_of_deletion(failure) else ()
+        for name, check in all_checks().items():
+            if check.clause == failure.clause or name in others:
                 self._run.executor.execute(check)
         records = self._run.context.judges.records(self._run.recorder, lambda _: None)
         return next((_attempt_of(record) for record in records if str(record.id) == failure.check), None)
@@ -229,6 +241,8 @@ class _Try:
         is_own_restore = request.operation == "restore" and instance == self._run.target.fixtures.instance_id
         if request.method == "POST" and (is_own_restore or request.expected is not Expected.DOCUMENTED):
             return "" if self._run.context.profile == "full" else f"not sent without {RESTORE_OPTION}: it is a POST"
+        if request.operation == "delete" and self._run.context.profile == "read":
+            return f"not sent without {RESTORE_OPTION}: it is a DELETE"
         return f"not sent: a replay sends no {request.method} as it was recorded"
 
     def _judged(self, clause: str, exchange: Exchange) -> Attempt:
@@ -270,4 +284,6 @@ def _stage(failure: Failure) -> Stage:
     check = all_checks().get(failure.check)
     if check is not None:
         return check.stage
+    if _is_of_deletion(failure):
+        return Stage.DELETES
     return Stage.FINAL_REVIEW if failure.check in all_reviews() else Stage.READS

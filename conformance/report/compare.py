@@ -15,22 +15,24 @@ from conformance.results.queries import shown
 from conformance.results.wording import LABELS, counted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import Console
 
+    from conformance.judging.outcomes import Outcome
     from conformance.results.compare import Change, Comparison
     from conformance.results.model import Results
 
 
 def render(comparison: Comparison, console: Console) -> None:
-    """Print the comparison: differences between the runs first, what broke last."""
+    """Print the comparison: differences between the runs, what broke, all else, and the headline again at the end."""
     for difference in comparison.differences:
         console.print(Text.assemble(("differs: ", "yellow"), one_line(difference)))
-    sections = [*comparison.sections.items()]
-    for title, changes in [*sections[1:], *sections[:1]] if comparison.broken else sections:
+    for title, changes in comparison.sections.items():
         console.print()
         console.print(Text(f"{title}: {len(changes)}", "bold"))
-        for change in changes:
-            console.print(_change_line(change))
+        for line in _change_lines(changes):
+            console.print(line)
     if comparison.timings:
         console.print()
         console.print(Text(f"Changed in time: {len(comparison.timings)}", "bold"))
@@ -38,7 +40,9 @@ def render(comparison: Comparison, console: Console) -> None:
         times = f"{seconds(timing.old_s)} → {seconds(timing.new_s)}"
         console.print(Text.assemble(f"  {one_line(timing.subject):<16} {times}  ", (timing.words, "bright_black")))
     console.print()
-    console.print(Text(comparison.headline, "bold red" if comparison.broken else "bold green"))
+    ids = ", ".join(change.id for change in comparison.broken)
+    words = f"{comparison.headline}: {ids}" if ids else comparison.headline
+    console.print(Text(words, "bold red" if ids else "bold green"))
 
 
 def markdown(comparison: Comparison) -> str:
@@ -68,6 +72,19 @@ def page(comparison: Comparison, old: Results, new: Results) -> str:
         .get_template("compare.html.jinja2")
         .render(comparison=comparison, old=shown(old), new=shown(new), style=style(), counted=counted)
     )
+
+
+def _change_lines(changes: Sequence[Change]) -> Iterator[Text]:
+    """Yield a line for each change that has a reason, then one for all that changed alike without one."""
+    alike: dict[tuple[Outcome, Outcome], list[str]] = {}
+    for change in changes:
+        if change.reason:
+            yield _change_line(change)
+        else:
+            alike.setdefault((change.old, change.new), []).append(change.id)
+    for (old, new), ids in alike.items():
+        styled = (LABELS[old], STYLES[old]), " → ", (LABELS[new], STYLES[new])
+        yield Text.assemble("  ", *styled, f"  {', '.join(ids)}", overflow="fold")
 
 
 def _change_line(change: Change) -> Text:

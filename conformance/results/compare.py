@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 _RED = (Outcome.FAILED, Outcome.ERROR)
 #: outcomes that say nothing about the target
 _UNDETERMINED = (Outcome.NOT_TESTED, Outcome.ERROR)
-#: a duration that changed by less is noise
-_MIN_FACTOR, _MIN_DIFFERENCE_S = 2.0, 0.02
+#: A duration that changed by less is noise. Most of a check's time is spent waiting for its turn among others, so that
+#: only a change of seconds says something about the target.
+_MIN_FACTOR, _MIN_DIFFERENCE_S, _MIN_DIFFERENCE_OF_CHECKS_S = 2.0, 0.02, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Comparison:
     `fixed`: failed or in error before, and passed (or only warned) now.
     `newly_tested`: undetermined before; `no_longer_tested`: undetermined now, and did not pass before.
     `warnings`: all other changes among passed, warned and waived.
-    `timings`: durations that doubled or halved.
+    `timings`: durations that doubled or halved, and changed by more than chance changes them.
     `differences`: why the runs may not be comparable (suite, catalogue, target, profile, selection, waivers).
     """
 
@@ -109,9 +110,9 @@ def compare(old: Results, new: Results) -> Comparison:
             _list_for(change, comparison).append(change)
         elif after in (Outcome.FAILED, Outcome.WARNED):
             _compare_checks(change, old_rows[clause_id], new_rows[clause_id], comparison)
-    # Clauses that decide come first.
+    # Clauses that decide come first, and failures before their knock-on effects.
     for changes in comparison.sections.values():
-        changes.sort(key=lambda change: change.level != "MUST")
+        changes.sort(key=lambda change: (change.level != "MUST", change.new is not Outcome.FAILED))
     return comparison
 
 
@@ -186,23 +187,33 @@ def _waived(waivers: Iterable[WaiverRow]) -> str:
 
 def _timings(old: Results, new: Results) -> list[Timing]:
     """The durations that both runs have and that changed: the run, responses by operation, checks by clause."""
-    before, after = _durations(old), _durations(new)
-    timings = [Timing(subject, before[subject], after[subject]) for subject in before if subject in after]
-    return [timing for timing in timings if _is_noticeable(timing.old_s, timing.new_s)]
+    pairs = (
+        (_responses(old), _responses(new), _MIN_DIFFERENCE_S),
+        (_checks(old), _checks(new), _MIN_DIFFERENCE_OF_CHECKS_S),
+    )
+    return [
+        Timing(subject, before[subject], after[subject])
+        for before, after, floor in pairs
+        for subject in before
+        if subject in after and _is_noticeable(before[subject], after[subject], floor)
+    ]
 
 
-def _durations(results: Results) -> dict[str, float]:
-    durations = {"the run": float(results["run"].get("duration_s", 0))}
+def _responses(results: Results) -> dict[str, float]:
+    durations: dict[str, float] = {}
     for row in results.get("latency", []):
         durations[f"{row['operation']}, median"] = row["p50_s"]
         durations[f"{row['operation']}, 95 %"] = row["p95_s"]
-    for clause in results["clauses"]:
-        checks = clause.get("checks", [])
-        if checks:
-            durations[clause["id"]] = sum(check["duration_s"] for check in checks)
     return durations
 
 
-def _is_noticeable(old_s: float, new_s: float) -> bool:
+def _checks(results: Results) -> dict[str, float]:
+    """The durations of the run and, by clause, of the checks."""
+    rows = [(row["id"], row.get("checks", [])) for row in results["clauses"]]
+    durations = {name: sum(check["duration_s"] for check in checks) for name, checks in rows if checks}
+    return {"the run": float(results["run"].get("duration_s", 0)), **durations}
+
+
+def _is_noticeable(old_s: float, new_s: float, floor_s: float) -> bool:
     low, high = sorted((old_s, new_s))
-    return high - low >= _MIN_DIFFERENCE_S and high >= _MIN_FACTOR * low
+    return high - low >= floor_s and high >= _MIN_FACTOR * low

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.process, pytest.mark.one_worker]  # one run for all of them
 
-#: an active check's, a passive judge's, and one whose requests are not sent by reads
-FAULTS = ("page_size_zero_breaks_down", "page_size_is_ignored", "restore_with_view")
+#: an active check's, a passive judge's, one whose requests are not sent by reads, and one that deletions show as well
+FAULTS = ("page_size_zero_breaks_down", "page_size_is_ignored", "restore_with_view", "no_challenge")
 CLAUSES = {"LIST-4", "LIST-10", "CAP-4"}
+#: warned; DEL-4 sends the deletions
+WARNED = "AUTH-7"
 
 
 @dataclass
@@ -47,7 +49,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         for file, server in ((made.target, broken), (made.fixed, fixed)):
             file.write_text(server.target_toml)
             file.chmod(0o600)
-        options = ["--target", str(made.target), "--only", ",".join(CLAUSES), "--seed", "1", "--examples", "5"]
+        selected = ",".join([*CLAUSES, WARNED, "DEL-4"])
+        options = ["--target", str(made.target), "--only", selected, "--seed", "1", "--examples", "5"]
         done = running.run(made.report, *options)
         assert {clause for clause, outcome in done.outcomes.items() if outcome == "failed"} == CLAUSES, done.out
         yield made
@@ -88,6 +91,22 @@ def test_what_may_restore_is_sent_only_when_asked_for(recorded: Recorded) -> Non
     sent = replay(recorded.report, "--only", "CAP-4", "--restore", "--tries", "1")
     assert sent.code == 1, sent.out
     assert len(recorded.broken.store.jobs) > jobs
+
+
+def test_what_deletions_showed_is_looked_for_in_deletions_that_must_be_refused(recorded: Recorded) -> None:
+    def backups() -> dict[str, str]:
+        containers = recorded.broken.store.containers.values()
+        return {name: backup.current for container in containers for name, backup in container.backups.items()}
+
+    before = backups()
+    kept = replay(recorded.report, "--only", WARNED, "--tries", "1")
+    assert statuses(kept)["AUTH-7/delete/observed"] == "could not tell"
+    assert "not sent without --restore: it is a DELETE" in kept.out
+    for target, status in ((recorded.target, "still failing"), (recorded.fixed, "fixed")):
+        done = replay(recorded.report, "--only", WARNED, "--tries", "1", "--restore", "--target", target)
+        assert statuses(done)["AUTH-7/delete/observed"] == status
+        assert done.code == Status(status).exit_code
+    assert backups() == before
 
 
 def test_nobody_can_tell_where_nothing_listens(recorded: Recorded, tmp_path: Path) -> None:

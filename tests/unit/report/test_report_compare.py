@@ -143,3 +143,37 @@ def test_a_clause_that_fails_in_fewer_checks_is_partly_fixed() -> None:
 def test_must_clauses_come_first() -> None:
     old, new = reporting.green(), reporting.results({"HTTP-7": Outcome.FAILED, "LIST-2": Outcome.FAILED})
     assert [change.id for change in compare(old, new).broken][:2] == ["LIST-2", "HTTP-7"]
+
+
+def test_failures_come_before_what_they_kept_from_being_judged() -> None:
+    old, new = reporting.green(), reporting.results({"CAP-4": Outcome.ERROR, "LIST-2": Outcome.FAILED})
+    comparison = compare(old, new)
+    assert [change.id for change in comparison.broken] == ["LIST-2", "CAP-4"]
+    assert printed(comparison).rstrip().endswith("2 broken: LIST-2, CAP-4")
+
+
+def test_what_broke_is_printed_before_all_else_and_named_at_the_end() -> None:
+    old = reporting.results({"CAP-4": Outcome.FAILED, "HTTP-7": Outcome.WARNED})
+    new = reporting.results({"LIST-2": Outcome.FAILED})
+    new["latency"][1]["p50_s"] += 1
+    text = printed(compare(old, new))
+    titles = ("Broken: 1", "Fixed: 1", "Changed in warnings and waivers: 1", "Changed in time: 1", "1 broken: LIST-2")
+    places = [text.index(title) for title in titles]
+    assert places == sorted(places)
+    assert text.rstrip().endswith("1 broken: LIST-2")
+
+
+def test_clauses_that_pass_now_share_a_line() -> None:
+    old = reporting.results({"CAP-4": Outcome.NOT_TESTED, "LIST-2": Outcome.NOT_TESTED, "LIST-3": Outcome.FAILED})
+    lines = printed(compare(old, reporting.green())).splitlines()
+    assert "  failed → passed  LIST-3" in lines
+    assert any(line.startswith("  not tested → passed  ") and {"CAP-4,", "LIST-2"} <= {*line.split()} for line in lines)
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0.9, 0), (1.1, 1)])
+def test_checks_have_changed_in_time_if_the_difference_is_more_than_waiting(seconds: float, count: int) -> None:
+    old, new = reporting.green(), reporting.green()
+    for results, duration in ((old, 0.05), (new, 0.05 + seconds)):
+        row = next(row for row in results["clauses"] if row["id"] == "CAP-4")
+        row["checks"] = [{**row["checks"][0], "duration_s": duration}]
+    assert len(compare(old, new).timings) == count
