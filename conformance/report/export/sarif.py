@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 SHOWN = (Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED, Outcome.ERROR)
 _LEVELS = {Outcome.FAILED: "error", Outcome.WARNED: "warning", Outcome.ERROR: "note"}
+_ESCAPES = str.maketrans({"{": "{{", "}": "}}", "[": "\\[", "]": "\\]"})
 _HELP = "A finding shows what the clause requires, what was received, and the request as a curl command."
 
 
@@ -75,7 +76,7 @@ def _rule(row: ClauseRow) -> JsonObject:
         "id": row["id"],
         "shortDescription": _message(row["title"]),
         "fullDescription": _message(" ".join(help_text[1:])),
-        "help": _message("\n".join([*help_text, _HELP])),
+        "help": _message(*help_text, _HELP),
         "defaultConfiguration": {"level": "error" if row["level"] == "MUST" else "warning"},
         "properties": {"tags": [row["chapter"], row["level"]]},
     }
@@ -132,7 +133,8 @@ def _result(row: ClauseRow, index: int, level: str, words: str, identity: str) -
     return result
 
 
-def _message(text: str) -> Message:
+def _message(*lines: str) -> Message:
+    """Return a message of these lines, each without line breaks of its own."""
     # braces would be placeholders and brackets links
-    shown = one_line(text, 4000).replace("{", "{{").replace("}", "}}").replace("[", "\\[").replace("]", "\\]")
+    shown = "\n".join(one_line(line, 4000) for line in lines).translate(_ESCAPES)
     return {"text": shown or "no text"}

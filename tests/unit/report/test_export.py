@@ -107,6 +107,14 @@ def test_sarif_agrees(results: Any) -> None:
         assert result["kind"] == "fail" or result["level"] == "none"
 
 
+def test_sarif_help_has_lines() -> None:
+    for rule in sarif.document(SAMPLES["red"])["runs"][0]["tool"]["driver"]["rules"]:
+        title, level, *_ = rule["help"]["text"].splitlines()
+        assert title == rule["shortDescription"]["text"]
+        assert level in ("Level: MUST.", "Level: SHOULD.")
+        assert "\\n" not in rule["help"]["text"]
+
+
 def test_sarif_fingerprints_tell_findings_apart_and_not_runs() -> None:
     def prints(results: Any) -> list[str]:
         return [one["partialFingerprints"]["finding/v1"] for one in sarif.document(results)["runs"][0]["results"]]
