@@ -15,7 +15,7 @@ from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.reference.faults import all_faults
 from conformance.report.markdown import escape, table
-from conformance.scenarios.preflight.requirements import needs_of
+from conformance.scenarios.preflight.requirements import FULL_CHANGES, needs_of
 from conformance.suite.registry import all_checks, all_reviews, places_of_checks
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def _trace(clause: Clause, outcome: str, reason: str) -> Trace:
 
 
 def _needs(clause: str) -> list[str]:
-    """What every check of the clause needs."""
+    """What every check of the clause needs of the target file and the options."""
     checks = [check for check in (*all_checks().values(), *all_reviews().values()) if check.clause == clause]
     needs = [[" or ".join([need] if isinstance(need, str) else need) for need in needs_of(check)] for check in checks]
-    return [need for need in (needs[0] if needs else []) if all(need in others for others in needs)]
+    shared = [need for need in (needs[0] if needs else []) if all(need in others for others in needs)]
+    return [need for need in shared if need != FULL_CHANGES]  # a property of the key, which no file names
 
 
 # ------------------------------------------------------------ formats

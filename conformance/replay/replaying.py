@@ -221,7 +221,7 @@ class _Try:
         text = self._run.recorder.text
         request = self._requests.get(row["curl"])
         if request is None or _is_masked(request):
-            return Attempt(Outcome.NOT_TESTED, _NOT_KEPT)
+            return Attempt(Outcome.NOT_TESTED, f"{_NOT_KEPT}; `run --only {clause}` tests the clause again")
         if problem := self._forbidden(request):
             return Attempt(Outcome.NOT_TESTED, problem)
         try:

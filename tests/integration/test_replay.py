@@ -170,6 +170,15 @@ def test_a_request_that_deletes_is_never_sent_as_it_was_recorded(recorded: Recor
     assert len(recorded.broken.store.jobs) == jobs
 
 
+def test_a_request_that_the_report_did_not_keep_is_tested_by_a_run(recorded: Recorded, tmp_path: Path) -> None:
+    copy = tmp_path / "report"
+    shutil.copytree(recorded.report, copy)
+    (copy / "exchanges.ndjson.gz").unlink()
+    done = replay(copy, "--only", "LIST-4", "--tries", "1")
+    assert done.code == 3
+    assert "does not contain the complete request; `run --only LIST-4` tests the clause again" in done.out
+
+
 def _make_deletions(report: Path, recorded: Recorded) -> None:
     """Turn every request of the archive into the deletion of a backup."""
     file = report / "exchanges.ndjson.gz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ def test_what_cannot_be_tested_in_every_run_says_why(capsys: pytest.CaptureFixtu
         in rows["GET-5"]["needs"]
     )
     assert "keys.expired" in rows["AUTH-3"]["needs"]
+    members = r"(keys|fixtures|restore|jobs|probe|claims)\.\w+"
+    needs = {need for row in rows.values() for need in row["needs"]}
+    assert [
+        need for need in needs if not re.fullmatch(rf"(the named )?{members}( or {members})*|--profile full", need)
+    ] == []
 
 
 def test_outcomes_are_those_of_the_report(report: Path, capsys: pytest.CaptureFixture[str]) -> None:
