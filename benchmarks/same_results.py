@@ -76,12 +76,13 @@ class Checkout:
         """The command that the checkout installs."""
         return self.python.with_name("backups-conformance")
 
-    def call(self, *arguments: str | Path, timeout_s: float = RUN_S) -> int:
-        """Run the command to its end, and return its exit code."""
+    def call(self, folder: Path, *arguments: str | Path, timeout_s: float = RUN_S) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end in a folder: old checkouts read what else is in the current one."""
         try:
             return subprocess.run(
-                [self.command, *arguments], capture_output=True, check=False, timeout=timeout_s, env=_environment()
-            ).returncode
+                [self.command, *arguments], capture_output=True, text=True, errors="replace", check=False,
+                timeout=timeout_s, env=_environment(), cwd=folder,
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise Failed(f"{self.folder}: no end within {timeout_s:g} s: {' '.join(map(str, arguments))}") from None
 
@@ -129,11 +130,13 @@ def prepared(folder: Path) -> Iterator[Checkout]:
 def _run(checkout: Checkout, target: Path, folder: Path, seed: int, *more: str) -> dict[str, Observed]:
     reports = folder / "report"
     arguments = ["run", "--target", str(target), "--seed", str(seed), "--report-dir", str(reports), *more]
-    code = checkout.call(*arguments)
+    ended = checkout.call(folder, *arguments)
     results = reports / "results.json"
     if not results.is_file():
-        return {"exit": str(code), "verdict": "(no results)"}
-    return {"exit": str(code), **observe(json.loads(results.read_bytes()))}
+        raise Failed(
+            f"{checkout.folder}: run ended with {ended.returncode} and wrote no results: {ended.stderr[-500:]}"
+        )
+    return {"exit": str(ended.returncode), **observe(json.loads(results.read_bytes()))}
 
 
 def green(checkout: Checkout, folder: Path, seed: int) -> dict[str, Observed]:
@@ -245,10 +248,11 @@ def _plain(value: str | list[str] | None) -> str:
 
 
 def _qualified(checkout: Checkout, folder: Path, timeout_s: float, *more: str) -> dict[str, dict[str, Any]]:
-    checkout.call("qualify", "--report-dir", folder, *more, timeout_s=timeout_s)
+    folder.mkdir(parents=True, exist_ok=True)
+    ended = checkout.call(folder, "qualify", "--report-dir", folder, *more, timeout_s=timeout_s)
     file = folder / "qualification.json"
     if not file.is_file():
-        raise Failed(f"{checkout.folder}: qualify wrote no results: {' '.join(more)}")
+        raise Failed(f"{checkout.folder}: qualify wrote no results: {' '.join(more)}: {ended.stderr[-500:]}")
     document = json.loads(file.read_bytes())
     return {row["name"]: row for rows in ("faults", "variants") for row in document[rows]}
 
