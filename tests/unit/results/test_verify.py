@@ -12,8 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.protobuf import json_format
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+from in_toto_attestation.v1.statement import Statement
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer._key import SSlibKey
 from support import folders, reporting
@@ -255,6 +260,22 @@ def test_the_first_entry_says_what_tested_what() -> None:
     assert predicate["url"] == "https://ci.example.test/runs/7"
     del results["run"]["ci"]
     assert "url" not in signoff.statement(results, {"results.json": "a" * 64})["predicate"]
+
+
+@pytest.mark.parametrize("results", [reporting.green(), reporting.red(), *map(reporting.mixed, range(4))])
+def test_the_record_is_valid_by_the_definitions_of_in_toto(results: Any) -> None:
+    results["run"]["ci"] = {"url": "https://ci.example/run/1"}
+    results["run"]["subjects"] = [
+        signoff.parse_subject(f"build@sha256:{'a' * 64}"), signoff.parse_subject(f"source@gitCommit:{'b' * 40}"),
+    ]  # fmt: skip
+    record = signoff.statement(results, dict.fromkeys(signoff.REQUIRED, "0" * 64))
+    statement = Statement.copy_from_pb(json_format.ParseDict(record, statement_pb2.Statement()))
+    statement.validate()
+    assert [dict(subject.digest) for subject in statement.pb.subject] == [{"sha256": "a" * 64}, {"gitCommit": "b" * 40}]
+    predicate = json_format.ParseDict(record["predicate"], test_result_pb2.TestResult())
+    for entry in predicate.configuration:
+        ResourceDescriptor.copy_from_pb(entry).validate()
+    assert (predicate.result, predicate.url) == (signoff.result_of(results), "https://ci.example/run/1")
 
 
 @pytest.mark.parametrize("digits", [40, 64])
