@@ -123,7 +123,7 @@ def sign_off(setup: RunSetup, results: Results, page: Path, state: contextlib.Ex
     try:
         complete(setup.folder, results, setup.remembered.shown_target, setup.settings.sign)
     except sealing.SealError as problem:
-        problems.append(f"not signed: {problem}")
+        problems.append(f"not signed: {problem}; `merge DIR --sign` signs a copy of the report later")
     if setup.settings.report_dir is None:
         problems += other_requests(setup.folder, results)
         point_latest(setup.folder, is_whole=is_whole(results))
