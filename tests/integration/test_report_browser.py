@@ -9,7 +9,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import browser, folders, nodejs, reporting
+from support import browser, folders, nodejs, other_pages, reporting
 
 from conformance.judging.outcomes import Outcome
 from conformance.report import compare as rendering
@@ -50,7 +50,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     index.write(folder / "runs")
     compared = compare.compare(reporting.green(), hostile)
     (folder / "compared.html").write_text(rendering.page(compared, reporting.green(), hostile))
-    return {**pages, "index": folder / "runs" / "index.html", "compared": folder / "compared.html"}
+    return {
+        **pages,
+        "index": folder / "runs" / "index.html",
+        "compared": folder / "compared.html",
+        "fleet": other_pages.fleet(folder / "fleet"),
+        "qualification": other_pages.qualification_of_two(folder / "qualification"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +181,7 @@ def test_every_link_on_the_page_leads_somewhere(reader: browser.Browser, pages: 
         assert reader.evaluate(f"{dead}.filter(id => !document.getElementById(id))") == []
 
 
-@pytest.mark.parametrize("name", ["red", "green", "broken", "hostile", "index", "compared"])
+@pytest.mark.parametrize("name", ["red", "green", "broken", "hostile", "index", "compared", "fleet", "qualification"])
 @pytest.mark.parametrize("width", [400, 1280])
 def test_no_page_is_wider_than_its_window(
     name: str, width: int, reader: browser.Browser, pages: dict[str, Path]
@@ -233,7 +239,7 @@ FAULTS = """(() => {
 })()"""
 
 
-@pytest.mark.parametrize("name", ["red", "green", "index", "compared"])
+@pytest.mark.parametrize("name", ["red", "green", "index", "compared", "fleet", "qualification"])
 def test_a_screen_reader_finds_its_way(name: str, reader: browser.Browser, pages: dict[str, Path]) -> None:
     reader.open(pages[name])
     assert reader.evaluate(FAULTS) == []
@@ -260,7 +266,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("width", [400, 1280])
-@pytest.mark.parametrize("name", ["red", "green", "gone", "index", "compared"])
+@pytest.mark.parametrize("name", ["red", "green", "gone", "index", "compared", "fleet", "qualification"])
 def test_axe_finds_nothing_serious(
     name: str, width: int, axe: str, reader: browser.Browser, pages: dict[str, Path]
 ) -> None:
@@ -292,7 +298,7 @@ CONTRAST = """(() => {
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["red", "green", "index", "compared"])
+@pytest.mark.parametrize("name", ["red", "green", "index", "compared", "fleet", "qualification"])
 def test_all_text_has_contrast(name: str, dark: bool, reader: browser.Browser, pages: dict[str, Path]) -> None:
     reader.size(1280, 900, dark=dark)
     reader.open(pages[name])

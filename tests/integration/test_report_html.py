@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support import folders, nodejs, reporting
+from support import folders, nodejs, other_pages, reporting
 
 from conformance.judging.outcomes import Outcome
 from conformance.report import compare as rendering
@@ -45,6 +45,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         **pages,
         "index": folder / "runs" / "index.html",
         "compared": folder / "compared.html",
+        "fleet": other_pages.fleet(folder / "fleet"),
+        "qualification": other_pages.qualification_of_two(folder / "qualification"),
         "example green": EXAMPLES / "example-green" / "report.html",
         "example red": EXAMPLES / "example-red" / "report.html",
     }

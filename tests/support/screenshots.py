@@ -1,7 +1,8 @@
 """Takes the pictures of docs/report.md.
 
-`PYTHONPATH=tests python -m support.screenshots GREEN RED INCONCLUSIVE READ docs/screenshots`: the first four are report
-folders. The pages are rendered again from their results, so that they look as they do today.
+`PYTHONPATH=tests python -m support.screenshots GREEN RED INCONCLUSIVE READ WAIVED docs/screenshots`: the first five are
+report folders. The pages are rendered again from their results, so that they look as they do today. The page of a
+fleet is made from results of tests.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import tempfile
 from pathlib import Path
 
 from conformance.report import write_page
-from support import browser
+from support import browser, other_pages
 
-KINDS = ("green", "red", "inconclusive", "read")
+KINDS = ("green", "red", "inconclusive", "read", "waived")
 #: width, height, whether it is dark, and how much it is reduced
-VIEWS = ((1280, 1000, False, 0.7), (1280, 1000, True, 0.7), (400, 900, False, 0.8), (400, 900, True, 0.8))
+VIEWS = ((1280, 800, False, 0.8), (1280, 800, True, 0.8), (400, 900, False, 0.8), (400, 900, True, 0.8))
 #: sections that are shown by themselves, with their heights: of the red page, or of the green one (OF_GREEN)
 SECTIONS = {
     "failed": 1500,
@@ -45,6 +46,7 @@ def main(folders: list[Path], into: Path) -> None:
             shutil.copy(folder / "results.json", Path(scratch) / kind)
             write_page(json.loads((folder / "results.json").read_bytes()), Path(scratch) / kind)
             pages[kind] = Path(scratch) / kind / "report.html"
+        pages["fleet"] = other_pages.fleet(Path(scratch) / "fleet")
         for kind, page in pages.items():
             for width, height, dark, scale in VIEWS:
                 reader.size(width, height, dark=dark)
