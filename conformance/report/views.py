@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _KEYS = ("full", "view", "manage", "unrelated", "other_hub", "expired", "none")
 
+#: other pointers that are listed of equal findings
+_MAX_POINTERS = 50
 _DENIALS = frozenset({401, 403})
 #: statuses that say nothing about who may do what
 _UNTELLING = frozenset({429, 502, 503, 504})
@@ -104,8 +106,13 @@ class FindingView:
 
     @property
     def row(self) -> FindingRow:
-        """The first of the equal findings."""
+        """One of the equal findings."""
         return self.unique.finding
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """The pointers of the other findings that are not about an equal place, a bounded number of them."""
+        return [pointer for pointer in self.unique.pointers if pointer != self.row["pointer"]][:_MAX_POINTERS]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -36,6 +36,8 @@ _PARTICULAR = re.compile(
 )
 #: a value that was wanted: equal findings may want different ones
 _QUOTED = re.compile(r'"[^"]*"')
+#: a value, and what is wrong with it
+_EXPLAINED = re.compile(r'"[^"]*"(, which .+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,13 @@ class Case:
 
 @dataclass(slots=True)
 class UniqueFinding:
-    """Equal findings of a clause: one of them with its check, and the `checks` (IDs) and number of `places` of all."""
+    """Equal findings of a clause: one of them with its check; of all, the `checks` (IDs), places and pointers."""
 
     finding: FindingRow
     check: CheckRow
     checks: list[str]
     places: int
+    pointers: list[str] = field(default_factory=list)
 
     @property
     def exchange(self) -> ExchangeRow | None:
@@ -190,15 +193,25 @@ def unique_findings(clause: ClauseRow) -> list[UniqueFinding]:
     for check, finding in findings(clause):
         if is_decided and finding["outcome"] == Outcome.ERROR:
             continue
-        words = (_QUOTED.sub('"#"', finding["wanted"]), finding["got"], finding["pointer"] or "")
-        known = groups.setdefault(
-            (finding["outcome"], *map(general, words)), UniqueFinding(finding, check, checks=[], places=0)
-        )
+        known = groups.setdefault(_common(finding), UniqueFinding(finding, check, checks=[], places=0))
         known.places += finding["places"]
+        pointer = finding["pointer"]
+        known.pointers += [pointer] if pointer is not None and pointer not in known.pointers else []
         known.checks += [check["id"]] if check["id"] not in known.checks else []
         if not known.is_of_read and UniqueFinding(finding, check, [], 0).is_of_read:
             known.finding, known.check = finding, check
     return list(groups.values())
+
+
+def _common(finding: FindingRow) -> tuple[str, ...]:
+    """Return what equal findings have in common: all but what is particular to the value and its place.
+
+    A value of which the finding says what is wrong with it, such as `"…", which has no offset`, may be anywhere.
+    """
+    got, pointer = finding["got"], finding["pointer"] or ""
+    if match := _EXPLAINED.fullmatch(got):
+        got, pointer = match[1], ""
+    return finding["outcome"], *map(general, (_QUOTED.sub('"#"', finding["wanted"]), got, pointer))
 
 
 def undetermined(clause: ClauseRow) -> dict[str, list[str]]:

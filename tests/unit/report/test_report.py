@@ -349,6 +349,20 @@ def test_findings_that_want_different_values_or_name_different_integrations_are_
     assert len(queries.unique_findings(row)) == 2
 
 
+def test_values_with_the_same_explanation_are_one_finding_wherever_they_are() -> None:
+    row = a_failed_row_with(("CAP-1/get", "failed"), ("CAP-1/list", "failed"))
+    places = ("/data/state/changed", "/data/0/events/created")
+    for check, pointer, time in zip(
+        row["checks"], places, ("2025-11-06T04:00:40", "2025-11-06T16:00:00.5"), strict=True
+    ):
+        check["findings"][0] |= {"got": f'"{time}", which has no offset', "pointer": pointer}
+    (unique,) = queries.unique_findings(row)
+    assert unique.pointers == [*places]
+    (card,) = [card for card in views.cards(reporting.of_clauses(row), Outcome.FAILED) if card.clause is row]
+    assert card.findings[0].elsewhere == [places[1]]
+    assert places[1] in html.render_summary(reporting.of_clauses(row))
+
+
 def test_equal_findings_are_shown_once_with_all_their_checks() -> None:
     row = a_failed_row_with(("CAP-1/list/generated", "failed"), ("CAP-1/list", "failed"))
     (card,) = [card for card in views.cards(reporting.of_clauses(row), Outcome.FAILED) if card.clause is row]
