@@ -313,7 +313,7 @@ def test_compare_is_1_where_something_broke(came: Outcome, code: int, capsys: py
     write_json(Path("new.json"), reporting.results({"CAP-4": came}))
     assert main.main(["compare", "old.json", "new.json", "--markdown", "c.md", "--html", "c.html"]) == code
     words = "1 broken" if code else "Nothing broke"
-    assert capsys.readouterr().out.endswith(f"{words}\n")
+    assert capsys.readouterr().out.endswith(f"{words}: CAP-4\n" if code else f"{words}\n")
     assert Path("c.md").read_text().startswith(f"# {words}\n")
     assert f"<h2>{words}</h2>" in Path("c.html").read_text()
 
