@@ -28,7 +28,8 @@ PINNED = re.compile(r"^\s*(?:- )?uses: (?P<action>[\w./-]+)@(?P<ref>\S+)(?: # (?
 
 def pins() -> list[tuple[str, str, str | None]]:
     """Every action that a workflow, the action or an example uses: its name, commit and version."""
-    files = [*WORKFLOWS, ROOT / "action.yml", ROOT / "docs/examples/github.yml", ROOT / "README.md"]
+    examples = [ROOT / "docs/examples" / name for name in ("github.yml", "fleet-github.yml")]
+    files = [*WORKFLOWS, ROOT / "action.yml", *examples, ROOT / "README.md"]
     pins = [match for path in files for match in PINNED.finditer(path.read_text("utf-8"))]
     return [(match["action"], match["ref"], match["version"]) for match in pins]
 
