@@ -53,8 +53,8 @@ OF_IDS: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
     ("logs", ("data", EACH, "id")): ("LOG-3",),
 }
 OF_ERRORS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "status": (("ERR-1",), ("ERR-2",)),
-    "code": (("ERR-1",), ("ERR-3",)),
+    "status": (("ERR-2",), ("ERR-1",)),
+    "code": (("ERR-3",), ("ERR-1",)),
     "title": (("ERR-4",), ("ERR-1",)),
     "detail": (("ERR-4",), ()),
     "source": (("ERR-4",), ()),
