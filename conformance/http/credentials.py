@@ -45,6 +45,10 @@ ALTERATIONS: dict[str, Alteration] = {
     "swapped case": Alteration(
         lambda full, _: f"Bearer {_swapped(full)}", "Bearer $(printf %s \"${key}\" | tr 'a-zA-Z' 'A-Za-z')"
     ),
+    # `_` may stand in a token (RFC 6750) and matches any character in SQL's LIKE
+    "underscores": Alteration(
+        lambda full, _: f"Bearer {'_' * len(full)}", 'Bearer $(printf %s "${key}" | sed s/./_/g)'
+    ),
     "not ASCII": Alteration(lambda full, seed: f"Bearer {_unknown(full, seed)}\xe9", "Bearer an-unknown-key\xe9"),
     "bare": Alteration(lambda full, _: full, "${{{key}}}"),
     "empty": Alteration(lambda _full, _seed: "Bearer", "Bearer"),

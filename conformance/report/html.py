@@ -46,6 +46,7 @@ _TERMS = {
     "cut, extended, swapped case": "the full key without its last character, with more behind it, in the other case",
     "bare, empty, other scheme, basic …": "the full key in another form than Bearer and the key: it must be refused",
     "lower scheme, upper scheme": "the full key after bearer and BEARER: it must be accepted (RFC 9110, 11.1)",
+    "underscores": "a key of underscores only, as long as the full one: SQL's LIKE takes each for any character",
     "not ASCII": "a key with a character outside ASCII",
     "own": "resources of the container under test",
     "sibling": "another container of the same hub (fixtures.other_container_id)",

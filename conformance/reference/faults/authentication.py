@@ -104,6 +104,18 @@ def keys_without_case(server: Behaviours) -> None:
 
 
 @fault(breaks=("AUTH-2",))
+def keys_are_patterns(server: Behaviours) -> None:
+    """Keys are looked up with SQL's LIKE, where `_` stands for any character."""
+    server.find_key = lambda call, text: next(
+        (key for token, key in call.store.keys.items() if _is_like(token, text)), None
+    )
+
+
+def _is_like(token: str, pattern: str) -> bool:
+    return len(token) == len(pattern) and all(char in ("_", own) for char, own in zip(pattern, token, strict=True))
+
+
+@fault(breaks=("AUTH-2",))
 def bare_key_opens(server: Behaviours) -> None:
     """A key without a scheme is accepted."""
     token = server.read_token
