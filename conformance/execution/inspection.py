@@ -13,7 +13,7 @@ from conformance.execution.run import Run
 from conformance.http.clock import TargetGoneError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import items_of
-from conformance.scenarios.preflight.requirements import Situation, in_one_line
+from conformance.scenarios.preflight.requirements import BY_OPERATION, Situation, in_one_line
 from conformance.suite.registry import all_checks, all_judges
 
 if TYPE_CHECKING:
@@ -99,18 +99,16 @@ def _failing(run: Run) -> tuple[str, ...]:
 def _gaps(situation: Situation) -> dict[str, Sequence[Gap]]:
     """Return what each clause lacks: that of its check which lacks the least.
 
-    A passive judge needs an exchange, so it lacks what the checks of its operations lack.
+    Where a clause has no check of an operation, its passive judge sees the exchanges of the others' checks.
     """
     by_clause: dict[str, Sequence[Gap]] = {}
-    by_operation: dict[str, Sequence[Gap]] = {}
     for check in all_checks().values():
-        gaps = situation.gaps(check)
-        _keep_least(by_clause, check.clause, gaps)
-        _keep_least(by_operation, check.operation, gaps)
-    for judge in all_judges():
-        for operation in catalogue.load()[judge.clause].operations:
-            if operation in by_operation:
-                _keep_least(by_clause, judge.clause, by_operation[operation])
+        _keep_least(by_clause, check.clause, situation.gaps(check))
+    checked = {(check.clause, check.operation) for check in all_checks().values()}
+    for clause in {judge.clause for judge in all_judges()}:
+        for operation in BY_OPERATION:
+            if operation in catalogue.load()[clause].operations and (clause, operation) not in checked:
+                _keep_least(by_clause, clause, situation.passive_gaps(clause, operation))
     return by_clause
 
 

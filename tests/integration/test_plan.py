@@ -13,6 +13,7 @@ from support import running
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.execution import plan
+from conformance.execution.inspection import inspect
 from conformance.qualification.measure import NEVER_TESTED
 from conformance.reference import launch
 
@@ -51,6 +52,7 @@ def test_a_run_of_reads_tests_what_its_plan_promises(server: launch.Spawned, tar
     ran = running.run(tmp_path, "--target", server.target_file, "--profile", "read", "--seed", "1")
     tested = {clause for clause, outcome in ran.outcomes.items() if outcome != "not_tested"}
     assert made.testable - NEVER_TESTED == tested
+    assert set(inspect(target, "read").testable) == tested
     assert (made.effect.restores, made.effect.deletions) == (0, 0)
     assert all(made.lacking[clause] for clause in ALL - made.testable - {"JOB-2", "JBS-4"})
 

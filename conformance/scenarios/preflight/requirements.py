@@ -74,7 +74,9 @@ BY_CLAUSE: dict[str, tuple[Need, ...]] = {
     "RST-9": ("probe.command", "fixtures.second_instance_id"),
 }
 #: Clauses about denials: each needs a key that lacks the operation's capability.
-DENIALS = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4", "CAP-7", "CAP-8", "CAP-9", "JBS-2", "DEL-2"})
+DENIALS = frozenset({"CAP-1", "CAP-2", "CAP-3", "CAP-4", "CAP-7", "CAP-8", "CAP-9", "CAP-11", "JBS-2", "DEL-2"})
+#: What a target must do for a clause to be judged, whatever the target file provides.
+BY_BEHAVIOUR = {"HTTP-8": Gap("the target", "only a target that answers 429 shows it")}
 #: Clauses whose check runs a restore scenario, by the scenario; the budget may not allow it.
 BY_SCENARIO: dict[str, str] = {
     **dict.fromkeys(("JOB-1", "JOB-3", "RST-1", "RST-2", "RST-3", "RST-5", "RST-7", "RST-8", "RST-9"), "main"),
@@ -97,6 +99,13 @@ class Situation:
         """Return everything that the check needs and that is missing, all at once."""
         missing = dict.fromkeys(gap for need in needs_of(check) for gap in self._missing(need))
         return list(missing) or list(self._budget(check))
+
+    def passive_gaps(self, clause: str, operation: Operation) -> list[Gap]:
+        """Return what a passive judge of the clause lacks, which needs an exchange about something that exists."""
+        if clause in BY_BEHAVIOUR:
+            return [BY_BEHAVIOUR[clause]]
+        needs = (*BY_OPERATION[operation], *_denials(clause, operation))
+        return list(dict.fromkeys(gap for need in needs for gap in self._missing(need)))
 
     def _missing(self, need: Need) -> list[Gap]:
         if isinstance(need, str):
@@ -152,7 +161,7 @@ class Situation:
 
 
 def needs_of(check: Check) -> tuple[Need, ...]:
-    """Return what a check needs: by its operation, by its clause, and for a denial a key that is denied."""
+    """Return what a check needs: by its operation, by its clause, by its stage, and for a denial a denied key."""
     base = BY_OPERATION[check.operation]
     if check.kind in (CheckKind.EXAMPLE, CheckKind.GENERATED):
         base = INSTEAD.get((check.clause, check.operation), base)
@@ -160,10 +169,16 @@ def needs_of(check: Check) -> tuple[Need, ...]:
         base = (FULL, FOLLOW)  # generated jobs do not exist
     if check.kind is CheckKind.EXAMPLE and check.clause in WITHOUT_FULL and PROFILE not in base:
         base = tuple(need for need in base if need != FULL)
-    denied = tuple(f"keys.{name}" for name in GRANTS if lacks(name, check.operation))
-    denials: tuple[Need, ...] = (denied,) if check.clause in DENIALS else ()
+    denials = _denials(check.clause, check.operation)
     sequences = (ALLOW, PROFILE) if check.kind is CheckKind.STATEFUL else ()
-    return tuple(dict.fromkeys((*base, *BY_CLAUSE.get(check.clause, ()), *denials, *sequences)))
+    changes = (PROFILE,) if check.stage.changes else ()
+    return tuple(dict.fromkeys((*base, *BY_CLAUSE.get(check.clause, ()), *denials, *sequences, *changes)))
+
+
+def _denials(clause: str, operation: Operation) -> tuple[Need, ...]:
+    """Return the need of a clause about denials: one of the keys that lack the operation's capability."""
+    denied = tuple(f"keys.{name}" for name in GRANTS if lacks(name, operation))
+    return (denied,) if clause in DENIALS else ()
 
 
 def in_one_line(gaps: list[Gap]) -> str:
