@@ -237,7 +237,7 @@ def unknown_addresses_beneath_logs_show_the_logs(server: Behaviours) -> None:
     _serve_as(server, "logs", "/logs/")
 
 
-@fault(breaks=("ERR-5",))
+@fault(breaks=("ERR-5",), also=("AUTH-10",))  # any 2xx to another spelling of a refused address is its warning
 def unknown_addresses_show_null(server: Behaviours) -> None:
     """An unknown address beneath a backup is a 200 with null as data."""
     answer_instead(server, is_beneath, lambda _: json_of(200, {"data": None}))
