@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from conformance.qualification.recording import FaultRecord
 
 #: requests that the choice may use; restores of scenarios that checks share, and their following, are not among them
-MAX_REQUESTS = 170
+MAX_REQUESTS = 178
 
 #: kinds whose checks share the requests of one scenario: by itself each of them seems to cost nothing
 SHARED = (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS)

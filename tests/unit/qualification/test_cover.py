@@ -52,7 +52,7 @@ def test_the_shipped_choice_names_checks_of_the_suite() -> None:
     """It is generated: after a check is renamed or removed, tools/quick_depth.py writes it again."""
     assert depth.quick_checks() <= set(all_checks())
     profile = json.loads((Path(depth.__file__).parent / depth.FILE).read_text("utf-8"))
-    assert profile["killed"] / (profile["faults"] - len(profile["never"])) >= 0.8
+    assert profile["killed"] / (profile["faults"] - len(profile["never"])) >= 0.75
     assert len({CheckId.parse(check).clause for check in depth.quick_checks()}) >= 25
 
 
