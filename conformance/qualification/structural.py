@@ -17,7 +17,8 @@ answer leaves out is put there first, so that optional parts are broken as well.
 checks that make the server answer, and all clauses that are judged on whatever comes.
 
 The variants are the counter-test: members that may be absent left out or put there, members that may be null are null.
-A null that only HTTP-10 speaks of is a fault of HTTP-10, and must break nothing else.
+A null that only HTTP-10 speaks of is a fault of HTTP-10, and must break nothing else; one in the place of what was
+asked to be included is a fault of the clause that looks for it.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ DRAWN_BY: dict[Operation, str] = {
     "list": "LIST-9", "get": "GET-4", "logs": "LOG-4", "restore": "JOB-9", "job": "JBS-3", "delete": "DEL-4",
 }  # fmt: skip
 INCLUDED_BY: dict[str, str] = {"list": "INC-2", "get": "INC-4"}
+RESOLVED_BY: dict[str, str] = {"list": "INC-3", "get": "INC-4"}
 #: what a backup's reference or an integration's own ids say is judged by these as well
 OF_INTEGRATIONS = ("INC-3", "INC-4", "INC-5", "INC-8")
 OF_IDS: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
@@ -202,9 +204,11 @@ def _null_fault(answers: Answers, place: Place) -> Structural:
     name = f"{PREFIX}/{answers.word}/{place.word}/null"
     edit = _edit(answers.shape, place.steps, lambda _: None)
     _, also = answers.clauses(place)
-    fault = Fault(name, f"{place.word} of {answers.word}: null instead of nothing.", ("HTTP-10",), also,
+    # HTTP-10 does not speak of includes: null is as good as nothing there, and what was asked for is missing
+    clause = RESOLVED_BY[answers.operation] if place.steps == ("includes", "integrations") else "HTTP-10"
+    fault = Fault(name, f"{place.word} of {answers.word}: null instead of nothing.", (clause,), also,
                   needs_probe=False, apply=_applied(answers, edit))  # fmt: skip
-    return Structural(fault, answers.selected(place))
+    return Structural(fault, answers.selected(place) | {clause})
 
 
 def _negative_size(answers: Answers) -> Structural:

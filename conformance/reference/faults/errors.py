@@ -34,7 +34,7 @@ def error_with_empty_data(server: Behaviours) -> None:
     server.write_error = lambda call, refusal: write(call, refusal) | ({"data": {}} if refusal.status == 404 else {})
 
 
-@fault(breaks=("ERR-1",))
+@fault(breaks=("ERR-1",), also=("ERR-5",))  # which alone judges the answers to addresses that do not exist
 def problem_details(server: Behaviours) -> None:
     """A 404 has the shape of RFC 9457, without an envelope."""
     write = server.write_error
