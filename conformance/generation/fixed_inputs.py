@@ -25,6 +25,8 @@ NUMBER, SIZE = "page%5Bnumber%5D", "page%5Bsize%5D"
 #: Decimal digits of a number that no 64-bit integer, and of one that no double can hold.
 BEYOND_64_BITS = ("9223372036854775808", "18446744073709551616", "99999999999999999999")
 BEYOND_DOUBLES = ("1" + "0" * 400, "1e400")
+#: An integer of more digits than Python reads by default (4,300); other languages have limits of their own.
+MANY_DIGITS = "1" + "0" * 5000
 
 #: Words that are odd wherever a client may put a word, percent-encoded as in a query.
 WORDS: Mapping[Oddity, tuple[str, ...]] = {
@@ -127,6 +129,8 @@ def read_headers() -> list[OddHeaders]:
         OddHeaders("a GET with a body", (("Content-Type", "application/json"),), body=b'{"x":1}'),
         OddHeaders("a satisfiable Range", (("Range", "bytes=0-1"),)),
         OddHeaders("an unsatisfiable Range", (("Range", "bytes=9-1"),)),
+        OddHeaders("a Range of the last byte", (("Range", "bytes=-1"),)),
+        OddHeaders("a malformed Range", (("Range", "bytes=x"),)),
         OddHeaders("If-None-Match", (("If-None-Match", "*"),)),
         OddHeaders("If-Modified-Since", (("If-Modified-Since", "yesterday"),)),
         OddHeaders("an Expect", (("Expect", "100-continue"),)),
@@ -169,7 +173,7 @@ _ODD_MEMBERS: Mapping[Oddity, tuple[bytes, ...]] = {
     "operator": (b'"$where":"1"', b'"x":{"$ne":1}'),
     "list given twice": (b'"x":1,"x":2', b'"action":"restore","action":"restore"'),
     "number beyond 64 bits": tuple(b'"x":%b' % number.encode() for number in BEYOND_64_BITS),
-    "number beyond doubles": tuple(b'"x":%b' % number.encode() for number in BEYOND_DOUBLES),
+    "number beyond doubles": tuple(b'"x":%b' % number.encode() for number in (*BEYOND_DOUBLES, MANY_DIGITS)),
 }
 
 

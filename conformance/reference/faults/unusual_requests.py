@@ -75,6 +75,18 @@ def if_none_match_breaks_down(server: Behaviours) -> None:
 
 
 @fault(breaks=("HTTP-3",))
+def ranges_without_a_first_byte_break_down(server: Behaviours) -> None:
+    """A Range that counts from the end (`bytes=-1`) is a 500."""
+    _crash(server, lambda call: call.headers.get("range", "").startswith("bytes=-"))
+
+
+@fault(breaks=("HTTP-3",))
+def malformed_ranges_break_down(server: Behaviours) -> None:
+    """A Range that is not one of bytes is a 500."""
+    _crash(server, lambda call: not re.fullmatch(r"bytes=\d*-\d*", call.headers.get("range", "bytes=0-")))
+
+
+@fault(breaks=("HTTP-3",))
 def body_of_a_read_breaks_down(server: Behaviours) -> None:
     """A GET with a body is a 500."""
     _crash(server, lambda call: call.method == "GET" and _announces_a_body(call))
@@ -161,6 +173,12 @@ def paths_in_instances_break_down(server: Behaviours) -> None:
 def integers_beyond_64_bits_break_down(server: Behaviours) -> None:
     """An integer beyond 64 bits in a body is a 500."""
     _crash_on_body(server, re.compile(rb"[:\[,\s][0-9]{20}").search)
+
+
+@fault(breaks=("HTTP-3",))
+def integers_of_many_digits_break_down(server: Behaviours) -> None:
+    """An integer of more than 4,300 digits in a body is a 500: Python's int() does not read it."""
+    _crash_on_body(server, re.compile(rb"[0-9]{4301}").search)
 
 
 @fault(breaks=("JOB-5",), also=("HTTP-3",))
