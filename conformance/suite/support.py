@@ -194,6 +194,8 @@ def _expect_decoded_answer(context: CheckContext, exchange: Exchange, decoded: s
     plain = context.send(replace(exchange.request, path=decoded))
     if why := inconclusive_reason(plain):
         yield inconclusive(why, plain)
+    elif plain.status is not None and 300 <= plain.status < 400:
+        yield inconclusive(f"HTTP-9 failed first on {plain.request.line}: {plain.status}", plain)
     elif plain.is_success and (plain.value == exchange.value or plain.ids == exchange.ids):
         yield served
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from conformance.http.intermediaries import answerer_of
 
@@ -113,7 +113,12 @@ def stopping_cause(target: Target, exchanges: Sequence[Exchange], fix_of_hub: st
 
 
 def _foreign_cause(target: Target, answered: Sequence[Exchange]) -> tuple[str, str]:
-    """The cause where no response has the contract's shape: one redirect, or one intermediary, for all of them."""
+    """The cause where no response has the contract's shape: one redirect, or one intermediary, for all of them.
+
+    A redirect to its own address with a slash behind it is no such cause: no base URL would avoid it (HTTP-9).
+    """
+    if any(_is_sent_to_its_own_address(target, exchange) for exchange in answered):
+        return "", ""
     if to := _redirected_to(target, answered):
         return f'{target.base_url}: everything is redirected to {to}; write base_url = "{to}"', ""
     if location := _one_location(answered):
@@ -148,6 +153,17 @@ def _redirected_to(target: Target, exchanges: Sequence[Exchange]) -> str:
             return ""
         bases.add(location.removesuffix(asked).rstrip("/") if location.endswith(asked) else "")
     return next(iter(bases)) if len(bases) == 1 else ""
+
+
+def _is_sent_to_its_own_address(target: Target, exchange: Exchange) -> bool:
+    """Whether the response is a redirect to the address that was asked for, with a slash behind it or without one."""
+    location = exchange.response.header("location") if exchange.response else None
+    if exchange.status not in REDIRECTS or not location:
+        return False
+    asked = urlsplit(f"{target.base_url.rstrip('/')}{exchange.request.target}")
+    to = urlsplit(urljoin(asked.geturl(), location))
+    same = (to.scheme, to.netloc, to.path.rstrip("/")) == (asked.scheme, asked.netloc, asked.path.rstrip("/"))
+    return same and to.path != asked.path
 
 
 def _one_location(exchanges: Sequence[Exchange]) -> str:

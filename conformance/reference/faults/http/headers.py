@@ -74,6 +74,17 @@ def logs_are_elsewhere(server: Behaviours) -> None:
     )
 
 
+@fault(breaks=("HTTP-9",))
+def every_address_needs_a_slash(server: Behaviours) -> None:
+    """Every documented address is a redirect to the one with a slash behind it."""
+    finish = server.finish
+    server.finish = lambda call, answer: (
+        Answer(308, {"location": f"{call.path}/", "content-type": "text/html"}, b"")
+        if call.operation in server.handlers
+        else finish(call, answer)
+    )
+
+
 @fault(breaks=("HTTP-8",))
 def retry_after_is_negative(server: Behaviours) -> None:
     """An occasional 429 has a negative Retry-After."""
