@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.check_id import CheckKind
 from conformance.generation.stateful_machine import run_sequences
 from conformance.judging.checks import Stage, check
+from conformance.scenarios import deletion_scenarios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 def judge_sequences(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Yield the findings of the clause; the shortest sequence that breaks it is recorded step by step."""
-    findings, steps = context.run_once("walk", run_sequences).findings_of(context.check.clause, operation)
+    results = context.run_once("walk", run_sequences)
+    if operation == "delete" and context.check.clause not in results.judged:
+        deletion_scenarios.deletable_backup(context, 0)  # raises where the target has no delete: the clause is exempt
+    findings, steps = results.findings_of(context.check.clause, operation)
     for step in steps:
         context.record_step(step, None, "")
     yield from findings
