@@ -47,7 +47,7 @@ class Observer:
         self._coverage = Coverage()
         self._archive = Archive(folder, worker, recorder) if archived else None
         self._ends = threading.Lock()
-        #: by the place of a restore in the run: how much was seen of it when it was last looked at, and its last state
+        #: by the place of a restore among those followed: how much was seen of it at the last look, and its last state
         self._looked_at: dict[int, tuple[int, Exchange | None]] = {}
         self._ended_in: dict[int, str] = {}
 
@@ -76,7 +76,7 @@ class Observer:
     def _journal_ends(self) -> None:
         """Write the restores whose end was seen since the last call, so that a run that is killed later knows them."""
         with self._ends:
-            for index, restore in enumerate(self._state.restores):
+            for index, restore in enumerate(self._state.followed):
                 seen = len(restore.jobs), restore.after
                 if index in self._ended_in or self._looked_at.get(index) == seen:
                     continue
@@ -97,7 +97,7 @@ class Observer:
             self.journal.write(record)
         self.journal.write(facts)
         with self._ends:
-            for index, restore in enumerate(self._state.restores):
+            for index, restore in enumerate(self._state.followed):
                 self._journal_end(index, restore)
         if self._archive is not None:
             self._archive.close()

@@ -85,19 +85,20 @@ class Follower:
         known = self._context.run.state.log_book.seen(backup, self._context.logs(backup).items)
         restore = Restore(answer, backup, instance, frozenset(known), self._clock())
         if restore.accepted:
+            self._context.run.state.add_unrequested(restore)
             self._poll_to_end(restore, restore.requested_at)
             if not restore.ended:
                 self._context.run.state.add_unended(answer)
 
-    def leaves_log(self, restore: Restore, patience_s: float | None = None) -> bool:
-        """Whether a restore that was refused, or had no answer, leaves a log all the same.
+    def leaves_log(self, restore: Restore, patience_s: float | None = None, *, count: int = 1) -> bool:
+        """Whether a restore leaves a log though it was refused or had no answer, or as many as `count`.
 
         `patience_s` is how long to wait for it: `restore.timeout_s` unless given.
         """
         patience_s = self._policy.timeout_s if patience_s is None else patience_s
         while True:
             self.read_logs(restore)
-            if restore.own_logs:
+            if len(restore.own_logs) >= count:
                 return True
             if self._clock() - restore.requested_at > patience_s:
                 return False

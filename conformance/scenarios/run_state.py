@@ -140,6 +140,7 @@ class RunState:
         self._broken_off: Counter[str] = Counter()
         self._reviews = 0
         self._wrongly_accepted: list[tuple[str, Exchange]] = []
+        self._followed: list[Restore] = []
         self._unended: list[Exchange] = []
         #: Clauses whose effects were seen again with another backup.
         self.confirmed: set[str] = set()
@@ -188,14 +189,27 @@ class RunState:
 
     def add_restores(self, restores: Iterable[Restore]) -> None:
         """Keep restores that a scenario requested."""
+        added = list(restores)
         with self._lock:
-            self._restores += restores
+            self._restores += added
+            self._followed += added
+
+    def add_unrequested(self, restore: Restore) -> None:
+        """Keep a restore that was accepted though no scenario requested it, and that is followed to its end."""
+        with self._lock:
+            self._followed.append(restore)
 
     @property
     def restores(self) -> Sequence[Restore]:
         """The restores that scenarios requested so far, in their order."""
         with self._lock:
             return tuple(self._restores)
+
+    @property
+    def followed(self) -> Sequence[Restore]:
+        """The restores that were followed so far, in their order: those of scenarios, and unrequested ones."""
+        with self._lock:
+            return tuple(self._followed)
 
     def requested(self, backup: str) -> int:
         """Return how many restores of a backup were requested, whatever the answer."""

@@ -71,6 +71,19 @@ def test_the_end_of_a_restore_is_written_when_it_is_seen(tmp_path: Path, observe
     assert journal.read(tmp_path / "state").restores_maybe_running == []
 
 
+def test_the_end_of_a_restore_that_had_to_be_refused_is_written_as_well(
+    tmp_path: Path, observer: Observer, state: RunState
+) -> None:
+    answer = exchange("restore", "POST", 202, {"action": "restore", "job": {"id": "j"}})
+    observer.observe(answer)
+    restore = Restore(answer, hostile.BACKUP, hostile.INSTANCE, frozenset(), 0.0)
+    state.add_unrequested(restore)
+    restore.jobs.append(job("completed"))
+    observer.observe(restore.jobs[-1])
+    assert states_of_ended(tmp_path) == ["completed"]
+    assert state.restores == ()
+
+
 def test_a_log_alone_is_no_end_while_the_job_may_still_appear(
     tmp_path: Path, observer: Observer, state: RunState
 ) -> None:

@@ -17,6 +17,8 @@ from conformance.suite.support import expect_malformed_refused
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from conformance.scenarios.restore import Restore
+
 
 class Logged:
     """A check context that shows one more log with each reading, and keeps the backups that it was asked for."""
@@ -24,7 +26,9 @@ class Logged:
     def __init__(self) -> None:
         policy = RestorePolicy(allow=True, timeout_s=1.0, poll_s=0.0)
         self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=False)))
-        self.run = SimpleNamespace(state=SimpleNamespace(log_book=LogBook()), wait=lambda _seconds: None)
+        self.followed: list[Restore] = []
+        state = SimpleNamespace(log_book=LogBook(), add_unrequested=self.followed.append)
+        self.run = SimpleNamespace(state=state, wait=lambda _seconds: None)
         self.key_proofs = SimpleNamespace(jobs=None)
         self.read: list[str] = []
 
