@@ -31,6 +31,7 @@ from conformance.scenarios.proofs.restore_evidence import effect_of_refused, sha
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON, Changes
 from conformance.scenarios.side_effects import (
+    FORBID_EFFECTS,
     changes_since,
     confirmed,
     new_logs_elsewhere,
@@ -104,11 +105,6 @@ def _foreign_logs_count(context: CheckContext) -> bool:
     return not elsewhere or no_foreign_restores(context, elsewhere)
 
 
-@final_review("AUTH-5", "restore")
-@final_review("AUTH-6", "restore")
-@final_review("AUTH-9", "restore")
-@final_review("CAP-8", "restore")
-@final_review("JOB-10", "restore")
 def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
     """Refused restores have no effect on the backup and its logs, seen now or right after them."""
     looks = reviewed_once(context, "snapshots", _look_at_snapshots)
@@ -126,6 +122,10 @@ def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
             if look.snapshot.backup in changed or (findings and changed):
                 findings = [inconclusive(BY_A_DELETION, look.get)]
         yield from confirmed(context, look.snapshot, findings, foreign=foreign)
+
+
+for _clause in sorted(FORBID_EFFECTS):
+    final_review(_clause, "restore")(review_refused_restores)
 
 
 # ---------------------------------------------------------------- logs of restores

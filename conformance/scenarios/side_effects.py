@@ -49,8 +49,8 @@ MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
 ANOTHER_CLIENT = "another client may be restoring this backup"
 
-#: Clauses whose own text forbids an effect of a refused restore. For restores that other checks send, CAP-8 does
-#: where the key lacks the capability, and JOB-10 where anything else is wrong.
+#: Clauses whose own text forbids an effect of a refused restore. Each has a dedicated backup and a final review.
+#: An effect of other clauses' refused restores breaks CAP-8 if the key lacks the capability, and JOB-10 otherwise.
 FORBID_EFFECTS = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"})
 
 

@@ -331,7 +331,9 @@ def test_comparing_a_missing_file(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_quiet_writes_the_verdict_alone() -> None:
     ended = command("run", "--quiet", "--only", "GET-3", "--seed", "1")
-    assert (ended.returncode, ended.stdout) == (0, "Partial: 1 of 83 MUST clauses passed, 82 not tested\n")
+    musts = sum(clause.level == "MUST" for clause in catalogue.load())
+    assert ended.returncode == 0
+    assert ended.stdout == f"Partial: 1 of {musts} MUST clauses passed, {musts - 1} not tested\n"
 
 
 def test_json_writes_every_check_and_every_clause_as_events() -> None:
