@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from conformance.contract.catalogue import Clause
     from conformance.results.model import Results
 
-#: judged on every exchange; without one that it speaks of it is not tested
+#: the limit of a clause that only has a passive judge
 OBSERVED_ONLY = (
-    "judged on the exchanges of other checks: not tested where no response in a run is one that it speaks of"
+    "judged on the exchanges of other checks: not tested if no response in a run is one that this clause is about"
 )
 
 

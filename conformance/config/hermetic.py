@@ -31,7 +31,7 @@ THRESHOLDS = (20_000, 20, 20)
 
 @contextmanager
 def environment() -> Iterator[None]:
-    """Hide the variables of pytest and its plugins from this process and its children, for a while."""
+    """Hide the variables of pytest and its plugins from this process and its children, within the context."""
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(FOREIGN) or name == "PY_COLORS"]:
         del os.environ[name]
@@ -48,7 +48,7 @@ def environment() -> Iterator[None]:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Spare the garbage collector what is loaded already, and let it look for cycles less often, for a while.
+    """Exclude the objects that exist already from garbage collection, and collect less often, within the context.
 
     A run keeps most of what it makes until its end. hypothesis asks for a full collection on each thread that
     generates, and pytest for several at the end, which would look at every module, class and function each time.

@@ -57,7 +57,7 @@ def unusable_key(value: str) -> str | None:
 
 
 class Key:
-    """A secret of the target: `name` is its member in the target file, `variable` stands for it in curl lines.
+    """A secret of the target: `name` is its member in the target file, `variable` replaces it in curl lines.
 
     Pickles and copies hold the names alone: a key does not travel between processes, each one reads its own.
     """
@@ -152,7 +152,7 @@ class Key:
 
 
 def default_variable(name: str) -> str:
-    """The shell variable that stands for a key: `full` is BACKUPS_KEY_FULL."""
+    """The name of the shell variable of a key: BACKUPS_KEY_FULL for `full`."""
     return "BACKUPS_KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
 
 

@@ -366,7 +366,7 @@ def member_lines(text: str) -> Iterator[tuple[MemberPath, int]]:
 
 
 def _table_path(parts: tuple[str, ...], is_array: bool, arrays: dict[MemberPath, int]) -> MemberPath:
-    """A header's path, with the index of the element it speaks of after the name of each array of tables."""
+    """A header's path; the name of each array of tables is followed by the index of the element."""
     path: MemberPath = ()
     for depth, part in enumerate(parts, 1):
         path = (*path, part)

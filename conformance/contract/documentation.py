@@ -26,7 +26,7 @@ def address() -> str | None:
 
 
 def is_placeholder(url: str) -> bool:
-    """Whether a URL stands for an address that the project does not have yet, so that no page should link to it."""
+    """Whether a URL is a placeholder for an address that the project does not have yet: no page should link to it."""
     return (urlsplit(url).hostname or "").endswith(PLACEHOLDER)
 
 

@@ -42,7 +42,7 @@ MAX_PACKED, MAX_UNPACKED, MAX_LINE = 256 * 2**20, 512 * 2**20, 16 * 2**20
 #: bytes and JSON values of a body in the archive; masking makes a body longer
 MAX_BODY, MAX_VALUES = 6 * LONGEST_BODY, LONGEST_BODY
 #: Replaces a secret that the target returned unmasked (INC-7) when the exchange is judged again.
-SHOWN_SECRET = "a secret that was shown"  # noqa: S105 - it stands for one
+SHOWN_SECRET = "a secret that was shown"  # noqa: S105 - a placeholder
 _LABEL = re.compile(r"\[key [^\[\]]*\]")
 _SECRET_LABEL = re.compile(r"\[secret auth\.\w+\]")
 

@@ -56,7 +56,7 @@ class Masking(ABC):
         """The exchange as results.json has it."""
 
     def text(self, text: str) -> str:
-        """Any words that may hold something from the target, masked and bounded; they may end within a secret."""
+        """Mask and bound a text that may quote the target, even if it ends in the middle of a secret."""
         if len(text) > TEXT_KEPT:
             text = text[:TEXT_KEPT] + "…"
         return self._redactor.cut_text(text)

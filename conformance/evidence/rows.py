@@ -32,7 +32,7 @@ class ResponseRow(TypedDict):
 
 
 class ExchangeRow(TypedDict):
-    """A request and its response, or the `failure` that came instead.
+    """A request and its response, or the `failure` to get one.
 
     `key`: the name of the key that was sent. `curl`: the request as a shell command. `seen`: "2 of 2" where a failed
     read was repeated.

@@ -202,7 +202,7 @@ class Executor:
             record.exchanges = [self._recorder.evidence(exchange) for exchange in context.exchanges.first]
 
     def look_again(self, exchange: Exchange) -> None:
-        """Read once more what failed, to tell "seen 2 of 2" from "seen 1 of 2"; the outcome stays."""
+        """Repeat a failed read, to distinguish "seen 2 of 2" from "seen 1 of 2"; the outcome stays."""
         request = exchange.request
         if exchange.seen or exchange.status is None or request.method != "GET" or request.sender is not Sender.MEMBER:
             return

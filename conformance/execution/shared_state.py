@@ -74,7 +74,7 @@ class SharedState:
             self._write(self._pause, repr(until))
 
     def paused_for(self) -> float:
-        """Seconds left of the pause; cheap enough to ask before every request."""
+        """Seconds left of the pause; cheap enough to call before every request."""
         try:
             return float(self._pause.read_text()) - self._now()
         except FileNotFoundError:

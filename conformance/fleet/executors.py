@@ -122,7 +122,7 @@ class ProcessExecutor(Executor):
         raise WorkerLostError(f"the process that executed it died, {MAX_ATTEMPTS} times")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Let the tasks under way end, and end the processes."""
+        """End the processes when their running tasks have ended."""
         self._threads.shutdown(wait=wait, cancel_futures=cancel_futures)
         for process in self._processes:
             process.end()

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from conformance.fleet.model import CountsRow, FleetClauseRow, FleetRunRow
     from conformance.results.model import Results
 
-#: of several targets the first of these verdicts decides
+#: the verdicts by severity: the verdict of several targets is the first of these that one of them has
 ORDER = (Verdict.NON_CONFORMANT, Verdict.INCONCLUSIVE, Verdict.PARTIAL, Verdict.CONFORMANT)
 _WITH_REASON = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED)
 _MAX_REASON = 300
-#: outcomes that say what a target does; a clause with two of them is one on which targets disagree
+#: outcomes that show how a target behaves; targets disagree on a clause that has two of them
 _JUDGED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED})
 
 

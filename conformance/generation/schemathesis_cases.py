@@ -42,9 +42,10 @@ class SchemathesisCase:
 def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
     """Cases by operation: those that cover the document's keywords, and at most `most` fuzzed ones.
 
-    Its examples are not among them: they are the plain requests that other checks send.
+    Cases from the document's examples are left out: other checks send these plain requests.
 
-    The document is read anew each time, and the operations come in one order: it remembers what it gave before.
+    The document is loaded anew for each call, and its operations in a fixed order: a loaded schema remembers the cases
+    that it generated before.
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.
     """
     by_operation: dict[str, list[SchemathesisCase]] = {}

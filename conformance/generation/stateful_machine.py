@@ -269,7 +269,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         """The clause that a change of this backup breaks: each kind of refusal has a backup of its own."""
         if self.model.running is not None and backup == self.model.running.backup:
             return "RST-7"
-        owners = {of: clause for clause, of in self.model.roles.items() if clause in self.model.used_roles}
+        owners = {backup: clause for clause, backup in self.model.roles.items() if clause in self.model.used_roles}
         clause = owners.get(backup, else_clause)
         return "RST-3" if clause == RESTORE else clause
 
@@ -300,7 +300,7 @@ class ApiStateMachine(RuleBasedStateMachine):
 
     def _by_refusals(self, backup: str, effects: list[Finding]) -> Iterator[Finding]:
         """Effects on the backup of a kind of refusal, as far as the refused requests are proved to have them."""
-        clause = next((clause for clause, of in self.model.roles.items() if of == backup), "")
+        clause = next((clause for clause, dedicated in self.model.roles.items() if dedicated == backup), "")
         requests = self.model.refused.get(backup)
         if not requests or clause not in CLAUSES_WITHOUT_EFFECT:
             yield inconclusive(self.context.run.state.log_book.problem or ANOTHER_CLIENT, effects[0].exchange)

@@ -45,9 +45,9 @@ class Model:
     """The expected state: which keys may read, which backups exist and what they contain, and their logs."""
 
     keys: list[str]
-    #: the backup that refusals of a kind are tried on, by the clause that forbids their effects; and that of a restore
+    #: backup by role; a role is the clause that forbids effects of the refused requests sent for it, or the restore
     roles: dict[str, str] = field(default_factory=dict)
-    #: the roles in which something was asked for: no backup stands for a clause before that
+    #: the roles for whose backups requests were sent; before that, a change of the backup breaks no clause
     used_roles: set[str] = field(default_factory=set)
     #: the backups that are watched, as get showed them first, and as the list did
     backups: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -44,7 +44,7 @@ class Budget:
     def reserve(self, request: Request) -> bool:
         """Reserve a place for a request that needs one, until it is settled. Raises NotAllowedError.
 
-        Waits while others that are under way may still give theirs back.
+        Waits as long as requests in flight may still give their places back.
         """
         if not asks_for_restore(request):
             return False
@@ -61,7 +61,7 @@ class Budget:
         return True
 
     def once_more(self, lost: Exchange) -> bool:
-        """Whether a request without a response may be sent again: it keeps its place, and needs another."""
+        """Reserve a second place for a request without a response, to send it again; False if none is left."""
         if not may_have_started(lost):
             return True
         with self._freed:

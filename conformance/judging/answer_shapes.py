@@ -87,7 +87,7 @@ def has_valid_code(exchange: Exchange) -> bool:
 
 
 def is_expected_success(exchange: Exchange) -> bool:
-    """Whether this is a success of a request that deserved one; elsewhere the status itself is the defect."""
+    """Whether this is a success of a request that should succeed; for others the success itself is the defect."""
     return (
         is_judgeable_success(exchange)
         and exchange.request.sender is Sender.MEMBER

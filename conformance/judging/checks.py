@@ -80,7 +80,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Judge:
-    """A passive judge of one clause: `when` tells which exchanges it speaks of.
+    """A passive judge of one clause: `when` selects the exchanges that it judges.
 
     Where one of the clauses in `unless_failed` failed in the run, that explains the judge's findings, and they are
     dropped: one cause, one failure.

@@ -70,7 +70,7 @@ class Progress:
             self._lines.count(report.nodeid, report.outcome)
 
     def pytest_sessionfinish(self) -> None:
-        """Remove the bar, where the results will be."""
+        """Remove the bar: the results take its place."""
         self._bar.stop()
 
     def _begin(self, nodes: Iterable[str]) -> None:

@@ -89,9 +89,9 @@ class Selection:
         self._skipped[check_id] = reason
 
     def left_out(self, config: pytest.Config, items: Iterable[pytest.Item]) -> dict[str, str]:
-        """Return the checks that somebody left out, with a reason that names them, by check ID.
+        """Return the checks that an option, a plugin or a conftest file left out: check ID to a reason that names it.
 
-        `items` are the tests that pytest ran. A check that is missing without anybody to name is not in the result.
+        `items` are the tests that pytest ran. A check that is missing for no known reason is not in the result.
         """
         executed = {str(check.id) for check in checks_of(items)}
         reasons = {}
@@ -126,7 +126,7 @@ def _deselecting_options(config: pytest.Config) -> str:
 
 
 def _restricting_options(config: pytest.Config) -> str:
-    """Return what of the command line keeps pytest from collecting the whole suite."""
+    """Return the options and arguments that keep pytest from collecting the whole suite."""
     whole = {SUITE, str(Path(conformance.suite.__path__[0]))}
     named = [] if whole & {argument.rstrip("/") for argument in config.args} else config.args
     ignored = [*(config.option.ignore or ()), *(config.option.ignore_glob or ())]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Row = JsonObject
 
-#: stands for the clause in the reasons of a trial that could not be judged
+#: the key in `reasons`, instead of a clause ID, of a trial that could not be judged
 _TRIAL = "trial"
 RIGHT, OTHERS, MISSED, GREEN, ACCUSED, ERROR = "right", "others", "missed", "green", "accused", "error"
 
@@ -76,10 +76,12 @@ def _variant(trial: Trial, result: Result, depth: Depth) -> Row:
     change = trial.change
     warns, untested = ((), ()) if isinstance(change, Fault) else (change.warns, change.untested)
     accused = result.red | result.warned.difference(warns)
-    unheard = result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
+    unexpectedly_untested = (
+        result.not_tested.difference(NEVER_TESTED, untested) if trial.selected is None else frozenset()
+    )
     if depth is Depth.QUICK:
-        unheard &= {check.clause for check in checks_of(depth)}
-    inconclusive = result.errors | unheard
+        unexpectedly_untested &= {check.clause for check in checks_of(depth)}
+    inconclusive = result.errors | unexpectedly_untested
     expected = isinstance(change, Variant) and change.expected == "inconclusive"
     outcome = ACCUSED if accused else ERROR if inconclusive and not expected else GREEN
     return {

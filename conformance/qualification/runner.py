@@ -37,9 +37,9 @@ class Interrupted(Exception):  # noqa: N818 - not an error: the user pressed Ctr
 
 @contextmanager
 def workers(place: executors.Place, most: int) -> Iterator[tuple[Submit, int]]:
-    """Yield what submits a trial to a place, and how many trials, at most `most`, execute there at once.
+    """Yield a function that submits a trial to a place, and how many trials execute there at once (at most `most`).
 
-    A worker that dies costs its trial once: another one tries it again, since each trial has a server of its own.
+    If a worker dies, another one repeats its trial. This is safe, since each trial has a server of its own.
     Raises executors.ExecutorError where the place cannot be used.
     """
     if isinstance(place, executors.Dask):
@@ -63,7 +63,7 @@ def run(
     options: trying.TrialOptions,
     keep: Callable[[Row], None] = lambda _: None,
 ) -> list[Row]:
-    """Return the rows of all trials, in their order; `keep` gets each as soon as there is one. Raises Interrupted."""
+    """Return the rows of all trials, in their order; `keep` gets each when its trial ends. Raises Interrupted."""
     rows: dict[str, Row] = {}
     with Watching(console, len(trials)) as watching:
         try:

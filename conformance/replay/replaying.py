@@ -137,7 +137,10 @@ def _run_of(results: Results, target: Target, profile: str, failing: Sequence[Fa
 
 
 def _recorded_requests(folder: Path, failing: Sequence[Failure]) -> dict[str, Request]:
-    """The requests of passive findings as the run sent them, by their curl line; those not kept whole are missing."""
+    """The requests of passive findings as the run sent them, by their curl line.
+
+    Requests that were not archived completely are left out.
+    """
     wanted = {exchange["curl"] for failure in failing for exchange in failure.exchanges if _is_passive(failure)}
     requests: dict[str, Request] = {}
     if not wanted or not (folder / archive.FILE).is_file():

@@ -132,7 +132,7 @@ def _place(at: float, begin: float, last: float) -> float:
 
 
 def _scale(begin: float, last: float) -> list[float]:
-    """A few round numbers between the two."""
+    """Return a few round numbers from `begin` to `last`."""
     power = 10 ** math.floor(math.log10((last - begin) / 5))
     step = next((step * power for step in (*_STEPS, 10) if (last - begin) / (step * power) <= 5), last - begin)
     first = math.ceil(begin / step)

@@ -185,7 +185,7 @@ def findings(clause: ClauseRow) -> Iterator[tuple[CheckRow, FindingRow]]:
 def unique_findings(clause: ClauseRow) -> list[UniqueFinding]:
     """Return the clause's findings, equal ones of several checks once, the most important first.
 
-    A read stands for equal findings where there is one: it can be sent again without an effect on the target.
+    Of equal findings the one of a read is shown, if there is one: it can be sent again without effect on the target.
     Of a clause that failed or warned, what could not be judged beside that is left out: see `undetermined`.
     """
     is_decided = clause["outcome"] != Outcome.ERROR

@@ -71,7 +71,7 @@ def _current(data: dict[str, object]) -> Results:
 
 
 def _format_1(data: JsonObject) -> Results:
-    """Format 1, with what format 2 added: from its rows where they tell it, else as unknown.
+    """Convert format 1: members that format 2 added are derived from its rows if possible, else unknown.
 
     Its verdicts knew no `partial`: a run that left MUST clauses out could be conformant.
     """

@@ -120,7 +120,7 @@ def render(results: Results, digests: dict[str, str]) -> str:
 
 
 def statement(results: Results, digests: dict[str, str]) -> JsonObject:
-    """The statement. Without a subject it speaks of results.json itself: nobody said which build was tested."""
+    """The statement. Without a named build, its subject is results.json itself."""
     subjects = results["run"]["subjects"] or [SubjectRow(name="results.json", sha256=digests["results.json"])]
     url = results["run"].get("ci", {}).get("url")
     return {

@@ -31,7 +31,7 @@ def apply(
     """Return the records with everything waived that a waiver names, and a row for each waiver with its state.
 
     `used`: it waived something. `stale`: the checks that it names ran and need no waiver. `expired`: its last day is
-    over. `untested`: none of the checks that it names came to an outcome.
+    over. `untested`: none of the checks that it names has an outcome.
     """
     records = list(records)
     states = [_state(waiver, records, today) for waiver in waivers]

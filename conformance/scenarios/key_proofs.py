@@ -88,8 +88,8 @@ class KeyProofs:
     def handle_unauthorized(self, build: RequestBuilder, exchange: Exchange) -> Request | None:
         """Handle a 401 to a key that was accepted: fetch it again if a command gives it, else test whether it is dead.
 
-        Gives the request with the key's new value, where it has one; None: the answer stands, and the exchange says
-        whether that is because the key died.
+        Returns the request with the key's new value, or None if the 401 is final. `exchange.key_died` then says
+        whether the target no longer accepts the key.
         """
         request, name = exchange.request, exchange.request.key
         if name not in PROVABLE or not (request.sender is Sender.MEMBER or name == "other_hub"):

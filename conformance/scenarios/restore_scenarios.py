@@ -131,7 +131,7 @@ def _read_all(context: CheckContext, backup: str) -> list[Exchange]:
 
 
 def manage(context: CheckContext) -> Restore:
-    """The manage key restores a backup other than the main one: its digest tells what restores of that backup bring.
+    """The manage key restores a backup other than the main one; its digest shows the data that such a restore yields.
 
     Where there is no other, the main scenario comes first, which judges the instance as it was found.
     """

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.request_builder import OperationOptions, RestoreOptions
 
 LISTS = ("list", "logs")
-#: no portal of a vendor: a server may know that one alone
+#: not a vendor's own portal, which may be the only origin that a server allows
 ORIGIN = (("Origin", "https://console.example.org"),)
 ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
 ODD_QUERIES = (
@@ -66,9 +66,9 @@ ODD_QUERIES = (
     "include[]=integrations",
     "&&=&",
     "%E2%82%AC=1",
-    "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # were it put into a header, it would begin the body
+    "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # copied into a header, it would end the headers
 )
-#: what a browser or a proxy may add beside the headers that every run is to send
+#: headers that browsers and proxies may add, beside those that every run must send
 ODD_HEADERS = (
     ("Accept-Language", "x" * 500),
     ("X-Forwarded-For", "' OR 1=1 --"),
@@ -77,7 +77,7 @@ ODD_HEADERS = (
     ("Origin", "://"),
     ("Content-Type", "application/xml"),
 )
-#: what a body may hold beside the members that every run is to send: nothing forbids it
+#: legal values of unknown members, beside the values that every run must send
 ODD_VALUES = (
     b"[" * 300 + b"]" * 300,
     b'{"a":' * 300 + b"1" + b"}" * 300,

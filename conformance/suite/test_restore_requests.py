@@ -141,7 +141,7 @@ def test_job_5_missing_null_and_mistyped_members_are_refused(context: CheckConte
 
 @check("JOB-6", "restore")
 def test_job_6_other_actions_are_refused(context: CheckContext) -> Iterator[Finding]:
-    """Other words, and this one written otherwise."""
+    """Other actions, and other spellings of `restore`."""
     actions = ("", "destroy", "backup", "delete", "Restore", "RESTORE", " restore", "restore ", "restores", "restor")
     odd = (
         "restore\x00",
@@ -162,22 +162,22 @@ def test_job_6_other_actions_are_refused(context: CheckContext) -> Iterator[Find
 
 @check("JOB-7", "restore")
 def test_job_7_other_content_types_are_refused(context: CheckContext) -> Iterator[Finding]:
-    """A good JSON body under another type's name, and bodies of other types."""
+    """A valid JSON body with another Content-Type, and bodies of other types."""
     good = json.dumps(valid_body(context)).encode()
     form = f"action=restore&contents[instance_id]={context.fixtures.instance_id}".encode()
     sent = [(kind, good) for kind in ("text/plain", "application/xml", "application/octet-stream", FORM, "text/html")]
     sent += [(FORM, form), ("application/xml", b"<action>restore</action>")]
     backup = context.fixtures.dedicated_backup("JOB-7")
-    asked = [
+    requests = [
         context.build.restore(backup, raw=body, content_type=kind, expected=Expected.REFUSAL) for kind, body in sent
     ]
-    for answer in send_expecting_refusal(context, asked):
+    for answer in send_expecting_refusal(context, requests):
         yield from expect_status(answer, ANY_4XX, advise=(415,))
 
 
 @check("JOB-8", "restore")
 def test_job_8_other_instances_are_refused(context: CheckContext) -> Iterator[Finding]:
-    """Unknown ones, none, the right one written otherwise, and one of another container."""
+    """Unknown and empty ids, other spellings of the right one, and an instance of another container."""
     own = context.fixtures.instance_id
     wrong = [context.build.unknown_id(), "", " ", f" {own}", f"{own} ", f"{own}\x00", f"{own},{own}", "*"]
     wrong += [context.fixtures.container_id, context.fixtures.backup_id, f"{own}\n", "null", f"../{own}"]

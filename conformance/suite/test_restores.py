@@ -98,7 +98,7 @@ def left_one_log(context: CheckContext, restore: Restore) -> Iterator[Finding]:
     if restore.readable and restore.terminal is None:
         raise CannotTellError("RST-1 failed first: the restore did not come to an end")
     if failures := list(failures_of(restore, exchange)):
-        restore_scenarios.try_all(context)  # what restores of other backups do tells the backup from the target
+        restore_scenarios.try_all(context)  # other backups' restores show whether the backup or the target fails
         yield from restore_evidence.naming_backup(context, restore, failures)
     if len(restore.new_logs) != 1:
         within = f"one new log within {context.fixtures.target.restore.timeout_s:g} s"

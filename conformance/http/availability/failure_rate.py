@@ -29,7 +29,7 @@ class FailureRate:
         self._failed: Counter[int] = Counter()
 
     def count(self, kind: int, *, answered: bool) -> None:
-        """Count a request; `kind` is the number of a control, or what stands for equal requests."""
+        """Count a request; `kind` is the number of a control, or the same number for all equal requests."""
         with self._lock:
             (self._answered if answered else self._failed)[kind] += 1
 

@@ -26,7 +26,7 @@ STYLES = {
 
 
 def show_check(check: Replayed, console: Console) -> None:
-    """Print one check: its status, what it came to now, and what it was in the run."""
+    """Print one check: its status, its result now, and its result in the run."""
     status = check.status
     console.print(Text.assemble((status.value, STYLES[status]), "  ", (one_line(check.failure.check, 100), "bold")))
     judged = sum(attempt.is_judged for attempt in check.attempts)

@@ -21,7 +21,7 @@ MAX_FILE = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Signatory:
-    """Who should have signed a record: the owner of a key, or whom an issuer knows by an identity."""
+    """Who should have signed a record: the owner of a key, or an identity that an issuer vouches for."""
 
     key: keys.PublicKey | None = None
     identity: sigstore.Identity | None = None

@@ -29,12 +29,12 @@ def unless_restored_by_others(context: CheckContext, instance: str, finding: Fin
     try:
         doubt = context.run_once(name, lambda own: _restored_by_others(own, instance))
     except CANNOT_GO_ON as reason:
-        doubt = f"whether another client restored to {instance} cannot be told: {reason}"
+        doubt = f"whether another client restored to {instance} could not be determined: {reason}"
     return inconclusive(doubt, finding.exchange) if doubt else finding
 
 
 def _restored_by_others(context: CheckContext, instance: str) -> str:
-    """Watch the logs of all backups for such a restore: the log of one that still runs is yet to come."""
+    """Watch the logs of all backups for such a restore: one that still runs may write its log only at its end."""
     restores = context.run.state.restores
     since = _beginning(restores)
     if since is None or context.run.state.log_book.problem:
@@ -50,7 +50,7 @@ def _restored_by_others(context: CheckContext, instance: str) -> str:
 
 
 def _beginning(restores: Sequence[Restore]) -> Instant | None:
-    """When the first restore of the run was requested, by the target's clock; None if no log tells.
+    """When the first restore of the run was requested, by the target's clock; None if this run's restores left no logs.
 
     A restore may create its log when it begins or when it ends.
     """
