@@ -72,7 +72,7 @@ _PLAIN: dict[str, Callable[[re.Match[bytes]], bytes]] = {
 
 
 class Origins:
-    """Where each byte of `unescape(data)` stood in the data."""
+    """Maps places in `unescape(data)` to places in `data`."""
 
     def __init__(self, data: bytes) -> None:
         self._starts: list[int] = []
@@ -86,7 +86,7 @@ class Origins:
             shortened += len(match[0]) - length
 
     def source(self, start: int, end: int) -> tuple[int, int]:
-        """The place that a place in the plain data came from; an escape counts as a whole."""
+        """The span of the data that a span of the unescaped data comes from; an escape counts as a whole."""
         return self._at(start)[0], self._at(end - 1)[1]
 
     def _at(self, position: int) -> tuple[int, int]:

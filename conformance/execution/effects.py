@@ -85,8 +85,8 @@ def _needs_restores(clause_id: str) -> bool:
 def observed_operations(clause_id: str) -> frozenset[str]:
     """Return the operations on which a clause is judged by the exchanges of other clauses' checks.
 
-    Those of a passive judge that no written check of its clause covers; all of them for a clause that speaks of reads
-    and restores alike, since each kind of answer shows something else about it.
+    Those of a passive judge that no written check of its clause covers; all of them for a clause about both reads and
+    restores, since each kind of response shows another aspect of it.
     """
     if CheckId(clause_id, kind=CheckKind.OBSERVED) not in check_ids().get(clause_id, ()):
         return frozenset()

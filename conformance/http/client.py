@@ -42,14 +42,14 @@ LONGEST_WAIT_S = 60.0
 MIN_WAIT_S = 0.02
 #: The target counts as gone after this many 429s in a row without any other response in between.
 MAX_WAITS = 8
-#: how long a single request that is never served is repeated
+#: For how many seconds a request is repeated that only gets 429 or 503 with Retry-After.
 MAX_PATIENCE_S = 300.0
 #: How many tries should suffice to blame an input: controls are sent until they do, or until that is hopeless.
 CHEAP_TRIES, COSTLY_TRIES = 6, 4
 #: Once this many inputs of an operation were blamed, further inputs whose tries are costly are not repeated.
 MAX_COSTLY_BLAMED = 3
 #: Once this many inputs of an operation hung, further ones are waited for only this long, or this many times longer
-#: than the slowest answer of the operation took: what hangs all the same allows no conclusion, and costs little.
+#: than the slowest answer of the operation took: an input that still hangs is inconclusive.
 MAX_HUNG = 3
 MIN_PATIENCE_S, PATIENCE_FACTOR = 1.0, 10.0
 #: An input beyond these sizes, in octets, is never blamed: its address with its headers, and its body.

@@ -172,7 +172,7 @@ def _differences(old: Results, new: Results) -> list[str]:
 
 
 def _libraries(old: RunRow, new: RunRow) -> list[str]:
-    """Which libraries have another version; those that generate requests matter where both runs have one seed."""
+    """Which libraries have another version; those that generate requests count only if both runs have the same seed."""
     versions = old["versions"], new["versions"]
     generators = environment.changed_versions(environment.GENERATORS, *versions)
     if generators and old["seed"] == new["seed"]:
