@@ -28,6 +28,9 @@ MAX_READ = 20
 END_PATIENCE_S = 5.0
 END_POLL_S = 0.2
 
+#: How often, and how many seconds apart, the list is read for a deleted backup that it shows again.
+MAX_READINGS, BETWEEN_READINGS_S = 6, 0.4
+
 
 @dataclass
 class Deletion:
@@ -170,3 +173,25 @@ def _look_for(context: CheckContext, answer: Exchange, before: Neighbours) -> De
         gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
         gone_in_list=all(state in GONE_STATES for state in states),
     )
+
+
+def listed_again(context: CheckContext) -> dict[str, Exchange]:
+    """Return the deleted backups that every reading of the list shows as before, each with a page that does.
+
+    A single reading may come from a replica that lags.
+    """
+    listed: dict[str, Exchange] = {}
+    for reading in range(MAX_READINGS):
+        if reading:
+            context.run.wait(BETWEEN_READINGS_S)
+        now = {
+            backup: page
+            for page in paging.read_list(context).pages
+            for item in page.items
+            if isinstance(backup := item.get("id"), str) and value_at(item, "/state/current") not in GONE_STATES
+        }
+        suspects = listed if reading else context.run.state.gone_backups
+        listed = {backup: now[backup] for backup in suspects if backup in now}
+        if not listed:
+            break
+    return listed

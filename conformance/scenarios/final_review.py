@@ -25,7 +25,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
-from conformance.scenarios import paging
+from conformance.scenarios import deletion_scenarios, paging
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
 from conformance.scenarios.restore import of_instance
@@ -337,6 +337,8 @@ def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
         yield from expect_answer(get)
         if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
             yield violation("404, deleting or deleted for good", "a backup as before", get)
+    for backup, page in deletion_scenarios.listed_again(context).items():
+        yield violation(f"the deleted backup {backup} no longer listed", "a backup as before", page, "/data")
 
 
 @final_review("DEL-5", "delete")

@@ -192,6 +192,24 @@ def deleted_backup_comes_back(server: Behaviours) -> None:
     server.work["delete"] = bring_back
 
 
+@fault(breaks=("DEL-3",))
+def deleted_backup_is_listed_again(server: Behaviours) -> None:
+    """A deleted backup reappears in the list a little later, where get no longer finds it."""
+    work, visible = server.work["delete"], server.visible
+    back: list[Backup] = []
+
+    def bring_back(server: Behaviours, job: Job) -> None:
+        backup = replace(job.backup, current="live", deleted=None)
+        work(server, job)
+        asyncio.get_running_loop().call_later(1, back.append, backup)
+
+    server.work["delete"] = bring_back
+    server.visible = lambda call: [
+        *visible(call),
+        *(backup for backup in back if backup.container_id == call.container.id),
+    ]
+
+
 @fault(breaks=("DEL-2",))
 def denied_deletion_happens_later(server: Behaviours) -> None:
     """A deletion is denied but happens a little later."""
