@@ -62,6 +62,12 @@ def logged_for_the_instance_of_the_backup(server: Behaviours) -> None:
     on_restore_log(server, change)
 
 
+@fault(breaks=("RST-2",), needs_probe=True)
+def logged_for_the_source_instance(server: Behaviours) -> None:
+    """The log of a restore names the instance that the backup was made of, not the restored one."""
+    on_restore_log(server, lambda job, log: log.__setattr__("instance_id", job.backup.instance_id))
+
+
 @fault(breaks=("RST-2",), also=("HTTP-4", "LOG-6", "RST-6"))
 def log_vanishes(server: Behaviours) -> None:
     """The log of a restore disappears after a second."""
