@@ -75,10 +75,11 @@ class Follower:
         for backup in dict.fromkeys(restore.backup for restore in restores):
             self._share_logs([restore for restore in restores if restore.backup == backup], since)
 
-    def let_end(self, answer: Exchange, backup: str | None = None) -> None:
+    def let_end(self, answer: Exchange, backup: str | None = None) -> bool:
         """Wait for the end of a restore that should have been refused, so that it disturbs no other.
 
-        `backup` is the one that is restored, where the request has a malformed id of it.
+        Return whether the end was seen, or there was nothing to end. `backup` is the one that is restored, where the
+        request has a malformed id of it.
         """
         backup = backup or answer.request.resources["backup"]
         instance = answer.request.resources["instance"]
@@ -89,6 +90,7 @@ class Follower:
             self._poll_to_end(restore, restore.requested_at)
             if not restore.ended:
                 self._context.run.state.add_unended(answer)
+        return not restore.accepted or restore.ended
 
     def leaves_log(self, restore: Restore, patience_s: float | None = None, *, count: int = 1) -> bool:
         """Whether a restore leaves a log though it was refused or had no answer, or as many as `count`.

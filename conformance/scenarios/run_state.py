@@ -168,6 +168,11 @@ class RunState:
             with self._lock:
                 self._wrongly_accepted.append((clause, exchange))
 
+    def excuse_acceptance(self, exchange: Exchange) -> None:
+        """Forget a restore that was accepted where the contract allows it, and that ran as any other to its end."""
+        with self._lock:
+            self._wrongly_accepted = [kept for kept in self._wrongly_accepted if kept[1] is not exchange]
+
     @property
     def wrong_acceptance(self) -> str:
         """Why an instance may hold anything by now: a restore was accepted that had to be refused. Empty if none."""

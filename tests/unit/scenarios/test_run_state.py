@@ -213,6 +213,18 @@ def test_a_restore_that_had_to_be_refused_and_was_accepted_explains_other_data(
     assert state.wrong_acceptance.startswith("JOB-8 failed first: POST /v1/x") is wrong
 
 
+def test_an_acceptance_that_is_only_a_warning_explains_nothing() -> None:
+    state, wrong, warned = RunState(), answered(202), answered(202)
+    for exchange in (wrong, warned):
+        exchange.request = replace(exchange.request, expected=Expected.REFUSAL)
+    state.observe_acceptance("GET-6", warned)
+    state.excuse_acceptance(warned)
+    assert state.wrong_acceptance == ""
+    state.observe_acceptance("JOB-8", wrong)
+    state.excuse_acceptance(warned)
+    assert state.wrong_acceptance.startswith("JOB-8 failed first")
+
+
 def test_scenarios_of_other_names_run_meanwhile() -> None:
     state = RunState()
     assert state.run_once("outer", lambda: state.run_once("inner", lambda: 1) + 1) == 2

@@ -27,7 +27,10 @@ class Logged:
         policy = RestorePolicy(allow=True, timeout_s=1.0, poll_s=0.0)
         self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=False)))
         self.followed: list[Restore] = []
-        state = SimpleNamespace(log_book=LogBook(), add_unrequested=self.followed.append)
+        self.excused: list[Exchange] = []
+        state = SimpleNamespace(
+            log_book=LogBook(), add_unrequested=self.followed.append, excuse_acceptance=self.excused.append
+        )
         self.run = SimpleNamespace(state=state, wait=lambda _seconds: None)
         self.key_proofs = SimpleNamespace(jobs=None)
         self.read: list[str] = []
