@@ -25,7 +25,7 @@ from conformance.suite.registry import check_ids
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from conformance.config.settings import Settings
@@ -88,9 +88,7 @@ def build(settings: Settings, target: Target, selected: Collection[str], state: 
     exempt = applicability.exempt_clauses(target, facts.profile, records)
     rows = [_row(clause, records, clause.id in selected, exempt, facts) for clause in catalogue.load()]
     bound_evidence(rows)
-    for row in rows:
-        if not catalogue.load().decides(row["id"], edition):
-            row["decides"] = False
+    mark_deciding(rows, edition)
     judgement = verdicts.judge(
         rows, strict=settings.strict, interrupted=bool(facts.interruption), problem=contents.facts.problem
     )
@@ -126,6 +124,14 @@ def bound_evidence(rows: Sequence[ClauseRow]) -> None:
         share = fair_share(sizes, MAX_RECORDS)
         for row in rows:
             row["checks"] = [bounded(check, share) for check in row["checks"]]
+
+
+def mark_deciding(rows: Iterable[ClauseRow], edition: str) -> None:
+    """Mark the rows of clauses that came after an edition: they decide no verdict of it."""
+    for row in rows:
+        row.pop("decides", None)
+        if not catalogue.load().decides(row["id"], edition):
+            row["decides"] = False
 
 
 def _by_edition(record: CheckRecord, edition: str) -> CheckRecord:

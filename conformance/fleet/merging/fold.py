@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from conformance.judging.outcomes import CheckRow, FindingRow, Outcome, of_clause
 from conformance.results import verdicts
-from conformance.results.build import bound_evidence
+from conformance.results.build import bound_evidence, mark_deciding
 from conformance.results.model import FORMAT, CoverageRow, FootprintRow
 
 if TYPE_CHECKING:
@@ -158,6 +158,10 @@ class Merge:
         """Return the merged results. There must be a part."""
         rows = [self._clause_row(clause) for clause in self._clauses.values()]
         bound_evidence(rows)
+        # The newest edition decides: no clause that decides a part stops counting.
+        edition = max(results.get("edition", "") for results in self._results)
+        if edition:
+            mark_deciding(rows, edition)
         run = self._run()
         judged = verdicts.judge(rows, strict=run["strict"], interrupted=run["interrupted"], problem=run["problem"])
         newest = max(self._results, key=lambda results: results["run"]["started"])
@@ -177,6 +181,8 @@ class Merge:
         }
         if coverages := [results["coverage"] for results in self._results if "coverage" in results]:
             merged["coverage"] = _coverage(coverages)
+        if edition:
+            merged["edition"] = edition
         if footprints := [results["footprint"] for results in self._in_order() if "footprint" in results]:
             merged["footprint"] = _footprint(footprints)
         return merged

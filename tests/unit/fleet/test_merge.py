@@ -161,6 +161,15 @@ def test_force_mixes_suites(tmp_path: Path) -> None:
     assert code == 0
 
 
+@pytest.mark.parametrize("editions", [("2026.1", "2026.2"), ("2026.2", "2026.1")])
+def test_the_newest_of_several_editions_decides(tmp_path: Path, editions: tuple[str, str]) -> None:
+    parts = [reporting.results(id=f"{seed}", seed=seed, edition=edition) for seed, edition in enumerate(editions)]
+    results, _ = merged(tmp_path, *parts, force=True)
+    assert results["edition"] == "2026.2"
+    assert not [row["id"] for row in results["clauses"] if not row.get("decides", True)]
+    assert verify.verify(tmp_path / "merged").problems == []
+
+
 def test_the_same_run_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(merging.MergeError, match="the same run"):
         merged(tmp_path, results_of(1), deepcopy(results_of(1)))
