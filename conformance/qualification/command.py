@@ -58,7 +58,7 @@ def qualify(options: Options) -> int:
     if options.sample is not None:
         chosen = trials.sampled(chosen, options.sample, options.seed)
     if not chosen:
-        raise NothingChosenError("there is no fault or variant to try")
+        raise NothingChosenError("--faults and --only have no fault or variant in common")
     document = _tried(chosen, options)
     write(document, options.folder)
     _say(document, options.folder)

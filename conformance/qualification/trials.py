@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
@@ -65,6 +66,18 @@ def chosen(only: Collection[str] = (), patterns: Collection[str] = ()) -> list[T
     if only:
         trials = [trial for trial in trials if _is_about(trial.change, only) or (patterns and _is_variant(trial))]
     return trials
+
+
+def unmatched(patterns: Collection[str]) -> list[str]:
+    """Return a line for each pattern that matches no fault and no variant."""
+    names = all_trials().keys()
+    lines = []
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            close = get_close_matches(pattern, names, 1, 0.8)
+            hint = f"did you mean {close[0]!r}?" if close else "`backups-conformance serve --list-faults` lists them"
+            lines.append(f"--faults: no fault or variant matches {pattern!r}; {hint}")
+    return lines
 
 
 def sampled(trials: Iterable[Trial], most: int, seed: int) -> list[Trial]:

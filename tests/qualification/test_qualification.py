@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from jsonschema import Draft202012Validator
 
+from conformance.cli import main
 from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.contract.operations import SHAPE_CLAUSE
@@ -370,12 +371,27 @@ def test_a_trial_that_breaks_down_is_a_row_and_exit_1(monkeypatch: pytest.Monkey
     assert document["faults"][0]["reasons"] == {"trial": "RuntimeError: a fault of the fault"}
 
 
-def test_nothing_to_try_is_wrong_usage() -> None:
-    line = [sys.executable, "-m", "conformance", "qualify", "--faults", "no_such_fault"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (
-        2,
-        "backups-conformance: error: there is no fault or variant to try\n",
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("--faults no_such_fault", "matches 'no_such_fault'; `backups-conformance serve --list-faults` lists them"),
+        (
+            "--faults restore_with_vi* --faults restore_with_vie",
+            "matches 'restore_with_vie'; did you mean 'restore_with_view'?",
+        ),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_wrong_usage(
+    line: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(["qualify", *line.split()]) == 2
+    assert capsys.readouterr().err == f"backups-conformance: error: --faults: no fault or variant {problem}\n"
+
+
+def test_options_that_leave_no_trial_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["qualify", "--faults", "restore_with_view", "--only", "GET-1"]) == 2
+    assert capsys.readouterr().err == (
+        "backups-conformance: error: --faults and --only have no fault or variant in common\n"
     )
 
 

@@ -85,7 +85,7 @@ def execute(options: argparse.Namespace) -> int:
     if problems:
         raise UsageError(*problems)
     from conformance.fleet import executors  # noqa: PLC0415 - loads the suite and the server, as the next two do
-    from conformance.qualification import command, resuming  # noqa: PLC0415
+    from conformance.qualification import command, resuming, trials  # noqa: PLC0415
 
     try:
         place = executors.Processes(options.jobs) if options.on is None else executors.parse(options.on)
@@ -104,6 +104,8 @@ def execute(options: argparse.Namespace) -> int:
         report_dir=options.report_dir,
         resume=options.resume,
     )
+    if problems := trials.unmatched(asked.patterns):
+        raise UsageError(*problems)
     try:
         return command.qualify(asked)
     except command.NothingChosenError as error:
