@@ -33,6 +33,8 @@ def load_results(path: Path) -> Results:
     """Read a results.json, given itself or its folder, whatever its format. Raises ResultsError."""
     # A link that the user names is followed; one in a folder that somebody else made is not.
     file = path / "results.json" if path.is_dir() else path.resolve() if path.is_symlink() else path
+    if (path / "fleet.json").is_file() and not file.exists():
+        raise ResultsError(one_line(f"{path}: is the folder of a fleet; name a report in {path / 'targets'}"))
     try:
         return parse_results(untrusted.read_json(file))
     except untrusted.UntrustedFileError as problem:

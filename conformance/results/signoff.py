@@ -40,6 +40,8 @@ RECORDS = (FILE, ENVELOPE, BUNDLE)
 REQUIRED = ("results.json", "report.html", "junit.xml", "summary.md")
 #: The files that most report folders have as well.
 OPTIONAL = ("target.json", "badge.svg", STUB_FILE, "exchanges.ndjson.gz", PUBLIC_KEY)
+#: All files of a report folder, apart from the scripts.
+NAMES = (*RECORDS, *REQUIRED, *OPTIONAL)
 MEDIA_TYPES = {
     "results.json": "application/json",
     "report.html": "text/html",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.cli.arguments import Once
 from conformance.cli.errors import UsageError
+from conformance.cli.outputs import write_output
 
 if TYPE_CHECKING:
     import argparse
@@ -38,19 +39,18 @@ def execute(options: argparse.Namespace) -> int:
 
     from conformance.report import compare as rendering  # noqa: PLC0415
     from conformance.results import compare, reading  # noqa: PLC0415
-    from conformance.results.files import write_atomically  # noqa: PLC0415
 
+    if options.markdown is not None and options.markdown == options.html:
+        raise UsageError(f"--markdown and --html both name {options.html}; name two files")
     try:
         old, new = reading.load_results(options.old), reading.load_results(options.new)
     except reading.ResultsError as error:
         raise UsageError(str(error)) from None
     comparison = compare.compare(old, new)
-    try:
-        if options.markdown is not None:
-            write_atomically(options.markdown, rendering.markdown(comparison))
-        if options.html is not None:
-            write_atomically(options.html, rendering.page(comparison, old, new))
-    except OSError as error:
-        raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from None
+    sources = (options.old, options.new)
+    if options.markdown is not None:
+        write_output(options.markdown, rendering.markdown(comparison), sources)
+    if options.html is not None:
+        write_output(options.html, rendering.page(comparison, old, new), sources)
     rendering.render(comparison, Console(soft_wrap=not sys.stdout.isatty()))
     return comparison.exit_code

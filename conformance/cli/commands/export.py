@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from conformance.cli.arguments import Once
 from conformance.cli.errors import UsageError
+from conformance.cli.outputs import write_output
 
 if TYPE_CHECKING:
     import argparse
@@ -46,15 +46,20 @@ def add(commands: Commands) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the report folder, or its results.json")
     parser.add_argument("--format", action=Once, choices=FORMATS, required=True, help="the format")
     parser.add_argument(
-        "-o", "--output", action=Once, type=Path, metavar="FILE", help="the file to write (default: standard output)"
+        "-o",
+        "--output",
+        action=Once,
+        type=Path,
+        default=Path("-"),
+        metavar="FILE",
+        help="the file to write (default: -, standard output)",
     )
 
 
 def execute(options: argparse.Namespace) -> int:
     """Write the document."""
     from conformance.evidence.text import one_line  # noqa: PLC0415
-    from conformance.results.files import write_atomically  # noqa: PLC0415 - slow to load
-    from conformance.results.queries import shown  # noqa: PLC0415
+    from conformance.results.queries import shown  # noqa: PLC0415 - slow to load
     from conformance.results.reading import ResultsError, load_results  # noqa: PLC0415
     from conformance.results.verify import contradictions  # noqa: PLC0415
 
@@ -66,11 +71,5 @@ def execute(options: argparse.Namespace) -> int:
         raise UsageError(one_line(f"{options.folder}: not intact: results.json: {problems[0]}", 1000))
     exporter = cast("Exporter", importlib.import_module(f"conformance.report.export.{options.format}"))
     text = json.dumps(exporter.document(shown(results)), indent=1)
-    if options.output is None:
-        sys.stdout.write(f"{text}\n")
-        return 0
-    try:
-        write_atomically(options.output, text)
-    except OSError as error:
-        raise UsageError(f"{options.output} cannot be written: {error.strerror or error}") from None
+    write_output(options.output, text, [options.folder])
     return 0

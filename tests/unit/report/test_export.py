@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import subprocess
 import tarfile
 from collections import Counter
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -215,6 +217,59 @@ def test_wrong_usage_is_2(
     files.write_json(tmp_path / "results.json", reporting.green())
     assert main.main(["export", str(tmp_path), *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_devices_and_links_are_written_to_and_not_replaced(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "results.json", reporting.green())
+    (tmp_path / "out.json").touch()
+    (tmp_path / "link").symlink_to("out.json")
+    os.mkfifo(tmp_path / "pipe")
+    received: list[str] = []
+    reader = Thread(target=lambda: received.append((tmp_path / "pipe").read_text()), daemon=True)
+    reader.start()
+    for name in ("link", "pipe"):
+        assert main.main(["export", str(tmp_path), "--format", "sarif", "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "pipe").is_fifo()
+    reader.join()
+    assert received == [(tmp_path / "out.json").read_text()]
+    assert json.loads(received[0])
+
+
+def test_a_dash_is_standard_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_json(tmp_path / "results.json", reporting.green())
+    monkeypatch.chdir(tmp_path)
+    assert main.main(["export", ".", "--format", "ctrf", "-o", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert [file.name for file in tmp_path.iterdir()] == ["results.json"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export report --format ctrf -o report/results.json",
+        "export old.json --format ctrf -o old.json",
+        "compare old.json report --html report/report.html",
+        "compare old.json report --markdown old.json",
+        "compare old.json report --markdown both --html both",
+    ],
+)
+def test_no_file_of_a_report_is_overwritten(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = folders.make(tmp_path / "report", reporting.green())
+    files.write_json(tmp_path / "old.json", reporting.green())
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    assert main.main(line.split()) == 2
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    assert folder.is_dir()
+
+
+def test_the_folder_of_a_fleet_names_its_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "fleet.json").write_text("{}")
+    assert main.main(["export", str(tmp_path), "--format", "ctrf"]) == 2
+    assert f"is the folder of a fleet; name a report in {tmp_path / 'targets'}" in capsys.readouterr().err
 
 
 def test_a_folder_without_results_is_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
