@@ -6,6 +6,7 @@ Live lists change, so whatever a way seems to lose is read once more between two
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Unpack
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     Judge = Callable[["PagedList", set[str]], Iterable[Finding]]
 
 MAX_PAGES = 1000
+#: Sorts that the contract does not name and servers may know: by one value for all backups, by few, by time.
+OTHER_SORTS = ("container_id", "-state.current", "-created")
 MAX_SIDE_BY_SIDE = 64
 #: how many times a list that changed meanwhile is read again
 MAX_TRIES = 5
@@ -104,6 +107,21 @@ def read_list(context: CheckContext, **way: Unpack[Way]) -> PagedList:
 def in_all_ways(context: CheckContext) -> Readings:
     """The scenario of the own list: pages of many sizes, sorted and not, with integrations and without."""
     return context.run_once("pages", lambda context: read_in(context, _ways(context)))
+
+
+def in_other_sorts(context: CheckContext) -> Readings:
+    """The own list in small pages, by members whose values are equal for several backups.
+
+    Left out are the sorts that the target refuses, which it may, and those whose answers another clause judges.
+    """
+    size = _sizes(len(context.fixtures.backups))[2:3] or [1]
+    readings: Readings = []
+    for sort in OTHER_SORTS:
+        way: Way = {"size": size[0], "sort": sort}
+        if context.send(_page(context, way, 1)).is_success:
+            with suppress(CannotTellError):
+                readings.append((way, read_pages(context, way)))
+    return readings
 
 
 def of_sibling(context: CheckContext) -> Readings:

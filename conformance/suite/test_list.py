@@ -132,7 +132,8 @@ def test_list_5_pages_give_every_backup_once(context: CheckContext) -> Iterator[
         *fixtures.deletable_backup_ids,
     }
     readings = paging.in_all_ways(context)
-    yield from paging.judged(context, readings, every_one, sorted(backup for backup in named if backup))
+    every_way = readings + paging.in_other_sorts(context)
+    yield from paging.judged(context, every_way, every_one, sorted(backup for backup in named if backup))
     of_sibling = [fixtures.foreign_backup_id] if fixtures.foreign_backup_id else []
     yield from paging.judged(context, paging.of_sibling(context), every_one, of_sibling)
     if not any(paged.ids for _, paged in readings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer, Reply
@@ -365,6 +366,20 @@ def other_page_other_order(server: Behaviours) -> None:
     page = server.page
     server.page = lambda call, items, number, size: page(
         call, items if "sort" in call.query or number % 2 else items[3:] + items[:3], number, size
+    )
+
+
+@fault(breaks=("LIST-5",), also=("LIST-3", "HTTP-4"))
+def equal_sort_keys_come_in_any_order(server: Behaviours) -> None:
+    """A sort by a member that all backups share orders them anew with each request."""
+    parse, order = server.parse_sort, server.order
+
+    def shuffled(call: Call) -> bool:
+        return call.query.get("sort") == "container_id"
+
+    server.parse_sort = lambda call: [] if shuffled(call) else parse(call)
+    server.order = lambda call, items, sort: (
+        random.sample(items, len(items)) if shuffled(call) else order(call, items, sort)
     )
 
 
