@@ -65,6 +65,9 @@ def _signatory(options: argparse.Namespace) -> Signatory:
 
     if (options.identity is None) != (options.issuer is None):
         raise UsageError("--identity and --issuer go together")
+    for name in ("identity", "issuer"):
+        if getattr(options, name) == "":
+            raise UsageError(f"--{name} is empty; is the variable that it comes from unset?")
     identity = None if options.identity is None else sigstore.Identity(options.identity, options.issuer)
     if options.key is None:
         return Signatory(identity=identity)

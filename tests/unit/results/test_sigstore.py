@@ -211,3 +211,6 @@ def test_the_command_verifies_an_identity(signed: Path, capsys: pytest.CaptureFi
     assert "the sigstore signature" in capsys.readouterr().out
     assert main.main(["verify", str(signed), *options[:2]]) == 2
     assert "--identity and --issuer go together" in capsys.readouterr().err
+    # An unset variable of a CI job must not verify the record by half: sigstore ignores an empty issuer.
+    assert main.main(["verify", str(signed), "--identity", WHO.name, "--issuer", ""]) == 2
+    assert "--issuer is empty" in capsys.readouterr().err
