@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from conformance.config import untrusted
 from conformance.contract import strict_json
+from conformance.evidence.text import one_line
 from conformance.qualification.assessing import broke_down, has_broken_down
 from conformance.qualification.trials import all_trials
 from conformance.results import build
@@ -50,11 +51,22 @@ class Journal:
         except untrusted.UntrustedFileError as error:
             raise NotResumableError(str(error)) from None
         documents = [document for line in lines if (document := _parsed(line)) is not None]
-        if not documents or documents[0] != self._identity:
-            raise NotResumableError(
-                f"{self._path}: these trials had another suite or other options; leave --resume out to begin again"
-            )
+        if difference := self._difference(documents[0] if documents else {}):
+            raise NotResumableError(f"{self._path}: {difference}; leave --resume out to begin again")
         return {row["name"]: row for row in documents[1:] if _is_row(row)}
+
+    def _difference(self, kept: JsonObject) -> str:
+        """Return in what the trials that were kept differ from those of these options; empty if in nothing."""
+        if kept.keys() != self._identity.keys():
+            return "does not begin with a line that this version reads"
+        if kept["suite"] != self._identity["suite"]:
+            return "was written by another version of the suite"
+        options = [
+            one_line(f"{name} {kept[name]} instead of {value}", 100)
+            for name, value in self._identity.items()
+            if kept[name] != value
+        ]
+        return f"has trials with {', '.join(options)}" if options else ""
 
     def begin(self, rows: dict[str, Row]) -> Self:
         """Replace the file by one with these rows."""

@@ -354,7 +354,9 @@ def test_other_trials_are_not_resumed(monkeypatch: pytest.MonkeyPatch, tmp_path:
     kept.keep(row)
     kept.keep(assessing.broke_down(trial, "its worker died"))
     assert kept.read() == {trial.name: row}
-    with pytest.raises(resuming.NotResumableError, match="leave --resume out to begin again"):
+    with pytest.raises(
+        resuming.NotResumableError, match="has trials with depth standard instead of quick; leave --resume out"
+    ):
         resuming.Journal(tmp_path, replace(BRIEFLY, depth=Depth.QUICK)).read()
 
 
