@@ -201,7 +201,7 @@ def deleted_backup_is_listed_again(server: Behaviours) -> None:
     def bring_back(server: Behaviours, job: Job) -> None:
         backup = replace(job.backup, current="live", deleted=None)
         work(server, job)
-        asyncio.get_running_loop().call_later(1, back.append, backup)
+        asyncio.get_running_loop().call_later(0.3, back.append, backup)
 
     server.work["delete"] = bring_back
     server.visible = lambda call: [
