@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from conformance import _compat
@@ -15,7 +16,6 @@ from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -41,6 +41,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: object) -> None:
         defaults = {"allow_abbrev": False, "formatter_class": HelpFormatter}
         super().__init__(**{**defaults, **options})  # type: ignore[arg-type]
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         """Raise the message instead of printing the usage text with it."""
@@ -50,6 +51,13 @@ class Parser(argparse.ArgumentParser):
         """Return the names of all long options, such as `--seed`."""
         spellings = (option for action in _compat.actions_of(self) for option in action.option_strings)
         return sorted(option for option in spellings if option.startswith("--"))
+
+
+def _path(text: str) -> Path:
+    """Parse a path; an empty one, as from an unset variable, would be the current folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a path, got ''; is the variable that it comes from unset?")
+    return Path(text)
 
 
 class Commands(Protocol):

@@ -1,4 +1,4 @@
-"""An option with one value is given once, and an empty ID in a list is one problem."""
+"""An option with one value is given once, and an empty ID or path is one problem."""
 
 from __future__ import annotations
 
@@ -50,6 +50,24 @@ def test_the_options_of_every_command_are_examined() -> None:
 def test_a_second_value_is_refused(line: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(line.split()) == 2
     assert capsys.readouterr().err == f"{PREFIX}{option} is given twice; give it once\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "argument"),
+    [
+        (["run", "--target", ""], "--target"),
+        (["run", "--report-dir="], "--report-dir"),
+        (["merge", "part", "--report-dir", ""], "--report-dir"),
+        (["verify", ""], "DIR"),
+        (["export", "part", "--format", "ctrf", "-o", ""], "-o/--output"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(
+    line: list[str], argument: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main(line) == 2
+    wanted = f"argument {argument}: expected a path, got ''; is the variable that it comes from unset?\n"
+    assert capsys.readouterr().err == f"{PREFIX}{wanted}"
 
 
 @pytest.mark.parametrize("value", [",", "", "CAP,", ",,CAP-1,", " , "])
