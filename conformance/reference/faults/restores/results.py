@@ -30,16 +30,6 @@ def two_logs(server: Behaviours) -> None:
     on_restore_log(server, lambda job, log: job.backup.logs.append(copy_of(log, id=new_id())))
 
 
-@fault(breaks=("RST-2",), also=("RST-6", "AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"))
-def second_log_comes_later(server: Behaviours) -> None:
-    """A restore leaves a second log three seconds after the first."""
-
-    def later(job: Job, log: Log) -> None:
-        asyncio.get_running_loop().call_later(3, lambda: job.backup.logs.append(copy_of(log, id=new_id())))
-
-    on_restore_log(server, later)
-
-
 @fault(breaks=("RST-2",), also=("RST-6",))
 def restore_logged_as_backup(server: Behaviours) -> None:
     """The log of a restore has type backup."""
