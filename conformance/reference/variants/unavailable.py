@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer
 from conformance.reference.data import archives
 from conformance.reference.data.store import Log, new_id
-from conformance.reference.patching import after_restore, answer_instead, busy, drop_when, every, page_of
+from conformance.reference.patching import (
+    after_restore,
+    answer_instead,
+    busy,
+    drop_when,
+    every,
+    on_restore_log,
+    page_of,
+)
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
@@ -19,6 +29,8 @@ if TYPE_CHECKING:
     from conformance.reference.data.store import Backup, Instance, Job
 
 UNAVAILABLE = "502, 503 and 504 at random mean an unavailable target"
+#: How often another run restores a backup, once a second.
+RESTORES_OF_ANOTHER_RUN = 20
 OTHERS = "an effect is a failure only if it is seen again with another backup: another client may restore this one"
 
 
@@ -175,6 +187,18 @@ def _restore_others_after(server: Behaviours, instance_of: Callable[[Job], Insta
         _restored_by_others(server, backup, instance.id)
 
     after_restore(server, another)
+
+
+@variant("another run with the same target file restores what this one restores (RST-2)", expected="inconclusive")
+def another_run_restores_the_same(server: Behaviours) -> None:
+    """Each restore is followed at once by another run's of the same backup, which goes on to restore it."""
+
+    def follow(job: Job, log: Log) -> None:
+        for number in range(RESTORES_OF_ANOTHER_RUN):
+            restore = partial(_restored_by_others, server, job.backup, log.instance_id)
+            asyncio.get_running_loop().call_later(number, restore)
+
+    on_restore_log(server, follow)
 
 
 @variant("backups of other clients may come and go (DEL-5)", expected="inconclusive")

@@ -17,7 +17,7 @@ from conformance.scenarios import restore_requests
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.restore import last_look
 from conformance.scenarios.run_state import CANNOT_GO_ON
-from conformance.scenarios.side_effects import ANOTHER_CLIENT
+from conformance.scenarios.side_effects import ANOTHER_CLIENT, no_foreign_restores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,8 +46,17 @@ def surplus_of_logs(context: CheckContext, surplus: Finding) -> Iterator[Finding
     except CANNOT_GO_ON as reason:
         yield inconclusive(f"{ANOTHER_CLIENT}: {reason}", surplus.exchange)
         return
-    doubt = f"{ANOTHER_CLIENT}: a restore of another backup left one log"
-    yield surplus if again else inconclusive(doubt, surplus.exchange)
+    if not again:
+        yield inconclusive(f"{ANOTHER_CLIENT}: a restore of another backup left one log", surplus.exchange)
+    elif not context.run_once("no other restores", _is_alone):
+        yield inconclusive(f"{ANOTHER_CLIENT}: more logs came while nothing was requested", surplus.exchange)
+    else:
+        yield surplus
+
+
+def _is_alone(context: CheckContext) -> bool:
+    """Whether no more logs come while nothing is requested: another run may have restored the second backup as well."""
+    return no_foreign_restores(context, max(1, len(context.run.state.restores)))
 
 
 def _leaves_too_many(context: CheckContext) -> bool:
