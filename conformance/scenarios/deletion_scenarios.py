@@ -60,13 +60,18 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         if not context.fixtures.target.claims.delete:
             raise NotApplicableError("does not apply: the target has no delete")
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
-    there = context.run_once("offered backups", _those_there)
+    there = offered_backups(context)
     used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
     left = [backup for backup in there if backup not in used]
     backup = (left or there)[index % len(left or there)]
     if reason := _why_not_deletable(context, backup):
         raise NotTestableError(reason)
     return backup
+
+
+def offered_backups(context: CheckContext) -> list[str]:
+    """Return the offered backups that were live before the first deletion of this run."""
+    return context.run_once("offered backups", _those_there)
 
 
 def _those_there(context: CheckContext) -> list[str]:

@@ -27,6 +27,7 @@ from conformance.judging.expectations import (
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import deletion_scenarios, paging
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
+from conformance.scenarios.proofs.refused_deletions import late_changes
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON, Changes
@@ -385,13 +386,8 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     for kept_backup, get in zip(kept, gets, strict=True):
         if kept_backup.backup in collateral(context):
             yield inconclusive(BY_A_DELETION, get)
-        elif get.status == 404:
-            yield from resting_on([violation("the backup still there", "404", get)], kept_backup.answers)
-        elif get.is_success:
-            changes = expect_equivalent("backup", kept_backup.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
-            yield from resting_on(changes, kept_backup.answers)
         else:
-            yield inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
+            yield from late_changes(context, kept_backup, get)
 
 
 def _requests(context: CheckContext, backups: Sequence[str]) -> list[Request]:

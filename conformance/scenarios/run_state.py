@@ -101,7 +101,7 @@ class Snapshot:
         return sorted(self.answers, key=lambda answer: not answer.is_success)
 
 
-@dataclass(frozen=True)
+@dataclass
 class KeptBackup:
     """A backup before deletions that must be refused, and the clause that says so."""
 
@@ -110,6 +110,8 @@ class KeptBackup:
     before: JsonObject
     #: The answers to the deletions.
     answers: list[Exchange] = field(default_factory=list)
+    #: Why what changed about it cannot be blamed on them.
+    doubt: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
     CannotTellError,
     Finding,
-    expect_equivalent,
     inconclusive,
     items_of,
     object_of,
@@ -23,9 +22,8 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import paging
 from conformance.scenarios.proofs.log_book import names
-from conformance.scenarios.run_state import CANNOT_GO_ON, KeptBackup, Snapshot
+from conformance.scenarios.run_state import CANNOT_GO_ON, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -78,28 +76,6 @@ def _send_until_accepted(context: CheckContext, requests: Sequence[Request]) -> 
         sent += step
         step = 1 if sent < ONE_BY_ONE else max(1, context.fixtures.target.limits.concurrency)
     return answers
-
-
-def send_deletions_expecting_refusal(
-    context: CheckContext, backup: str, requests: Sequence[Request]
-) -> tuple[list[Exchange], list[Finding]]:
-    """Send deletions that must be refused; return the answers, and what changed about the backup in get and list."""
-    before = object_of(context.get(backup))
-    kept = KeptBackup(context.check.clause, backup, before)
-    context.run.state.add_kept_backup(kept)
-    listed_before = backup in paging.read_list(context).ids
-    answers = kept.answers
-    for request in requests:
-        answers.append(context.send(request))
-        if answers[-1].is_success:  # it is gone now: what comes after it would be refused for that
-            break
-    after = context.get(backup)
-    if not after.is_success:
-        return answers, [*resting_on([violation("the backup still there", f"{after.status}", after)], answers)]
-    changes = list(expect_equivalent("backup", before, after.data, after))
-    if not changes and listed_before and backup not in paging.read_list(context).ids:
-        changes.append(violation("the backup still listed", "not listed", after))
-    return answers, [*resting_on(changes, answers)]
 
 
 def observed_effects(context: CheckContext) -> Iterator[Finding]:
@@ -310,14 +286,15 @@ def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:
 
     A request that named a backup of another container is left out: for one of this container it may be legal.
     """
+    return requests_of(snapshot.requests, snapshot.backup, backup)
+
+
+def requests_of(requests: Iterable[Request], old: str, new: str) -> list[Request]:
+    """Return those of the requests that name the old backup, with the new one in its place."""
     return [
-        replace(
-            request,
-            path=_with_backup(request.path, snapshot.backup, backup),
-            resources={**request.resources, "backup": backup},
-        )
-        for request in snapshot.requests
-        if request.resources.get("backup") == snapshot.backup
+        replace(request, path=_with_backup(request.path, old, new), resources={**request.resources, "backup": new})
+        for request in requests
+        if request.resources.get("backup") == old
     ]
 
 

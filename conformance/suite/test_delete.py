@@ -20,7 +20,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.proofs.neighbours import not_offered
-from conformance.scenarios.side_effects import send_deletions_expecting_refusal
+from conformance.scenarios.proofs.refused_deletions import send_deletions_expecting_refusal
 from conformance.suite.support import keys_without
 
 if TYPE_CHECKING:

@@ -235,6 +235,21 @@ def another_run_deletes(server: Behaviours) -> None:
     server.handlers["delete"] = together
 
 
+@variant("another run with the same target file deletes what the file offers (DEL-2, DEL-4)", expected="inconclusive")
+def another_run_deletes_what_was_refused(server: Behaviours) -> None:
+    """Another run deletes the offered backup for which a deletion was refused first."""
+    deleted = list[str]()
+
+    def remember(call: Call, refusal: RefusalError) -> RefusalError:
+        backup = call.ids.get("backup", "")
+        if call.operation == "delete" and not deleted and backup in call.store.fixtures.deletable_backup_ids:
+            deleted.append(backup)
+            call.store.main.backups.pop(backup, None)
+        return refuse(call, refusal)
+
+    refuse, server.refuse = server.refuse, remember
+
+
 @variant("a body longer than `limits.max_body_mb` is the suite's limit, not a fault", expected="inconclusive")
 def one_log_is_huge(server: Behaviours) -> None:
     """The log of one backup has 17 MiB, more than the target file allows for a body."""

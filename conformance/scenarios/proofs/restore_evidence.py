@@ -37,25 +37,25 @@ def wrong_number_of_logs(context: CheckContext, restore: Restore, finding: Findi
 
 
 def surplus_of_logs(context: CheckContext, surplus: Finding) -> Iterator[Finding]:
-    """Report a log too many as a failure if a restore of another backup leaves one too many, else as inconclusive."""
+    """Report a log too many as a failure if a restore of another backup leaves one too many, else as inconclusive.
+
+    That restore comes after a watch in which nobody else restored: another run may restore the same backups as this.
+    """
     if problem := context.run.state.log_book.problem:
         yield inconclusive(problem, surplus.exchange)
         return
     try:
-        again = context.run_once("a log too many", _leaves_too_many)
+        alone = context.run_once("no other restores", _is_alone)
+        again = alone and context.run_once("a log too many", _leaves_too_many)
     except CANNOT_GO_ON as reason:
         yield inconclusive(f"{ANOTHER_CLIENT}: {reason}", surplus.exchange)
         return
-    if not again:
-        yield inconclusive(f"{ANOTHER_CLIENT}: a restore of another backup left one log", surplus.exchange)
-    elif not context.run_once("no other restores", _is_alone):
-        yield inconclusive(f"{ANOTHER_CLIENT}: more logs came while nothing was requested", surplus.exchange)
-    else:
-        yield surplus
+    seen = "a restore of another backup left one log" if alone else "more logs came while nothing was requested"
+    yield surplus if again else inconclusive(f"{ANOTHER_CLIENT}: {seen}", surplus.exchange)
 
 
 def _is_alone(context: CheckContext) -> bool:
-    """Whether no more logs come while nothing is requested: another run may have restored the second backup as well."""
+    """Whether no more logs come while nothing is requested."""
     return no_foreign_restores(context, max(1, len(context.run.state.restores)))
 
 
