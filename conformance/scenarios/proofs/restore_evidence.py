@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
 
+#: How many seconds two runs that suspect the same at the same time are apart at most.
+MAX_APART_S = 2.0
+
 
 def wrong_number_of_logs(context: CheckContext, restore: Restore, finding: Finding) -> Iterator[Finding]:
     """Report that a restore left no log, or too many, where the readings of logs can be believed."""
@@ -60,12 +63,18 @@ def _is_alone(context: CheckContext) -> bool:
 
 
 def _leaves_too_many(context: CheckContext) -> bool:
-    """Whether a restore of a backup that was not restored yet leaves more than one log, without another client."""
+    """Whether a restore of a backup that was not restored yet leaves more than one log, without another client.
+
+    Backup and moment are random: another run that suspects the same at the same time would choose the same ones.
+    """
     if restore_requests.restores_left(context) < 1:
         return _left_too_many(context.run.state.restores)
-    backup = untouched_backup(context)
+    free = _untouched(context)
+    context.rng.shuffle(free)
+    backup = next((backup for backup in free if _is_live(context, backup)), None)
     if backup is None:
         raise NotTestableError("there is no other backup to see it again with")
+    context.run.wait(context.rng.uniform(0, MAX_APART_S))
     restore = restore_requests.request_restore(context, backup)
     if not restore.accepted:
         raise CannotTellError(f"a restore of another backup was answered {restore.answer.status}")
@@ -116,13 +125,19 @@ def untouched_backup(context: CheckContext, *, of_other_instances: bool = False)
 
 def untouched_backups(context: CheckContext, *, of_other_instances: bool = False) -> list[str]:
     """Return two such backups, as far as there are any."""
+    free = _untouched(context)
+    if of_other_instances:
+        fixtures = context.fixtures
+        free = [backup for backup in free if fixtures.instance_of(backup) not in ("", fixtures.instance_id)]
+    return list(islice((backup for backup in free if _is_live(context, backup)), 2))
+
+
+def _untouched(context: CheckContext) -> list[str]:
+    """The listed backups that nothing in this run restored or keeps for itself, those without any request first."""
     state, fixtures = context.run.state, context.fixtures
     own = {fixtures.backup_id, *fixtures.reserved_ids()}
     free = [backup for backup in fixtures.stable_ids() if backup not in own and not state.accepted(backup)]
-    if of_other_instances:
-        free = [backup for backup in free if fixtures.instance_of(backup) not in ("", fixtures.instance_id)]
-    free.sort(key=lambda backup: (state.requested(backup), backup in fixtures.restored_ids()))
-    return list(islice((backup for backup in free if _is_live(context, backup)), 2))
+    return sorted(free, key=lambda backup: (state.requested(backup), backup in fixtures.restored_ids()))
 
 
 def _is_live(context: CheckContext, backup: str) -> bool:
