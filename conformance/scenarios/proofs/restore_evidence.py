@@ -71,6 +71,7 @@ def _leaves_too_many(context: CheckContext) -> bool:
         return _left_too_many(context.run.state.restores)
     free = _untouched(context)
     context.rng.shuffle(free)
+    free.sort(key=context.run.state.requested)  # no backup whose refused requests are watched
     backup = next((backup for backup in free if _is_live(context, backup)), None)
     if backup is None:
         raise NotTestableError("there is no other backup to see it again with")
