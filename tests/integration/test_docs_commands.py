@@ -110,7 +110,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_command_is_executed_or_the_document_says_why_not(path: Path) -> None:
-    """Before a block stands `not executed: REASON` or `exit: CODE`; without a comment its commands must succeed."""
+    """A comment before a block gives `not executed: REASON` or `exit: CODE`; without one its commands must succeed."""
     text = path.read_text("utf-8")
     fences = re.findall(r"^ *```(?:sh|shell|bash|console)(?! title=)", text, re.MULTILINE)
     blocks = list(BLOCK.finditer(text))

@@ -28,12 +28,12 @@ MAX_KEY = 100_000
 
 @dataclass(frozen=True, slots=True)
 class KeySigner:
-    """Signs with a private key; its public half stands beside the record, which names it."""
+    """Signs with a private key, and stores the public key beside the record, which names it."""
 
     key: PrivateKey
 
     def prepare(self, folder: Path) -> None:
-        """Write the public half of the key."""
+        """Write the public key."""
         write_atomically(folder / PUBLIC_KEY, public_pem(self.key))
 
     def sign(self, record: bytes, folder: Path) -> None:
