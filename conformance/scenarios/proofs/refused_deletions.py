@@ -59,12 +59,11 @@ def _send(context: CheckContext, backup: str, requests: Sequence[Request]) -> tu
 
 def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> str:
     """Why a change cannot be blamed on the refused deletions; empty if they change another offered backup as well."""
-    offered = context.fixtures.target.fixtures.deletable_backup_ids
-    if len(offered) < 2:  # another run that deletes just this backup, just now, is no likely reason
-        return ""
     used = {*context.run.state.deleted_backups, backup}
-    free = [each for each in reversed(offered) if each not in used][:MAX_CANDIDATES]  # the first are to be deleted
-    another = next((each for each in free if _state(context.get(each)) == "live"), None)
+    free = [each for each in reversed(offered_backups(context)) if each not in used]  # the first are to be deleted
+    if not free:  # this run used the others up, and no sign of another run is left
+        return ""
+    another = next((each for each in free[:MAX_CANDIDATES] if _state(context.get(each)) == "live"), None)
     if another is None:
         return f"{ANOTHER_RUN}: no other offered backup is left to see it again with"
     others = [kept for kept in context.run.state.kept_backups if kept.backup == another]
