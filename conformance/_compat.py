@@ -231,3 +231,19 @@ def http_protocol() -> type[HttpToolsProtocol]:
         if not hasattr(HttpToolsProtocol, name):
             raise incompatible("uvicorn", f"{where}.{name}")
     return HttpToolsProtocol
+
+
+# ---------------------------------------------------------------- distributed
+
+
+def stop_profiler(worker: Any) -> None:  # Any: annotated in part only
+    """Stop the sampling profiler of a Dask worker, if it has one.
+
+    The profiler reads the frames of all threads every 10 ms. Where garbage is collected in the meantime, that hangs the
+    process for good with Python 3.11.8 and older (python/cpython#106883), and a trial has many threads.
+    """
+    callbacks = getattr(worker, "periodic_callbacks", {})
+    for name in ("profile", "profile-cycle"):
+        # removed as well as stopped: a worker that is just starting starts all callbacks that it has
+        if (callback := callbacks.pop(name, None)) is not None:
+            callback.stop()

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import conformance
+from conformance import _compat
 from conformance.fleet import archives
 from conformance.fleet.description import RunDescription, RunEnd
 from conformance.fleet.executors import ExecutorError
@@ -126,11 +127,24 @@ def connected(address: str) -> Iterator[Cluster]:
         raise ExecutorError(f"no Dask scheduler can be reached: {problem}") from None
     try:
         check_versions(client.run(suite_version, on_error="return"))
+        client.register_plugin(_without_profiler())
         cluster = Cluster(client)
         with _watched(cluster):
             yield cluster
     finally:
         client.close(timeout=CONNECT_S)
+
+
+def _without_profiler() -> Any:  # Any: annotated in part only
+    """Return a plugin that stops the profiler of each worker, of those that join later as well."""
+
+    class WithoutProfiler(_distributed().WorkerPlugin):  # type: ignore[misc] # its base is known at run time only
+        name = "backups-conformance-without-profiler"
+
+        def setup(self, worker: Any) -> None:  # Any: annotated in part only
+            _compat.stop_profiler(worker)
+
+    return WithoutProfiler()
 
 
 @contextmanager

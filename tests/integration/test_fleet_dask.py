@@ -23,7 +23,7 @@ from conformance.fleet.executors import ExecutorError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest.importorskip("distributed")
+distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.process, pytest.mark.slow, pytest.mark.one_worker]  # one cluster for all of them
 QUICK = ("--only", "LIST-9", "--seed", "7")
 NAMES = ("a", "b", "c", "d", "e", "f")
@@ -65,13 +65,18 @@ class Cluster:
         loopback = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
         stack.enter_context(process("dask_scheduler", *loopback, log=log))
         self.address = awaited(log, r"Scheduler at:\s+tcp://(127\.0\.0\.1:\d+)")
-        self.workers = []
+        self.folder, self.stack, self.environ = folder, stack, environ
+        self.workers: list[subprocess.Popen[bytes]] = []
         for number in range(2):
-            words = ("dask_worker", f"tcp://{self.address}", "--nthreads", "1", "--no-nanny", "--no-dashboard")
-            local = ("--local-directory", str(folder))
-            worker = process(*words, *local, environ=environ, log=folder / f"worker-{number}.log")
-            self.workers.append(stack.enter_context(worker))
-            awaited(folder / f"worker-{number}.log", r"(Registered to)")
+            self.add_worker(number)
+
+    def add_worker(self, number: int) -> None:
+        """Start a worker and wait until the scheduler knows it."""
+        words = ("dask_worker", f"tcp://{self.address}", "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        log = self.folder / f"worker-{number}.log"
+        worker = process(*words, "--local-directory", str(self.folder), environ=self.environ, log=log)
+        self.workers.append(self.stack.enter_context(worker))
+        awaited(log, r"(Registered to)")
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +120,20 @@ def test_six_targets_on_two_workers_give_what_they_give_on_processes(
     for row in there["targets"]:
         report = (tmp_path / "dask" / row["folder"] / "results.json").read_text("utf-8")
         assert not [name for name, key in keys.items() if key in report]
+
+
+def has_profiler(dask_worker: Any) -> bool:
+    """Dask's client gives a function the worker by the name of its parameter."""
+    return "profile" in dask_worker.periodic_callbacks
+
+
+def test_no_worker_profiles_its_threads_while_a_client_is_connected(cluster: Cluster, tmp_path: Path) -> None:
+    """Dask's profiler can hang a worker for minutes; this goes for a worker that joins later, too."""
+    with distributed.Client(f"tcp://{cluster.address}") as client:
+        assert list(client.run(has_profiler).values()) == [True, True]
+        with dask.connected(cluster.address):
+            cluster.add_worker(2)
+            assert list(client.run(has_profiler).values()) == [False, False, False]
 
 
 def test_a_worker_that_is_killed_loses_no_target(folder: Path, cluster: Cluster, tmp_path: Path) -> None:
