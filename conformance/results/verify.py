@@ -52,7 +52,7 @@ class Verification:
     """What was verified of a folder.
 
     `problems`: each begins with the name of a file. `checked`: what holds. `unproved`: what no check of files can
-    prove. `run`: a line each for headline, run ID and build.
+    prove. `run`: a line each for headline, run ID and build. `results`: what results.json says, where it can be read.
     """
 
     folder: Path
@@ -60,6 +60,7 @@ class Verification:
     checked: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
     run: str = ""
+    results: Results | None = None
 
     @property
     def exit_code(self) -> int:
@@ -127,7 +128,7 @@ class _Verifier:
 
     def verify(self) -> Verification:
         if self._files():
-            results = self._results()
+            self.verification.results = results = self._results()
             if results is not None:
                 self._page_and_junit(results)
                 self._target(results)

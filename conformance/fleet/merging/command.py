@@ -124,16 +124,21 @@ def inspect(folder: Path) -> Part:
         return Part(folder, problem="its run has not finished; `backups-conformance report` finishes it")
     if not os.path.lexists(folder / RESULTS):
         return Part(folder, problem="holds no report")
-    try:
-        results = reading.parse_results(untrusted.read_json(folder / RESULTS))
-    except untrusted.UntrustedFileError as problem:
-        return Part(folder, problem=f"{RESULTS}: {problem.reason}", is_damaged=True)
-    except reading.ResultsError as problem:
-        return Part(folder, problem=f"{RESULTS}: {problem}", is_damaged=True)
     verified = verify.verify(folder)
-    if verified.problems:
-        return Part(folder, problem=verified.problems[0], is_damaged=True)
+    if (results := verified.results) is None or verified.problems:
+        return Part(folder, problem=_why_unreadable(folder) or verified.problems[0], is_damaged=True)
     return Part(folder, target_of(results), results["run"]["id"], identity(results))
+
+
+def _why_unreadable(folder: Path) -> str:
+    """Return why no results can be read from a folder, which says more than a wrong digest; "" where they can."""
+    try:
+        reading.parse_results(untrusted.read_json(folder / RESULTS))
+    except untrusted.UntrustedFileError as problem:
+        return f"{RESULTS}: {problem.reason}"
+    except reading.ResultsError as problem:
+        return f"{RESULTS}: {problem}"
+    return ""
 
 
 def target_of(results: Results) -> tuple[str, str, str]:
