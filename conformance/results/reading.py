@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -54,6 +56,22 @@ def parse_results(document: object) -> Results:
     if mismatch := schema_mismatch(data, _SCHEMAS[str(written)]) or _contradiction(data):
         raise ResultsError(mismatch)
     return reader(data)
+
+
+def load_verified(folder: Path, sha256: str) -> Results:
+    """Read the results.json of a folder again, which was verified when it had this SHA-256.
+
+    Raises ResultsError where it cannot be read or has changed since.
+    """
+    file = folder / "results.json"
+    try:
+        content = untrusted.read_bytes(file)
+    except untrusted.UntrustedFileError as problem:
+        raise ResultsError(one_line(str(problem))) from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ResultsError(one_line(f"{file}: has changed since it was verified"))
+    data: JsonObject = json.loads(content)  # the same bytes were read strictly and validated
+    return _READERS[data["format"]](data)
 
 
 def schema_mismatch(data: object, schema: str) -> str | None:

@@ -53,6 +53,7 @@ class Verification:
 
     `problems`: each begins with the name of a file. `checked`: what holds. `unproved`: what no check of files can
     prove. `run`: a line each for headline, run ID and build. `results`: what results.json says, where it can be read.
+    `results_sha256`: the digest of results.json, where it is the one that the record names.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Verification:
     unproved: list[str] = field(default_factory=list)
     run: str = ""
     results: Results | None = None
+    results_sha256: str = ""
 
     @property
     def exit_code(self) -> int:
@@ -161,6 +163,7 @@ class _Verifier:
         files = [name for name in digests if signoff.is_report_file(name)]
         for name in files:
             self._digest(name, digests[name])
+        self.verification.results_sha256 = str(digests.get("results.json", ""))
         if not self.verification.problems:
             self.verification.checked.append(f"{len(files)} files by their SHA-256")
         return not self.verification.problems

@@ -67,6 +67,7 @@ class Part:
     target: tuple[str, str, str] = ("", "", "")
     run: str = ""
     identity: tuple[str, str, str] = ("", "", "")
+    results_sha256: str = ""
     problem: str = ""
     is_damaged: bool = False
 
@@ -86,12 +87,15 @@ def merge(options: MergeOptions) -> tuple[str, int]:
         if not part.problem:
             whole.setdefault(part.target, []).append(part)
     missing = [part for part in parts if part.problem]
-    if len(whole) == 1:
-        results = write_merged(next(iter(whole.values())), missing, options.folder, signer)
-        verdict, headline, has_outdated = results["verdict"], results["headline"], waivers.has_outdated(results)
-    else:
-        fleet, has_outdated = _write_fleet(whole, missing, options, signer)
-        verdict, headline = fleet["verdict"], fleet["headline"]
+    try:
+        if len(whole) == 1:
+            results = write_merged(next(iter(whole.values())), missing, options.folder, signer)
+            verdict, headline, has_outdated = results["verdict"], results["headline"], waivers.has_outdated(results)
+        else:
+            fleet, has_outdated = _write_fleet(whole, missing, options, signer)
+            verdict, headline = fleet["verdict"], fleet["headline"]
+    except reading.ResultsError as problem:
+        raise MergeError(str(problem)) from None
     if signer is not None and signer.problem:
         sys.stderr.write(f"backups-conformance: {signer.problem}\n")
     code = verdicts.exit_code(verdict, require_conformant=options.require_conformant, has_outdated_waivers=has_outdated)
@@ -127,7 +131,7 @@ def inspect(folder: Path) -> Part:
     verified = verify.verify(folder)
     if (results := verified.results) is None or verified.problems:
         return Part(folder, problem=_why_unreadable(folder) or verified.problems[0], is_damaged=True)
-    return Part(folder, target_of(results), results["run"]["id"], identity(results))
+    return Part(folder, target_of(results), results["run"]["id"], identity(results), verified.results_sha256)
 
 
 def _why_unreadable(folder: Path) -> str:
@@ -183,8 +187,8 @@ def write_merged(
     merged = Merge()
     newest = ("", parts[0].folder)
     for part in parts:
-        results = reading.load_results(part.folder)
-        merged.add(results, part_row(results, part.folder))
+        results = reading.load_verified(part.folder, part.results_sha256)
+        merged.add(results, part_row(results, part))
         newest = max(newest, (results["run"]["started"], part.folder))
     for part in missing:
         merged.add_missing(f"{part.folder.name}: {part.problem}")
@@ -200,7 +204,7 @@ def write_merged(
     return merged_results
 
 
-def part_row(results: Results, folder: Path) -> PartRow:
+def part_row(results: Results, part: Part) -> PartRow:
     """Return how merged results name a part."""
     run = results["run"]
     return {
@@ -209,9 +213,9 @@ def part_row(results: Results, folder: Path) -> PartRow:
         "started": run["started"],
         "verdict": results["verdict"],
         "headline": results["headline"],
-        "folder": folder.name,
-        "results_sha256": signoff.sha256(folder / "results.json"),
-        "signoff_sha256": signoff.sha256(folder / signoff.FILE),
+        "folder": part.folder.name,
+        "results_sha256": part.results_sha256,
+        "signoff_sha256": signoff.sha256(part.folder / signoff.FILE),
     }
 
 

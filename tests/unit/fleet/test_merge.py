@@ -119,6 +119,19 @@ def test_a_matrix_of_chapters_merges_to_the_whole(tmp_path: Path) -> None:
     assert results["run"]["selection"] == {"only": every, "skip": []}
 
 
+def test_a_report_that_changes_while_it_is_merged_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = [folders.make(tmp_path / str(seed), results_of(seed)) for seed in (1, 2)]
+
+    def change_one(*_: object, **__: object) -> None:
+        file = reports[1] / "results.json"
+        file.write_bytes(file.read_bytes() + b"\n")
+
+    monkeypatch.setattr(merging, "_check", change_one)
+    with pytest.raises(merging.MergeError, match=r"results\.json: has changed since it was verified"):
+        merging.merge(merging.MergeOptions(reports, tmp_path / "merged"))
+    assert not (tmp_path / "merged" / "results.json").exists()
+
+
 def test_evidence_stays_bounded_and_findings_keep_theirs(tmp_path: Path) -> None:
     merge = Merge()
     for seed in range(25):
@@ -127,7 +140,7 @@ def test_evidence_stays_bounded_and_findings_keep_theirs(tmp_path: Path) -> None
         check["findings"][0]["got"] = f"status {seed}"
         check["exchanges"][0]["key"] = f"key-{seed}"
         folder = folders.make(tmp_path / str(seed), part)
-        merge.add(part, merging.part_row(part, folder))
+        merge.add(part, merging.part_row(part, merging.inspect(folder)))
     check = clause(merge.results(), "LIST-1")["checks"][0]
     assert len(check["findings"]) == MAX_FINDINGS
     assert len(check["exchanges"]) <= MAX_EXCHANGES
