@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
-from conformance.http.exchange import Sender, well_coded
+from conformance.http.exchange import Expected, Sender, well_coded
 from conformance.judging.unusual_requests import asks_for_its_refusal, unusual_part
 
 if TYPE_CHECKING:
@@ -98,6 +98,26 @@ def is_expected_success(exchange: Exchange) -> bool:
 def serves(*operations: Operation) -> Callable[[Exchange], bool]:
     """Return a predicate: whether an exchange is a judgeable success of one of the operations."""
     return lambda exchange: exchange.operation in operations and is_judgeable_success(exchange)
+
+
+def succeeds(*operations: Operation) -> Callable[[Exchange], bool]:
+    """Return a predicate: whether an exchange is a success of one of the operations whose status can be judged.
+
+    A success without readable content counts only where the request should succeed: otherwise it is the defect itself.
+    """
+
+    def is_success_of(exchange: Exchange) -> bool:
+        return exchange.operation in operations and (is_judgeable_success(exchange) or _is_due(exchange))
+
+    return is_success_of
+
+
+def _is_due(exchange: Exchange) -> bool:
+    """Whether this is a success, whatever its body, of a request that should succeed."""
+    request = exchange.request
+    due = request.sender is Sender.MEMBER and request.denied is None and request.ownership in ("own", "sibling")
+    answered = is_judgeable(exchange) and exchange.is_success and exchange.status != 206
+    return answered and due and request.expected is Expected.DOCUMENTED
 
 
 def shape_of(exchange: Exchange) -> str | None:

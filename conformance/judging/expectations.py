@@ -155,6 +155,21 @@ def expect_success(exchange: Exchange) -> Iterator[Finding]:
     return expect_status(exchange, SUCCESS[exchange.operation], range(200, 300))
 
 
+def expect_content(exchange: Exchange) -> Iterator[Finding]:
+    """The request succeeds, with content that can be judged; passive judges decide whether both are right.
+
+    A success of the documented status whose body breaks a more basic clause is inconclusive, because of that clause.
+    """
+    unsuccessful = list(expect_success(exchange))
+    yield from unsuccessful
+    if unsuccessful or exchange.status != SUCCESS[exchange.operation]:
+        return
+    try:
+        _need(exchange, list if exchange.operation in ("list", "logs") else dict)
+    except CannotTellError as reason:
+        yield inconclusive(str(reason), exchange)
+
+
 def expect_documented_status(exchange: Exchange) -> Iterator[Finding]:
     """A success has the one documented status, not another 2xx."""
     if exchange.is_success and exchange.status != SUCCESS[exchange.operation]:

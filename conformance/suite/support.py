@@ -88,6 +88,11 @@ DENIAL_CLAUSE: dict[Operation, str] = {
 def expect_accepted(restore: Restore) -> Iterator[Finding]:
     """A valid restore is accepted, in its status and in its job descriptor."""
     yield from expect_success(restore.answer)
+    yield from expect_not_declined(restore)
+
+
+def expect_not_declined(restore: Restore) -> Iterator[Finding]:
+    """The job descriptor of a valid restore does not say that the job was not accepted."""
     if value_at(restore.answer.data, "/job/accepted") is False:
         wanted = "an accepted job, since nothing else runs"
         yield violation(wanted, "accepted: false", restore.answer, "/data/job/accepted")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import is_addressable
-from conformance.judging.answer_shapes import mismatches_at, serves
+from conformance.judging.answer_shapes import mismatches_at, serves, succeeds
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     NotApplicableError,
     expect_code,
+    expect_content,
     expect_documented_status,
     expect_equal,
     expect_status,
-    expect_success,
     naming_key,
     violation,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 
-@passive("JBS-1", when=serves("job"))
+@passive("JBS-1", when=succeeds("job"))
 def jobs_are_jobs(exchange: Exchange) -> Iterator[Finding]:
     yield from expect_documented_status(exchange)
     for mismatch in mismatches_at(exchange, "/data"):
@@ -57,7 +57,7 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
         yield violation("a job, since claims.jobs = true", "no restore shows one", restore.answer, "/data/job/id")
         return
     for accepted in named:
-        yield from expect_success(context.job(accepted.job_id))
+        yield from expect_content(context.job(accepted.job_id))
 
 
 @check("JBS-2", "job")

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.generation import fixed_inputs
-from conformance.judging.answer_shapes import backups, is_expected_success, is_judgeable_success, mismatches_at, serves
+from conformance.judging.answer_shapes import (
+    backups,
+    is_expected_success,
+    is_judgeable_success,
+    mismatches_at,
+    serves,
+    succeeds,
+)
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     ANY_4XX,
     NotTestableError,
     expect_code,
+    expect_content,
     expect_documented_status,
     expect_equal,
     expect_no_server_error,
@@ -53,7 +61,7 @@ OVERFLOWS = (
 BAD_SORTS = ("nope", "", "-", "--id", "id,", ",", "created_at", "events.created", "%F0%9F%92%A9")
 
 
-@passive("LIST-1", when=serves("list"))
+@passive("LIST-1", when=succeeds("list"))
 def list_items_are_backups(exchange: Exchange) -> Iterator[Finding]:
     yield from expect_documented_status(exchange)
     for mismatch in mismatches_at(exchange, "/data"):
@@ -67,7 +75,7 @@ def test_list_1_list_is_served(context: CheckContext) -> Iterator[Finding]:
     sibling = context.fixtures.target.fixtures.other_container_id
     asked = [context.build.list(), *([context.build.list(sibling, ownership="sibling")] if sibling else [])]
     for answer in context.send_all(asked):
-        yield from expect_success(answer)
+        yield from expect_content(answer)
 
 
 @passive(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves
+from conformance.judging.answer_shapes import is_expected_success, mismatches_at, serves, succeeds
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
+    expect_content,
     expect_documented_status,
     expect_equal,
     expect_status,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 SAMPLE, READINGS = 6, 4
 
 
-@passive("LOG-1", when=serves("logs"))
+@passive("LOG-1", when=succeeds("logs"))
 def logs_are_logs(exchange: Exchange) -> Iterator[Finding]:
     yield from expect_documented_status(exchange)
     for mismatch in mismatches_at(exchange, "/data"):
@@ -41,7 +42,7 @@ def test_log_1_logs_are_served(context: CheckContext) -> Iterator[Finding]:
     backups = [context.fixtures.backup_id, *context.fixtures.sample(context.rng, 12)]
     for answer in context.send_all(context.build.logs(backup) for backup in backups):
         if not deleted_meanwhile(context, answer):
-            yield from expect_success(answer)
+            yield from expect_content(answer)
 
 
 @passive(

@@ -10,11 +10,12 @@ from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
 from conformance.generation import fixed_inputs
 from conformance.http.exchange import Expected
-from conformance.judging.answer_shapes import mismatches_at, serves
+from conformance.judging.answer_shapes import mismatches_at, serves, succeeds
 from conformance.judging.checks import check, passive
 from conformance.judging.expectations import (
     ANY_4XX,
     NotTestableError,
+    expect_content,
     expect_documented_status,
     expect_equal,
     expect_status,
@@ -28,7 +29,7 @@ from conformance.scenarios import restore_scenarios
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.proofs import restore_evidence
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
-from conformance.suite.support import crossed_requests, expect_accepted
+from conformance.suite.support import crossed_requests, expect_not_declined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 
 
-@passive("JOB-1", when=serves("restore"))
+@passive("JOB-1", when=succeeds("restore"))
 def restore_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding]:
     yield from expect_documented_status(exchange)
     for mismatch in mismatches_at(exchange, "/data"):
@@ -53,7 +54,9 @@ def restore_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Findin
 @check("JOB-1", "restore")
 def test_job_1_a_valid_request_is_accepted(context: CheckContext) -> Iterator[Finding]:
     """A restore by the full key while nothing else runs on the instance."""
-    yield from expect_accepted(context.run_once("main", restore_scenarios.main).restore)
+    restore = context.run_once("main", restore_scenarios.main).restore
+    yield from expect_content(restore.answer)
+    yield from expect_not_declined(restore)
 
 
 @passive("JOB-2", when=serves("restore"))

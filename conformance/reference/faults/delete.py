@@ -41,6 +41,34 @@ def deletion_is_ok(server: Behaviours) -> None:
     edit_answers(server, change)
 
 
+def _accepted_deletion_as(server: Behaviours, status: int, body: bytes) -> None:
+    """Answer accepted deletions with this status and body."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if call.operation == "delete" and answer.status == 202:
+            answer.status, answer.body = status, body
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("DEL-1",), also=("HTTP-1",))
+def deletion_has_no_content(server: Behaviours) -> None:
+    """An accepted deletion is a 204, as Spring Data REST, Rails and Django REST framework answer it."""
+    _accepted_deletion_as(server, 204, b"")
+
+
+@fault(breaks=("HTTP-1",))
+def deletion_is_accepted_without_a_body(server: Behaviours) -> None:
+    """An accepted deletion is a 202 with an empty body, as ASP.NET's `Accepted()` answers it."""
+    _accepted_deletion_as(server, 202, b"")
+
+
+@fault(breaks=("HTTP-2",))
+def deletion_has_null_data(server: Behaviours) -> None:
+    """The data of an accepted deletion is null."""
+    _accepted_deletion_as(server, 202, b'{"data":null}')
+
+
 @fault(breaks=("DEL-1",))
 def deletion_without_action(server: Behaviours) -> None:
     """The descriptor of a deletion has no action."""
