@@ -321,7 +321,10 @@ class ApiStateMachine(RuleBasedStateMachine):
     def _still_listed(self) -> Iterator[Finding]:
         """The backup that is being restored, if it was listed before."""
         running, listing = self.model.running, paging.read_list(self.context)
-        if running is not None and running.backup in self.model.everything - set(listing.ids):
+        if running is None or running.backup not in self.model.everything - set(listing.ids):
+            return
+        listing = paging.read_settled_list(self.context)  # another client's deletion may have moved it to another page
+        if running.backup not in listing.ids:
             yield violation("the backup still listed", "not listed", listing.last, "/data")
 
     def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GONE_STATES
@@ -40,10 +40,10 @@ class Deletion:
     answer: Exchange
     get: Exchange
     listing: Exchange
-    #: What had changed about the neighbours while the backup was looked for.
-    changes: Changes
     gone_in_get: bool = False
     gone_in_list: bool = False
+    #: What had changed about the neighbours once the deletion was over.
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def gone(self) -> bool:
@@ -131,7 +131,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
         raise CannotTellError(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
-        deletion = _look_for(context, answer, before)
+        deletion = _look_for(context, backup, answer)
         if deletion.gone:
             context.run.state.add_gone(backup)
         if deletion.gone or time.monotonic() > deadline:
@@ -149,10 +149,9 @@ def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbour
     while value_at(get.data, "/state/current") == "deleting" and time.monotonic() < patience:
         context.run.wait(min(context.fixtures.target.restore.poll_s, END_POLL_S))
         get = context.get(deletion.backup)
-    last = changes_of_neighbours(context, before, paging.read_list(context))
-    findings = {**missing_neighbours(context, before), **last.of_steady, **deletion.changes.of_steady}
-    gone = last.restored_and_gone | deletion.changes.restored_and_gone
-    return Changes(findings, gone, others_moved=last.others_moved or deletion.changes.others_moved)
+    changes = changes_of_neighbours(context, before)
+    changes.of_steady = {**missing_neighbours(context, before), **changes.of_steady}
+    return changes
 
 
 def deleted_again(context: CheckContext) -> Deletion:
@@ -163,8 +162,7 @@ def deleted_again(context: CheckContext) -> Deletion:
     return deleted(context)
 
 
-def _look_for(context: CheckContext, answer: Exchange, before: Neighbours) -> Deletion:
-    backup = before.deleted
+def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:
     get = context.get(backup)
     listing = paging.read_list(context)
     shown_in = [page for page in listing.pages if backup in page.ids]
@@ -174,7 +172,6 @@ def _look_for(context: CheckContext, answer: Exchange, before: Neighbours) -> De
         answer,
         get,
         shown_in[0] if shown_in else listing.pages[0],
-        changes_of_neighbours(context, before, listing),
         gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
         gone_in_list=all(state in GONE_STATES for state in states),
     )

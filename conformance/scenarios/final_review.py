@@ -5,7 +5,7 @@ Each review is a registered check of one clause. Reads that several reviews shar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,12 +25,12 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
-from conformance.scenarios import deletion_scenarios, paging
+from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.refused_deletions import late_changes
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
 from conformance.scenarios.restore import of_instance
-from conformance.scenarios.run_state import CANNOT_GO_ON, Changes
+from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import (
     FORBID_EFFECTS,
     changes_since,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
-    from conformance.scenarios.run_state import Snapshot
+    from conformance.scenarios.run_state import Changes, Snapshot
 
 T = TypeVar("T")
 
@@ -351,6 +351,8 @@ def review_neighbours_of_deletions(context: CheckContext) -> Iterator[Finding]:
         yield from findings
     elif changes.of_steady:
         yield inconclusive("another client may be working on the container: its backups changed by themselves")
+    elif changes.doubt:
+        yield inconclusive(changes.doubt)
 
 
 def collateral(context: CheckContext) -> set[str]:
@@ -370,11 +372,11 @@ def _later_changes(context: CheckContext) -> Changes:
     deletions = context.run.state.neighbours
     if not deletions:
         raise NothingToReviewError("no deletion to review")
-    changes = changes_of_neighbours(context, deletions[0][0], paging.read_list(context))
+    changes = changes_of_neighbours(context, deletions[0][0])
     state = context.run.state
     known = {*state.changed_neighbours, *(kept.backup for kept in state.kept_backups)}
     later = {backup: finding for backup, finding in changes.of_steady.items() if backup not in known}
-    return Changes(later, others_moved=changes.others_moved)
+    return replace(changes, of_steady=later)
 
 
 @final_review("DEL-2", "delete")

@@ -33,6 +33,7 @@ MAX_SIDE_BY_SIDE = 64
 MAX_TRIES = 5
 #: how many ways with findings are read again; more of them show nothing new
 MAX_SHOWN = 3
+LIST_MOVES = "the list kept changing while it was read"
 #: Page sizes below 1/20 of the list would cost more requests than they can show.
 MAX_PAGES_OF_A_WAY = 20
 
@@ -102,6 +103,22 @@ def read_list(context: CheckContext, **way: Unpack[Way]) -> PagedList:
     """Read the list in this way, in pages as large as the target accepts where nothing else is said."""
     paged: Way = {"size": context.fixtures.largest_page}
     return read_pages(context, {**paged, **way})
+
+
+def read_settled_list(context: CheckContext) -> PagedList:
+    """Read the list until two readings in a row show the same backups. A list of one page is read once.
+
+    While a backup goes, the items after it move to an earlier page, so that a reading of several pages may miss some.
+    Raises CannotTellError where no two readings agree.
+    """
+    reading = read_list(context)
+    for _ in range(MAX_TRIES):
+        if set(reading.ids) <= set(reading.pages[0].ids):
+            return reading
+        before, reading = reading, read_list(context)
+        if set(before.ids) == set(reading.ids):
+            return reading
+    raise CannotTellError(LIST_MOVES)
 
 
 def in_all_ways(context: CheckContext) -> Readings:
@@ -192,7 +209,7 @@ def _again(context: CheckContext, way: Way, known: set[str], judge: Judge) -> It
         if not findings or before == set(read_list(context, **place).ids):
             yield from resting_on(findings, _pages_around(paged, reference))
             return
-    yield inconclusive("the list kept changing while it was read")
+    yield inconclusive(LIST_MOVES)
 
 
 def _pages_around(paged: PagedList, reference: PagedList) -> Iterator[Exchange]:

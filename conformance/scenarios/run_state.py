@@ -60,6 +60,8 @@ class Changes:
     restored_and_gone: set[str] = field(default_factory=set)
     #: Whether a backup appeared, or one that was not steady went or changed: another client uses the container.
     others_moved: bool = False
+    #: Why other changes, or all, cannot be blamed on a deletion; empty where every change was judged.
+    doubt: str = ""
 
     @property
     def shows_collateral(self) -> bool:

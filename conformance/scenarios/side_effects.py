@@ -46,6 +46,7 @@ MAX_CHANGES = 3
 MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
 ANOTHER_CLIENT = "another client may be restoring this backup"
+CHANGES_WITH_EACH_READING = "HTTP-4 failed first: the backup changes with each reading"
 
 #: Clauses whose own text forbids an effect of a refused restore. Each has a dedicated backup and a final review.
 #: An effect of other clauses' refused restores breaks CAP-8 if the key lacks the capability, and JOB-10 otherwise.
@@ -147,8 +148,8 @@ def _changes_since(
     ignored = RESTORE_MAY_CHANGE if context.run.state.accepted(snapshot.backup) else ()
     by_itself = snapshot.state in TRANSIENT_STATES
     changed = () if by_itself else equivalence.differences("backup", snapshot.before, backup, ignore=ignored)
-    if changed and _changes_by_itself(context, get):
-        yield inconclusive("HTTP-4 failed first: the backup changes with each reading", get)
+    if changed and changes_by_itself(context, get):
+        yield inconclusive(CHANGES_WITH_EACH_READING, get)
         return
     for pointer in changed[:MAX_CHANGES]:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
@@ -161,8 +162,8 @@ def _changes_since(
         yield violation("no log of a refused request", f"{len(new) - explained} new", logs, "/data")
 
 
-def _changes_by_itself(context: CheckContext, get: Exchange) -> bool:
-    """Whether the backup changes with each reading: then a change shows nothing."""
+def changes_by_itself(context: CheckContext, get: Exchange) -> bool:
+    """Whether the backup of a get changes with each reading: then a change shows nothing."""
     again = [context.client.send(get.request, Purpose.CONTROL) for _ in range(2)]
     readings = [get, *(reading for reading in again if reading.is_success)]
     return len(readings) > 2 and all(

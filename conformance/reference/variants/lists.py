@@ -28,6 +28,23 @@ def page_size_cap(server: Behaviours) -> None:
     _pages(server, default=5, largest=5)
 
 
+@variant("the server may cap `page[size]`, and a deleted backup may be in state `deleting` at first (DEL-3)")
+def pages_shift_while_a_backup_goes(server: Behaviours) -> None:
+    """Pages have ten items, and a deleted backup is removed once a page has shown it, so that the next ones shift."""
+    _pages(server, default=10, largest=10)
+    page, going = server.page, set[str]()
+    server.work["delete"] = lambda _server, job: going.add(job.backup.id)
+
+    def shifting(call: Call, backups: list[Backup], number: int, size: int) -> list[Backup]:
+        shown = page(call, backups, number, size)
+        for backup in shown:
+            if backup.id in going:
+                call.container.backups.pop(backup.id, None)
+        return shown
+
+    server.page = shifting
+
+
 @variant("the default page size may be smaller than the list")
 def small_default_page(server: Behaviours) -> None:
     """The default page size is four."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from conformance.contract import equivalence
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
-from conformance.judging.expectations import violation
+from conformance.judging.expectations import CannotTellError, violation
 from conformance.scenarios import paging
 from conformance.scenarios.run_state import Changes, Neighbours
+from conformance.scenarios.side_effects import CHANGES_WITH_EACH_READING, changes_by_itself
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
 
 #: How many neighbours are read one by one as well.
 SAMPLE = 20
+#: How many changed neighbours are read again, to see whether they change by themselves.
+MAX_CONTROLS = 3
+RESTLESS = "the backups beside the deleted one change while nothing is deleted"
 
 
 def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
     """Read the list twice, before the deletion of a backup."""
-    first, second = _items(paging.read_list(context)), _items(paging.read_list(context))
+    first, second = _items(paging.read_list(context)), _items(paging.read_settled_list(context))
     steady = {
         backup: item
         for backup, item in second.items()
@@ -37,11 +41,37 @@ def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
     return Neighbours(deleted, second, steady)
 
 
-def changes_of_neighbours(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:
-    """Compare a later reading of the list with the list before the deletion.
+def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
+    """Read the list, and compare it with the list before the deletion.
 
-    What this run restored or deleted itself is left out.
+    What this run restored or deleted itself is left out, and so is what changes while nothing is deleted. A list that
+    cannot be read while it holds still shows no change, but is a doubt.
     """
+    try:
+        listing = paging.read_settled_list(context)
+    except CannotTellError as reason:
+        return Changes(doubt=str(reason))
+    changes = _compare(context, before, listing)
+    changed = [backup for backup in changes.of_steady if backup in listing.ids]
+    if changed and (doubt := _why_restless(context, changed[:MAX_CONTROLS])):
+        for backup in changed:
+            del changes.of_steady[backup]
+        changes.doubt = doubt
+    return changes
+
+
+def _why_restless(context: CheckContext, backups: Sequence[str]) -> str:
+    """Why changes of backups cannot be blamed on a deletion: they go on while nothing is deleted. Empty otherwise."""
+    before = _items(paging.read_settled_list(context))
+    gets = [get for get in map(context.get, backups) if get.is_success]
+    if gets and all(changes_by_itself(context, get) for get in gets):
+        return CHANGES_WITH_EACH_READING
+    after = _items(paging.read_settled_list(context))
+    moves = all(_differences(before.get(backup), after.get(backup)) for backup in backups)
+    return RESTLESS if moves else ""
+
+
+def _compare(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:
     now, changes = _items(listing), Changes()
     steady, own = _untouched(context, before), _own(context, before)
     for backup, item in steady.items():

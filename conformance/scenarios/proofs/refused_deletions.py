@@ -10,11 +10,24 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
-from conformance.judging.expectations import expect_equivalent, inconclusive, object_of, resting_on, violation
+from conformance.judging.expectations import (
+    CannotTellError,
+    expect_equivalent,
+    inconclusive,
+    object_of,
+    resting_on,
+    violation,
+)
+from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 from conformance.scenarios.deletion_scenarios import offered_backups
 from conformance.scenarios.run_state import KeptBackup
-from conformance.scenarios.side_effects import MAX_CANDIDATES, requests_of
+from conformance.scenarios.side_effects import (
+    CHANGES_WITH_EACH_READING,
+    MAX_CANDIDATES,
+    changes_by_itself,
+    requests_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +44,7 @@ def send_deletions_expecting_refusal(
 ) -> tuple[list[Exchange], list[Finding]]:
     """Send deletions that must be refused; return the answers, and what changed about the backup in get and list."""
     kept, changes = _send(context, backup, requests)
-    if changes and not any(answer.is_success for answer in kept.answers):
+    if _blames(changes) and not any(answer.is_success for answer in kept.answers):
         kept.doubt = _doubt(context, backup, requests)
     if kept.doubt:
         changes = [inconclusive(kept.doubt, finding.exchange) for finding in changes]
@@ -42,19 +55,34 @@ def _send(context: CheckContext, backup: str, requests: Sequence[Request]) -> tu
     before = object_of(context.get(backup))
     kept = KeptBackup(context.check.clause, backup, before)
     context.run.state.add_kept_backup(kept)
-    listed_before = backup in paging.read_list(context).ids
+    listed_before = backup in paging.read_settled_list(context).ids
     answers = kept.answers
     for request in requests:
         answers.append(context.send(request))
         if answers[-1].is_success:  # it is gone now: what comes after it would be refused for that
             break
     after = context.get(backup)
+    if after.status == 404:
+        return kept, [*resting_on([violation("the backup still there", "404", after)], answers)]
     if not after.is_success:
-        return kept, [*resting_on([violation("the backup still there", f"{after.status}", after)], answers)]
+        return kept, [_unreadable(after)]
     changes = list(expect_equivalent("backup", before, after.data, after))
-    if not changes and listed_before and backup not in paging.read_list(context).ids:
-        changes.append(violation("the backup still listed", "not listed", after))
+    if changes and changes_by_itself(context, after):
+        return kept, [inconclusive(CHANGES_WITH_EACH_READING, after)]
+    if not changes and listed_before:
+        changes = [*_missing_in_list(context, after)]
     return kept, [*resting_on(changes, answers)]
+
+
+def _missing_in_list(context: CheckContext, get: Exchange) -> Iterator[Finding]:
+    """Report that the list does not show the backup of a get."""
+    try:
+        listing = paging.read_settled_list(context)
+    except CannotTellError as reason:
+        yield inconclusive(str(reason), get)
+        return
+    if get.request.resources["backup"] not in listing.ids:
+        yield violation("the backup still listed", "not listed", get)
 
 
 def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> str:
@@ -68,9 +96,13 @@ def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> s
         return f"{ANOTHER_RUN}: no other offered backup is left to see it again with"
     others = [kept for kept in context.run.state.kept_backups if kept.backup == another]
     _, changes = _send(context, another, requests_of(requests, backup, another))
-    for kept in others if changes else ():
+    for kept in others if _blames(changes) else ():
         kept.doubt = f"{context.check.clause} failed first: a refused deletion had an effect"
-    return "" if changes else f"{ANOTHER_RUN}: the same requests for another offered backup had no effect"
+    return "" if _blames(changes) else f"{ANOTHER_RUN}: the same requests for another offered backup had no effect"
+
+
+def _blames(findings: Sequence[Finding]) -> bool:
+    return any(finding.outcome is Outcome.FAILED for finding in findings)
 
 
 def _state(get: Exchange) -> object:
@@ -86,10 +118,16 @@ def late_changes(context: CheckContext, kept: KeptBackup, get: Exchange) -> Iter
         missing = violation("the backup still there", "404", get)
         yield from resting_on([inconclusive(doubt, get) if doubt else missing], kept.answers)
     elif get.is_success:
-        changes = expect_equivalent("backup", kept.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE)
+        changes = list(expect_equivalent("backup", kept.before, get.data, get, RESTORE_OR_DELETE_MAY_CHANGE))
+        if changes and changes_by_itself(context, get):
+            changes = [inconclusive(CHANGES_WITH_EACH_READING, get)]
         yield from resting_on(changes, kept.answers)
     else:
-        yield inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
+        yield _unreadable(get)
+
+
+def _unreadable(get: Exchange) -> Finding:
+    return inconclusive(f"{get.request.line}: {get.status or get.failure}", get)
 
 
 def _others_deleted(context: CheckContext) -> str:

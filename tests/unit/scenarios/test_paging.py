@@ -10,7 +10,7 @@ import pytest
 from support.exchanges import answer
 
 from conformance.http.exchange import Exchange, Request
-from conformance.judging.expectations import expect_same_ids
+from conformance.judging.expectations import CannotTellError, expect_same_ids
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 
@@ -96,6 +96,42 @@ def test_a_backup_that_went_meanwhile_is_no_defect() -> None:
 def test_a_list_that_keeps_changing_is_inconclusive() -> None:
     moving = Listing(lambda reading, _size: [f"{reading}", "a", "a"])
     assert judged(moving) == [Outcome.ERROR, Outcome.ERROR]
+
+
+class Paged(Listing):
+    """The same with a server that cuts pages as it likes: `readings_of_pages` has the pages of each reading."""
+
+    def __init__(self, *readings_of_pages: list[list[str]]) -> None:
+        super().__init__(lambda _reading, _size: [])
+        self.readings_of_pages = readings_of_pages
+
+    def _page(self, request: Request) -> Exchange:
+        number = cast("dict[str, int]", request.asked)["page"]
+        self.readings += number == 1
+        pages = self.readings_of_pages[min(self.readings, len(self.readings_of_pages)) - 1]
+        ids = pages[number - 1] if number <= len(pages) else []
+        return answer(200, {"data": [{"id": shown} for shown in ids]}, operation="list")
+
+
+def settled(listing: Listing) -> list[str]:
+    return paging.read_settled_list(cast("CheckContext", listing)).ids
+
+
+def test_a_list_of_one_page_is_read_once() -> None:
+    for pages in ([], [["a", "b"]], [["a", "b"], ["a", "b"]]):
+        listing = Paged(pages)
+        assert settled(listing) == [backup for page in pages for backup in page]
+        assert listing.readings == 1
+
+
+def test_a_backup_that_moves_to_an_earlier_page_is_not_lost() -> None:
+    shifted, after = [["gone", "a"], ["c"]], [["a", "b"], ["c"]]
+    assert settled(Paged(shifted, after)) == ["a", "b", "c"]
+
+
+def test_a_list_of_several_pages_that_never_settles_is_inconclusive() -> None:
+    with pytest.raises(CannotTellError, match="kept changing"):
+        settled(Paged(*([["a"], [f"{number}"]] for number in range(20))))
 
 
 @pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 27, 40, 1000])

@@ -48,8 +48,6 @@ def logs_count_their_readers(server: Behaviours) -> None:
         "RST-7",
         "JOB-10",
         "CAP-8",
-        "DEL-2",
-        "DEL-4",
         "AUTH-5",
         "AUTH-6",
         "AUTH-9",
