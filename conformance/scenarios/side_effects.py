@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from conformance.contract import equivalence
 from conformance.contract.operations import NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
 from conformance.contract.pointers import value_at
+from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
     CannotTellError,
@@ -45,6 +46,10 @@ MAX_CHANGES = 3
 #: How long to look for an effect on another backup at most, in seconds, and how many backups are tried for that.
 MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
+#: On how many other backups an effect must be seen, where there are as many.
+CONFIRMATIONS = 2
+#: The scenario that reads the logs of backups for which this run requested no restore.
+UNTOUCHED = "logs of untouched backups"
 ANOTHER_CLIENT = "another client may be restoring this backup"
 CHANGES_WITH_EACH_READING = "HTTP-4 failed first: the backup changes with each reading"
 
@@ -222,7 +227,7 @@ def _doubt(context: CheckContext, snapshot: Snapshot, suspected: Sequence[Findin
         return ""
     name = f"effects of {snapshot.clause} by {snapshot.source}"
     try:
-        doubt = context.run_once(name, lambda own: _try_elsewhere(own, snapshot, foreign=foreign))
+        doubt = context.run_once(name, lambda own: _why_unconfirmed(own, snapshot, foreign=foreign))
     except CANNOT_GO_ON as reason:
         return f"{ANOTHER_CLIENT}: {reason}"
     if not doubt:
@@ -234,16 +239,38 @@ def _is_of_logs(finding: Finding) -> bool:
     return finding.exchange is not None and finding.exchange.operation == "logs"
 
 
-def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
+def _why_unconfirmed(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
+    """Why the requests are not proved to have effects; empty if they have them on other backups, and nobody restores.
+
+    They are sent for two other backups where there are as many, since another client may restore one by coincidence.
+    """
+    context.run_once(UNTOUCHED, _logs_of_untouched)
+    tried: list[str] = []
+    for _ in range(CONFIRMATIONS):
+        backup = _comparable_backup(context, snapshot, tried)
+        if backup is None and tried:
+            break
+        if backup is None:
+            kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
+            return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
+        try:
+            doubt = _try_elsewhere(context, snapshot, backup, foreign=foreign)
+        except NotAllowedError:
+            if tried:  # the first one used up the budget
+                break
+            raise
+        if doubt:
+            return doubt
+        tried.append(backup)
+    return _restored_by_others(context, snapshot, foreign=foreign)
+
+
+def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, foreign: bool) -> str:
     """Send the requests again for a backup that nothing touched, and look for effects until the time is over.
 
     Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Return why
     nothing is proved; empty where effects were seen.
     """
-    backup = _comparable_backup(context, snapshot)
-    if backup is None:
-        kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
-        return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
     requests = requests_for(snapshot, backup)
     again = _look_before(context, requests)
     if again is None:
@@ -262,14 +289,14 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, *, foreign: bool) 
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _comparable_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
+def _comparable_backup(context: CheckContext, snapshot: Snapshot, tried: Collection[str]) -> str | None:
     """A backup for which the requests must be refused for the same reason: live, or not, as that of the snapshot is.
 
     One in the same state comes first, then one that no restore was requested of. None of them was restored.
     """
     state, fixtures = context.run.state, context.fixtures
     is_live = snapshot.state not in NOT_LIVE_STATES
-    own = {snapshot.backup, *fixtures.restored_ids()}
+    own = {snapshot.backup, *fixtures.restored_ids(), *tried}
     known = fixtures.stable_ids() if is_live else fixtures.not_live_ids()
     free = sorted((backup for backup in known if backup not in own and not state.accepted(backup)), key=state.requested)
     others: list[str] = []
@@ -280,6 +307,35 @@ def _comparable_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
         if current in NOT_LIVE_STATES:
             others.append(backup)
     return None if is_live else next(iter(others), None)
+
+
+def _logs_of_untouched(context: CheckContext) -> dict[str, list[JsonObject]]:
+    """Return the logs of the backups for which this run requested no restore."""
+    state = context.run.state
+    listed = [str(backup["id"]) for backup in context.fixtures.backups]
+    untouched = [backup for backup in listed if not state.requested(backup)][:MAX_WATCHED_BACKUPS]
+    answers = context.send_all(map(context.build.logs, untouched))
+    return {
+        backup: [log for log in logs.items if names(log, backup)]
+        for backup, logs in zip(untouched, answers, strict=True)
+        if logs.is_success
+    }
+
+
+def _restored_by_others(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
+    """Why another client may have had the effects: it restores backups that this run leaves alone. Empty if none does.
+
+    Only restores to the instances of the snapshot count, unless `foreign`. The first call waits a while for them; later
+    ones count those since then as well.
+    """
+    before = context.run_once(UNTOUCHED, _logs_of_untouched)
+    context.run_once("watch of untouched backups", lambda own: own.run.wait(MIN_WATCH_S))
+    for backup, logs in _logs_of_untouched(context).items():
+        known = [log.get("id") for log in before.get(backup, logs)]
+        new = [log for log in logs if log.get("id") not in known and log.get("type") != "backup"]
+        if any(foreign or log.get("instance_id") in snapshot.instances for log in new):
+            return f"{ANOTHER_CLIENT}: it restored {backup}, of which this run requested no restore"
+    return ""
 
 
 def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:

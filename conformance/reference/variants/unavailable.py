@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 UNAVAILABLE = "502, 503 and 504 at random mean an unavailable target"
 #: How often another run restores a backup, once a second.
 RESTORES_OF_ANOTHER_RUN = 20
+#: How often another client restores every backup, in seconds.
+PACE_OF_ANOTHER_CLIENT_S = 0.5
 OTHERS = "an effect is a failure only if it is seen again with another backup: another client may restore this one"
 
 
@@ -146,6 +149,44 @@ def another_client_restores_once(server: Behaviours) -> None:
         return refuse(call, refusal)
 
     refuse, server.refuse = server.refuse, remember
+
+
+def _restores_every_backup(server: Behaviours) -> None:
+    for backup in server.store.main.backups.values():
+        if backup.current == "live":
+            _restored_by_others(server, backup, server.store.fixtures.instance_id)
+
+
+@variant(OTHERS, expected="inconclusive")
+def another_client_restores_every_backup(server: Behaviours) -> None:
+    """From the first refused restore on, another client restores every backup to the same instance all the time."""
+    refuse, begun = server.refuse, list[float]()
+
+    def begin(call: Call, refusal: RefusalError) -> RefusalError:
+        if call.operation == "restore" and not begun:
+            begun.append(time.monotonic())
+        return refuse(call, refusal)
+
+    def meanwhile(call: Call) -> list[Log]:
+        while begun and begun[-1] < time.monotonic():
+            begun[-1] += PACE_OF_ANOTHER_CLIENT_S
+            _restores_every_backup(server)
+        return visible(call)
+
+    visible, server.visible_logs, server.refuse = server.visible_logs, meanwhile, begin
+
+
+@variant(OTHERS, expected="inconclusive")
+def another_client_restores_with_each_refused(server: Behaviours) -> None:
+    """With each refused restore, another client restores every backup to the same instance."""
+    refuse = server.refuse
+
+    def together(call: Call, refusal: RefusalError) -> RefusalError:
+        if call.operation == "restore":
+            _restores_every_backup(server)
+        return refuse(call, refusal)
+
+    server.refuse = together
 
 
 @variant(OTHERS, expected="inconclusive")

@@ -36,6 +36,9 @@ class Container:
         self.fixtures.discover(answer(200, {"data": [self._backup(name) for name in states]}, operation="list"), [])
         self.snapshots: list[Snapshot] = []
         self.run = SimpleNamespace(state=RunState(), wait=lambda _seconds: None)
+        self.scenarios: dict[str, Any] = {}
+        self.logged_for: dict[str, str] = {}
+        self.denies = False
         self.build = SimpleNamespace(
             get=lambda backup: Request("get", "GET", f"/b/{backup}", resources={"backup": backup}),
             logs=lambda backup: Request("logs", "GET", f"/b/{backup}/logs", resources={"backup": backup}),
@@ -46,7 +49,7 @@ class Container:
         return {"id": name, "container_id": "c", "instance_id": OWN, "state": state, "events": events}
 
     def _logs(self, name: str) -> list[dict[str, Any]]:
-        log = {"backup_id": name, "instance_id": OWN, "type": "restore"}
+        log = {"backup_id": name, "instance_id": self.logged_for.get(name, OWN), "type": "restore"}
         return [{"id": f"log {number}", **log} for number, backup in enumerate(self.restored) if backup == name]
 
     def send(self, request: Request) -> Exchange:
@@ -56,8 +59,10 @@ class Container:
             return answered(request, 200, {"data": data})
         if self.states[backup] in self.effective:
             self.restored.append(backup)
-        is_live = self.states[backup] == "live"
-        exchange = answered(request, 202 if is_live else 403, {"data": {}} if is_live else {"error": {}, "data": None})
+        accepted = self.states[backup] == "live" and not self.denies
+        exchange = answered(
+            request, 202 if accepted else 403, {"data": {}} if accepted else {"error": {}, "data": None}
+        )
         self.run.state.observe(exchange)
         return exchange
 
@@ -69,8 +74,10 @@ class Container:
     def get(self, backup: str) -> Exchange:
         return self.send(self.build.get(backup))
 
-    def run_once(self, _name: str, scenario: Any) -> Any:
-        return scenario(self)
+    def run_once(self, name: str, scenario: Any) -> Any:
+        if name not in self.scenarios:
+            self.scenarios[name] = scenario(self)
+        return self.scenarios[name]
 
     def record_step(self, *_: object) -> None:
         pass
@@ -84,6 +91,12 @@ class Container:
         return [*confirmed(cast("Any", self), snapshot, [suspected])]
 
 
+def without_roles() -> Target:
+    """A target file that names no backup and allows no restores, so that every live backup is free."""
+    restore = RestorePolicy(timeout_s=0.0, poll_s=0.0)
+    return Target("t", "http://127.0.0.1", "h", fixtures=FixtureIds("c", instance_id=OWN), restore=restore)
+
+
 def answered(request: Request, status: int, body: object) -> Exchange:
     exchange = answer(status, body)
     return Exchange(request, exchange.response)
@@ -94,17 +107,63 @@ def restore_of(backup: str, container: str = "c") -> Request:
     return Request("restore", "POST", f"/c/{container}/b/{backup}/tasks", resources=resources)
 
 
-@pytest.mark.parametrize("others", [{"o": "deleted"}, {"o": "deleting"}, {"m": "deleted", "o": "saving"}])
-def test_an_effect_on_a_backup_that_is_not_live_is_seen_again_with_another_that_is_not(others: States) -> None:
+@pytest.mark.parametrize(
+    ("others", "restored"),
+    [({"o": "deleted"}, ["o"]), ({"o": "deleting"}, ["o"]), ({"m": "deleted", "o": "saving"}, ["o", "m"])],
+)
+def test_an_effect_on_a_backup_that_is_not_live_is_seen_again_with_others_that_are_not(
+    others: States, restored: list[str]
+) -> None:
     container = Container({"s": "saving", "live": "live", **others}, ("saving", "deleting", "deleted"))
     [finding] = container.confirm(container.snapshot("s"))
     assert finding.outcome is Outcome.FAILED
-    assert container.restored == ["o"]
+    assert container.restored == restored
+
+
+class Shared(Container):
+    """A container that other clients use: `theirs` are the backups that they restore beside our next requests."""
+
+    def __init__(self, states: States, theirs: list[str]) -> None:
+        super().__init__(states)
+        self.fixtures.target = without_roles()
+        self.theirs, self.denies = theirs, True
+
+    def send(self, request: Request) -> Exchange:
+        if request.operation == "restore" and self.theirs:
+            self.restored.append(self.theirs.pop(0))
+        return super().send(request)
+
+
+@pytest.mark.parametrize("theirs", [["o"], ["o", "untouched"]])
+def test_another_client_that_restores_the_other_backup_as_well_is_not_taken_for_an_effect(theirs: list[str]) -> None:
+    container = Shared(dict.fromkeys(("b", "o", "p", "untouched"), "live"), theirs)
+    [finding] = container.confirm(container.snapshot("b"))
+    assert finding.outcome is Outcome.ERROR
+    assert ANOTHER_CLIENT in finding.got
+
+
+def test_another_client_that_restores_what_this_run_leaves_alone_is_seen() -> None:
+    container = Shared({"b": "live", "o": "live", "failing": "live"}, ["o"])
+    container.run.wait = lambda _seconds: container.restored.append("failing")
+    container.fixtures.target = replace(
+        container.fixtures.target, fixtures=FixtureIds("c", instance_id=OWN, failing_backup_id="failing")
+    )
+    [finding] = container.confirm(container.snapshot("b"))
+    assert "it restored failing" in finding.got
+
+
+def test_restores_of_other_clients_to_other_instances_excuse_nothing() -> None:
+    container = Container(dict.fromkeys(("b", "o", "p", "untouched"), "live"), ("live",))
+    container.denies, container.logged_for["untouched"] = True, "another instance"
+    container.fixtures.target = without_roles()
+    container.run.wait = lambda _seconds: container.restored.append("untouched")
+    [finding] = container.confirm(container.snapshot("b"))
+    assert finding.outcome is Outcome.FAILED
 
 
 def test_an_effect_on_a_live_backup_is_seen_again_with_a_live_one() -> None:
     container = Container({"b": "live", "s": "saving", "o": "live"}, ("live", "saving"))
-    container.fixtures.target = Target("t", "http://127.0.0.1", "h", fixtures=FixtureIds("c", instance_id=OWN))
+    container.fixtures.target = without_roles()
     container.confirm(container.snapshot("b"))
     assert container.restored == ["o"]
 

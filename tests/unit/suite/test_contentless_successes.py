@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from support.checking import judge_clauses, target_of
@@ -42,7 +42,7 @@ def test_another_success_without_a_body_fails_the_clause_of_the_operation(operat
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("refused", [{"expected": Expected.REFUSAL}, {"ownership": "missing"}, {"denied": "x"}])
-def test_a_success_that_is_the_defect_itself_has_no_second_one(operation: Operation, refused: dict[str, str]) -> None:
+def test_a_success_that_is_the_defect_itself_has_no_second_one(operation: Operation, refused: dict[str, Any]) -> None:
     assert observed(answer(204, raw=b"", operation=operation, **refused)) == []
 
 
