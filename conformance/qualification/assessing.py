@@ -37,7 +37,7 @@ def broke_down(trial: Trial, why: str) -> Row:
     row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {_TRIAL: why}}
     if isinstance(trial.change, Fault):
         return {**row, **_declared(trial, trial.change), "seen": [], "undeclared": [], "catch_s": None}
-    return {**row, "difference": trial.change.difference, "accused": []}
+    return {**row, "difference": trial.change.difference, "accused": [], "undecided": []}
 
 
 def has_broken_down(row: Row) -> bool:
@@ -82,6 +82,9 @@ def _variant(trial: Trial, result: Result, depth: Depth) -> Row:
     if depth is Depth.QUICK:
         unexpectedly_untested &= {check.clause for check in checks_of(depth)}
     inconclusive = result.errors | unexpectedly_untested
+    # A run of selected clauses, or a quick one, does not test the others whatever the server does.
+    whole = trial.selected is None and depth is not Depth.QUICK
+    undecided = result.undecided if whole else result.undecided & inconclusive
     expected = isinstance(change, Variant) and change.expected == "inconclusive"
     outcome = ACCUSED if accused else ERROR if inconclusive and not expected else GREEN
     return {
@@ -89,7 +92,8 @@ def _variant(trial: Trial, result: Result, depth: Depth) -> Row:
         "difference": "" if isinstance(change, Fault) else change.difference,
         "accused": _in_order(accused),
         "untold": _in_order(inconclusive),
-        "reasons": _reasons(result, accused | inconclusive),
+        "undecided": _in_order(undecided),
+        "reasons": _reasons(result, accused | inconclusive | undecided),
     }
 
 

@@ -130,6 +130,7 @@ def _say(document: JsonObject, folder: Path) -> None:
             f"variants: {summary['variants']['green']} green, {summary['variants']['accused']} accused, "
             f"{summary['variants']['error']} inconclusive"
         ),
+        *page.undecided_lines(document["variants"]),
         (
             f"time to catch: median {page.seconds(times['median'])}, at most {page.seconds(times['max'])}; "
             f"all in {page.seconds(document['run']['duration_s'])}"

@@ -51,6 +51,7 @@ class Judged:
     outcome: Outcome
     reason: str
     checks: Mapping[str, Outcome] = field(default_factory=dict)
+    applies: bool = True
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,16 @@ class Result:
     def not_tested(self) -> frozenset[str]:
         """The clauses that were not tested."""
         return self.of(Outcome.NOT_TESTED)
+
+    @property
+    def undecided(self) -> frozenset[str]:
+        """The MUST clauses that apply, and that were inconclusive or not tested."""
+        known = catalogue.load()
+        return frozenset(
+            clause
+            for clause in self.errors | self.not_tested
+            if known[clause].level == "MUST" and self.clauses[clause].applies
+        )
 
     def of(self, outcome: Outcome) -> frozenset[str]:
         """The clauses with this outcome."""
@@ -192,4 +203,4 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
 
 def _judged(row: ClauseRow) -> Judged:
     checks = {check["id"]: Outcome(check["outcome"]) for check in row["checks"]}
-    return Judged(Outcome(row["outcome"]), row["reason"], checks)
+    return Judged(Outcome(row["outcome"]), row["reason"], checks, row["applies"])

@@ -111,6 +111,14 @@ def headline(document: JsonObject) -> str:
     return ", ".join(parts) or "no MUST fault and no variant tried"
 
 
+def undecided_lines(variants: Iterable[Row]) -> Iterator[str]:
+    """A line that names the green variants against which a run leaves MUST clauses undecided, if there are any."""
+    rows = results.undecided(variants)
+    if rows:
+        names = ", ".join(f"{row['name']} ({len(row['undecided'])})" for row in rows)
+        yield f"green, but with MUST clauses inconclusive or not tested, {len(rows)} of them: {names}"
+
+
 def _chapters(faults: Iterable[Row]) -> list[Chapter]:
     known = catalogue.load()
     by_chapter = {
@@ -182,8 +190,22 @@ def markdown(document: JsonObject) -> str:
     if bad:
         lines += ["", "## Unexpected results", ""]
         lines += [f"- `{row['name']}` {WORDS[row['outcome']]}: {row['sentence']}" for row in bad]
+    lines += _undecided(document["variants"])
     lines += ["", "## The faults written by hand", "", *_by_hand(document["faults"])]
     return "\n".join(lines) + "\n"
+
+
+def _undecided(variants: Iterable[Row]) -> list[str]:
+    rows = results.undecided(variants)
+    if not rows:
+        return []
+    heading = "## Variants with MUST clauses that were inconclusive or not tested"
+    cells = [(f"`{row['name']}`", row["sentence"], ", ".join(row["undecided"])) for row in rows]
+    return ["", heading, "", "| variant | what it does | clauses |", "|---|---|---|", *map(_table_line, cells)]
+
+
+def _table_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _by_hand(faults: Iterable[Row]) -> Iterator[str]:

@@ -92,6 +92,14 @@ def is_good(row: Row) -> bool:
     return caught and not row["undeclared"] and not row["untold"]
 
 
+def undecided(variants: Iterable[Row]) -> list[Row]:
+    """The variants that are not accused, and against which a run left MUST clauses undecided: it is no proof of them.
+
+    Rows that were written before this was recorded have no such clauses.
+    """
+    return [row for row in variants if row["outcome"] == GREEN and row.get("undecided")]
+
+
 def is_only_missed(row: Row) -> bool:
     """Whether a fault was not caught by its clause, and nothing else is wrong with its row."""
     return row["outcome"] in (MISSED, OTHERS) and not row["undeclared"] and not row["untold"]
@@ -129,6 +137,7 @@ def _summary(faults: Sequence[Row], variants: Sequence[Row]) -> dict[str, object
         "variants": {
             "total": len(variants),
             **{word: sum(row["outcome"] == word for row in variants) for word in (GREEN, ACCUSED, ERROR)},
+            "undecided": len(undecided(variants)),
         },
         "catch_s": catch_times(must),
         "score": score(must),

@@ -247,6 +247,30 @@ def test_a_variant_of_an_unreliable_target_may_be_inconclusive_but_not_fail() ->
     assert verdicts == ["green", "green", "accused", "accused"]
 
 
+def test_a_green_variant_that_leaves_must_clauses_undecided_is_named() -> None:
+    change = Variant("made up", "It is made up.", "it is legal", lambda _: None, expected="inconclusive")
+    whole, part = trials.Trial(change), trials.Trial(change, frozenset({"GET-1"}))
+    exempt = result(DEL_1="not_tested")
+    exempt.clauses["DEL-1"] = replace(exempt.clauses["DEL-1"], applies=False)  # type: ignore[index]
+    runs = (
+        (whole, result(GET_1="error", LIST_1="not_tested", GET_3="passed", AUTH_8="error")),
+        (part, result(GET_1="error", GET_2="not_tested")),
+        (whole, exempt),
+        (whole, result(GET_1="failed", LIST_1="error")),
+    )
+    rows = [assessing.assess(trial, given, catch_s=None, cut_short=False) for trial, given in runs]
+    assert [row["outcome"] for row in rows] == ["green", "green", "green", "accused"]
+    assert [row["undecided"] for row in rows] == [["LIST-1", "GET-1"], ["GET-1"], [], ["LIST-1"]]
+    (line,) = page.undecided_lines(rows)
+    assert line.endswith("2 of them: made up (2), made up (1)")
+    document = results.document(rows, results.Facts(jobs=1, seed=1))
+    SCHEMA.validate(document)
+    assert document["summary"]["variants"]["undecided"] == 2  # type: ignore[index]
+    assert "| `made up` | It is made up. | LIST-1, GET-1 |" in page.markdown(document)
+    assert "inconclusive or not tested: LIST-1, GET-1" in page.render(document)
+    assert list(page.undecided_lines(rows[2:])) == []
+
+
 def test_a_trial_whose_worker_was_lost_is_reported() -> None:
     lost: Future[Row] = Future()
     lost.set_exception(executors.WorkerLostError("its process died"))
