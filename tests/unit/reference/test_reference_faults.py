@@ -157,6 +157,7 @@ STATUSES: list[tuple[str, Ask, int, int]] = [
     ("deletion_needs_no_hub", Ask("{backups}/{deletable}", "DELETE", hub=None), 400, 202),
     ("deletion_with_a_key_of_any_hub", Ask("{backups}/{deletable}", "DELETE", key="other_hub"), 403, 202),
     ("deletion_of_nothing_has_no_content", Ask("{backups}/{unknown}", "DELETE"), 404, 204),
+    ("deletion_has_no_content", Ask("{backups}/{deletable}", "DELETE"), 202, 204),
 ]  # fmt: skip
 
 
