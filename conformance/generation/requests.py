@@ -79,10 +79,11 @@ def with_malformed_ids(context: CheckContext, operation: Operation) -> list[Kind
         "job": context.build.unknown_id(),
     }
     places, real = PLACES[operation], real_ids(context)
+    forms = {place: text.malformed_ids(good[place], real) for place in places}
     kinds = []
-    for number, label in enumerate(text.malformed_ids(good[places[0]], real)):
+    for number, label in enumerate(forms[places[0]]):
         place = places[number % len(places)]
-        form = text.malformed_ids(good[place], real).get(label)
+        form = forms[place].get(label)
         if form is not None:
             kinds.append(Kind(f"{label} ({place})", form.map(_placed(context, operation, good, place))))
     return kinds
