@@ -234,7 +234,7 @@ def _write_fleet(
         report = options.folder / command.TARGETS / folder_name
         if len(parts) == 1:
             copy_report(parts[0].folder, report)
-            results = reading.load_results(report)
+            results = reading.load_verified(report, parts[0].results_sha256)
         else:
             results = write_merged(parts, (), report)
         strict |= results["run"]["strict"]
