@@ -50,14 +50,14 @@ def indexed(pattern: str, index: int) -> Path:
     files = _files(pattern)
     if index >= len(files):
         raise UsageError(
-            f"--target-index {index}: {pattern!r} matches {len(files)}, so the last one is {len(files) - 1}"
+            f"--target-index {index}: the files that {pattern!r} matches are numbered from 0 to {len(files) - 1}"
         )
     return files[index]
 
 
 def execute(options: argparse.Namespace, show_plan: Callable[[Settings], int]) -> int:
     """Run a fleet, or show the plan of each of its targets."""
-    from conformance.fleet import executors  # noqa: PLC0415 - loads the suite, which an error of usage needs not
+    from conformance.fleet import executors  # noqa: PLC0415 - loads the suite, which reporting a usage error does not need
 
     place = _place(options.on)
     files = _files(options.targets)

@@ -99,7 +99,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if surplus:
         raise UsageError(*_unknown(surplus, commands.get(options.name, parser)))
     if cut < len(arguments) and options.name != "run":
-        raise UsageError(f"{options.name} takes nothing after --")
+        raise UsageError(f"{options.name} takes no arguments after --")
     options.pytest_args, options.parser, options.parsers = pytest_args, parser, commands
     return options
 
@@ -107,7 +107,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def _check_first(words: list[str], parser: Parser, commands: dict[str, Parser]) -> None:
     """Raise UsageError unless the first word is a command or an option of the program itself."""
     if not words:
-        raise UsageError(f"no command is given; known are {', '.join(commands)}; see --help")
+        raise UsageError(f"no command is given; the commands are {', '.join(commands)}; see --help")
     first = words[0]
     if not first.startswith("-"):
         if first not in commands:

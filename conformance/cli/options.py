@@ -204,8 +204,8 @@ def read_settings(options: argparse.Namespace) -> Settings:
     problems += [*selector_problems("--only", options.only), *selector_problems("--skip", options.skip)]
     if not problems and not catalogue.load().select(only, skip):
         problems.append("--only and --skip leave no clause to test")
-    if fault := folder_problem(options.report_dir or Path("reports")):
-        problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {fault}")
+    if problem := folder_problem(options.report_dir or Path("reports")):
+        problems.append(f"{'--report-dir' if options.report_dir else 'the report folder'}: {problem}")
     depth = Depth(options.depth or Depth.STANDARD)
     subjects = _subjects(options.subject, problems)
     _check_signer(options.sign, subjects, problems)
@@ -283,7 +283,7 @@ def _check_signer(name: str | None, subjects: Sequence[dict[str, str]], problems
     from conformance.results import sealing  # noqa: PLC0415 - an extra
 
     if name == sealing.SIGSTORE and any("sha256" not in subject for subject in subjects):
-        problems.append("--sign sigstore: it signs for subjects by sha256 only; --sign KEY takes gitCommit as well")
+        problems.append("--sign sigstore: signs only for subjects that a sha256 names; --sign KEY also takes gitCommit")
         return
     try:
         sealing.signer(name)

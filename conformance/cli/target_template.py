@@ -12,7 +12,7 @@ from conformance.contract.pointers import value_at
 from conformance.scenarios.preflight.model import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from conformance.config.target import Target
     from conformance.execution.inspection import Inspection
@@ -43,6 +43,25 @@ FIXTURE_COMMENTS = {
     "failing_backup_id": "a backup whose restore is known to fail",
     "not_live_backup_id": "a backup that is saving, deleting or deleted",
 }
+
+#: The end of the file: members that no request discovers, with their defaults.
+POLICIES = """
+# deletable_backup_ids = ["…"]  # backups that may be deleted, four at most
+
+[restore]
+allow = false  # true: the suite may restore to instance_id, which overwrites its data
+max_restores = 10  # in one run, however many workers
+timeout_s = 120  # for one restore
+
+[limits]
+requests_per_second = 0  # 0: no limit
+concurrency = 8
+timeout_s = 10  # for one request
+
+# [probe]  # prints a digest of an instance's data; RST-8 and RST-9 need it
+# command = ["./digest-of", "{instance_id}"]
+# expected = "sha256:…"  # once backup_id is restored
+"""
 
 
 @dataclass(frozen=True)
@@ -101,35 +120,27 @@ def render(answers: Answers) -> str:
         '# verify_tls = true  # or the path of a CA bundle, such as "ca.pem"',
         "",
         "[keys]  # a key that is left out leaves its clauses untested",
+        *_keys(answers),
+        "",
+        "[fixtures]  # what is left out is discovered, or leaves its clauses untested",
+        *_fixtures(answers),
     ]
+    return "\n".join(lines) + POLICIES
+
+
+def _keys(answers: Answers) -> Iterator[str]:
     for key in KEY_NAMES:
         start = "" if key in answers.keys else "# "
-        lines.append(f'{start}{key} = {{env = "BACKUPS_KEY_{key.upper()}"}}  # {KEY_COMMENTS[key]}')
+        yield f'{start}{key} = {{env = "BACKUPS_KEY_{key.upper()}"}}  # {KEY_COMMENTS[key]}'
     start = "" if answers.other_hub_id else "# "
-    lines.append(f"{start}other_hub_id = {_quoted(answers.other_hub_id or '…')}  # the hub of other_hub")
-    lines += ["", "[fixtures]  # what is left out is discovered, or leaves its clauses untested"]
+    yield f"{start}other_hub_id = {_quoted(answers.other_hub_id or '…')}  # the hub of other_hub"
+
+
+def _fixtures(answers: Answers) -> Iterator[str]:
     for name, comment in FIXTURE_COMMENTS.items():
         value = answers.fixtures.get(name)
         is_set = value and name not in SUGGESTED
-        lines.append(f"{'' if is_set else '# '}{name} = {_quoted(value or '…')}  # {comment}")
-    lines += [
-        '# deletable_backup_ids = ["…"]  # backups that may be deleted, four at most',
-        "",
-        "[restore]",
-        "allow = false  # true: the suite may restore to instance_id, which overwrites its data",
-        "max_restores = 10  # in one run, however many workers",
-        "timeout_s = 120  # for one restore",
-        "",
-        "[limits]",
-        "requests_per_second = 0  # 0: no limit",
-        "concurrency = 8",
-        "timeout_s = 10  # for one request",
-        "",
-        "# [probe]  # prints a digest of an instance's data; RST-8 and RST-9 need it",
-        '# command = ["./digest-of", "{instance_id}"]',
-        '# expected = "sha256:…"  # once backup_id is restored',
-    ]
-    return "\n".join(lines) + "\n"
+        yield f"{'' if is_set else '# '}{name} = {_quoted(value or '…')}  # {comment}"
 
 
 def _quoted(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.config.secrets import Key
-from conformance.config.target_checks import bundle_fault, proxy_fault
+from conformance.config.target_checks import bundle_problem, proxy_url_problem
 from conformance.config.toml_file import Problem
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ def _is_in_network(host: str, network: str) -> bool:
 
 def proxy_problem(proxy: Key) -> Problem | None:
     """Return what is wrong with a proxy of the environment."""
-    if fault := proxy_fault(proxy.reveal()):
+    if problem := proxy_url_problem(proxy.reveal()):
         fix = "write it like http://proxy.example.test:3128, or name the target's host in NO_PROXY"
-        return Problem(proxy.name, f"is not the URL of a proxy: {fault}", fix)
+        return Problem(proxy.name, f"is not the URL of a proxy: {problem}", fix)
     return None
 
 
@@ -82,8 +82,8 @@ def _authorities_problem(given: Mapping[str, str]) -> Problem | None:
     """Where the environment names the authorities, at least one must be there, and a named file must be whole."""
     file, folders = given.get(AUTHORITIES), given.get(AUTHORITIES_FOLDERS)
     fix = "correct it, or unset it and set target.verify_tls to the path of a CA bundle"
-    if file and (fault := bundle_fault(Path(file))):
-        return Problem(AUTHORITIES, f"the CA bundle {fault}", f"looked for {file}; {fix}")
+    if file and (problem := bundle_problem(Path(file))):
+        return Problem(AUTHORITIES, f"the CA bundle {problem}", f"looked for {file}; {fix}")
     if file or (file is None and folders is None):
         return None
     import ssl  # noqa: PLC0415 - slow to load, and few environments come here

@@ -49,8 +49,8 @@ def unusable_key(value: str) -> str | None:
     """Return why a value cannot be a key, without quoting it; None if it can."""
     if re.match(r"bearer\b", value, re.IGNORECASE) and not re.fullmatch(r"[\x21-\x7e]+", value):
         return "begins with Bearer: leave Bearer out, requests add it"
-    if fault := unsendable(value):
-        return fault
+    if problem := unsendable(value):
+        return problem
     if len(value) < MIN_KEY_LENGTH:
         return "is shorter than six characters: masking a key that short would hide ordinary text"
     return None
@@ -84,16 +84,16 @@ class Key:
         *,
         timeout_s: float | None = None,
         clock: Callable[[], float] = time.monotonic,
-        fault_of: Callable[[str], str | None] = unusable_key,
+        problem_of: Callable[[str], str | None] = unusable_key,
     ) -> Self:
         """Return a key that a command prints: fetched when it is first needed, and again after `refresh_s` seconds.
 
-        `fault_of` says why a printed value cannot be used; None if it can.
+        `problem_of` says why a printed value cannot be used; None if it can.
         """
         key = cls(name, None)
         key._clock = clock
         limit = COMMAND_TIMEOUT_S if timeout_s is None else timeout_s
-        key._fetch = lambda: _printed_by(name, tuple(command), limit, fault_of)
+        key._fetch = lambda: _printed_by(name, tuple(command), limit, problem_of)
         key._refresh_s = refresh_s
         return key
 
@@ -156,15 +156,15 @@ def default_variable(name: str) -> str:
     return "BACKUPS_KEY_" + re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_").upper()
 
 
-def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> str:
+def _printed_by(name: str, command: tuple[str, ...], timeout_s: float, problem_of: Callable[[str], str | None]) -> str:
     """Return what the command prints. Raises from a frame that holds none of it."""
-    value, problem = _run(command, timeout_s, fault_of)
+    value, problem = _run(command, timeout_s, problem_of)
     if problem:
         raise KeyUnavailableError(f"key {name}: the command {command[0]} {problem}")
     return value
 
 
-def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], str | None]) -> tuple[str, str]:
+def _run(command: tuple[str, ...], timeout_s: float, problem_of: Callable[[str], str | None]) -> tuple[str, str]:
     """Return the command's value and no problem, or no value and the problem."""
     try:
         finished = commands.run(command, timeout_s)
@@ -180,5 +180,5 @@ def _run(command: tuple[str, ...], timeout_s: float, fault_of: Callable[[str], s
         value = finished.output.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         return "", "printed something that is not UTF-8"
-    fault = fault_of(value)
-    return ("", f"printed a value that {fault}") if fault else (value, "")
+    problem = problem_of(value)
+    return ("", f"printed a value that {problem}") if problem else (value, "")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conformance.config.target import ClientCertificate
 
 
-def base_url_fault(text: str) -> str | None:
+def base_url_problem(text: str) -> str | None:
     """Return why a text cannot be the base of all URLs."""
     try:
         url = urls.parse(text)
@@ -27,7 +27,7 @@ def base_url_fault(text: str) -> str | None:
     return None
 
 
-def proxy_fault(text: str) -> str | None:
+def proxy_url_problem(text: str) -> str | None:
     """Return why a text cannot be the URL of a proxy, without quoting it: it may hold a password."""
     try:
         url = urls.parse(text)
@@ -38,12 +38,12 @@ def proxy_fault(text: str) -> str | None:
     return None
 
 
-def bundle_fault(bundle: Path) -> str | None:
+def bundle_problem(bundle: Path) -> str | None:
     """Return why a file cannot be a CA bundle."""
     import ssl  # noqa: PLC0415 - slow to load, and few target files name a bundle
 
-    if fault := file_fault(bundle):
-        return fault
+    if problem := file_problem(bundle):
+        return problem
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
     except ssl.SSLError:
@@ -53,7 +53,7 @@ def bundle_fault(bundle: Path) -> str | None:
     return None
 
 
-def certificate_fault(certificate: ClientCertificate) -> tuple[str, str, str] | None:
+def certificate_problem(certificate: ClientCertificate) -> tuple[str, str, str] | None:
     """Return why a client certificate cannot be used: the member to blame, what is wrong, and how to fix it."""
     import ssl  # noqa: PLC0415 - slow to load, and few target files name a certificate
 
@@ -77,7 +77,7 @@ def certificate_fault(certificate: ClientCertificate) -> tuple[str, str, str] | 
     return None
 
 
-def file_fault(path: Path) -> str | None:
+def file_problem(path: Path) -> str | None:
     """Return why a path does not name a file."""
     try:
         if not path.exists():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.config import environment
 from conformance.config.secrets import Key
 from conformance.config.target import ClientCertificate
-from conformance.config.target_checks import bundle_fault, certificate_fault, file_fault, proxy_fault
+from conformance.config.target_checks import bundle_problem, certificate_problem, file_problem, proxy_url_problem
 from conformance.config.toml_file import Document, Table, kind
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class ConnectionReader:
             )
         else:
             bundle = self.folder / value
-            if fault := bundle_fault(bundle):
-                table.report("verify_tls", f"the CA bundle {fault}", f"looked for {bundle}")
+            if problem := bundle_problem(bundle):
+                table.report("verify_tls", f"the CA bundle {problem}", f"looked for {bundle}")
             return bundle
         return True
 
@@ -56,8 +56,8 @@ class ConnectionReader:
         if "client_key" in table.data and key is None:
             return None
         pair = ClientCertificate(certificate, key or certificate)
-        if fault := certificate_fault(pair):
-            member, what, fix = fault
+        if problem := certificate_problem(pair):
+            member, what, fix = problem
             table.report(member if member in table.data else "client_cert", what, fix)
         return pair
 
@@ -73,8 +73,8 @@ class ConnectionReader:
         if value is None:
             return None
         path = self.folder / str(value)
-        if fault := file_fault(path):
-            table.report(member, f"the file {fault}", f"looked for {path}")
+        if problem := file_problem(path):
+            table.report(member, f"the file {problem}", f"looked for {path}")
             return None
         return path
 
@@ -102,8 +102,10 @@ class ConnectionReader:
             value = None
         if value is None:
             return None
-        if fault := proxy_fault(value):
-            table.report("proxy", f"is not the URL of a proxy: {fault}", "write it like http://proxy.example.test:3128")
+        if problem := proxy_url_problem(value):
+            table.report(
+                "proxy", f"is not the URL of a proxy: {problem}", "write it like http://proxy.example.test:3128"
+            )
             return None
         return Key("proxy", value, str(variable) if variable else "HTTPS_PROXY")
 

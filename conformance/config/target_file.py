@@ -26,7 +26,7 @@ from conformance.config.target import (
     RestorePolicy,
     Target,
 )
-from conformance.config.target_checks import base_url_fault
+from conformance.config.target_checks import base_url_problem
 from conformance.config.target_connection import ConnectionReader
 from conformance.config.toml_file import Document, FileProblemsError, Problem, Table, kind, read_document
 
@@ -96,7 +96,7 @@ class _Reader:
         name, verify_tls = self._name(table, base_url), connection.verify_tls(table)
         client_cert, proxy = connection.client_cert(table), connection.proxy(table)
         table.finish()
-        if not base_url_fault(base_url):
+        if not base_url_problem(base_url):
             url = urls.parse(base_url)
             connection.check_environment(url, by_system=verify_tls is True)
             proxy = connection.environment_proxy(url) if "proxy" not in table.data else proxy
@@ -126,15 +126,15 @@ class _Reader:
 
     def _base_url(self, table: Table) -> str:
         text = table.string("base_url", required=True)
-        fault = base_url_fault(text) if text else None
-        if fault:
-            table.report("base_url", f"is not a base URL: {fault}", "write it like https://api.example.test")
+        problem = base_url_problem(text) if text else None
+        if problem:
+            table.report("base_url", f"is not a base URL: {problem}", "write it like https://api.example.test")
         return (text or "").rstrip("/")
 
     def _name(self, table: Table, base_url: str) -> str:
         name = table.string("name")
         if name is None:
-            host = "" if base_url_fault(base_url) else urls.parse(base_url).host
+            host = "" if base_url_problem(base_url) else urls.parse(base_url).host
             return re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip(".-") or "target"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
             hint = "use letters, digits, dots, dashes and underscores, at most 100, a letter or digit first"
@@ -143,8 +143,8 @@ class _Reader:
 
     def _header_value(self, table: Table, member: str, *, required: bool = False) -> str | None:
         value = table.string(member, required=required)
-        if value is not None and (fault := unsendable(value)):
-            table.report(member, fault)
+        if value is not None and (problem := unsendable(value)):
+            table.report(member, problem)
         return value
 
     def _headers(self) -> dict[str, Key]:
@@ -177,8 +177,8 @@ class _Reader:
             return self._sourced_key(table, member, value, blanks=blanks)
         if not isinstance(value, str):
             table.report(member, f'wanted a string, {{env = "NAME"}} or {{command = ["…"]}}, got {kind(value)}')
-        elif fault := _fault_of_value(blanks=blanks)(value):
-            table.report(member, fault)
+        elif problem := _problem_with_value(blanks=blanks)(value):
+            table.report(member, problem)
         else:
             return Key(member, value)
         return None
@@ -192,7 +192,7 @@ class _Reader:
             table.report(member, "wanted either env or command in it")
         elif command:
             program = self._program(source, command)
-            return Key.from_command(member, program, refresh_s, fault_of=_fault_of_value(blanks=blanks))
+            return Key.from_command(member, program, refresh_s, problem_of=_problem_with_value(blanks=blanks))
         elif "refresh_s" in value and "env" in value:
             source.report("refresh_s", "goes with command; the environment does not change")
         elif variable:
@@ -208,8 +208,8 @@ class _Reader:
                 else "set it, or leave the key out: its clauses are then not tested"
             )
             table.report(member, f"environment variable {variable} is not set", hint)
-        elif fault := _fault_of_value(blanks=blanks)(value):
-            table.report(member, f"the value of environment variable {variable} {fault}")
+        elif problem := _problem_with_value(blanks=blanks)(value):
+            table.report(member, f"the value of environment variable {variable} {problem}")
         else:
             return Key(member, value, variable)
         return None
@@ -354,6 +354,6 @@ _APART = (
 )
 
 
-def _fault_of_value(*, blanks: bool) -> Callable[[str], str | None]:
+def _problem_with_value(*, blanks: bool) -> Callable[[str], str | None]:
     """Return the function that checks a value: that of a header, which may contain spaces, or that of a key."""
     return partial(unsendable, blanks=True) if blanks else unusable_key

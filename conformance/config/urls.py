@@ -69,7 +69,7 @@ def parse(text: str) -> HttpUrl:
     try:
         url = httpx.URL(f"{scheme.lower()}://{rest}")
     except httpx.InvalidURL:
-        raise UrlError(_fault(authority)) from None
+        raise UrlError(_problem(authority)) from None
     host = url.raw_host.decode("ascii")
     _require_host(host)
     if url.port is not None and not 0 < url.port <= MAX_PORT:
@@ -102,7 +102,7 @@ def _require_host(host: str) -> None:
         raise UrlError("the host is not a host name")
 
 
-def _fault(authority: str) -> str:
+def _problem(authority: str) -> str:
     """Say what httpx refused, in our words: its own message quotes the URL."""
     host, _, port = authority.rpartition("@")[2].partition(":")
     if authority.count("[") != authority.count("]"):

@@ -118,7 +118,7 @@ def _expires(table: Table) -> date | None:
 
 
 def _named_check(table: Table, clause: Clause, operation: str | None, text: str | None) -> CheckId | None:
-    """The named check; reports an operation or a check of another clause, by which the waiver would excuse nothing."""
+    """Return the named check. Reports an operation or a check of another clause: such a waiver would never apply."""
     if operation is not None and operation not in clause.operations:
         hint = did_you_mean(operation, clause.operations)
         table.report("operation", f"{clause.id} does not cover {operation}", hint)

@@ -14,7 +14,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_. -]*")
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """The words of the contract and of reports, in small letters: names of members, and values that they may have."""
+    """Return the words of the contract and of reports in lower case: names of members, and their possible values."""
     words: set[str] = set()
 
     def collect(schema: object) -> None:  # a JSON Schema, or part of one
@@ -37,46 +37,13 @@ def vocabulary() -> frozenset[str]:
 _MORE_WORDS = (
     *("authorization", "bearer", "basic", "accept", "content-type", "application/json", "x-hub-id", "hub-id"),
     *("containers", "backups", "restore", "restored", "delete", "integrations", "unknown", "default", "<string>"),
-    *(
-        "get",
-        "post",
-        "put",
-        "patch",
-        "head",
-        "options",
-        "content-length",
-        "retry-after",
-        "www-authenticate",
-        "location",
-    ),
-    *(
-        "transfer-encoding",
-        "content-encoding",
-        "cache-control",
-        "connection",
-        "keep-alive",
-        "chunked",
-        "server",
-        "date",
-    ),
-    *(
-        "allow",
-        "etag",
-        "identity",
-        "www-authenticate",
-        "chunked",
-        "utf-8",
-        "realm",
-        "not found",
-        "no answer",
-        "true",
-        "false",
-        "null",
-    ),
+    *("get", "post", "put", "patch", "head", "options", "content-length", "retry-after", "location", "allow", "etag"),
+    *("transfer-encoding", "content-encoding", "cache-control", "connection", "keep-alive", "server", "date"),
+    *("www-authenticate", "realm", "chunked", "identity", "utf-8", "not found", "no answer", "true", "false", "null"),
 )
 #: the formats of our own reports
 _OUR_SCHEMAS = ("results.json", "exchange.json")
-#: what reports of the suite say, and what its readers look for in them
+#: words that reports contain and their readers search for
 _OUR_WORDS = (
     *("passed", "failed", "warned", "waived", "not_tested", "not tested", "error", "failed first", "inconclusive"),
     *("conformant", "partial", "non-conformant", "observed", "final-review", "generated", "wanted", "expected", "seen"),

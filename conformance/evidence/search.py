@@ -20,18 +20,18 @@ MAX_WIDTH = 6
 TRIM = 2
 #: The shortest match, in bytes.
 SHORTEST = 6
-#: How many bytes of a text are looked up at once; of many texts more, so that few of them share these bytes.
+#: Bytes of an indexed gram; with more than `_MANY` texts the longer one, which fewer texts share.
 _GRAM, _LONG_GRAM = 4, 12
-#: texts of at least this length are looked for apart from shorter ones, at fewer places
+#: Texts of at least this length have an index of their own, whose stride is longer than that of shorter texts.
 _LONG = 15
-#: the most places that are passed over, and the most grams that are kept for it
+#: The longest stride, in bytes, and the most grams in an index: a longer stride needs more of them.
 _MAX_STRIDE, _MAX_GRAMS = 32, 60_000
-#: of fewer texts each is looked for on its own
+#: Up to this many texts, each is searched for by itself, without an index.
 FEW = 4
-#: of more texts many may have a part in common, such as the beginning of all keys of one vendor
+#: More texts than this often share a part, such as the prefix that a vendor gives all its keys.
 _MANY = 200
-#: how many parts of a text are candidates for the one by which it is looked for
-_PARTS = 8
+#: How many places of a text are candidates for its indexed grams.
+_CANDIDATES = 8
 _FOLDED = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 _GROUPED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
@@ -45,6 +45,8 @@ class Span(NamedTuple):
 
 
 class _Text(NamedTuple):
+    """A form to search for. `core` is `whole` without up to TRIM bytes at each end, and begins at `core_at` in it."""
+
     whole: bytes
     core: bytes
     core_at: int
@@ -52,17 +54,17 @@ class _Text(NamedTuple):
     label: str
 
 
-#: texts of one length whose cores are equal, by the whole text
-_Equals = dict[bytes, _Text]
+#: Texts of one length with the same core, by the whole text.
+_SameCore = dict[bytes, _Text]
 
 
 class Search:
     """A fixed set of labelled forms to look for. Safe to use from several threads."""
 
     def __init__(self, forms: Iterable[tuple[str, Form]], *, exact: bool = False) -> None:
-        """`exact`: case counts, and nothing is found but whole forms.
+        """`exact`: only whole forms match, and case matters.
 
-        Otherwise neither case counts nor which alphabet base64 was written with.
+        Otherwise neither case matters nor which of base64's two alphabets a form is written in.
         """
         self._exact = exact
         texts: dict[bytes, _Text] = {}
@@ -79,11 +81,11 @@ class Search:
         self._groups = [_Group(texts) for texts in (short, long) if texts]
 
     def reach(self, data: bytes) -> int:
-        """How far a form that begins in the data can go on."""
+        """Return the most bytes that a form beginning in the data can take up."""
         return self._longest * MAX_WIDTH * LAYERS if has_escapes(data) else self._longest
 
     def spans(self, data: bytes) -> Iterator[Span]:
-        """Where forms are; those that overlap are not merged."""
+        """Yield the places of forms; overlapping ones are not merged."""
         if self._texts:
             reach = self.reach(data)
             for start in range(0, len(data), WINDOW):
@@ -92,7 +94,7 @@ class Search:
                     yield Span(start + span.start, start + span.end, span.label)
 
     def beginning_at_end(self, data: bytes) -> Span | None:
-        """The longest prefix of a form at the very end of the data; None if it is shorter than SHORTEST bytes."""
+        """Return the longest prefix of a form with which the data end; None if it is shorter than SHORTEST bytes."""
         folded = self._folded(data[-self._longest :])
         for start in range(len(folded) - SHORTEST + 1):
             rest = folded[start:]
@@ -116,11 +118,11 @@ class Search:
     def _occurrences(self, data: bytes, *, trimmed: bool) -> Iterator[Span]:
         folded = self._folded(data)
         before: Span | None = None
-        for position, equals in self._cores(folded):
-            text = next(iter(equals.values()))
+        for position, same in self._cores(folded):
+            text = next(iter(same.values()))
             start = position - text.core_at
             end = start + len(text.whole)
-            if start >= 0 and (whole := equals.get(folded[start:end])) is not None:
+            if start >= 0 and (whole := same.get(folded[start:end])) is not None:
                 text = whole
             elif trimmed:
                 start, end = position, position + len(text.core)
@@ -136,8 +138,8 @@ class Search:
         if before is not None:
             yield before
 
-    def _cores(self, folded: bytes) -> Iterator[tuple[int, _Equals]]:
-        """Where the core of a text begins, with the texts that have it."""
+    def _cores(self, folded: bytes) -> Iterator[tuple[int, _SameCore]]:
+        """Yield where each core occurs, with the texts that have it."""
         for group in self._groups:
             yield from group.cores(folded)
 
@@ -146,61 +148,62 @@ class Search:
 
 
 class _Group:
-    """Texts of about the same length, looked for together.
+    """Texts of similar length, searched for together by an index of grams, which are short substrings of their cores.
 
-    Each text is found by some grams of its own: of its parts, by those that the fewest texts share. So the time does
-    not depend on how many texts there are, even where all have a long part in common.
+    The data are sampled at each multiple of the stride. A gram there that is in the index leads to the cores that have
+    it, which are compared with the data around it. The index has as many consecutive grams of each core as the stride
+    is long, so that one of them is sampled wherever the core occurs. They are those that the fewest cores share: so
+    the time does not depend on the number of texts, even where all have a long part in common.
     """
 
     def __init__(self, texts: list[_Text]) -> None:
-        equals: dict[tuple[bytes, int, int, bool], _Equals] = {}
+        by_core: dict[tuple[bytes, int, int, bool], _SameCore] = {}
         for text in texts:
-            equals.setdefault((text.core, text.core_at, len(text.whole), text.grouped), {})[text.whole] = text
-        self._few = [(core[0], alike) for core, alike in equals.items()] if len(texts) <= FEW else []
+            by_core.setdefault((text.core, text.core_at, len(text.whole), text.grouped), {})[text.whole] = text
+        self._unindexed = [(core, same) for (core, *_), same in by_core.items()] if len(texts) <= FEW else []
         shortest = min(len(text.core) for text in texts)
         self._gram = min(_LONG_GRAM, shortest) if len(texts) > _MANY else _GRAM
-        #: Wherever a core occurs, one of the grams by which it is looked up is at a multiple of this.
         self._stride = max(1, min(shortest - self._gram + 1, _MAX_STRIDE, _MAX_GRAMS // len(texts)))
-        #: by gram: for each place that it has in cores, and each length of these, the cores
-        self._grams: dict[bytes, dict[tuple[int, int], dict[bytes, list[_Equals]]]] = {}
-        if not self._few:
-            shared = Counter(core[at : at + self._gram] for core, *_ in equals for at in self._parts(core))
-            for (core, *_), alike in equals.items():
-                rarest = min(self._parts(core), key=lambda at: shared[core[at : at + self._gram]])
+        #: gram -> (its offset in a core, the length of the core) -> core -> the texts with this core
+        self._index: dict[bytes, dict[tuple[int, int], dict[bytes, list[_SameCore]]]] = {}
+        if not self._unindexed:
+            shared = Counter(core[at : at + self._gram] for core, *_ in by_core for at in self._candidates(core))
+            for (core, *_), same in by_core.items():
+                rarest = min(self._candidates(core), key=lambda at: shared[core[at : at + self._gram]])
                 for at in range(rarest, rarest + self._stride):
-                    places = self._grams.setdefault(core[at : at + self._gram], {})
-                    places.setdefault((at, len(core)), {}).setdefault(core, []).append(alike)
+                    places = self._index.setdefault(core[at : at + self._gram], {})
+                    places.setdefault((at, len(core)), {}).setdefault(core, []).append(same)
 
-    def _parts(self, core: bytes) -> Sequence[int]:
-        """Where the parts of a core begin by which it may be looked for: they are spread over all of it."""
+    def _candidates(self, core: bytes) -> Sequence[int]:
+        """Return offsets in a core, spread over all of it, at which its indexed grams may begin."""
         last = len(core) - self._gram - self._stride + 1
-        return range(0, last + 1, max(self._gram, -(-last // _PARTS))) if last > 0 else (0,)
+        return range(0, last + 1, max(self._gram, -(-last // _CANDIDATES))) if last > 0 else (0,)
 
-    def cores(self, folded: bytes) -> Iterator[tuple[int, _Equals]]:
-        """Where the core of a text begins, with the texts that have it."""
-        grams, length = self._grams, self._gram
-        places = range(0, len(folded) - length + 1, self._stride) if grams else ()
-        for index in [index for index in places if folded[index : index + length] in grams]:
-            for (offset, size), cores in grams[folded[index : index + length]].items():
-                start = index - offset
-                for equals in cores.get(folded[start : start + size], ()) if start >= 0 else ():
-                    yield start, equals
-        for core, equals in self._few:
+    def cores(self, folded: bytes) -> Iterator[tuple[int, _SameCore]]:
+        """Yield where each core occurs, with the texts that have it."""
+        index, length = self._index, self._gram
+        sampled = range(0, len(folded) - length + 1, self._stride) if index else ()
+        for place in [place for place in sampled if folded[place : place + length] in index]:
+            for (offset, size), cores in index[folded[place : place + length]].items():
+                start = place - offset
+                for same in cores.get(folded[start : start + size], ()) if start >= 0 else ():
+                    yield start, same
+        for core, same in self._unindexed:
             position = folded.find(core)
             while position >= 0:
-                yield position, equals
+                yield position, same
                 position = folded.find(core, position + 1)
 
 
 def _trimmed(whole: bytes, grouped: bool, label: str, trim: int) -> _Text:
-    """The text with its core, which is at least SHORTEST bytes long."""
+    """Return the text with its core, which is at least SHORTEST bytes long."""
     first = min(trim, len(whole) - SHORTEST)
     last = min(trim, len(whole) - SHORTEST - first)
     return _Text(whole, whole[first : len(whole) - last], first, grouped, label)
 
 
 def _widened(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """A grouped form with the characters beside it, which hold some bits of the secret's ends, and the padding."""
+    """Extend a grouped form by its padding and the characters beside it, which hold bits of the secret's ends."""
     if start and data[start - 1] in _GROUPED:
         start -= 1
     if end < len(data) and data[end] in _GROUPED:

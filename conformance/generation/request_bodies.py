@@ -87,12 +87,12 @@ def _breaks(schema: JsonObject, pointer: tuple[str, ...], valid: Any) -> Iterato
 
 
 def other_words(word: str) -> SearchStrategy[str]:
-    """Words other than this one, some of them similar."""
+    """Draw words other than this one, some of them similar to it."""
     return st.one_of(*other_words_by_kind(word).values())
 
 
 def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
-    """The same words, by how they differ."""
+    """Draw the words of `other_words`, by the kind of difference."""
     respelled = [word.upper(), word.title(), word[:-1], f"{word}s", f"{word},{word}", word * 2, f"{word};", f"/{word}"]
     by_kind = {
         "the word between spaces": text.around(word, st.text(text.SPACES + "\0", min_size=1, max_size=2)),
@@ -106,7 +106,7 @@ def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
 
 
 def broken(valid: dict[str, object], *chosen: SchemaBreak) -> SearchStrategy[object]:
-    """The valid request with these keywords broken, one after the other, as far as their places are still there."""
+    """Draw the valid request with these breaks applied in turn; a break is left out where its place is gone by then."""
 
     def build(*values: object) -> object:
         body: object = copy.deepcopy(valid)
@@ -129,7 +129,7 @@ def _put(body: object, pointer: tuple[str, ...], value: object) -> object:
 
 
 def not_json_objects(valid: JsonObject) -> dict[str, SearchStrategy[bytes]]:
-    """Bodies that are no JSON, all of them made of a valid request; and JSON that is no object."""
+    """Bodies that are not JSON, each derived from a valid request, and JSON that is not an object."""
     good = json.dumps(valid)
     quoted = good.replace('"', "'")
     loose = [

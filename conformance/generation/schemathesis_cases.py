@@ -39,8 +39,8 @@ class SchemathesisCase:
 
 
 @lru_cache(maxsize=1)
-def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
-    """Cases by operation: those that cover the document's keywords, and at most `most` fuzzed ones.
+def draw_cases(seed: int, max_fuzzed: int) -> Mapping[str, tuple[SchemathesisCase, ...]]:
+    """Cases by operation: those that cover the document's keywords, and at most `max_fuzzed` fuzzed ones.
 
     Cases from the document's examples are left out: other checks send these plain requests.
 
@@ -57,7 +57,7 @@ def draw_cases(seed: int, most: int) -> Mapping[str, tuple[SchemathesisCase, ...
         # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
         config = schemathesis.config.SchemathesisConfig()
         schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)
-        case_settings = settings_of(batches.settings(examples=most), phases=(Phase.explicit, Phase.generate))
+        case_settings = settings_of(batches.settings(examples=max_fuzzed), phases=(Phase.explicit, Phase.generate))
         modes = [builder.HypothesisTestMode.COVERAGE, builder.HypothesisTestMode.FUZZING]
         test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=case_settings)
         results: list[Any] = list(schema.get_all_operations())  # Any: their class is private

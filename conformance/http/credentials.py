@@ -62,12 +62,12 @@ ALTERATIONS: dict[str, Alteration] = {
     "upper scheme": Alteration(lambda full, _: f"BEARER {full}", "BEARER ${key}", bad=False),
 }
 
-#: what is not a key of this target, or no longer
+#: names of credentials that the target must refuse
 BAD = frozenset({"expired", *(name for name, alteration in ALTERATIONS.items() if alteration.bad)})
 
 
 def authorization(target: Target, name: str, seed: int = 0) -> str | None:
-    """The header's value for a credential's name, None for `none`.
+    """Return the Authorization header for the name of a credential; None for `none`.
 
     `seed` decides the value of `unknown`. Raises LookupError where the target file lacks the key, and
     KeyUnavailableError where the command that prints the key fails.
@@ -80,7 +80,7 @@ def authorization(target: Target, name: str, seed: int = 0) -> str | None:
 
 
 def authorization_for_shell(target: Target, name: str) -> str | None:
-    """The same with the key's variable in its place, to stand in double quotes: never a key, never a part of one."""
+    """Return the header for a shell's double quotes: with the variable of the key, and no part of the key itself."""
     if name == "none":
         return None
     key = target.keys.get(name if name in KEY_NAMES else "full")
@@ -89,17 +89,17 @@ def authorization_for_shell(target: Target, name: str) -> str | None:
 
 
 def token(value: str | None) -> str | None:
-    """The part of an Authorization value that nobody may repeat."""
+    """Return the secret part of an Authorization header."""
     return value.rpartition(" ")[2] if value else None
 
 
 def secrets_in(full: str) -> dict[str, str]:
-    """What checks send of the full key beside the key itself: almost as telling, so it is masked as well."""
+    """Return the altered forms of the full key that checks send; they reveal most of it, so they are masked as well."""
     return {"full, cut": full[:-1], "full, case swapped": _swapped(full)}
 
 
 def _swapped(full: str) -> str:
-    """The key in the other case; reversed where case may not matter in it (digits, hexadecimal, a UUID)."""
+    """Swap the case of a key; reverse a key whose case may not matter (digits, hexadecimal, a UUID)."""
     return full[::-1] if re.fullmatch(r"[0-9a-fA-F-]*", full) else full.swapcase()
 
 

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
-    """Expect no earlier state after a later one, no change of a terminal state, and times in their order."""
+    """Expect states in their order, no change of a terminal state, and times in their order."""
     for earlier, later in pairwise(jobs):
         before, after = value_at(earlier.data, "/state/current"), value_at(later.data, "/state/current")
         back = JOB_PROGRESS.get(after, 0) < JOB_PROGRESS.get(before, 0)
         if back or (before in TERMINAL_STATES and after != before):
-            yield violation(f"no state before {before} after it", f"{after}", later, "/data/state/current")
+            wanted = f"{before}, a final state" if before in TERMINAL_STATES else f"{before} or a later state"
+            yield violation(wanted, f"{after}", later, "/data/state/current")
     for job in jobs:
         yield from times_in_order(job)
 

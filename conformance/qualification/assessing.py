@@ -34,7 +34,7 @@ def assess(
 
 def broke_down(trial: Trial, why: str) -> Row:
     """The row of a trial that could not be judged."""
-    row = {**_row(trial, ERROR, 0.0), "untold": [], "reasons": {_TRIAL: why}}
+    row = {**_row(trial, ERROR, 0.0), "inconclusive": [], "reasons": {_TRIAL: why}}
     if isinstance(trial.change, Fault):
         return {**row, **_declared(trial, trial.change), "seen": [], "undeclared": [], "catch_s": None}
     return {**row, "difference": trial.change.difference, "accused": [], "undecided": []}
@@ -61,7 +61,7 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
         **_declared(trial, fault),
         "seen": _in_order(red),
         "undeclared": _in_order(undeclared),
-        "untold": _in_order(inconclusive),
+        "inconclusive": _in_order(inconclusive),
         "catch_s": None if catch_s is None else round(catch_s, 3),
         "reasons": _reasons(result, undeclared | set(inconclusive) | (set() if cut_short else missed)),
     }
@@ -91,7 +91,7 @@ def _variant(trial: Trial, result: Result, depth: Depth) -> Row:
         **_row(trial, outcome, result.seconds),
         "difference": "" if isinstance(change, Fault) else change.difference,
         "accused": _in_order(accused),
-        "untold": _in_order(inconclusive),
+        "inconclusive": _in_order(inconclusive),
         "undecided": _in_order(undecided),
         "reasons": _reasons(result, accused | inconclusive | undecided),
     }

@@ -112,7 +112,7 @@ def write(document: dict[str, object], folder: Path) -> None:
 
 def _verdict(document: JsonObject) -> str:
     if document["run"]["interrupted"]:
-        return "Interrupted: not everything was tried; --resume tries the rest"
+        return "Interrupted: some trials are left; --resume runs them"
     return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
 
 

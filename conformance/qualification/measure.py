@@ -103,15 +103,15 @@ class Result:
 
 
 def changes_of(name: str | None) -> list[Fault | Variant]:
-    """The faults and variants that a name stands for, as `qualify_one` takes it."""
+    """Return the faults and variants that a name of `qualify_one` names."""
     return [] if name is None else [find(part) for part in name.split(TOGETHER)]
 
 
 def problems(result: Result) -> list[str]:
-    """The unexpected results of a run: clauses missed, accused, or inconclusive without a cause; [] if none.
+    """Return the unexpected results of a run: clauses missed, accused, or inconclusive without a cause; [] if none.
 
-    Of a fault the clauses that it breaks must be red, those that fall with it may be; of anything else nothing may
-    be, but what a variant declares.
+    With a fault, the clauses that it breaks must fail, and those in its `also` may. With anything else no clause may
+    fail, except those that a variant declares.
     """
     changes = changes_of(result.name)
     change = changes[0] if len(changes) == 1 else None
@@ -124,16 +124,16 @@ def problems(result: Result) -> list[str]:
         )
     variants = [variant for variant in changes if isinstance(variant, Variant)]
     warns = {clause for variant in variants for clause in variant.warns}
-    untested = {clause for variant in variants for clause in variant.untested}
+    may_be_untested = {clause for variant in variants for clause in variant.untested}
     accused = result.red | result.warned.difference(warns)
-    unheard = result.not_tested.difference(NEVER_TESTED, untested)
+    untested = result.not_tested.difference(NEVER_TESTED, may_be_untested)
     if any(variant.expected == "inconclusive" for variant in variants):
         return _described(result, {"accused": accused})
-    return _described(result, {"accused": accused, "inconclusive": result.errors, "not tested": unheard})
+    return _described(result, {"accused": accused, "inconclusive": result.errors, "not tested": untested})
 
 
 def signs_of(clause_id: str) -> tuple[Outcome, ...]:
-    """The outcomes that show a clause broken: one with two halves may be broken in the second."""
+    """Return the outcomes that show that a clause is broken; a MUST clause with a SHOULD half also warns."""
     clause = catalogue.load()[clause_id]
     halves = (Outcome.FAILED, Outcome.WARNED) if clause.should else (Outcome.FAILED,)
     return halves if clause.level == "MUST" else (Outcome.WARNED,)
@@ -189,7 +189,7 @@ def qualify_one(name: str | None, *, selected: Collection[str] | None = None, se
 
 
 def _execute(run: Run, checks: Collection[Check]) -> None:
-    """The checks in the order of their stages, as a session has them: changes go on beside the reads."""
+    """Execute the checks in the order of their stages, as pytest does: changes go on beside the reads."""
     ordered = sorted(checks, key=lambda check: check.stage)
     run.executor.begin_changes(check for check in ordered if check.stage.changes)
     run.executor.begin_reads(check for check in ordered if check.stage is Stage.READS)

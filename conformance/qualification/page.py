@@ -61,7 +61,7 @@ class Shape:
 
 
 def render(document: JsonObject) -> str:
-    """The page. Nothing in it comes from a foreign server, and all of it is escaped."""
+    """Return qualification.html. Nothing in it comes from a foreign server, and all of it is escaped."""
     faults: list[Row] = document["faults"]
     variants: list[Row] = document["variants"]
     return (
@@ -101,7 +101,7 @@ def results_are_good(document: JsonObject) -> bool:
 
 
 def headline(document: JsonObject) -> str:
-    """The whole in one sentence."""
+    """Return the totals in one sentence."""
     must, variants = document["summary"]["must"], document["summary"]["variants"]
     parts = []
     if must["total"]:
@@ -134,7 +134,7 @@ def _chapters(faults: Iterable[Row]) -> list[Chapter]:
 
 
 def mark(row: Row, clause: str) -> str:
-    """What a clause did with a fault: caught, missed, fell with it, was accused, or nothing ("")."""
+    """Return a clause's mark for a fault: caught, missed, fell (with it, as declared), accused, or none ("")."""
     seen = clause in row["seen"]
     if clause in row["breaks"]:
         return "caught" if seen else "missed"
@@ -144,7 +144,10 @@ def mark(row: Row, clause: str) -> str:
 
 
 def _shapes(faults: Sequence[Row]) -> list[Shape]:
-    """Names of structural faults are shape/answer/place/kind, with /one where they are at one item among many."""
+    """Group structural faults by answer and place.
+
+    Their names are shape/answer/place/kind, with /one appended where one item among many is broken.
+    """
     answers: dict[str, dict[str, dict[str, list[Row]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for row in faults:
         _, answer, place, kind = row["name"].split("/")[:4]
@@ -167,7 +170,7 @@ def _by_difference(variants: Iterable[Row]) -> list[tuple[str, int, int]]:
 
 
 def markdown(document: JsonObject) -> str:
-    """The table of the docs: a line for each clause."""
+    """Return qualification.md: a table of the clauses, and one of the faults that are written by hand."""
     summary, run = document["summary"], document["run"]
     lines = [
         "# What the suite catches",
@@ -178,8 +181,9 @@ def markdown(document: JsonObject) -> str:
             f"Version {document['suite']['version']}, {run['started'][:10]}, by `backups-conformance qualify` with "
             f"seed {run['seed']}, {run.get('depth', Depth.STANDARD)} depth and {run['examples']} examples: each fault "
             "and each variant in a run of its own. "
-            f"{summary['structural']:,} of the faults were made from the schemas, the others are written by hand. "
-            f"Of {summary['should']['total']} faults that break a SHOULD {summary['should']['right']} were warned of."
+            f"{summary['structural']:,} of the faults were generated from the schemas, the others are written by hand. "
+            f"{summary['should']['right']} of {summary['should']['total']} faults that break a SHOULD were reported as "
+            "warnings."
         ),
         "",
         "| clause | level | faults | right clause | only others | missed | median time to catch |",
@@ -209,7 +213,7 @@ def _table_line(cells: Sequence[str]) -> str:
 
 
 def _by_hand(faults: Iterable[Row]) -> Iterator[str]:
-    """A line for each: the clauses that it breaks, what it does, which clauses showed it, and how soon."""
+    """Yield a line for each fault: what it breaks, its description, the clauses that failed, and how soon."""
     yield from ("| breaks | fault | what it does | seen by | after |", "|---|---|---|---|---:|")
     written = [row for row in faults if row["kind"] == "written"]
     for row in sorted(written, key=lambda row: [*map(catalogue.sort_key, row["breaks"])]):
@@ -230,7 +234,7 @@ def _catching(times: JsonObject) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A time for reading."""
+    """Format a time for people; None is a dash."""
     if value is None:
         return "\N{EN DASH}"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"

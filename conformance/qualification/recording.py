@@ -74,7 +74,7 @@ def record(name: str, examples: int, seed: int = 1) -> FaultRecord:
     trial = all_trials()[name]
     breaks = list(getattr(trial.change, "breaks", ()))
     with trying.serving(trial) as file:
-        target = trying.brisk(load_target(file, os.environ))
+        target = trying.with_short_timeouts(load_target(file, os.environ))
         with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
             return _record(name, breaks, target, Path(folder), examples=examples, seed=seed)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from conformance.contract.json_types import JsonObject
     from conformance.qualification.assessing import Row
 
-FORMAT = "backups-conformance/qualification/1"
+FORMAT = "backups-conformance/qualification/2"
 #: the score alone, which is shipped with its version as conformance/qualification.json
 SCORE_FORMAT = "backups-conformance/score/1"
 _RUN_OF_SCORE = ("started", "seed", "depth", "examples", "sample", "only", "faults", "interrupted")
@@ -89,7 +89,7 @@ def is_good(row: Row) -> bool:
     if not is_fault(row):
         return bool(row["outcome"] == GREEN)
     caught = row["outcome"] == RIGHT or (row["level"] != "MUST" and row["outcome"] != ERROR)
-    return caught and not row["undeclared"] and not row["untold"]
+    return caught and not row["undeclared"] and not row["inconclusive"]
 
 
 def undecided(variants: Iterable[Row]) -> list[Row]:
@@ -102,7 +102,7 @@ def undecided(variants: Iterable[Row]) -> list[Row]:
 
 def is_only_missed(row: Row) -> bool:
     """Whether a fault was not caught by its clause, and nothing else is wrong with its row."""
-    return row["outcome"] in (MISSED, OTHERS) and not row["undeclared"] and not row["untold"]
+    return row["outcome"] in (MISSED, OTHERS) and not row["undeclared"] and not row["inconclusive"]
 
 
 def _run(facts: Facts) -> dict[str, object]:

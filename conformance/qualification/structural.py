@@ -1,4 +1,4 @@
-"""Structural faults and variants, made from the schemas.
+"""Structural faults and variants, generated from the schemas.
 
 Every place of every answer of every operation is broken: a required member left out, a value that is null or of another
 type, an object in an array, an array by numbers, an enum, a pattern, a format or a bound not kept. What would only say

@@ -32,7 +32,7 @@ class Trial:
 
     @property
     def kind(self) -> str:
-        """Written by hand, or made from the schemas."""
+        """Return `written` (by hand) or `structural` (generated from the schemas)."""
         return "structural" if self.name.startswith(f"{PREFIX}/") else "written"
 
     @property

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from conformance.judging.outcomes import CheckRecord
     from conformance.qualification.trials import Trial
 
-#: how long a run waits for a restore and for an answer of a server that gives either at once or never
+#: seconds that a run waits for a restore and for a response; the server sends either at once or never
 RESTORE_TIMEOUT_S, REQUEST_TIMEOUT_S = 4.0, 3.0
-#: the same for a restore that is only asked for to see the shape of an answer
+#: the same for a restore that is requested only for the shape of its response
 SHAPES_TIMEOUT_S = 1.0
 #: how many restores a run may start: the limit of a target file that does not set one
 MAX_RESTORES = RestorePolicy().max_restores
@@ -44,7 +44,7 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 class WatchedRun(Run):
-    """A run that knows when it first saw a MUST broken, and that ends there if it is to fail fast."""
+    """A run that records when the first MUST failed, and ends then if it fails fast."""
 
     def __init__(self, *args: Any, sighting: Sighting, **options: Any) -> None:  # Any: what Run takes
         self._sighting = sighting
@@ -54,7 +54,7 @@ class WatchedRun(Run):
         self._patience.start()
 
     def _record(self, record: CheckRecord) -> None:
-        """Keep a record; a failed check means that a MUST is broken."""
+        """Keep a record; a check fails only if a MUST is broken."""
         super()._record(record)
         if record.outcome is Outcome.FAILED:
             self._seen()
@@ -73,7 +73,7 @@ class WatchedRun(Run):
 
     def _seen(self) -> None:
         if self._sighting.first() and self._sighting.ends_the_run:
-            # a request of our own thread may be under way in the client, so another one ends the run
+            # This thread may be inside the client, with a request in flight: another one ends the run.
             ending = threading.Thread(target=self.stop, name="fail fast")
             self._ending.append(ending)
             ending.start()
@@ -84,7 +84,7 @@ class WatchedRun(Run):
 
 
 class Sighting:
-    """When the first broken MUST of a trial was seen."""
+    """The time at which the first MUST of a trial failed."""
 
     def __init__(self, *, ends_the_run: bool) -> None:
         self.ends_the_run = ends_the_run
@@ -103,7 +103,7 @@ class Sighting:
 
     @property
     def seconds(self) -> float:
-        """Since the trial began."""
+        """Seconds since the trial began."""
         return time.monotonic() - self._started
 
 
@@ -156,7 +156,7 @@ def _try(trial: Trial, trial_options: TrialOptions) -> Row:
     sighting = Sighting(ends_the_run=trial_options.fail_fast)
     with serving(trial) as target_file:
         patience = SHAPES_TIMEOUT_S if trial.kind == "structural" else RESTORE_TIMEOUT_S
-        target = brisk(load_target(target_file, os.environ), patience)
+        target = with_short_timeouts(load_target(target_file, os.environ), patience)
         begin = partial(WatchedRun, sighting=sighting, examples=trial_options.examples)
         clauses = judge(
             target,
@@ -173,31 +173,32 @@ def _try(trial: Trial, trial_options: TrialOptions) -> Row:
 
 
 def _selected(trial: Trial, depth: Depth) -> frozenset[str] | None:
-    """The clauses that the run of a trial tests, None for all.
+    """Return the clauses that the run of a trial tests, None for all.
 
-    A structural fault needs only the clauses of its answer, which saves time. A quick run has few checks of them, and
-    any of its other checks may receive the answer too.
+    For a structural fault the clauses of its response are enough, which saves time. A quick run has few checks of
+    these clauses, so it tests all clauses: any check may receive the response.
     """
     return None if depth is Depth.QUICK else trial.selected
 
 
-def brisk(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:
-    """The target with short timeouts."""
+def with_short_timeouts(target: Target, restore_timeout_s: float = RESTORE_TIMEOUT_S) -> Target:
+    """Return the target with short timeouts."""
     restore = replace(target.restore, timeout_s=restore_timeout_s, max_restores=MAX_RESTORES)
     return replace(target, restore=restore, limits=replace(target.limits, timeout_s=REQUEST_TIMEOUT_S))
 
 
 @contextmanager
 def serving(trial: Trial) -> Iterator[Path]:
-    """The server, and its target file.
+    """Start the server of a trial, and yield its target file.
 
-    What is written by hand may break a server down altogether, so that one has a process of its own, found by name. A
-    structural fault has no name that a process could be given; it only changes documents, and a thread is cheaper.
+    A fault written by hand may crash the whole server, so the server gets a process, which finds the fault by its
+    name. A structural fault only changes documents and is not registered by name: its server runs in a thread, which
+    is cheaper.
     """
     change = trial.change
     faults, variants = ([], [change]) if isinstance(change, Variant) else ([change], [])
     if trial.kind == "written":
-        names = [one.name for one in faults], [one.name for one in variants]
+        names = [fault.name for fault in faults], [variant.name for variant in variants]
         with launch.spawn(*names, restore_seconds=RESTORE_SECONDS) as spawned:
             yield spawned.target_file
         return

@@ -170,7 +170,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a key may do to a kind of resource with one operation; `right` is None where nothing telling was seen."""
+    """What a key may do to a kind of resource with one operation; `right` is None where no response showed it."""
 
     wanted: str
     statuses: dict[str, int]
@@ -188,7 +188,7 @@ class MatrixRow:
 
 @dataclass(frozen=True, slots=True)
 class CoverageView:
-    """Which part of the contract the run saw, by enumeration, with a description of the share."""
+    """The share of an enumeration of the contract, such as the job states, that the run saw."""
 
     row: ValuesRow
 
@@ -199,7 +199,7 @@ class CoverageView:
 
     @property
     def words(self) -> str:
-        """The share: `seen 4 of 9 job states`."""
+        """The share in words, such as `seen 4 of 9 job states`."""
         return f"seen {len(self.row['seen'])} of {self.total} {self.row['name']}"
 
 

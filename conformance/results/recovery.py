@@ -131,17 +131,17 @@ def recover(folder: Path) -> tuple[Results, Remembered]:
     known = recall(state)
     require_ended(state)
     try:
-        _judge_what_was_kept(state, known.selected)
+        _judge_archived_exchanges(state, known.selected)
         last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
         finished = max(datetime.fromtimestamp(last, UTC), known.facts.started)
         facts = replace(known.facts, interruption=KILLED, finished=finished)
         results = build.build(known.settings, known.target, known.selected, state, facts)
-        # What the files hold has the types of no schema of their own, but what is made of them has.
+        # The recorded files have no schema, so their types are checked in the results that are built from them.
         reading.parse_results(json.loads(json.dumps(results, allow_nan=False)))
     except (untrusted.UntrustedFileError, archive.ArchiveError) as problem:
         raise RecoveryError(one_line(str(problem))) from None
     except reading.ResultsError as problem:
-        raise RecoveryError(f"{state}: is damaged: what it leads to {problem}") from None
+        raise RecoveryError(f"{state}: is damaged: the results built from it {problem}") from None
     except DAMAGE as problem:
         raise RecoveryError(f"{state}: is damaged: {type(problem).__name__}: {one_line(str(problem), 120)}") from None
     return results, known
@@ -159,8 +159,8 @@ def require_ended(state: Path) -> None:
             raise RecoveryError(f"{state.parent}: its run is still going on") from None
 
 
-def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
-    """Judge the passive clauses again, from the exchanges of each worker that did not record what it judged."""
+def _judge_archived_exchanges(state: Path, selected: Collection[str]) -> None:
+    """Judge the passive clauses from the archived exchanges of each worker that died before it recorded them."""
     for file in sorted(state.glob("exchanges-*.ndjson")):
         worker = file.stem.removeprefix("exchanges-")
         if _has_observations(state / f"journal-{worker}.ndjson"):
@@ -176,7 +176,7 @@ def _judge_what_was_kept(state: Path, selected: Collection[str]) -> None:
             latencies.observe(exchange)
             coverage.observe(exchange)
             requests += 1
-        # A file of its own: the last line of the worker's may be cut off, and nothing may follow that.
+        # A separate file, because the last line of the worker's own may be cut off.
         (state / f"journal-{worker}-recovered.ndjson").unlink(missing_ok=True)
         with closing(journal.Journal(state, f"{worker}-recovered")) as recovered:
             for record in judges.records(replayed, lambda _: None):

@@ -83,7 +83,7 @@ def test_an_index_runs_one_file_alone(folder: Path, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["--targets", "none/*.toml"], "matches no file"),
-        (["--targets", "targets/*.toml", "--target-index", "3"], "matches 3, so the last one is 2"),
+        (["--targets", "targets/*.toml", "--target-index", "3"], "matches are numbered from 0 to 2"),
         (["--targets", "targets/*.toml", "--target", "targets/a.toml"], "--targets cannot go with --target"),
         (["--on", "processes:2"], "--on needs --targets"),
         (["--target-index", "0"], "--target-index needs --targets"),

@@ -44,8 +44,8 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace) -> int:
     """Merge, and print the headline."""
-    if fault := folder_problem(options.report_dir or Path("reports")):
-        raise UsageError(f"--report-dir: {fault}")
+    if problem := folder_problem(options.report_dir or Path("reports")):
+        raise UsageError(f"--report-dir: {problem}")
     from conformance.fleet.merging import command as merging  # noqa: PLC0415 - loads the templates
     from conformance.results import sealing  # noqa: PLC0415
 

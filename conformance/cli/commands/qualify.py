@@ -13,10 +13,29 @@ from conformance.contract import catalogue
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from conformance.cli.arguments import Commands
 
 MAX_JOBS = 1024
+MAX_SAMPLE = 1_000_000
+
+
+#: the options that take one value: name, parser, metavar, default and help
+VALUES: tuple[tuple[str, Callable[[str], object], str, object, str], ...] = (
+    ("--on", str, "WHERE", None, "where trials execute: processes[:N] (default, one per core) or dask://HOST:PORT"),
+    ("--jobs", number(1, MAX_JOBS), "N", None, "short for --on processes:N"),
+    ("--report-dir", Path, "DIR", None, "default: reports/qualification"),
+    ("--sample", number(1, MAX_SAMPLE), "K", None, "only this many trials, spread over the clauses"),
+    (
+        "--examples",
+        number(1, MAX_EXAMPLES),
+        "N",
+        None,
+        "generated cases per property in each run (default: 25, or what --depth says)",
+    ),
+    ("--seed", number(0, MAX_SEED), "S", 1, "seed of the sample and of the runs (default: %(default)s)"),
+)
 
 
 def add(commands: Commands) -> None:
@@ -39,31 +58,11 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--fail-fast", action="store_true", help="end each run at its first failed MUST, to measure how soon that is"
     )
-    values = (
-        (
-            "--on",
-            str,
-            "WHERE",
-            None,
-            "where trials execute: processes[:N] (default, one per core) or dask://HOST:PORT",
-        ),
-        ("--jobs", number(1, MAX_JOBS), "N", None, "short for --on processes:N"),
-        ("--report-dir", Path, "DIR", None, "default: reports/qualification"),
-        ("--sample", number(1, 1_000_000), "K", None, "only this many trials, spread over the clauses"),
-        (
-            "--examples",
-            number(1, MAX_EXAMPLES),
-            "N",
-            None,
-            "generated cases per property in each run (default: 25, or what --depth says)",
-        ),
-        ("--seed", number(0, MAX_SEED), "S", 1, "seed of the sample and of the runs (default: %(default)s)"),
-    )
     parser.add_argument(
         "--depth",
         action=Once,
         choices=tuple(depth.value for depth in Depth),
-        help="the depth of each run, as run --depth; a quick one must catch 95 per cent of the MUST faults "
+        help="the depth of each run, as in run --depth; a quick one must catch 95 per cent of the MUST faults "
         "(default: standard)",
     )
     parser.add_argument(
@@ -71,15 +70,15 @@ def add(commands: Commands) -> None:
         action="store_true",
         help="continue an interrupted or killed qualification: try only what has no result in the report folder",
     )
-    for name, convert, metavar, default, words in values:
+    for name, convert, metavar, default, words in VALUES:
         parser.add_argument(name, action=Once, type=convert, metavar=metavar, default=default, help=words)
 
 
 def execute(options: argparse.Namespace) -> int:
     """Qualify the suite, and return 1 where it is not qualified."""
     problems = selector_problems("--only", options.only)
-    if fault := folder_problem(options.report_dir or Path("reports")):
-        problems.append(f"--report-dir: {fault}")
+    if problem := folder_problem(options.report_dir or Path("reports")):
+        problems.append(f"--report-dir: {problem}")
     if options.on is not None and options.jobs is not None:
         problems.append(f"--jobs {options.jobs} is short for --on processes:{options.jobs}; give one of the two")
     if problems:

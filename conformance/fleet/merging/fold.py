@@ -191,7 +191,7 @@ class Merge:
         row = cast("ClauseRow", {**clause.row, "checks": [check.row for check in clause.checks.values()]})
         together = of_clause((Outcome(check["outcome"]), check.get("left_out", False)) for check in row["checks"])
         if row["applies"] and row["outcome"] == Outcome.NOT_TESTED != together:
-            row["outcome"], row["reason"] = together.value, ""  # each part left out another check
+            row["outcome"], row["reason"] = together.value, ""  # no part ran all checks, but together they did
         if Outcome(row["outcome"]) in _FROM_RUN and len(self.parts) > 1:
             row["reason"] = f"{row['reason']} ({self._name(clause.part)})"
         return row

@@ -35,7 +35,7 @@ class FailureRate:
 
     @property
     def counted(self) -> tuple[int, int]:
-        """The number of failed requests, and of all requests, without the kinds that are never answered."""
+        """The numbers of failed and of all requests, without the kinds of request that are never answered."""
         with self._lock:
             kinds = [
                 kind
@@ -47,7 +47,7 @@ class FailureRate:
 
     @property
     def recovers(self) -> bool:
-        """Whether requests of one kind were both lost and answered: their input cannot be the reason."""
+        """Whether requests of one kind were both lost and answered, so that their input cannot be the reason."""
         with self._lock:
             return any(self._answered[kind] for kind in self._failed)
 

@@ -1,7 +1,7 @@
 """Decides whether the target is still reachable when a request got no response, by sending control requests.
 
-The target is gone for the rest of the run when none of the controls, which are of different kinds, is answered several
-times over. From then on every request is refused at once, instead of running into a timeout.
+The target counts as gone for the rest of the run once several rounds of controls, which are of different kinds, got no
+response. From then on every request is refused at once, instead of running into a timeout.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Liveness:
         self._write_failures.count(content, answered=answered)
 
     def tries_needed_of_write(self, wanted: int) -> int | None:
-        """Return what `tries_needed` does, or more where writes are lost at random though controls, reads, are not."""
+        """Return how many tries in a row blame a write: more than `tries_needed` if only writes are lost at random."""
         needed = self.tries_needed(wanted)
         if needed is None or not self._write_failures.recovers:
             return needed

@@ -19,48 +19,48 @@ RETENTION = timedelta(days=7)
 TASK_STATES = {"running": "running", "completed": "completed", "error": "error", "expired": "error"}
 
 
-def backup(call: Call, of: Backup) -> Document:
+def backup(call: Call, record: Backup) -> Document:
     """The document of a backup."""
     time = call.server.write_time
-    state: Document = {"current": of.current, "changed": time(of.changed)}
-    if of.error is not None:
-        state["error"] = {**of.error, "time": time(of.error["time"])}
+    state: Document = {"current": record.current, "changed": time(record.changed)}
+    if record.error is not None:
+        state["error"] = {**record.error, "time": time(record.error["time"])}
     return {
-        "id": of.id,
-        "hub_id": of.hub_id,
-        "container_id": of.container_id,
-        "instance_id": of.instance_id,
+        "id": record.id,
+        "hub_id": record.hub_id,
+        "container_id": record.container_id,
+        "instance_id": record.instance_id,
         "target": {
-            "integration_id": of.integration,
-            "path": of.path,
-            "file_id": of.file_id,
-            "size": of.size,
+            "integration_id": record.integration,
+            "path": record.path,
+            "file_id": record.file_id,
+            "size": record.size,
         },
         "state": state,
-        "events": {"created": time(of.created), "updated": time(of.updated), "deleted": time(of.deleted)},
+        "events": {"created": time(record.created), "updated": time(record.updated), "deleted": time(record.deleted)},
     }
 
 
-def integration(_call: Call, of: Integration) -> Document:
+def integration(_call: Call, record: Integration) -> Document:
     """The document of an integration, in which secrets are masked already."""
-    return deepcopy(of.document)
+    return deepcopy(record.document)
 
 
-def log(call: Call, backup: Backup, of: Log) -> Document:
+def log(call: Call, backup: Backup, record: Log) -> Document:
     """The document of a log."""
     time = call.server.write_time
     document = {
-        "id": of.id,
+        "id": record.id,
         "container_id": backup.container_id,
-        "instance_id": of.instance_id,
+        "instance_id": record.instance_id,
         "backup_id": backup.id,
         "hub_id": backup.hub_id,
-        "type": of.type,
-        "log": of.text,
-        "events": {"created": time(of.created), "updated": time(of.updated), "deleted": time(None)},
+        "type": record.type,
+        "log": record.text,
+        "events": {"created": time(record.created), "updated": time(record.updated), "deleted": time(None)},
     }
-    if of.error is not None:
-        document["error"] = deepcopy(of.error)
+    if record.error is not None:
+        document["error"] = deepcopy(record.error)
     return document
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conformance.reference.data.store import Backup, Job, Store
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-MOST_MADE = 40
+MAX_CREATED = 40
 
 
 @variant("lists may change while they are read")
@@ -30,7 +30,7 @@ def backups_keep_coming(server: Behaviours) -> None:
     def move() -> None:
         nonlocal latest
         main, now = server.store.main, time.monotonic()
-        if latest <= MOST_MADE and (now - begun) * 0.5 > latest:
+        if latest <= MAX_CREATED and (now - begun) * 0.5 > latest:
             model, moment = server.store.backup(server.store.fixtures.backup_id), server.clock()
             new = replace(model, id=new_id(), created=moment, updated=None, changed=moment, current="saving", size=0)
             new.logs, latest = [], next(made)
@@ -41,15 +41,15 @@ def backups_keep_coming(server: Behaviours) -> None:
                 if (server.clock() - backup.created).total_seconds() > 2:
                     backup.current, backup.updated = "live", server.clock()
 
-    def moving(call: Call) -> list[Backup]:
+    def move_and_list(call: Call) -> list[Backup]:
         move()
         return visible(call)
 
-    def found(call: Call, backup_id: str) -> Backup | None:
+    def move_and_find(call: Call, backup_id: str) -> Backup | None:
         move()
         return find(call, backup_id)
 
-    server.visible, server.find_backup = moving, found
+    server.visible, server.find_backup = move_and_list, move_and_find
 
 
 @variant("the order without a sort is not specified, and `updated` may change")

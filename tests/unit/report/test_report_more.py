@@ -174,7 +174,9 @@ def test_the_filters_offer_only_outcomes_that_occur() -> None:
 
 def score(**changes: Any) -> bytes:
     """A published score of the version that wrote the results, or one that differs from it."""
-    rows = [{"level": "MUST", "outcome": "right", "undeclared": [], "untold": [], "kind": "named", "catch_s": 1.0}]
+    rows = [
+        {"level": "MUST", "outcome": "right", "undeclared": [], "inconclusive": [], "kind": "named", "catch_s": 1.0}
+    ]
     broken = [{**row, "breaks": ["CAP-4"], "name": "x"} for row in rows]
     facts = qualification.Facts(jobs=1, seed=1, started=datetime(2026, 3, 1, tzinfo=UTC), **changes)
     return json.dumps(qualification.score_alone(qualification.document(broken, facts))).encode()

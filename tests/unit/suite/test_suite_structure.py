@@ -118,7 +118,7 @@ def findings(exchange: Exchange) -> list[str]:
             try:
                 clauses += [judge.clause for _ in judge.function(exchange)]
             except CannotTellError:
-                clauses.append("untold")
+                clauses.append("inconclusive")
     return clauses
 
 
