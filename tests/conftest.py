@@ -33,15 +33,22 @@ sys.addaudithook(_refuse_processes)
 
 # How fast a machine is decides no test: hypothesis has neither a deadline nor an opinion on slow generation.
 hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "any machine",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    max_examples=50 if os.environ.get("CONFORMANCE_MATRIX", "few") == "few" else 100,
 )
 hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Start four workers on small machines as well: the slow tests mostly wait for restores."""
-    return max(FEWEST_WORKERS, os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start four workers on small machines as well: the slow tests mostly wait for restores.
+
+    With `-n logical` there is one worker for each core: unit tests wait for nothing, and each worker collects them all.
+    """
+    cores = os.cpu_count() or 1
+    return cores if config.option.numprocesses == "logical" else max(FEWEST_WORKERS, cores)
 
 
 @pytest.hookimpl(optionalhook=True)

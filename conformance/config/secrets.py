@@ -170,8 +170,8 @@ def _run(command: tuple[str, ...], timeout_s: float, problem_of: Callable[[str],
         finished = commands.run(command, timeout_s)
     except subprocess.TimeoutExpired:
         return "", f"did not finish within {timeout_s:g} s"
-    except commands.TooMuchOutputError as problem:
-        return "", str(problem)
+    except commands.TooMuchOutputError as error:
+        return "", str(error)
     except OSError as error:
         return "", f"cannot be run: {error.strerror or type(error).__name__}"
     if finished.code:

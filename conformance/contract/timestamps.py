@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import NamedTuple
@@ -36,6 +36,11 @@ class Instant(NamedTuple):
 
 
 _ZERO = Instant(0)
+
+
+def in_utc(moment: datetime) -> str:
+    """Format a time as our own files have it: in UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> Instant | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conformance import __version__
 from conformance.config.settings import Output
+from conformance.contract.timestamps import in_utc
 from conformance.fleet import archives, executors, model, page, schedule, signing, table, worker
 from conformance.fleet.description import InputFile, RunDescription, RunEnd
 from conformance.fleet.progress import FleetProgress
@@ -162,8 +163,8 @@ class _FleetRun:
         rows = [self.rows[target.name] for target in self.options.targets]
         run: model.FleetRunRow = {
             "kind": "run",
-            "started": table.utc(self.options.started),
-            "finished": table.utc(datetime.now(UTC)),
+            "started": in_utc(self.options.started),
+            "finished": in_utc(datetime.now(UTC)),
             "on": str(self.options.place),
             "strict": self.options.strict,
         }

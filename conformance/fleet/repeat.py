@@ -69,10 +69,10 @@ def run(repetition: Repetition) -> int:
         part = merging.Part(report, problem=end.problem) if end.problem else merging.inspect(report)
         parts.append(part)
         if part.problem:
-            _say(repetition, number, None, part.problem)
+            _print_run(repetition, number, None, part.problem)
             break
         results = reading.load_results(report)
-        _say(repetition, number, results, results["headline"])
+        _print_run(repetition, number, results, results["headline"])
         if results["verdict"] == Verdict.NON_CONFORMANT or results["run"]["interrupted"]:
             break
     whole = [part for part in parts if not part.problem]
@@ -127,7 +127,7 @@ def _description(repetition: Repetition, number: int) -> RunDescription:
     )
 
 
-def _say(repetition: Repetition, number: int, results: Results | None, words: str) -> None:
+def _print_run(repetition: Repetition, number: int, results: Results | None, words: str) -> None:
     seed = results["run"]["seed"] if results else None
     if repetition.output is Output.JSON:
         sys.stdout.write(json.dumps({"event": "pass", "number": number, "seed": seed, "headline": words}) + "\n")

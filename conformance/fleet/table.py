@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from conformance import __version__
@@ -27,11 +26,6 @@ _WITH_REASON = (Outcome.FAILED, Outcome.ERROR, Outcome.WARNED)
 _MAX_REASON = 300
 #: outcomes that show how a target behaves; targets disagree on a clause that has two of them
 _JUDGED = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.WARNED, Outcome.WAIVED})
-
-
-def utc(moment: datetime) -> str:
-    """Format a time as the files have it: UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def row_of(results: Results, folder: str, report: Path, file: str = "") -> FleetTargetRow:

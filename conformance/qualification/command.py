@@ -59,15 +59,15 @@ def qualify(options: Options) -> int:
         chosen = trials.sampled(chosen, options.sample, options.seed)
     if not chosen:
         raise NothingChosenError("--faults and --only have no fault or variant in common")
-    document = _tried(chosen, options)
+    document = _run_trials(chosen, options)
     write(document, options.folder)
-    _say(document, options.folder)
+    _print_summary(document, options.folder)
     if document["run"]["interrupted"]:
         return Verdict.INCONCLUSIVE.exit_code
     return 0 if page.results_are_good(document) else 1
 
 
-def _tried(chosen: Sequence[Trial], options: Options) -> JsonObject:
+def _run_trials(chosen: Sequence[Trial], options: Options) -> JsonObject:
     trial_options = TrialOptions(
         options.seed, options.examples or examples_of(options.depth), options.depth, options.fail_fast
     )
@@ -116,7 +116,7 @@ def _verdict(document: JsonObject) -> str:
     return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
 
 
-def _say(document: JsonObject, folder: Path) -> None:
+def _print_summary(document: JsonObject, folder: Path) -> None:
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     summary, times = document["summary"], document["summary"]["catch_s"]
     must, should = summary["must"], summary["should"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.contract import catalogue
+from conformance.contract.timestamps import in_utc
 from conformance.qualification.assessing import ACCUSED, ERROR, GREEN, MISSED, OTHERS, RIGHT
 from conformance.results import build
 
@@ -107,8 +108,8 @@ def is_only_missed(row: Row) -> bool:
 
 def _run(facts: Facts) -> dict[str, object]:
     return {
-        "started": _utc(facts.started),
-        "finished": _utc(facts.finished),
+        "started": in_utc(facts.started),
+        "finished": in_utc(facts.finished),
         "duration_s": round((facts.finished - facts.started).total_seconds(), 3),
         "jobs": facts.jobs,
         "on": facts.on,
@@ -178,7 +179,3 @@ def _clause(clause: catalogue.Clause, faults: Sequence[Row]) -> dict[str, object
         "accused": [row["name"] for row in faults if clause.id in row["undeclared"]],
         "catch_s": catch_times(own)["median"],
     }
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -144,7 +144,7 @@ class Watching:
         self._done += 1
         if not results.is_good(row):
             self._bad += 1
-            self._console.print(in_words(row), markup=False, highlight=False, soft_wrap=True)
+            self._console.print(describe(row), markup=False, highlight=False, soft_wrap=True)
         words = f"qualifying, {self._bad} with unexpected results" if self._bad else "qualifying"
         self._bar.update(self._task, advance=1, description=words)
         step = max(1, self._total // PARTS)
@@ -152,7 +152,7 @@ class Watching:
             self._console.print(f"{self._done} of {self._total}", markup=False, highlight=False)
 
 
-def in_words(row: Row) -> str:
+def describe(row: Row) -> str:
     """Describe the unexpected results of a trial in a few lines."""
     lines = [f"{row['outcome']}: {row['name']}: {row['sentence']}"]
     if results.is_fault(row):

@@ -147,7 +147,7 @@ def _rendered(results: Results, detail: views.Detail, *, with_checks: bool) -> s
             latencies=latencies,
             scale=scale,
             filters=_filters(results),
-            qualification=qualified.in_words(results),
+            qualification=qualified.score_sentence(results),
             not_tested=queries.not_tested_by_reason(results),
             sources=catalogue.load().sources,
             notes=results["notes"][:_MAX_NOTES],

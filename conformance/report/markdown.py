@@ -78,7 +78,7 @@ def _facts(results: Results) -> str:
         "requests": f"{run['requests']:,}, {counted(run['restores_accepted'], 'restore')} accepted",
         "rate limited": throttled_words(run),
         "waivers": waivers_words(results),
-        "what this suite catches": qualified.in_words(results),
+        "what this suite catches": qualified.score_sentence(results),
     }
     return "\n".join(f"- **{name}**: {escape(value)}" for name, value in rows.items())
 

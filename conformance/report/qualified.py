@@ -17,7 +17,7 @@ FILE = "qualification.json"
 NOT_MEASURED = "not measured for this version"
 
 
-def in_words(results: Results, published: bytes | None = None) -> str:
+def score_sentence(results: Results, published: bytes | None = None) -> str:
     """Return the score of the version that wrote these results.
 
     Of another version, the score is returned with its number. Without a packaged score, or with that of a partial

@@ -12,6 +12,7 @@ from conformance import __version__
 from conformance.contract import catalogue, validation
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS, OPERATIONS
+from conformance.contract.timestamps import in_utc
 from conformance.evidence.text import cut
 from conformance.execution import journal
 from conformance.http import latency
@@ -179,8 +180,8 @@ def _run(settings: Settings, facts: RunFacts, contents: journal.Contents) -> Run
     counted = contents.facts
     row: RunRow = {
         "id": facts.id,
-        "started": _utc(facts.started),
-        "finished": _utc(facts.finished),
+        "started": in_utc(facts.started),
+        "finished": in_utc(facts.finished),
         "duration_s": round((facts.finished - facts.started).total_seconds(), 3),
         "seed": facts.seed,
         "examples": settings.examples,
@@ -289,7 +290,3 @@ def _wanted(key: str, operation: str, ownership: str) -> str:
     if not granted or ownership in ("other hub", "crossed", "missing", "malformed"):
         return "refused"
     return "either" if key == "full" or operation in ("restore", "delete", "job") else "allowed"
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -75,7 +75,7 @@ def verify(folder: Path, signatory: Signatory = NOBODY, render: Render | None = 
     return _Verifier(Verification(folder), folder, signatory, render).verify()
 
 
-def in_words(verification: Verification) -> list[str]:
+def report_lines(verification: Verification) -> list[str]:
     """Return the lines that `verify` prints."""
     state = "not intact" if verification.problems else "intact"
     lines = [f"{one_line(str(verification.folder), 1000)}: {state}"]
@@ -203,7 +203,7 @@ class _Verifier:
             self.written = data["format"]
             older: Results = {**results, "verdict": data["verdict"], "headline": data["verdict_words"]}
             return older
-        if not _lasted(results["run"]):
+        if not _has_matching_duration(results["run"]):
             self._problem("results.json", "its duration is not the time between its start and its end")
         for problem in verdict_contradictions(results):
             self._problem("results.json", problem)
@@ -336,7 +336,7 @@ class _Verifier:
         return False
 
 
-def _lasted(run: RunRow) -> bool:
+def _has_matching_duration(run: RunRow) -> bool:
     """Whether the run's duration is the time between its start and its end, to the millisecond."""
     lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(run["started"])
     return abs(lasted.total_seconds() - run["duration_s"]) < _ROUNDING_S

@@ -54,7 +54,7 @@ def execute(options: argparse.Namespace) -> int:
         verified = signing.verify_folder(options.folder, signatory, rendering)
     else:
         verified = verify.verify(options.folder, signatory, rendering)
-    sys.stdout.write("".join(f"{line}\n" for line in verify.in_words(verified)))
+    sys.stdout.write("".join(f"{line}\n" for line in verify.report_lines(verified)))
     return verified.exit_code
 
 

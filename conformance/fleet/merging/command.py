@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from conformance.config import untrusted
+from conformance.contract.timestamps import in_utc
 from conformance.evidence.text import one_line
 from conformance.fleet import command, model, table, targets
 from conformance.fleet.merging.fold import Merge, identity
@@ -243,8 +244,8 @@ def _write_fleet(
     rows += [table.row_without_report(part.folder.name, "", part.problem) for part in missing]
     run: model.FleetRunRow = {
         "kind": "merge",
-        "started": table.utc(options.started),
-        "finished": table.utc(datetime.now(UTC)),
+        "started": in_utc(options.started),
+        "finished": in_utc(datetime.now(UTC)),
         "on": "",
         "strict": strict,
     }

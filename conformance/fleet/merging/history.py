@@ -6,6 +6,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from conformance.contract.timestamps import in_utc
 from conformance.fleet import model, page, table
 from conformance.report import index
 from conformance.results import reading
@@ -35,7 +36,7 @@ def write(folder: Path) -> None:
 
 def build(folder: Path, targets: Sequence[Sequence[RunEntry]], now: datetime) -> Fleet:
     """Return the table of targets; each has its runs, the newest first."""
-    moment = table.utc(now)
+    moment = in_utc(now)
     run: model.FleetRunRow = {"kind": "index", "started": moment, "finished": moment, "on": "", "strict": False}
     return table.build([_row(folder, newest, past) for newest, *past in targets], run)
 

@@ -132,7 +132,7 @@ class Liveness:
                 self._seen_at, self.known = started, True
                 return True
             if rounds >= MIN_ROUNDS and time.monotonic() - begun >= GRACE_S:
-                self.gone = self._in_words(last)
+                self.gone = self._describe(last)
                 return False
             self._waiting.wait(PAUSE_S)
 
@@ -156,7 +156,7 @@ class Liveness:
         self._failures.count(kind, answered=answered(exchange))
         return exchange
 
-    def _in_words(self, last: Exchange) -> str:
+    def _describe(self, last: Exchange) -> str:
         if last.status is not None:
             by = f", answered by {answerer}" if (answerer := answerer_of(last)) and answerer.name != UNKNOWN else ""
             return f"the target is unavailable: it answers {last.status} to everything{by}"

@@ -155,7 +155,7 @@ def reader_accepts(data: dict[str, dict[str, Any]], folder: Path) -> tuple[bool,
     return True, ""
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(files())
 def test_schema_and_reader_agree_on_target_files(folder: Path, data: dict[str, dict[str, Any]]) -> None:
     accepted, problems = reader_accepts(data, folder)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SMALL, LARGE = 2**16, 2**18
 MB = 2**20
 #: of a busy machine; the benchmark's goal is 1 second per MB

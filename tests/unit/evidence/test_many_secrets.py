@@ -68,6 +68,7 @@ def seconds(redactor: Redactor, body: bytes) -> float:
     return time.process_time() - begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_many_secrets_take_about_as_long_as_few(kind: str) -> None:
     secrets, few, many = secrets_of(kind), redactor_of(kind, FEW), redactor_of(kind, MANY)

@@ -120,7 +120,7 @@ def test_each_encoding_is_replaced_by_the_label(encoding: str) -> None:
     assert max(map(len, around)) <= 6  # quotes, and what encodes what stands beside the secret
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(secret=any_secrets, encoding=st.sampled_from(sorted(ENCODINGS)), before=surroundings, after=surroundings)
 def test_no_encoding_of_any_secret_survives(secret: str, encoding: str, before: str, after: str) -> None:
     assume(secret.lower() not in vocabulary())
@@ -130,7 +130,7 @@ def test_no_encoding_of_any_secret_survives(secret: str, encoding: str, before: 
     assert "[key full]" in shown
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(secret=secrets, start=st.integers(0, 40), limit=st.integers(0, 120))
 def test_a_limit_never_leaves_a_part_of_a_secret(secret: str, start: int, limit: int) -> None:
     assume(secret.lower() not in vocabulary())

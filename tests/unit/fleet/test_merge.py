@@ -87,7 +87,7 @@ def test_a_merged_folder_verifies_and_its_record_names_the_parts(tmp_path: Path)
     assert "seed 2" in shown
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(0, 12, 3))
 def test_any_runs_merge_to_a_folder_that_verifies_whatever_their_order(tmp_path: Path, seed: int) -> None:
     """The verdict does not depend on the order in which the folders are given."""
     parts = [reporting.mixed(seed + number) for number in range(3)]

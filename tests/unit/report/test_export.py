@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from xml.etree import ElementTree
 
 CTRF = "ctrf@0.3.0"
+CYCLONEDX = JsonStrictValidator(SchemaVersion.V1_6)
 SAMPLES = {
     "green": reporting.green(),
     "red": reporting.red(),
     "hostile": reporting.hostile("".join(reporting.HOSTILE[:-1])),
     "long": reporting.hostile(reporting.HOSTILE[-1]),
-    **{f"mixed {seed}": reporting.mixed(seed, strict=seed % 3 == 0) for seed in range(8)},
+    **{f"mixed {seed}": reporting.mixed(seed, strict=seed % 3 == 0) for seed in (0, 1, 3, 5)},
 }
 
 
@@ -49,7 +50,7 @@ def results(request: pytest.FixtureRequest) -> Any:
 
 def test_cyclonedx_is_strictly_valid(results: Any) -> None:
     text = json.dumps(cyclonedx.document(results))
-    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert CYCLONEDX.validate_str(text) is None
 
 
 def test_cyclonedx_references_lead_somewhere(results: Any) -> None:

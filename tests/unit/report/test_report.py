@@ -28,7 +28,7 @@ SCHEMA = json.loads((Path(__file__).parents[3] / "schemas" / "results.json").rea
 SAMPLES = {
     "green": reporting.green(),
     "red": reporting.red(),
-    **{f"mixed {seed}": reporting.mixed(seed, strict=seed % 3 == 0) for seed in range(12)},
+    **{f"mixed {seed}": reporting.mixed(seed, strict=seed % 3 == 0) for seed in range(7)},
 }
 
 
@@ -78,11 +78,11 @@ def printed(results: Any, width: int = 100, **more: Any) -> str:
 
 
 def test_samples_are_valid(results: Any) -> None:
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    jsonschema.validate(results, SCHEMA)
+    jsonschema.Draft202012Validator(SCHEMA).validate(results)
 
 
 def test_schema_is_strict() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
     results = reporting.red()
     results["clauses"][0]["checks"][0]["surprise"] = 1
     with pytest.raises(jsonschema.ValidationError):

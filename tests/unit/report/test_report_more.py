@@ -210,27 +210,27 @@ def test_the_score_of_the_suite_is_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     ids=["none", "empty", "a list", "no JSON", "of a part", "of some faults", "interrupted", "quick"],
 )
 def test_a_missing_score_is_not_shown(published: bytes) -> None:
-    assert qualified.in_words(of_this_version(), published) == "not measured for this version"
+    assert qualified.score_sentence(of_this_version(), published) == "not measured for this version"
 
 
 def test_the_score_of_another_version_is_shown_as_that() -> None:
     results = of_this_version()
     version = results["suite"]["version"]
     results["suite"] = {**results["suite"], "version": "0.0.1"}
-    words = qualified.in_words(results, score())
+    words = qualified.score_sentence(results, score())
     assert words.startswith(f"not measured for this version; version {version}: 100 % of 1 broken servers caught")
 
 
 def test_the_score_with_other_clauses_is_shown_as_that() -> None:
     results = of_this_version()
     results["suite"] = {**results["suite"], "catalogue_sha256": "0" * 64}
-    assert qualified.in_words(results, score()).startswith(
+    assert qualified.score_sentence(results, score()).startswith(
         "not measured with these clauses; before they changed: 100 %"
     )
 
 
 def test_the_score_of_a_sample_is_called_that() -> None:
-    assert "a sample, caught" in str(qualified.in_words(of_this_version(), score(sample=40)))
+    assert "a sample, caught" in str(qualified.score_sentence(of_this_version(), score(sample=40)))
 
 
 # ------------------------------------------------------------ who was answered what

@@ -55,6 +55,7 @@ def failed_run(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_reports_of_a_wholly_broken_target_can_be_read(tmp_path: Path) -> None:
     folder = failed_run(tmp_path)
     journal_mb = (folder / ".state" / "journal-hostile.ndjson").stat().st_size / MB

@@ -157,7 +157,7 @@ def test_an_identity_that_the_job_may_not_have_is_named(
 def test_a_commit_cannot_be_a_subject(capsys: pytest.CaptureFixture[str]) -> None:
     subjects = ["--subject", f"a@sha256:{'0' * 64}", "--subject", f"b@gitCommit:{'0' * 40}"]
     assert main.main(["run", "--sign", "sigstore", *subjects]) == 2
-    assert "subjects by sha256 only; --sign KEY takes gitCommit as well" in capsys.readouterr().err
+    assert "only for subjects that a sha256 names; --sign KEY also takes gitCommit" in capsys.readouterr().err
 
 
 def test_without_the_library_the_extra_is_named(

@@ -31,7 +31,7 @@ from conformance.results import signoff
 from conformance.results.files import write_json
 from conformance.results.sealing import keys as sealing
 from conformance.results.sealing.signatories import Signatory
-from conformance.results.verify import Verification, in_words, verify
+from conformance.results.verify import Verification, report_lines, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ def test_the_folder_has_every_file_that_a_run_leaves(original: Path) -> None:
     assert [name for name in files_of(original) if not name.startswith("repro/")] == sorted(fixed)
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
 @given(data=st.data())
 def test_any_byte_of_any_file_changed_is_found_and_its_file_named(original: Path, data: st.DataObject) -> None:
     file = original / data.draw(st.sampled_from(files_of(original)))
@@ -425,5 +425,5 @@ def test_hostile_words_reach_no_terminal(unsigned: Path) -> None:
     for text in reporting.HOSTILE:
         found = forged(unsigned, partial(dict.update, verdict=text, headline=text))
         (unsigned / ("x" + text[:20].replace("/", "").replace("\0", "").encode("ascii", "replace").decode())).touch()
-        for line in in_words(found):
+        for line in report_lines(found):
             assert line.isprintable()

@@ -52,7 +52,7 @@ def built(resource_id: str) -> list[Request]:
     ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
 @given(resource_id=ANY)
 @example("\ud800")
 def test_any_id_is_one_segment_of_an_address_or_is_not_sent(resource_id: str) -> None:
@@ -94,7 +94,7 @@ def test_any_string_is_recorded_archived_and_judged_again(text: str) -> None:
     json.dumps(recorder.evidence(exchange), allow_nan=False)
 
 
-@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
 @given(text=ANY)
 @example("\ud800")
 def test_any_string_goes_through_the_journal(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
