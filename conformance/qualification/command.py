@@ -16,6 +16,7 @@ from conformance.judging.outcomes import Verdict
 from conformance.qualification import page, results, resuming, runner, trials
 from conformance.qualification.trying import TrialOptions
 from conformance.results.files import write_atomically, write_json
+from conformance.results.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,10 @@ def write(document: dict[str, object], folder: Path) -> None:
 def _verdict(document: JsonObject) -> str:
     if document["run"]["interrupted"]:
         return "Interrupted: some trials are left; --resume runs them"
-    return "Qualified" if page.results_are_good(document) else f"Not qualified: {page.headline(document)}"
+    if page.results_are_good(document):
+        return "Qualified"
+    problems = counted(document["summary"]["problems"], "trial")
+    return f"Not qualified: {page.headline(document)}; {problems} with unexpected results"
 
 
 def _print_summary(document: JsonObject, folder: Path) -> None:

@@ -70,15 +70,20 @@ def candidates(clause: Clause) -> list[Fault]:
     return sorted(faults, key=lambda fault: (len(fault.breaks) + len(fault.also), fault.name))
 
 
-def record(clause: Clause) -> Recorded | None:
-    """Run the suite against one fault of the clause after the other until one fails as the catalogue says."""
+def record(clause: Clause) -> Recorded | list[str]:
+    """Run the suite against one fault of the clause after the other until one fails as the catalogue says.
+
+    If none does, return the outcome of each run.
+    """
+    others = []
     for fault in candidates(clause)[:4]:
         with tempfile.TemporaryDirectory() as folder:
             results = run_against(fault, clause.id, Path(folder))
         (row,) = [row for row in results["clauses"] if row["id"] == clause.id]
         if row["outcome"] == FAILURES[clause.level]:
             return next(recorded_checks(fault, row))
-    return None
+        others.append(f"with {fault.name} it is {row['outcome']}: {row['reason'] or 'its checks found nothing'}")
+    return others or ["it has none"]
 
 
 def run_against(fault: Fault, clause_id: str, folder: Path) -> dict[str, Any]:
@@ -182,10 +187,11 @@ def main() -> int:
     missing = []
     for clause in (clause for clause in clauses if clause.id in wanted):
         recorded = record(clause)
-        print(f"{clause.id}: {recorded.fault if recorded else 'no fault fails it'}", flush=True)
-        if recorded is None:
+        if isinstance(recorded, list):
+            print(f"{clause.id}: no fault fails it: {'; '.join(recorded)}", flush=True)
             missing.append(clause.id)
             continue
+        print(f"{clause.id}: {recorded.fault}", flush=True)
         records[clause.id] = recorded.to_json()
         ordered = {clause.id: records[clause.id] for clause in clauses if clause.id in records}
         RECORDS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -232,7 +232,7 @@ def _restore_others_after(server: Behaviours, instance_of: Callable[[Job], Insta
 
 @variant("another run with the same target file restores what this one restores (RST-2)", expected="inconclusive")
 def another_run_restores_the_same(server: Behaviours) -> None:
-    """Each restore is followed at once by another run's of the same backup, which goes on to restore it."""
+    """After each restore another run restores the same backup: at once, and again each second for a while."""
 
     def follow(job: Job, log: Log) -> None:
         for number in range(RESTORES_OF_ANOTHER_RUN):

@@ -20,7 +20,7 @@ NO_SUCH_BACKUP = "the list has no live backup of another instance than fixtures.
 
 @dataclass(frozen=True)
 class SourceRestore:
-    """A restore to the own instance of a backup of another one, and the digests of that one before and after."""
+    """A restore to the own instance of a backup of another one; `before` and `after` are digests of the other one."""
 
     restore: Restore
     source: str

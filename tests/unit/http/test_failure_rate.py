@@ -93,6 +93,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Callable[[float, int], Ru
     return begin
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(rate=st.integers(1, 90), seed=st.integers(0, 10**6))
 def test_a_target_that_fails_at_random_is_never_accused(
