@@ -20,17 +20,12 @@ def lines_with_any(file: Path) -> list[int]:
     ]
 
 
-USES = [(file, line) for file in sorted(ROOT.rglob("*.py")) for line in lines_with_any(file)]
-
-
-def test_any_is_used_rarely() -> None:
-    assert 0 < len(USES) <= MAX_USES
-
-
-def test_each_use_of_any_states_its_reason() -> None:
+def test_any_is_used_rarely_and_each_use_states_its_reason() -> None:
     """In a comment `# Any: …` on the same line, or on a line beside it."""
+    uses = [(file, line) for file in sorted(ROOT.rglob("*.py")) for line in lines_with_any(file)]
+    assert 0 < len(uses) <= MAX_USES
     unexplained = []
-    for file, line in USES:
+    for file, line in uses:
         beside = file.read_text("utf-8").splitlines()[max(line - 3, 0) : line + 1]
         if not any("Any:" in text.partition("#")[2] for text in beside):
             unexplained.append(f"{file.relative_to(ROOT)}:{line}")
