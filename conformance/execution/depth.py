@@ -8,24 +8,40 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conformance.config.settings import Depth
 from conformance.contract.check_id import CheckId
+from conformance.judging.inputs import AllInputs, QuickInputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from conformance.judging.checks import Check
+    from conformance.judging.inputs import Inputs
 
 FILE = "quick.json"
 LEFT_OUT = "left out by --depth quick"
 
 
 @cache
+def _quick() -> dict[str, Any]:  # Any: JSON, which tools/quick_depth.py has written
+    chosen: dict[str, Any] = json.loads((Path(__file__).parent / FILE).read_bytes())
+    return chosen
+
+
+@cache
 def quick_checks() -> frozenset[str]:
     """Return the IDs of the checks that a quick run executes."""
-    return frozenset(json.loads((Path(__file__).parent / FILE).read_bytes())["checks"])
+    return frozenset(_quick()["checks"])
+
+
+@cache
+def inputs_of(depth: Depth) -> Inputs:
+    """Return which inputs a run of this depth sends of those that its checks list."""
+    if depth is not Depth.QUICK:
+        return AllInputs()
+    return QuickInputs({check: frozenset(places) for check, places in _quick()["inputs"].items()})
 
 
 @cache

@@ -125,6 +125,7 @@ class CheckExecution:
             worker=setup.worker,
             workers=setup.workers,
             examples=setup.examples,
+            depth=setup.depth,
             archived=True,
         )
         run.start()

@@ -153,14 +153,14 @@ def judge(
 ) -> dict[str, Judged]:
     """Run the suite against a target in this process, and return the outcome of each clause of the catalogue.
 
-    `depth` leaves checks out, but sets no number of generated cases: `begin` makes the run that executes the checks.
+    `depth` sets no number of generated cases: `begin` makes the run that executes the checks.
     """
     chosen = catalogue.load().select((), ()) if selected is None else set(selected)
     checks = [check for check in checks_of(depth) if check.clause in chosen]
     started = datetime.now(UTC)
     with tempfile.TemporaryDirectory(prefix="backups-qualify-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         state, profile = Path(folder), target.default_profile
-        with closing(begin(target, seed=seed, profile=profile, selected=chosen, state=state)) as run:
+        with closing(begin(target, seed=seed, profile=profile, selected=chosen, state=state, depth=depth)) as run:
             run.start()
             _execute(run, checks)
         facts = build.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
+from conformance.config.settings import Depth
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import SAFE_METHODS
@@ -133,6 +134,7 @@ def _run_of(results: Results, target: Target, profile: str, failing: Sequence[Fa
         selected=selected,
         state=state,
         examples=recorded["examples"],
+        depth=Depth(recorded.get("depth", Depth.STANDARD)),
     )
 
 

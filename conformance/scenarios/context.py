@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
 from conformance.http.client import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive_reason
+from conformance.judging.inputs import AllInputs
 from conformance.scenarios import probe
+from conformance.scenarios.proofs.looks import Looks
 from conformance.scenarios.request_builder import RequestBuilder
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
+    from conformance.judging.inputs import Inputs
     from conformance.judging.outcomes import StepRow
     from conformance.judging.passive import PassiveJudges
     from conformance.scenarios.fixtures import Fixtures
@@ -56,11 +59,18 @@ class RunContext:
     seed: int
     examples: int
     started: float
+    inputs: Inputs = field(default_factory=AllInputs)
+    looks: Looks = field(default_factory=Looks)
 
     @property
     def profile(self) -> str:
         """The profile of the run: `read` or `full`."""
         return self.client.profile
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether scenarios are shortened, as in a run of quick depth."""
+        return self.inputs.is_quick
 
     def rng(self, name: str) -> random.Random:
         """Return a generator for this name: any selection of checks sends the same requests."""
@@ -126,6 +136,7 @@ class CheckContext:
         self.exchanges = SentExchanges()
         self.snapshots: list[Snapshot] = []
         self.timeline: list[StepRow] = []
+        self._listed = 0
 
     @property
     def profile(self) -> str:
@@ -158,6 +169,12 @@ class CheckContext:
             exchanges = self.client.send_allowed(map(self._named, requests))
         self._keep(exchanges)
         return exchanges
+
+    def chosen(self, listed: Sequence[Request]) -> builtins.list[Request]:
+        """Return the inputs of a list that this run sends: all of them, unless its depth is quick."""
+        first = self._listed
+        self._listed += len(listed)
+        return self.run.inputs.chosen(str(self.check.id), first, listed)
 
     def _keep(self, exchanges: builtins.list[Exchange]) -> None:
         self.exchanges.add(exchanges)

@@ -11,7 +11,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError, 
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from conformance.config.target import Target
     from conformance.contract.json_types import JsonObject
@@ -26,10 +26,11 @@ class Fixtures:
     """The own container and what is in it. A fixture that is missing raises with the member to set.
 
     `exclusive` names the purposes that get a backup that no other purpose uses, as far as there are enough; `shared`
-    names those that share the others as evenly as they can. `dedicated_backup` takes any other purpose as well.
+    names those that share the others as evenly as they can, in groups of which each has one backup. `dedicated_backup`
+    takes any other purpose as well.
     """
 
-    def __init__(self, target: Target, exclusive: Sequence[str] = (), shared: Sequence[str] = ()) -> None:
+    def __init__(self, target: Target, exclusive: Sequence[str] = (), shared: Sequence[Collection[str]] = ()) -> None:
         self.target = target
         self.container_id = target.fixtures.container_id
         self.backups: list[JsonObject] = []
@@ -42,7 +43,8 @@ class Fixtures:
         #: The largest page size that the target was seen to accept; a larger one may be refused.
         self.largest_page = 100
         self._exclusive = list(exclusive)
-        self._shared = [purpose for purpose in shared if purpose not in exclusive]
+        own = ([purpose for purpose in group if purpose not in exclusive] for group in shared)
+        self._shared = [group for group in own if group]
 
     # ------------------------------------------------------------ the target file's
 
@@ -165,7 +167,9 @@ class Fixtures:
         return shared[self._place(purpose) % len(shared)]
 
     def _place(self, purpose: str) -> int:
-        for purposes in (self._exclusive, self._shared):
-            if purpose in purposes:
-                return purposes.index(purpose)
+        if purpose in self._exclusive:
+            return self._exclusive.index(purpose)
+        for place, group in enumerate(self._shared):
+            if purpose in group:
+                return place
         return zlib.crc32(purpose.encode())

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 JOB_APPEARS_S = 10.0
 #: How long to wait for a job, or a log, after that of an earlier restore never came: that clause has failed already.
 LATE_JOB_S = LATE_LOG_S = 1.0
-#: How many rounds of reads and polls follow each other without a pause.
-EAGER_POLLS = 15
+#: How many readings the caller makes in one state of a restore, in a quick run and in any other.
+QUICK_READINGS, READINGS = 1, 3
+#: After how many polls without a reading the caller reads once more.
+POLLS_BETWEEN_READINGS = 10
+#: The pause after the first poll of a restore that the caller reads beside. Each later one is longer by a factor.
+FIRST_PAUSE_S, LENGTHENED = 0.005, 1.5
 
 
 class Follower:
@@ -44,7 +48,7 @@ class Follower:
     ) -> Restore:
         """Follow one restore to its end, then to its log, within `restore.timeout_s` for both together.
 
-        `while_running` is called once a poll, `at_end` once when the end is first seen.
+        `while_running` is called a few times in each state of the restore, `at_end` once when the end is first seen.
         """
         self._poll_to_end(restore, restore.requested_at, while_running)
         if restore.ended and at_end:
@@ -137,18 +141,30 @@ class Follower:
     ) -> None:
         """Poll until the end is seen, or the time is over. Reads of `while_running` come before the first poll.
 
-        With reads the first rounds follow each other at once: a quick restore is over soon.
+        With reads the first polls follow each other soon: a short restore must be seen in each of its states.
         """
+        readings: list[tuple[list[str], int]] = []
         while True:
-            if while_running:
+            is_due = while_running is not None and self._reading_is_due(restore, readings)
+            if while_running and is_due:
+                readings.append((restore.states[-1:], restore.polls))
                 while_running(restore)
             if self._poll_once(restore):
                 return
             if self._clock() - since > self._policy.timeout_s:
                 self._context.record_step("gave up", last_look(restore), restore.last_seen)
                 return
-            if not while_running or restore.polls > EAGER_POLLS:
+            if not while_running:
                 self._context.run.wait(self._policy.poll_s)
+            elif not self._reading_is_due(restore, readings):
+                self._context.run.wait(min(self._policy.poll_s, FIRST_PAUSE_S * LENGTHENED**restore.polls))
+
+    def _reading_is_due(self, restore: Restore, readings: list[tuple[list[str], int]]) -> bool:
+        """Whether to read beside a restore: not often enough in this state, or not for a while. `readings`: so far."""
+        in_this_state = [polls for state, polls in readings if state == restore.states[-1:]]
+        if len(in_this_state) < (QUICK_READINGS if self._context.run.is_quick else READINGS):
+            return True
+        return restore.polls - readings[-1][1] >= POLLS_BETWEEN_READINGS
 
     def _await_logs(self, restore: Restore, count: int, since: float) -> bool:
         """Wait for this many new logs; return whether they came in time.
@@ -192,11 +208,16 @@ class Follower:
         return restore.ended and (restore.readable or not job_may_appear)
 
     def _settle(self, restore: Restore) -> None:
-        """Look a last time: a terminal state must be final, and no second log may have come."""
+        """Look a last time: a terminal state must be final, and no second log may have come.
+
+        In a quick run only the final review looks again at the job and the logs.
+        """
+        restore.after = self._context.get(restore.backup)
+        if self._context.run.is_quick and restore.logs_exchange is not None:
+            return
         if self._reads_job(restore) and restore.readable:
             restore.jobs.append(self._context.job(restore.job_id))
         self.read_logs(restore)
-        restore.after = self._context.get(restore.backup)
 
     def _reads_job(self, restore: Restore) -> bool:
         """Whether to read the job: the target file says so, the key may, and a job is there or can still appear."""

@@ -277,6 +277,21 @@ def restored_by_manage(context: CheckContext) -> Restore:
     return context.run_once("manage", manage)
 
 
+def jobs_afterwards(context: CheckContext) -> list[tuple[Restore, Exchange]]:
+    """Return the readable jobs of the restores so far, read once for all checks that judge them afterwards.
+
+    In a quick run only the final review reads them once more.
+    """
+    restores = [restore for restore in context.run.state.restores if restore.accepted and restore.readable]
+    if context.run.is_quick:
+        return [(restore, restore.jobs[-1]) for restore in restores]
+
+    def read(own: CheckContext) -> list[tuple[Restore, Exchange]]:
+        return [(restore, own.job(restore.job_id)) for restore in restores]
+
+    return context.run_once(f"jobs of {len(restores)} restores", read)
+
+
 def real_job(context: CheckContext) -> str:
     """Return a job that exists and that the full key can read. Raises NotTestableError where there is none."""
     context.require_jobs()

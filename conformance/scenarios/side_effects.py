@@ -60,10 +60,14 @@ FORBID_EFFECTS = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"})
 
 def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
     """Send requests that must be refused. Their effects are `observed_effects`, now and in the final review."""
+    if not requests:
+        return []
     snapshot = _take_snapshot(context, requests)
     answers = _send_until_accepted(context, requests)
     if snapshot is not None:
         get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+        requested = context.run.state.requested(snapshot.backup)
+        context.run.looks.keep(snapshot.clause, snapshot.backup, get, logs, requested=requested)
         snapshot.answers += answers
         snapshot.effects += changes_since(context, snapshot, get, logs)
     return answers
@@ -93,26 +97,30 @@ def observed_effects(context: CheckContext) -> Iterator[Finding]:
 
 def _take_snapshot(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
     """Take a snapshot of the backup that the requests name; None if they name no existing backup."""
-    snapshot = _look_before(context, requests)
+    snapshot = _look_before(context, requests, fresh=False)
     if snapshot is not None:
         context.snapshots.append(snapshot)
         context.run.state.add_snapshot(snapshot)
     return snapshot
 
 
-def _look_before(context: CheckContext, requests: Sequence[Request]) -> Snapshot | None:
+def _look_before(context: CheckContext, requests: Sequence[Request], *, fresh: bool = True) -> Snapshot | None:
+    """Look at the backup before requests. Unless the look must be fresh, that after the last requests will do."""
     backup = requests[0].resources.get("backup", "")
     if requests[0].ownership in ("missing", "malformed"):
         return None
     instances = {request.resources["instance"] for request in requests if "instance" in request.resources}
-    before, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+    clause = _clause_of_effects(context, requests[0])
+    requested = context.run.state.requested(backup)
+    look = None if fresh else context.run.looks.last(clause, backup, requested=requested)
+    before, logs = look or context.send_all([context.build.get(backup), context.build.logs(backup)])
     if isinstance(before.data, dict) and before.data.get("id") != backup:
         return None  # GET-2's defect: what changes on another backup says nothing of this one
     state, own_instance = context.run.state, context.fixtures.instance_id
     seen = state.log_book.seen(backup, items_of(logs))
     state.record_logs(backup, seen.values())
     return Snapshot(
-        clause=_clause_of_effects(context, requests[0]),
+        clause=clause,
         backup=backup,
         instances=frozenset(instances | {own_instance}),
         before=object_of(before),

@@ -29,7 +29,7 @@ from conformance.scenarios.side_effects import observed_effects, send_expecting_
 from conformance.suite.support import DENIAL_CLAUSE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from conformance.contract.operations import Operation
     from conformance.http.exchange import Exchange, Request
@@ -59,19 +59,14 @@ def ask_each(context: CheckContext, operation: Operation, *all_options: Operatio
     """The operation on own resources in several ways that must all be refused; restores are watched for effects."""
     if operation == "restore":
         backup = context.fixtures.dedicated_backup(context.check.clause)
-        return send_expecting_refusal(
-            context,
-            [
-                context.build.for_operation(operation, options, backup=backup, expected=Expected.REFUSAL)
-                for options in all_options
-            ],
-        )
-    if operation == "job":
-        return context.send_all(
-            context.build.for_operation(operation, options, job=restore_scenarios.real_job(context))
+        requests = [
+            context.build.for_operation(operation, options, backup=backup, expected=Expected.REFUSAL)
             for options in all_options
-        )
-    return context.send_all(context.build.for_operation(operation, options) for options in all_options)
+        ]
+        return send_expecting_refusal(context, context.chosen(requests))
+    resource: OperationOptions = {"job": restore_scenarios.real_job(context)} if operation == "job" else {}
+    requests = [context.build.for_operation(operation, options, resource) for options in all_options]
+    return context.send_all(context.chosen(requests))
 
 
 def with_queries(operation: Operation, *all_options: OperationOptions) -> list[OperationOptions]:
@@ -170,13 +165,18 @@ def test_auth_10_no_other_spelling_opens_an_address(context: CheckContext, opera
         ids = {"job": restore_scenarios.real_job(context)}
     for clause, options in refused_senders(context, operation):
         request = context.build.for_operation(operation, ids, options, expected=Expected.REFUSAL)
+        spellings = dict(other_spellings(request))
+        chosen = context.chosen(list(spellings.values()))
+        if not chosen:
+            continue
         plain = context.send(request)
         if why := inconclusive_reason(plain):
             yield inconclusive(why, plain)
         elif plain.is_success:
             yield inconclusive(f"{clause} failed first on {plain.request.line}: {plain.status}", plain)
         else:
-            yield from opened_by_a_spelling(context, request)
+            spelled = {label: spelling for label, spelling in spellings.items() if spelling in chosen}
+            yield from opened_by_a_spelling(context, request, spelled)
 
 
 def refused_senders(context: CheckContext, operation: Operation) -> Iterator[tuple[str, OperationOptions]]:
@@ -190,9 +190,8 @@ def refused_senders(context: CheckContext, operation: Operation) -> Iterator[tup
         yield "AUTH-6", {"key": "other_hub", "ownership": "other hub"}
 
 
-def opened_by_a_spelling(context: CheckContext, plain: Request) -> Iterator[Finding]:
+def opened_by_a_spelling(context: CheckContext, plain: Request, spelled: Mapping[str, Request]) -> Iterator[Finding]:
     """What the other spellings of a refused request show all the same."""
-    spelled = dict(other_spellings(plain))
     unknown = context.send(replace(spelled["HEAD"], path=unknown_path(context, plain))) if "HEAD" in spelled else None
     requests = list(spelled.values())
     answers = send_expecting_refusal(context, requests) if plain.method == "POST" else context.send_all(requests)

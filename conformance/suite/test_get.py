@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
-SAMPLE = 40
+#: how many backups are compared with their items of the list, in a quick run and in any other
+QUICK_SAMPLE, SAMPLE = 8, 40
 #: how many of the malformed forms are sent in the last place of an address, and how many in another place
 MOST_FORMS, FEW_FORMS = 13, 7
 #: percent-encoded bytes that are no UTF-8, and half an encoding
@@ -63,7 +64,8 @@ def get_shows_a_backup(exchange: Exchange) -> Iterator[Finding]:
 def test_get_1_backups_are_shown(context: CheckContext) -> Iterator[Finding]:
     """The main backup plain and with integrations, and others of the container."""
     others = [context.build.get(backup) for backup in context.fixtures.sample(context.rng, 5)]
-    for answer in context.send_all([context.build.get(), context.build.get(include="integrations"), *others]):
+    requests = [context.build.get(), context.build.get(include="integrations"), *others]
+    for answer in context.send_all(context.chosen(requests)):
         if not deleted_meanwhile(context, answer):
             yield from expect_content(answer)
 
@@ -85,7 +87,7 @@ def test_get_3_get_and_list_show_the_same(context: CheckContext) -> Iterator[Fin
         raise NotTestableError("set fixtures.container_id to a container with backups")
     context.require_served("list")
     context.require_served("get")
-    yield from lasting_differences(context, SAMPLE, _differences)
+    yield from lasting_differences(context, QUICK_SAMPLE if context.run.is_quick else SAMPLE, _differences)
 
 
 def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
@@ -126,9 +128,8 @@ def test_get_4_an_unknown_backup_is_not_found(context: CheckContext) -> Iterator
 @check("GET-5", "get")
 def test_get_5_another_containers_path_shows_nothing(context: CheckContext) -> Iterator[Finding]:
     """Our backup through the sibling's path, and the sibling's backup through ours; plain and with integrations."""
-    for answer in context.send_all(
-        [*crossed_requests(context, "get"), *crossed_requests(context, "get", include="integrations")]
-    ):
+    requests = [*crossed_requests(context, "get"), *crossed_requests(context, "get", include="integrations")]
+    for answer in context.send_all(context.chosen(requests)):
         yield from expect_status(answer, 403, 404, advise=(404,))
     require_another_container(context)
 
@@ -136,7 +137,7 @@ def test_get_5_another_containers_path_shows_nothing(context: CheckContext) -> I
 @check("GET-6", "list", "get", "logs", "restore", "job")
 def test_get_6_malformed_ids_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Too short, not hex, very long, padded, with encoded slash, NUL, control characters, unicode; in every place."""
-    requests = [*malformed_requests(context, operation), *encoded_slash_requests(context, operation)]
+    requests = context.chosen([*malformed_requests(context, operation), *encoded_slash_requests(context, operation)])
     answers = send_expecting_refusal(context, requests) if operation == "restore" else context.send_all(requests)
     for answer in answers:
         yield from expect_malformed_refused(context, answer)

@@ -56,8 +56,9 @@ def test_jbs_1_jobs_are_shown_to_the_end_of_the_run(context: CheckContext) -> It
             raise NotApplicableError("does not apply: the target shows no jobs")
         yield violation("a job, since claims.jobs = true", "no restore shows one", restore.answer, "/data/job/id")
         return
+    shown = {accepted.job_id: job for accepted, job in restore_scenarios.jobs_afterwards(context)}
     for accepted in named:
-        yield from expect_content(context.job(accepted.job_id))
+        yield from expect_content(shown.get(accepted.job_id) or context.job(accepted.job_id))
 
 
 @check("JBS-2", "job")
@@ -83,10 +84,8 @@ def test_jbs_5_the_parts_of_a_job_agree(context: CheckContext) -> Iterator[Findi
     """The jobs of all restores that were followed, as last read."""
     restore_scenarios.real_job(context)
     restore_scenarios.try_all(context)
-    for restore in context.run.state.restores:
-        if restore.accepted and restore.readable:
-            last = context.job(restore.job_id)
-            yield from parts_agree(last if last.is_success else restore.jobs[-1])
+    for restore, last in restore_scenarios.jobs_afterwards(context):
+        yield from parts_agree(last if last.is_success else restore.jobs[-1])
 
 
 @passive("JBS-4", when=serves("restore", "delete", "job"))

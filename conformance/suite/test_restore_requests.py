@@ -93,9 +93,8 @@ def refuse_bodies(context: CheckContext, bodies: Sequence[object]) -> Iterator[F
     """JSON bodies that must be refused, for an existing backup; some of them again with unknown members."""
     backup = context.fixtures.dedicated_backup(context.check.clause)
     sent = [*bodies, *(with_more(body) for body in bodies[::5] if isinstance(body, dict))]
-    for answer in send_expecting_refusal(
-        context, [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body in sent]
-    ):
+    requests = [context.build.restore(backup, body=body, expected=Expected.REFUSAL) for body in sent]
+    for answer in send_expecting_refusal(context, context.chosen(requests)):
         yield from expect_status(answer, ANY_4XX)
 
 
@@ -115,9 +114,8 @@ def test_job_4_bodies_that_are_no_json_object_are_refused(context: CheckContext)
     raw += [b"restore", b"<action>restore</action>", b"NaN", good.replace(b'"restore"', b"restore"), b"\xff\xfe" + good]
     raw += [good.replace(b'"action"', b"action"), good[:-1] + b",}", b"//\n" + good, b"[" * 5000, b"\x00" + good]
     backup = context.fixtures.dedicated_backup("JOB-4")
-    for answer in send_expecting_refusal(
-        context, [context.build.restore(backup, raw=body, expected=Expected.REFUSAL) for body in raw]
-    ):
+    requests = [context.build.restore(backup, raw=body, expected=Expected.REFUSAL) for body in raw]
+    for answer in send_expecting_refusal(context, context.chosen(requests)):
         yield from expect_status(answer, ANY_4XX)
 
 
@@ -174,7 +172,7 @@ def test_job_7_other_content_types_are_refused(context: CheckContext) -> Iterato
     requests = [
         context.build.restore(backup, raw=body, content_type=kind, expected=Expected.REFUSAL) for kind, body in sent
     ]
-    for answer in send_expecting_refusal(context, requests):
+    for answer in send_expecting_refusal(context, context.chosen(requests)):
         yield from expect_status(answer, ANY_4XX, advise=(415,))
 
 
@@ -193,7 +191,7 @@ def test_job_8_other_instances_are_refused(context: CheckContext) -> Iterator[Fi
     requests = [
         context.build.restore(backup, instance, expected=Expected.REFUSAL) for instance in wrong if instance != own
     ]
-    for answer in send_expecting_refusal(context, requests):
+    for answer in send_expecting_refusal(context, context.chosen(requests)):
         yield from expect_status(answer, ANY_4XX)
 
 

@@ -185,12 +185,10 @@ def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding
     """The states and times of every job that was followed, read while it ran and again afterwards."""
     restore_scenarios.real_job(context)
     restore_scenarios.try_all(context)
-    for restore in context.run.state.restores:
-        if restore.accepted and restore.readable:
-            seen = [*restore.jobs, context.job(restore.job_id)]
-            moves = list(moves_forward([job for job in seen if job.is_success]))
-            other_cause = restore_evidence.shared_job(context, restore) if moves else ""
-            yield from [inconclusive(other_cause, seen[-1])] if other_cause else moves
+    for restore, last in restore_scenarios.jobs_afterwards(context):
+        moves = list(moves_forward([job for job in (*restore.jobs, last) if job.is_success]))
+        other_cause = restore_evidence.shared_job(context, restore) if moves else ""
+        yield from [inconclusive(other_cause, last)] if other_cause else moves
 
 
 @check("RST-6", "restore")

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 def test_a_quick_run_sends_at_most_500_requests_and_accuses_nobody(tmp_path: Path) -> None:
     ran = running.run(tmp_path / "r", "--depth", "quick", "--seed", "3")
     assert ran.code == 0, ran.out
-    assert ran.results["verdict"] == "partial"
+    assert ran.results["verdict"] in ("conformant", "partial")
     assert ran.results["run"]["depth"] == "quick"
     assert ran.results["run"]["requests"] <= 500
     reasons = {row["reason"] for row in ran.results["clauses"] if row["outcome"] == "not_tested"}

@@ -36,7 +36,7 @@ ALLOWED = {
     "contract/vocabulary.py:*": OWN,
     "evidence/archive.py:close": STATE,
     "evidence/archive.py:read": "unpacks a file that config.untrusted opened, line by line, each of bounded length",
-    "execution/depth.py:quick_checks": OWN,
+    "execution/depth.py:_quick": OWN,
     "execution/shared_state.py:*": STATE,
     "fleet/archives.py:unpack": "bounds the sizes of members before it extracts any",
     "fleet/child.py:hold_lifeline": NULL,

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from conformance.contract.operations import GRANTS, TRANSIENT_STATES, lacks
 from conformance.contract.pointers import value_at
 from conformance.judging.answer_shapes import ANSWER_SHAPE
-from conformance.judging.expectations import expect_equivalent, inconclusive_reason, violation, without_items
+from conformance.judging.expectations import (
+    expect_equivalent,
+    inconclusive_reason,
+    resting_on,
+    violation,
+    without_items,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +54,8 @@ def changed_by_other_reads(context: CheckContext, operation: Operation, backup: 
     read = _read(context, operation, backup)
     sequences = list(_others(context, backup))
     between = {_key(request): request for others in sequences for request in others}
-    suspects = set(_suspects(context, read, between))
+    chosen = context.chosen(list(between.values()))
+    suspects = set(_suspects(context, read, {key: request for key, request in between.items() if request in chosen}))
     for others in sequences:
         if suspects.isdisjoint(map(_key, others)):
             continue
@@ -89,12 +96,12 @@ def _round(context: CheckContext, read: Request, between: Request) -> Round:
     with context.run.window.held(ROUND_S):
         for _ in range(SETTLING):
             context.send(read)
-        first, second, _, last = [context.send(request) for request in (read, read, between, read)]
+        first, second, other, last = [context.send(request) for request in (read, read, between, read)]
     if any(inconclusive_reason(answer) for answer in (first, second, last)):
         return Round(False, [])
     ignored = _ignored(context, first, last)
     calm = not _differences(first, second, ignored)
-    return Round(calm, _differences(second, last, ignored))
+    return Round(calm, [*resting_on(_differences(second, last, ignored), [other])])
 
 
 def _differences(first: Exchange, second: Exchange, ignored: set[str]) -> list[Finding]:

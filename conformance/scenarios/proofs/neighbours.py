@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.run_state import Items
 
-#: How many neighbours are read one by one as well.
-SAMPLE = 20
+#: How many neighbours are read one by one as well, in a quick run and in any other.
+QUICK_SAMPLE, SAMPLE = 4, 20
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
 RESTLESS = "the backups beside the deleted one change while nothing is deleted"
@@ -102,7 +102,8 @@ def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
 def missing_neighbours(context: CheckContext, before: Neighbours) -> dict[str, Finding]:
     """Read some steady neighbours one by one, and return findings about those that are not found."""
     steady = list(_untouched(context, before))
-    sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(SAMPLE, len(steady)))
+    most = QUICK_SAMPLE if context.run.is_quick else SAMPLE
+    sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(most, len(steady)))
     gets = context.send_all(context.build.get(backup) for backup in sample)
     return {
         get.request.resources["backup"]: violation("a backup as before the deletion of another", "404", get)

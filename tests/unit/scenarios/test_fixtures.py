@@ -18,7 +18,7 @@ TARGET = Target("t", "http://127.0.0.1", "h", fixtures=FixtureIds("c"), restore=
 
 
 def discovered(count: int, target: Target = TARGET, state: str = "live") -> Fixtures:
-    fixtures = Fixtures(target, EXCLUSIVE, SHARED)
+    fixtures = Fixtures(target, EXCLUSIVE, [[purpose] for purpose in SHARED])
     items = [{"id": f"b{number:03}", "container_id": "c", "state": {"current": state}} for number in range(count)]
     fixtures.discover(answer(200, {"data": items}, operation="list"), [])
     return fixtures

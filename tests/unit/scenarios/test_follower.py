@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from conformance.config.target import Jobs, RestorePolicy
 from conformance.http.exchange import Exchange, Request, Response
 from conformance.scenarios.follower import JOB_APPEARS_S, LATE_JOB_S, LATE_LOG_S, Follower
@@ -46,12 +48,14 @@ class Scripted:
     more_jobs: dict[str, list[tuple[float, Exchange]]] = field(default_factory=dict)
     others_at: list[float] = field(default_factory=list)
     message_at: float = float("inf")
+    is_quick: bool = False
 
     def __post_init__(self) -> None:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
         self.fixtures = SimpleNamespace(target=SimpleNamespace(restore=policy, jobs=Jobs(follow=self.follows_jobs)))
         self.key_proofs = SimpleNamespace(jobs=None)
-        self.run = SimpleNamespace(wait=self._wait, state=SimpleNamespace(restores=self.restores, log_book=LogBook()))
+        state = SimpleNamespace(restores=self.restores, log_book=LogBook())
+        self.run = SimpleNamespace(wait=self._wait, state=state, is_quick=self.is_quick)
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -183,6 +187,33 @@ def test_reads_are_made_before_the_first_poll_and_the_end_is_seen_once() -> None
         context.restore(), while_running=lambda _: calls.append("read"), at_end=lambda _: calls.append("end")
     )
     assert calls == ["read", "end"]
+
+
+@pytest.mark.parametrize(("is_quick", "readings"), [(False, 3), (True, 1)])
+def test_reads_are_made_a_few_times_in_each_state(is_quick: bool, readings: int) -> None:
+    context = Scripted([(0, job("queued")), (0.3, job("running")), (0.6, job("completed"))], [0.6], is_quick=is_quick)
+    states: list[list[str]] = []
+    restore = context.follower().follow(
+        context.restore(), while_running=lambda restore: states.append(restore.states[-1:])
+    )
+    assert [states.count([state]) for state in ("queued", "running")] == [readings, readings]
+    assert restore.polls < 20
+
+
+def test_reads_go_on_while_a_restore_stays_in_one_state() -> None:
+    context = Scripted([(0, job("running")), (60, job("completed"))], [60], timeout_s=90)
+    times: list[float] = []
+    context.follower().follow(context.restore(), while_running=lambda _: times.append(context.now))
+    assert times[-1] > 40
+    assert len(times) < 15
+
+
+def test_a_short_state_is_read_in_though_polls_are_far_apart() -> None:
+    """Of a restore that runs from 20 to 80 ms, polls a second apart would see nothing."""
+    context = Scripted([(0, job("queued")), (0.02, job("running")), (0.08, job("completed"))], [0.08], is_quick=True)
+    states: list[list[str]] = []
+    context.follower().follow(context.restore(), while_running=lambda restore: states.append(restore.states[-1:]))
+    assert ["running"] in states
 
 
 def test_restores_asked_for_at_once_have_their_time_one_after_the_other() -> None:

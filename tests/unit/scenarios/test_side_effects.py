@@ -9,14 +9,21 @@ from typing import Any, cast
 import pytest
 from support.exchanges import answer
 
-from conformance.config.target import FixtureIds, RestorePolicy, Target
+from conformance.config.target import FixtureIds, Limits, RestorePolicy, Target
 from conformance.contract.check_id import CheckId, CheckKind
-from conformance.http.exchange import Exchange, Request
+from conformance.http.exchange import Exchange, Expected, Request
 from conformance.judging.expectations import Finding, violation
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.proofs.looks import Looks
 from conformance.scenarios.run_state import RunState, Snapshot
-from conformance.scenarios.side_effects import ANOTHER_CLIENT, changes_since, confirmed, requests_for
+from conformance.scenarios.side_effects import (
+    ANOTHER_CLIENT,
+    changes_since,
+    confirmed,
+    requests_for,
+    send_expecting_refusal,
+)
 
 OWN = "i1"
 States = dict[str, str]
@@ -35,7 +42,7 @@ class Container:
         self.fixtures = Fixtures(target)
         self.fixtures.discover(answer(200, {"data": [self._backup(name) for name in states]}, operation="list"), [])
         self.snapshots: list[Snapshot] = []
-        self.run = SimpleNamespace(state=RunState(), wait=lambda _seconds: None)
+        self.run = SimpleNamespace(state=RunState(), looks=Looks(), wait=lambda _seconds: None)
         self.scenarios: dict[str, Any] = {}
         self.logged_for: dict[str, str] = {}
         self.denies = False
@@ -224,3 +231,25 @@ def test_a_restore_of_this_run_may_change_a_backup_after_it_has_left_its_log(res
     later = {**container.get("s").data, "events": {"updated": "2026-01-01T00:00:01Z"}}
     get = answered(container.build.get("s"), 200, {"data": later})
     assert len([*changes_since(cast("Any", container), snapshot, get, logs)]) == count
+
+
+def test_a_backup_is_read_once_between_requests_that_follow_each_other() -> None:
+    container = Container({"b": "deleted"})
+    sent: list[str] = []
+    send = container.send
+
+    def noting(request: Request) -> Exchange:
+        sent.append(request.operation)
+        return send(request)
+
+    container.send = noting  # type: ignore[method-assign]
+    container.fixtures.target = replace(container.fixtures.target, limits=Limits())
+    for _ in range(2):
+        request = replace(restore_of("b"), expected=Expected.REFUSAL)
+        assert [answer.status for answer in send_expecting_refusal(cast("Any", container), [request])] == [403]
+    assert sent == ["get", "logs", "restore", "get", "logs", "restore", "get", "logs"]
+    assert [snapshot.effects for snapshot in container.snapshots] == [[], []]
+
+
+def test_without_requests_nothing_is_looked_at() -> None:
+    assert send_expecting_refusal(cast("Any", Container({"b": "live"})), []) == []
