@@ -26,6 +26,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import deletion_scenarios
+from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.refused_deletions import late_changes
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
@@ -85,6 +86,7 @@ class Look:
 
 def _look_at_snapshots(context: CheckContext) -> list[Look]:
     """Read each backup once, for all of its snapshots."""
+    await_late_effects(context)
     snapshots = context.run.state.take_snapshots()
     looks = {backup: _look_at(context, backup) for backup in dict.fromkeys(each.backup for each in snapshots)}
     return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
@@ -217,8 +219,7 @@ def _differences(context: CheckContext, left: LogsLeft) -> Iterator[Finding]:
         all_accepted = _all_accepted(context, left.backup)
         proved = surplus_of_logs(context, surplus) if all_accepted else effect_of_refused(context, surplus)
         yield from resting_on(proved, answers)
-    gone = _gone_for_good(context, left) if not book.problem else set()
-    if gone:
+    if gone := _gone_for_good(context, left) if not book.problem else set():
         lost = violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
         yield from resting_on([lost], answers)
 
@@ -334,7 +335,7 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
 @final_review("DEL-3", "delete")
 def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
     """A deleted backup has not come back."""
-    for get in context.send_all(_requests(context, context.run.state.gone_backups)):
+    for get in context.send_all(_gets(context, context.run.state.gone_backups)):
         yield from expect_answer(get)
         if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
             yield violation("404, deleting or deleted for good", "a backup as before", get)
@@ -384,7 +385,7 @@ def _later_changes(context: CheckContext) -> Changes:
 def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose deletion was refused is still there, and as it was."""
     kept = [kept_backup for kept_backup in context.run.state.kept_backups if kept_backup.clause == context.check.clause]
-    gets = context.send_all(_requests(context, [kept_backup.backup for kept_backup in kept]))
+    gets = context.send_all(_gets(context, [kept_backup.backup for kept_backup in kept]))
     for kept_backup, get in zip(kept, gets, strict=True):
         if kept_backup.backup in collateral(context):
             yield inconclusive(BY_A_DELETION, get)
@@ -392,7 +393,8 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
             yield from late_changes(context, kept_backup, get)
 
 
-def _requests(context: CheckContext, backups: Sequence[str]) -> list[Request]:
+def _gets(context: CheckContext, backups: Sequence[str]) -> list[Request]:
     if not backups:
         raise NothingToReviewError("no deletion to review")
+    await_late_effects(context)
     return [context.build.get(backup) for backup in backups]

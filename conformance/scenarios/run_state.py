@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -148,6 +149,8 @@ class RunState:
         self._unended: list[Exchange] = []
         #: Clauses whose effects were seen again with another backup.
         self.confirmed: set[str] = set()
+        #: When the last restore or deletion was refused, in monotonic seconds.
+        self.last_refused_change: float | None = None
 
     # ------------------------------------------------------------ restores
 
@@ -157,7 +160,10 @@ class RunState:
         A restore whose answer was lost, on the way or by an intermediary, counts as accepted.
         """
         self.log_book.observe(exchange)
-        if not asks_for_restore(exchange.request):
+        is_restore = asks_for_restore(exchange.request)
+        if (is_restore or exchange.request.operation == "delete") and not exchange.is_success:
+            self.last_refused_change = time.monotonic()
+        if not is_restore:
             return
         backup = exchange.request.resources["backup"]
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Reply
@@ -160,6 +161,12 @@ def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
 def denied_restore_happens(server: Behaviours) -> None:
     """A restore is denied but runs anyway."""
     _after_denial(server, execute_anyway)
+
+
+@fault(breaks=("CAP-8",), also=("JOB-10",))
+def denied_restore_happens_later(server: Behaviours) -> None:
+    """A restore is denied but runs a little later."""
+    _after_denial(server, lambda call: asyncio.get_running_loop().call_later(0.1, execute_anyway, call))
 
 
 @fault(breaks=("CAP-8",), also=("JOB-10",))
