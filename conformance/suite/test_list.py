@@ -58,6 +58,9 @@ OVERFLOWS = (
     (2**63, 1),
     (2**64, 2**64),
 )
+#: Pages far past the end that are the first one where the number or the offset is cut down to 32 or 64 bits. A server
+#: may refuse them, as numbers beyond its integers.
+WRAPS = ((2**32 + 1, 5), (2**30 + 1, 4), (2**62 + 1, 4))
 BAD_SORTS = ("nope", "", "-", "--id", "id,", ",", "created_at", "events.created", "%F0%9F%92%A9")
 
 
@@ -156,13 +159,15 @@ def every_one(paged: PagedList, expected: set[str]) -> Iterator[Finding]:
 
 @check("LIST-6", "list")
 def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[Finding]:
-    """Just past the last page, which following the pages finds, and far past it."""
+    """Just past the last page, which following the pages finds, far past it, and where integers overflow."""
     context.require_served("list")
     for _ in range(paging.MAX_TRIES):
         paged = paging.read_list(context, size=5)
         past = [] if paged.last.ids else [len(paged.pages), len(paged.pages) + 1]
         answers = context.send_all(context.build.list(page=page, size=5) for page in (*past, FAR))
         findings = [finding for answer in answers for finding in is_past_the_end(answer)]
+        wrapped = context.send_all(context.build.list(page=page, size=size) for page, size in WRAPS)
+        findings += [finding for answer in wrapped if answer.is_success for finding in is_past_the_end(answer)]
         if not findings or set(paged.ids) == set(paging.read_list(context, size=5).ids):
             yield from findings
             return

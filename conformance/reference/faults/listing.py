@@ -99,6 +99,34 @@ def page_size_is_ignored(server: Behaviours) -> None:
     server.parse_page = lambda call: (wanted(call)[0], 10)
 
 
+@fault(breaks=("LIST-6",))
+def page_number_wraps_at_32_bits(server: Behaviours) -> None:
+    """A page number is cut down to its low 32 bits, so that a page far past the end is the first one."""
+    wanted = server.parse_page
+
+    def narrow(call: Call) -> tuple[int, int]:
+        number, size = wanted(call)
+        return number % 2**32 or 1, size
+
+    server.parse_page = narrow
+
+
+@fault(breaks=("LIST-6",))
+def page_offset_wraps_at_32_bits(server: Behaviours) -> None:
+    """The offset of a page is computed in 32 bits, so that a page far past the end is the first one."""
+    server.page = lambda _call, backups, number, size: _from(backups, (number - 1) * size % 2**32, size)
+
+
+@fault(breaks=("LIST-6",))
+def page_offset_wraps_at_64_bits(server: Behaviours) -> None:
+    """The offset of a page is computed in 64 bits, so that a page far past the end is the first one."""
+    server.page = lambda _call, backups, number, size: _from(backups, (number - 1) * size % 2**64, size)
+
+
+def _from(backups: list[Backup], offset: int, size: int) -> list[Backup]:
+    return backups[offset : offset + size]
+
+
 @fault(breaks=("LIST-4",))
 def pages_have_one_more(server: Behaviours) -> None:
     """A page has one item more than requested."""

@@ -255,6 +255,24 @@ def encoded_ids_are_malformed(server: Behaviours) -> None:
     server.checks["ids"] = strict
 
 
+@variant("the id in the request selects the resource, and how an id in capitals is read is not said")
+def ids_have_no_case(server: Behaviours) -> None:
+    """An id in capitals is the same as in small letters."""
+    parse = server.parse_id
+
+    def folded(call: Call, kind: str) -> str:
+        call.ids[kind] = call.ids[kind].lower() if call.ids[kind].isascii() else call.ids[kind]
+        return parse(call, kind)
+
+    server.parse_id = folded
+
+
+@variant("JSON may be written with any white space and any escapes (RFC 8259)")
+def slashes_are_escaped(server: Behaviours) -> None:
+    """JSON is indented, and its slashes are escaped, as PHP writes them."""
+    server.encode = lambda _call, _status, document: json.dumps(document, indent=4).replace("/", "\\/").encode()
+
+
 @variant("bodies may be compressed")
 def deflated_bodies(server: Behaviours) -> None:
     """Bodies are compressed with deflate for clients that accept it."""

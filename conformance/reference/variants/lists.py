@@ -45,6 +45,20 @@ def pages_shift_while_a_backup_goes(server: Behaviours) -> None:
     server.page = shifting
 
 
+@variant("a bad page value may be a 4xx")
+def pages_beyond_32_bits_are_refused(server: Behaviours) -> None:
+    """A page number or size beyond 32 bits is a 400."""
+    wanted = server.parse_page
+
+    def narrow(call: Call) -> tuple[int, int]:
+        number, size = wanted(call)
+        if max(number, int(call.query.get("page[size]", size))) >= 2**31:
+            raise RefusalError("400.invalid-syntax", "A page is a 32-bit integer")
+        return number, size
+
+    server.parse_page = narrow
+
+
 @variant("the default page size may be smaller than the list")
 def small_default_page(server: Behaviours) -> None:
     """The default page size is four."""

@@ -296,6 +296,31 @@ def malformed_ids_are_forbidden(server: Behaviours) -> None:
     server.parse_id = strict
 
 
+@variant("a body of another type may be any 4xx, and should be a 415 (JOB-7)", warns=("JOB-7",))
+def forms_lack_members(server: Behaviours) -> None:
+    """The type of a body is not looked at: a form is read as an empty object, which lacks the action."""
+    is_json, decode = server.is_json, server.decode
+
+    def is_form(call: Call) -> bool:
+        return "form" in call.headers.get("content-type", "")
+
+    server.is_json = lambda call, kind: is_form(call) or is_json(call, kind)
+    server.decode = lambda call, body: {} if is_form(call) else decode(call, body)
+
+
+@variant("unknown parameters may be refused")
+def restores_take_no_query(server: Behaviours) -> None:
+    """A restore with a query is a 400."""
+    check = server.checks["content type"]
+
+    def strict(call: Call) -> None:
+        if call.query_items:
+            raise RefusalError("400.invalid-syntax", "A restore takes no query")
+        check(call)
+
+    server.checks["content type"] = strict
+
+
 @variant("every published code is as good as another of its status (ERR-5)")
 def rarer_codes_are_used(server: Behaviours) -> None:
     """Errors have published codes of other kinds of resources and causes."""

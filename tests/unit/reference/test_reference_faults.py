@@ -149,6 +149,10 @@ STATUSES: list[tuple[str, Ask, int, int]] = [
         Ask("{backup}/tasks", "POST", body=b'{"action":"restore","contents":{"instance_id":"../x"}}'), 422, 500,
     ),
     ("integers_beyond_64_bits_break_down", Ask("{backup}/tasks", "POST", body=b'{"n":18446744073709551616}'), 422, 500),
+    ("forms_are_taken",
+     Ask("{backup}/tasks", "POST", headers={"Content-Type": "application/x-www-form-urlencoded"}, body=b"x=1"), 415, 422),
+    ("multipart_forms_are_taken",
+     Ask("{backup}/tasks", "POST", headers={"Content-Type": "multipart/form-data; boundary=x"}, body=b"--x--"), 415, 422),
     ("null_contents_break_down", Ask("{backup}/tasks", "POST", body=b'{"action":"restore","contents":null}'), 422, 500),
     # hubs and deletions
     ("other_hub_finds_every_container", Ask(key="other_hub", hub="other_hub_id"), 404, 200),
@@ -193,6 +197,14 @@ BODIES: list[tuple[str, Ask, str, str]] = [
     ("method_refusal_in_plain_text", Ask("{backup}", "PUT"), "text/plain", "Method Not Allowed"),
     ("included_as_an_array", Ask("{backup}?include=integrations"), "application/json", '"integrations":[{'),
     ("referenced_ids_are_included_unasked", Ask("{backup}"), "application/json", '"integrations":["'),
+    ("page_number_wraps_at_32_bits", Ask("{backups}?page[number]=4294967297&page[size]=5"), "application/json",
+     '"hub_id"'),
+    ("page_offset_wraps_at_32_bits", Ask("{backups}?page[number]=1073741825&page[size]=4"), "application/json",
+     '"hub_id"'),
+    ("page_offset_wraps_at_64_bits", Ask("{backups}?page[number]=4611686018427387905&page[size]=4"),
+     "application/json", '"hub_id"'),
+    ("query_fills_the_body", Ask("{backup}/tasks?action=restore", "POST", body=b"{}"), "application/json",
+     '"/contents"'),
     ("mask_shows_five", Ask("{backups}?include=integrations"), "application/json", '"ak-9f…"'),
 ]  # fmt: skip
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import replace as copy_of
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from conformance.reference.patching import (
     crash_when,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from conformance.reference.data.store import Backup, Document, Job
 
 
+#: A text field of a multipart form: its name and its value.
+FORM_FIELD = re.compile(r'name="([^"]+)"\r\n\r\n([^\r]*)')
 #: clauses that need a restore that can be followed
 FOLLOWED = ("RST-2", "RST-4", "RST-5", "RST-6", "RST-7", "RST-8")
 
@@ -109,6 +113,47 @@ def _default_request(call: Call) -> None:
 def no_json_is_a_default(server: Behaviours) -> None:
     """A body that is not JSON restores to the backup's own instance."""
     on_refusal(server, "body", lambda call, _refusal: _default_request(call))
+
+
+def _take_fields(server: Behaviours, media_type: str, read: Callable[[str], dict[str, str]]) -> None:
+    """Accept bodies of another media type, whose fields are named as PHP and Rails name members."""
+    is_json, decode = server.is_json, server.decode
+    server.is_json = lambda call, kind: kind.startswith(media_type) or is_json(call, kind)
+
+    def decode_fields(call: Call, body: bytes) -> object:
+        if not call.headers.get("content-type", "").startswith(media_type):
+            return decode(call, body)
+        fields = read(body.decode("utf-8", "replace"))
+        return {"action": fields.get("action"), "contents": {"instance_id": fields.get("contents[instance_id]")}}
+
+    server.decode = decode_fields
+
+
+@fault(breaks=("JOB-7",))
+def forms_are_taken(server: Behaviours) -> None:
+    """A form with the members of a request as fields is accepted."""
+    _take_fields(server, "application/x-www-form-urlencoded", lambda body: dict(parse_qsl(body)))
+
+
+@fault(breaks=("JOB-7",))
+def multipart_forms_are_taken(server: Behaviours) -> None:
+    """A multipart form with the members of a request as fields is accepted."""
+    _take_fields(server, "multipart/form-data", lambda body: dict(FORM_FIELD.findall(body)))
+
+
+@fault(breaks=("JOB-5",))
+def query_fills_the_body(server: Behaviours) -> None:
+    """Members that a body lacks are taken from the query, as Rails and Laravel merge both."""
+    validate = server.validate
+
+    def merged(call: Call, body: object) -> tuple[str, str]:
+        if isinstance(body, dict) and "action" in call.query:
+            body = {"action": call.query["action"], **body}
+        if isinstance(body, dict) and "contents[instance_id]" in call.query:
+            body = {"contents": {"instance_id": call.query["contents[instance_id]"]}, **body}
+        return validate(call, body)
+
+    server.validate = merged
 
 
 @fault(breaks=("JOB-4",))
