@@ -159,7 +159,7 @@ def _restores_every_backup(server: Behaviours) -> None:
 
 @variant(OTHERS, expected="inconclusive")
 def another_client_restores_every_backup(server: Behaviours) -> None:
-    """From the first refused restore on, another client restores every backup to the same instance all the time."""
+    """From the first refused restore on, another client restores every backup to the same instance twice a second."""
     refuse, begun = server.refuse, list[float]()
 
     def begin(call: Call, refusal: RefusalError) -> RefusalError:
@@ -178,11 +178,13 @@ def another_client_restores_every_backup(server: Behaviours) -> None:
 
 @variant(OTHERS, expected="inconclusive")
 def another_client_restores_with_each_refused(server: Behaviours) -> None:
-    """With each refused restore, another client restores every backup to the same instance."""
-    refuse = server.refuse
+    """With the first restore of each backup that is refused with a code, another client restores every backup."""
+    refuse, refused = server.refuse, set[tuple[str, str]]()
 
     def together(call: Call, refusal: RefusalError) -> RefusalError:
-        if call.operation == "restore":
+        kind = call.ids.get("backup", ""), refusal.code
+        if call.operation == "restore" and kind[0] in server.store.main.backups and kind not in refused:
+            refused.add(kind)
             _restores_every_backup(server)
         return refuse(call, refusal)
 

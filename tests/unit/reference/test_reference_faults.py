@@ -150,9 +150,11 @@ STATUSES: list[tuple[str, Ask, int, int]] = [
     ),
     ("integers_beyond_64_bits_break_down", Ask("{backup}/tasks", "POST", body=b'{"n":18446744073709551616}'), 422, 500),
     ("forms_are_taken",
-     Ask("{backup}/tasks", "POST", headers={"Content-Type": "application/x-www-form-urlencoded"}, body=b"x=1"), 415, 422),
+     Ask("{backup}/tasks", "POST", headers={"Content-Type": "application/x-www-form-urlencoded"}, body=b"x=1"), 415,
+     422),
     ("multipart_forms_are_taken",
-     Ask("{backup}/tasks", "POST", headers={"Content-Type": "multipart/form-data; boundary=x"}, body=b"--x--"), 415, 422),
+     Ask("{backup}/tasks", "POST", headers={"Content-Type": "multipart/form-data; boundary=x"}, body=b"--x--"), 415,
+     422),
     ("null_contents_break_down", Ask("{backup}/tasks", "POST", body=b'{"action":"restore","contents":null}'), 422, 500),
     # hubs and deletions
     ("other_hub_finds_every_container", Ask(key="other_hub", hub="other_hub_id"), 404, 200),
