@@ -11,7 +11,6 @@ from urllib.parse import quote, unquote
 from conformance.contract import equivalence
 from conformance.contract.operations import NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
 from conformance.contract.pointers import value_at
-from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
     CannotTellError,
@@ -46,8 +45,6 @@ MAX_CHANGES = 3
 #: How long to look for an effect on another backup at most, in seconds, and how many backups are tried for that.
 MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
-#: On how many other backups an effect must be seen, where there are as many.
-CONFIRMATIONS = 2
 #: The scenario that reads the logs of backups for which this run requested no restore.
 UNTOUCHED = "logs of untouched backups"
 ANOTHER_CLIENT = "another client may be restoring this backup"
@@ -248,29 +245,17 @@ def _is_of_logs(finding: Finding) -> bool:
 
 
 def _why_unconfirmed(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
-    """Why the requests are not proved to have effects; empty if they have them on other backups, and nobody restores.
+    """Why the requests are not proved to have effects; empty if they have them on another backup, and nobody else does.
 
-    They are sent for two other backups where there are as many, since another client may restore one by coincidence.
+    Another client may restore the other backup at the same time as well.
     """
     context.run_once(UNTOUCHED, _logs_of_untouched)
-    tried: list[str] = []
-    for _ in range(CONFIRMATIONS):
-        backup = _comparable_backup(context, snapshot, tried)
-        if backup is None and tried:
-            break
-        if backup is None:
-            kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
-            return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
-        try:
-            doubt = _try_elsewhere(context, snapshot, backup, foreign=foreign)
-        except NotAllowedError:
-            if tried:  # the first one used up the budget
-                break
-            raise
-        if doubt:
-            return doubt
-        tried.append(backup)
-    return _restored_by_others(context, snapshot, foreign=foreign)
+    backup = _comparable_backup(context, snapshot)
+    if backup is None:
+        kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
+        return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
+    doubt = _try_elsewhere(context, snapshot, backup, foreign=foreign)
+    return doubt or _restored_by_others(context, snapshot, foreign=foreign)
 
 
 def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, foreign: bool) -> str:
@@ -297,14 +282,14 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, fo
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _comparable_backup(context: CheckContext, snapshot: Snapshot, tried: Collection[str]) -> str | None:
+def _comparable_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
     """A backup for which the requests must be refused for the same reason: live, or not, as that of the snapshot is.
 
     One in the same state comes first, then one that no restore was requested of. None of them was restored.
     """
     state, fixtures = context.run.state, context.fixtures
     is_live = snapshot.state not in NOT_LIVE_STATES
-    own = {snapshot.backup, *fixtures.restored_ids(), *tried}
+    own = {snapshot.backup, *fixtures.restored_ids()}
     known = fixtures.stable_ids() if is_live else fixtures.not_live_ids()
     free = sorted((backup for backup in known if backup not in own and not state.accepted(backup)), key=state.requested)
     others: list[str] = []

@@ -52,12 +52,22 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
     except CannotTellError as reason:
         return Changes(doubt=str(reason))
     changes = _compare(context, before, listing)
+    _leave_out_refused_restores(context, changes)
     changed = [backup for backup in changes.of_steady if backup in listing.ids]
     if changed and (doubt := _why_restless(context, changed[:MAX_CONTROLS])):
         for backup in changed:
             del changes.of_steady[backup]
         changes.doubt = doubt
     return changes
+
+
+def _leave_out_refused_restores(context: CheckContext, changes: Changes) -> None:
+    """Leave out what refused restores of this run may have changed, where they are known to have effects."""
+    state = context.run.state
+    suspects = [backup for backup in changes.of_steady if state.confirmed and state.requested(backup)]
+    for backup in suspects:
+        del changes.of_steady[backup]
+        changes.doubt = f"{min(state.confirmed)} failed first: a refused restore had an effect"
 
 
 def _why_restless(context: CheckContext, backups: Sequence[str]) -> str:
