@@ -146,7 +146,7 @@ def denial_names_both(server: Behaviours) -> None:
     server.denial = lambda call, _needed: denial(call, f"{VIEW},{MANAGE}")
 
 
-def _after_denial(server: Behaviours, effect: Callable[[Call], None]) -> None:
+def _after_denial(server: Behaviours, effect: Callable[[Call], object]) -> None:
     """Have an effect when a restore is denied."""
 
     def change(call: Call, refusal: RefusalError) -> None:
