@@ -200,7 +200,7 @@ def _guess_hub(server: Behaviours, test: Callable[[Call], bool]) -> None:
     server.read_hub_id = lambda call: call.caller.hub_id if call.caller and test(call) else hub(call)
 
 
-@fault(breaks=("AUTH-5",))
+@fault(breaks=("AUTH-5",), also=("RST-2",))
 def restore_without_hub_happens(server: Behaviours) -> None:
     """A restore without a hub id is refused but runs anyway."""
     _refused_and_done(server, "hub")

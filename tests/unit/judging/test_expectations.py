@@ -66,6 +66,10 @@ CASES: dict[str, Case] = {
         lambda: expectations.expect_success(answer(404)),
         lambda: expectations.expect_success(answer(206)),
     ),
+    "expect_content": (
+        lambda: expectations.expect_content(answer(raw=b"")),
+        lambda: expectations.expect_content(answer(200, {"data": {}})),
+    ),
     "expect_documented_status": (
         lambda: expectations.expect_documented_status(answer(201)),
         lambda: expectations.expect_documented_status(answer(200)),

@@ -96,7 +96,7 @@ def refused_unfinished_backups_restore(server: Behaviours) -> None:
     server.checks["state"] = refuse
 
 
-@fault(breaks=("JOB-10",))
+@fault(breaks=("JOB-10",), also=("RST-9",))
 def restore_of_an_unknown_instance_happens(server: Behaviours) -> None:
     """A restore to an instance of another container is refused, but the backup's own instance is restored."""
 
