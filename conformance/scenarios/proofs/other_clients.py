@@ -43,7 +43,9 @@ def _restored_by_others(context: CheckContext, instance: str) -> str:
     deadline = time.monotonic() + max(MIN_WATCH_S, min(MAX_WATCH_S, watch_s))
     while True:
         if backup := _restored_backup(context, instance, since):
-            return f"the backup {backup} was restored to {instance} meanwhile, by another client or by a refused request"
+            return (
+                f"the backup {backup} was restored to {instance} meanwhile, by another client or by a refused request"
+            )
         if time.monotonic() > deadline:
             return ""
         context.run.wait(context.fixtures.target.restore.poll_s)
