@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from support import running
 
 from conformance.contract.check_id import CheckId
 from conformance.execution import depth
+from conformance.generation import fixed_inputs
 from conformance.reference import launch
 from conformance.reference.registry import find
 from conformance.results import verify
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -30,6 +33,37 @@ def test_a_quick_run_sends_at_most_500_requests_and_accuses_nobody(tmp_path: Pat
     assert "left out by --depth quick" in reasons
     assert "--depth quick" in ran.results["run"]["command"]
     assert {row["id"]: row["outcome"] for row in ran.results["clauses"]}["RST-8"] == "passed"
+    assert kinds_of_odd_inputs(ran.folder) == {*get_args(fixed_inputs.Oddity), *ODD_REQUESTS}
+
+
+#: the other kinds of inputs that the contract lists, by what shows one of them
+ODD_REQUESTS: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "User-Agent": lambda request: "user-agent" in request["without"] or "user-agent" in header_names(request),
+    "Accept": lambda request: "accept" in request["without"] or "accept" in header_names(request),
+    "Range": lambda request: "range" in header_names(request),
+    "Expect": lambda request: "expect" in header_names(request),
+    "Content-Encoding": lambda request: "content-encoding" in header_names(request),
+    "chunked": lambda request: "transfer-encoding" in header_names(request),
+    "a GET with a body": lambda request: request["method"] == "GET" and bool(request["body"]),
+}
+
+
+def header_names(request: dict[str, Any]) -> set[str]:
+    return {name.lower() for name, _ in request["headers"]}
+
+
+def kinds_of_odd_inputs(report: Path) -> set[str]:
+    """The kinds of the contract's list that a run sent at least once."""
+    lines = gzip.decompress((report / "exchanges.ndjson.gz").read_bytes()).splitlines()
+    requests = [line["request"] for line in map(json.loads, lines) if "request" in line]
+    queries = {request["query"] for request in requests}
+    listed = [
+        *fixed_inputs.page_and_sort_queries(),
+        *fixed_inputs.include_queries(),
+        *fixed_inputs.unknown_parameters(),
+    ]
+    odd = {name for name, shows in ODD_REQUESTS.items() if any(map(shows, requests))}
+    return odd | {case.oddity for case in listed if case.query in queries}
 
 
 def test_a_quick_run_tests_a_clause_that_is_named_alone(tmp_path: Path) -> None:
