@@ -68,12 +68,12 @@ def choose(records: Sequence[FaultRecord], budget: int, population: Mapping[str,
     choice.fill(
         Counter(clause for record in records for clause in record["breaks"]) if population is None else population
     )
-    inputs = {check: {*places, *REQUIRED.get(check, ())} for check, places in choice.checks.items()}
+    inputs = {check: places | choice.required(check) for check, places in choice.checks.items()}
     return {
         "suite": __version__,
         "faults": len(records),
         "killed": len(choice.killed),
-        "requests": choice.used + sum(len(inputs[check] - set(choice.checks[check])) for check in inputs),
+        "requests": choice.used + sum(len(inputs[check] - choice.checks[check]) for check in inputs),
         "covering": covering,
         "checks": list(choice.checks),
         "inputs": {check: sorted(places) for check, places in inputs.items() if choice.table.inputs[check]},
@@ -192,6 +192,10 @@ class _Choice:
         table = self.table
         checks = sum(table.own[check] + len(places) for check, places in self.checks.items())
         return table.before + checks + sum(table.scenario_cost[name] for name in self.scenarios)
+
+    def required(self, check: str) -> set[int]:
+        """Return the places of the inputs that the check sends whatever they kill."""
+        return {place for place in REQUIRED.get(check, ()) if place < self.table.inputs[check]}
 
     def cover(self) -> None:
         """Choose whatever kills most for its cost, until nothing more is killed or the budget is used up.
