@@ -58,9 +58,9 @@ OVERFLOWS = (
     (2**63, 1),
     (2**64, 2**64),
 )
-#: Pages far past the end that are the first one where the number or the offset is cut down to 32 or 64 bits. A server
-#: may refuse them, as numbers beyond its integers.
-WRAPS = ((2**32 + 1, 5), (2**30 + 1, 4), (2**62 + 1, 4))
+#: Pages far past the end that are the second one where the number or the offset is cut down to 32 or 64 bits. A server
+#: may refuse them, as numbers beyond its integers, or take them for no page at all and show the first one.
+WRAPS = ((2**32 + 2, 5), (2**30 + 2, 4), (2**62 + 2, 4))
 BAD_SORTS = ("nope", "", "-", "--id", "id,", ",", "created_at", "events.created", "%F0%9F%92%A9")
 
 
@@ -166,12 +166,19 @@ def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[
         past = [] if paged.last.ids else [len(paged.pages), len(paged.pages) + 1]
         answers = context.send_all(context.build.list(page=page, size=5) for page in (*past, FAR))
         findings = [finding for answer in answers for finding in is_past_the_end(answer)]
-        wrapped = context.send_all(context.build.list(page=page, size=size) for page, size in WRAPS)
-        findings += [finding for answer in wrapped if answer.is_success for finding in is_past_the_end(answer)]
+        findings += wrapped_pages(context)
         if not findings or set(paged.ids) == set(paging.read_list(context, size=5).ids):
             yield from findings
             return
     yield inconclusive("the list kept changing while it was read")
+
+
+def wrapped_pages(context: CheckContext) -> Iterator[Finding]:
+    """The second page, shown for a page whose number or offset overflows."""
+    for page, size in WRAPS:
+        second, far = context.send_all(context.build.list(page=number, size=size) for number in (2, page))
+        if second.is_judgeable_success and far.is_judgeable_success and far.ids and far.ids == second.ids:
+            yield violation("200 with []", f"the {len(far.ids)} items of page 2", far, "/data")
 
 
 def is_past_the_end(answer: Exchange) -> Iterator[Finding]:
