@@ -68,6 +68,7 @@ def choose(records: Sequence[FaultRecord], budget: int, population: Mapping[str,
     choice.fill(
         Counter(clause for record in records for clause in record["breaks"]) if population is None else population
     )
+    never = sorted({record["fault"] for record in records} - choice.table.killable)
     inputs = {check: places | choice.required(check) for check, places in choice.checks.items()}
     return {
         "suite": __version__,
@@ -77,7 +78,7 @@ def choose(records: Sequence[FaultRecord], budget: int, population: Mapping[str,
         "covering": covering,
         "checks": list(choice.checks),
         "inputs": {check: sorted(places) for check, places in inputs.items() if choice.table.inputs[check]},
-        "never": sorted({record["fault"] for record in records} - choice.table.killable),
+        "never": never,
     }
 
 
