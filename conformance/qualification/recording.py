@@ -134,7 +134,7 @@ class _NotingRun(Run):
             self.sender.uses.add(name)
             return run_once(name, lambda: self._as(self.scenarios.setdefault(name, _Sender()), scenario))
 
-        self.context.state.run_once = noted  # type: ignore[method-assign]
+        self.context.state.run_once = noted  # type: ignore[method-assign] # counts what each scenario sends
 
     def _as(self, sender: _Sender, send: Callable[[], T]) -> T:
         before, self.sender = self.sender, sender

@@ -199,7 +199,7 @@ class CoverageView:
 
     @property
     def words(self) -> str:
-        """The share in words, such as `seen 4 of 9 job states`."""
+        """The share as text, such as `seen 4 of 9 job states`."""
         return f"seen {len(self.row['seen'])} of {self.total} {self.row['name']}"
 
 

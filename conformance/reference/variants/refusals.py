@@ -298,7 +298,7 @@ def malformed_ids_are_forbidden(server: Behaviours) -> None:
 
 @variant("a body of another type may be any 4xx, and should be a 415 (JOB-7)", warns=("JOB-7",))
 def forms_lack_members(server: Behaviours) -> None:
-    """The type of a body is not looked at: a form is read as an empty object, which lacks the action."""
+    """The media type of a body is ignored: a form is read as an empty object, which lacks the action."""
     is_json, decode = server.is_json, server.decode
 
     def is_form(call: Call) -> bool:

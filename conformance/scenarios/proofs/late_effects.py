@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
 
-#: an effect is waited for as long as so many of the longest restores of this run, and at least for so many polls
+#: the patience is this many times the longest restore of the run, and at least this many polls
 RESTORE_FACTOR, POLLS = 2, 4
 #: the longest that it is waited for, in seconds
 MAX_PATIENCE_S = 10.0
