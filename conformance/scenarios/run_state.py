@@ -253,12 +253,13 @@ class RunState:
     def restores_logged(self, backup: str, logs: Iterable[JsonObject], instance: str) -> int:
         """Return how many of the accepted restores to the instance have left their log in this reading.
 
-        The log of a restore that still runs is yet to come. Where the backup was never read before, all of them have.
+        The log of a restore that still runs is yet to come, also where it was accepted before the first reading.
         """
-        own = log_ids(of_instance(logs, instance))
+        own = log_ids(log for log in of_instance(logs, instance) if log.get("type") != "backup")
         with self._lock:
-            accepted, first = self._accepted[backup], self._first_logs.get(backup)
-            return accepted if first is None else min(accepted, first.accepted + len(own - first.ids))
+            accepted, first = self._accepted[backup], self._first_logs.get(backup, _FirstLogs(frozenset(), 0))
+            logged_first = min(first.accepted, len(own & first.ids))
+            return min(accepted, logged_first + len(own - first.ids))
 
     def logs_explained(self, backup: str, logged_before: int = 0) -> int:
         """Return how many new logs of a backup the restores of this run explain.

@@ -110,10 +110,21 @@ def test_more_logs_than_restores_are_not_more_restores() -> None:
     assert state.restores_logged("b", logs(OWN, OWN, OWN), OWN) == 1
 
 
-def test_without_an_earlier_reading_of_the_logs_every_restore_has_its_log() -> None:
+def test_a_restore_that_was_accepted_before_the_first_reading_may_still_run() -> None:
     state = RunState()
     state.observe(answered(202))
-    assert state.restores_logged("b", logs(), OWN) == 1
+    made = {"id": "log", "type": "backup", "instance_id": OWN}
+    state.record_logs("b", [made])
+    before = state.restores_logged("b", [made], OWN)
+    assert state.logs_explained("b", before) == 1
+
+
+def test_a_log_of_the_first_reading_may_be_that_of_a_restore_accepted_before() -> None:
+    state = RunState()
+    state.observe(answered(202))
+    state.record_logs("b", logs(OWN))
+    before = state.restores_logged("b", logs(OWN), OWN)
+    assert state.logs_explained("b", before) == 0
 
 
 # ---------------------------------------------------------------- what must be reviewed
