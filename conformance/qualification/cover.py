@@ -203,7 +203,7 @@ class _Choice:
 
         The checks that only judge scenarios come first: one at a time none would be worth the requests of a scenario.
         """
-        together = max(self._options(), key=len, default=())
+        together = max(self._only_judging(), key=len, default=())
         if len(together) > 1 and self._cost(together) <= self.budget - self.used:
             self._take(together)
         while True:
@@ -273,15 +273,30 @@ class _Choice:
             self._take(((check, self._next_place(check)),))
 
     def _options(self) -> Iterator[Option]:
-        """Yield each input alone, each check with all of its inputs, and all checks that need certain scenarios."""
-        checks = [check for check in self.table.own if CheckId.parse(check).kind not in SHARED]
-        for check in checks:
+        """Yield each input alone, each check with all of its inputs, and checks that share scenarios."""
+        for check in self._choosable:
             for place in self.table.by_input[check]:
                 yield ((check, (place,)),)
             yield ((check, tuple(range(self.table.inputs[check]))),)
+        yield from self._only_judging()
+        yield from self._sharing()
+
+    @property
+    def _choosable(self) -> list[str]:
+        return [check for check in self.table.own if CheckId.parse(check).kind not in SHARED]
+
+    def _only_judging(self) -> Iterator[Option]:
+        """Yield by scenarios the checks that need no others and send nothing themselves."""
+        checks = self._choosable
         for scenarios in {self.table.scenarios[check] for check in checks if self.table.scenarios[check]}:
             sharing = [check for check in checks if self.table.scenarios[check] <= scenarios]
             yield tuple((check, ()) for check in sharing if self.table.own[check] + self.table.inputs[check] == 0)
+
+    def _sharing(self) -> Iterator[Option]:
+        """Yield by scenario the checks that need it, list no inputs, and kill something that is not yet killed."""
+        for scenario in frozenset().union(*self.table.scenarios.values()):
+            sharing = [check for check in self._choosable if scenario in self.table.scenarios[check]]
+            yield tuple((check, ()) for check in sharing if not self.table.inputs[check] and self._new(((check, ()),)))
 
     def _cost(self, option: Option) -> int:
         opened = [check for check, _ in option if check not in self.checks]

@@ -29,6 +29,8 @@ MAX_PAGES = 1000
 #: Sorts that the contract does not name and servers may know: by one value for all backups, by few, by time.
 OTHER_SORTS = ("container_id", "-state.current", "-created")
 MAX_SIDE_BY_SIDE = 64
+#: how many pages are asked for at once where nothing says how many there are
+PAGES_AT_ONCE = 4
 #: how many times a list that changed meanwhile is read again
 MAX_TRIES = 5
 #: how many ways with findings are read again; more of them show nothing new
@@ -83,17 +85,25 @@ def read_pages(context: CheckContext, way: Way) -> PagedList:
     """
     paged = PagedList()
     size, largest = way.get("size"), context.fixtures.largest_page
-    expected = max(len(context.fixtures.backups), 1)
-    batch = min(-(-expected // int(size)) + 1, MAX_SIDE_BY_SIDE) if size else 2
-    number = 1
+    number, batch = 1, _expected_pages(context, way)
     while not paged.ended and number <= MAX_PAGES:
         numbers = range(number, number + batch)
         for page in context.send_all(_page(context, way, number) for number in numbers):
             paged.take(page)
         if size is not None and int(size) > largest and paged.pages[0].is_refusal:
             return read_pages(context, {**way, "size": largest})
-        number, batch = number + batch, 4
+        number, batch = number + batch, PAGES_AT_ONCE
     return paged
+
+
+def _expected_pages(context: CheckContext, way: Way) -> int:
+    """How many pages to ask for at first: those of the own list with an empty one behind, of another list a few."""
+    size = way.get("size")
+    if size is None or int(size) >= context.fixtures.largest_page:
+        return 2
+    if "container" in way:
+        return PAGES_AT_ONCE
+    return min(-(-max(len(context.fixtures.backups), 1) // int(size)) + 1, MAX_SIDE_BY_SIDE)
 
 
 def _page(context: CheckContext, way: Way, number: int) -> Request:

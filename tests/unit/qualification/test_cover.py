@@ -76,6 +76,24 @@ def test_a_scenario_costs_its_requests_once_and_kills_for_each_check_that_needs_
     assert cover.choose(records, 79)["checks"] == []
 
 
+def test_checks_that_share_a_scenario_are_chosen_together_where_none_is_worth_it_alone() -> None:
+    scenarios = {"pages": deed(40)}
+    pages = ("LIST_3__list", "LIST_5__list", "LIST_7__list")
+    records = [
+        record(
+            f"pages {name}",
+            scenarios,
+            GET_1__get=deed(30),
+            **{check: deed(4, *(["LIST-1"] if check == name else []), uses=("pages",)) for check in pages},
+        )
+        for name in pages
+    ]
+    records.append(record("get", GET_1__get=deed(30, "LIST-1")))
+    chosen = cover.choose(records, 80)
+    assert (chosen["killed"], chosen["covering"]) == (3, 3)
+    assert len(chosen["checks"]) == 3
+
+
 def test_the_inputs_that_kill_are_chosen_and_no_others_until_the_budget_is_filled() -> None:
     records = [
         record("a", LIST_10__list=deed(30, inputs=30, by_input={17: "LIST-1"})),
