@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GONE_STATES
 from conformance.contract.pointers import value_at
-from conformance.http.exchange import Expected
+from conformance.http.exchange import Expected, is_addressable
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, look_at_neighbours, missing_neighbours
@@ -40,6 +40,8 @@ class Deletion:
     answer: Exchange
     get: Exchange
     listing: Exchange
+    #: Until when the backup may still be shown, in monotonic seconds.
+    deadline: float = 0.0
     gone_in_get: bool = False
     gone_in_list: bool = False
     #: What had changed about the neighbours once the deletion was over.
@@ -132,6 +134,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
         deletion = _look_for(context, backup, answer)
+        deletion.deadline = deadline
         if deletion.gone:
             context.run.state.add_gone(backup)
         if deletion.gone or time.monotonic() > deadline:
@@ -175,6 +178,48 @@ def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:
         gone_in_get=get.status == 404 or value_at(get.data, "/state/current") in GONE_STATES,
         gone_in_list=all(state in GONE_STATES for state in states),
     )
+
+
+def shown_otherwise(context: CheckContext, deletion: Deletion) -> list[Exchange]:
+    """Return the reads that show a deleted backup as before though the plain ones do not, when the time is over.
+
+    Sorted lists and integrations often come from queries or caches of their own.
+    """
+    build, size = context.build, context.fixtures.largest_page
+    requests = [
+        build.list(size=size, sort="-id"),
+        build.list(size=size, include="integrations"),
+        build.get(deletion.backup, include="integrations"),
+    ]
+    while True:
+        showing = [read for read in context.send_all(requests) if _shows(read, deletion.backup)]
+        if not showing or time.monotonic() > deletion.deadline:
+            return showing
+        requests = [read.request for read in showing]
+        context.run.wait(context.fixtures.target.restore.poll_s)
+
+
+def _shows(read: Exchange, backup: str) -> bool:
+    """Whether a get or a list shows the backup in a state in which it is not deleted."""
+    items = read.items if read.operation == "list" else [read.data]
+    return read.is_success and any(
+        value_at(item, "/id") == backup and value_at(item, "/state/current") not in GONE_STATES for item in items
+    )
+
+
+def ask_for_what_is_gone(context: CheckContext, deletion: Deletion) -> list[Exchange]:
+    """Read the logs of a deleted backup and the job of its deletion, and delete it again.
+
+    The contract leaves the answers open, but they are answers: code that expects the backup may break down.
+    """
+    requests = [
+        context.build.logs(deletion.backup),
+        context.build.delete(deletion.backup, expected=Expected.UNDOCUMENTED),
+    ]
+    job = value_at(deletion.answer.data, "/job/id")
+    if context.key_proofs.jobs and isinstance(job, str) and is_addressable(job):
+        requests.append(context.build.job(job))
+    return context.send_all(requests)
 
 
 def listed_again(context: CheckContext) -> dict[str, Exchange]:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
 from conformance.judging.checks import final_review
 from conformance.judging.expectations import (
     CannotTellError,
-    NotTestableError,
     expect_answer,
     expect_equivalent,
     expect_success,
@@ -26,11 +25,13 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import deletion_scenarios
+from conformance.scenarios.final_readings import NothingToReviewError, ended_restores, logs_left, reviewed_once
+from conformance.scenarios.proofs.failed_restores import changes_of_failed
 from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.refused_deletions import late_changes
 from conformance.scenarios.proofs.restore_evidence import effect_of_refused, shared_job, surplus_of_logs
-from conformance.scenarios.restore import of_instance
+from conformance.scenarios.restore import message_of
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import (
     FORBID_EFFECTS,
@@ -38,21 +39,17 @@ from conformance.scenarios.side_effects import (
     confirmed,
     new_logs_elsewhere,
     no_foreign_restores,
-    restores_elsewhere,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.final_readings import LogsLeft
     from conformance.scenarios.restore import Restore
     from conformance.scenarios.run_state import Changes, Snapshot
-
-T = TypeVar("T")
-
 #: Why nothing is concluded from a change of a backup.
 BY_A_DELETION = "DEL-5 failed first: a deletion of this run changed other backups"
 #: How many restores must each have left one log too many before the surplus is attributed to them.
@@ -60,15 +57,6 @@ MIN_SURPLUS = 3
 CAPPED = "logs: the list of logs seems to be capped, since old logs leave it as new ones come"
 #: How often, and how many seconds apart, a log that is missing is looked for: a replica may lag.
 MAX_READINGS, BETWEEN_READINGS_S = 6, 0.4
-
-
-class NothingToReviewError(NotTestableError):
-    """The run did nothing that this review would judge: it leaves no record."""
-
-
-def reviewed_once(context: CheckContext, name: str, scenario: Callable[[CheckContext], T]) -> T:
-    """Run a scenario once per review: a run is reviewed before the bad keys and after everything."""
-    return context.run_once(f"{name} of review {context.run.state.reviews}", scenario)
 
 
 # ---------------------------------------------------------------- effects of refused requests
@@ -134,71 +122,25 @@ for _clause in sorted(FORBID_EFFECTS):
 # ---------------------------------------------------------------- logs of restores
 
 
-@dataclass(frozen=True)
-class LogsLeft:
-    """The logs of one backup that are new since the first restore of it, and the restores that ended."""
-
-    restores: Sequence[Restore]
-    exchange: Exchange
-    #: Those that were not there before the first restore, whichever reading of the run showed them.
-    new: list[JsonObject]
-
-    @property
-    def backup(self) -> str:
-        """The backup."""
-        return self.restores[0].backup
-
-    @property
-    def own(self) -> list[JsonObject]:
-        """Those of the instance that was restored to."""
-        return of_instance(self.new, self.restores[0].instance)
-
-    @property
-    def elsewhere(self) -> list[JsonObject]:
-        """Those of restores to instances to which this run restored nothing."""
-        return restores_elsewhere(self.new, {restore.instance for restore in self.restores})
-
-
-def _ended(context: CheckContext) -> list[Restore]:
-    ended = [restore for restore in context.run.state.restores if restore.accepted and restore.ended]
-    if not ended:
-        raise NothingToReviewError("no restore to review")
-    return ended
-
-
-def _logs_left(context: CheckContext) -> list[LogsLeft]:
-    ended = _ended(context)
-    return [
-        _logs_of(context, [restore for restore in ended if restore.backup == backup])
-        for backup in dict.fromkeys(restore.backup for restore in ended)
-    ]
-
-
-def _logs_of(context: CheckContext, restores: Sequence[Restore]) -> LogsLeft:
-    """Read the logs of the one backup of these restores."""
-    exchange = context.logs(restores[0].backup)
-    seen = context.run.state.log_book.seen(restores[0].backup, exchange.items)
-    return LogsLeft(restores, exchange, [log for id_, log in seen.items() if id_ not in restores[0].logs_before])
-
-
 def _all_accepted(context: CheckContext, backup: str) -> bool:
     return all(restore.accepted for restore in context.run.state.restores if restore.backup == backup)
 
 
 @final_review("RST-2", "restore")
 def review_logs_of_restores(context: CheckContext) -> Iterator[Finding]:
-    """Each backup has as many new logs as accepted restores, and none of them is gone again."""
-    reviewed = reviewed_once(context, "logs", _logs_left)
+    """Each backup has as many new logs as accepted restores, and none of them is gone again, or says otherwise."""
+    reviewed = reviewed_once(context, "logs", logs_left)
     for left in reviewed:
         if _all_accepted(context, left.backup):
             yield from _differences(context, left)
+            yield from _rewritten(context, left)
     yield from _surplus(context, [left for left in reviewed if left.exchange.is_judgeable_success])
 
 
 @final_review("RST-6", "restore")
 def review_logs_of_concurrent_restores(context: CheckContext) -> Iterator[Finding]:
     """The same for a backup some of whose concurrent restores were refused: a log too many is their effect."""
-    reviewed = [left for left in reviewed_once(context, "logs", _logs_left) if not _all_accepted(context, left.backup)]
+    reviewed = [left for left in reviewed_once(context, "logs", logs_left) if not _all_accepted(context, left.backup)]
     if not reviewed:
         raise NothingToReviewError("no concurrent restore was refused")
     for left in reviewed:
@@ -222,6 +164,23 @@ def _differences(context: CheckContext, left: LogsLeft) -> Iterator[Finding]:
     if gone := _gone_for_good(context, left) if not book.problem else set():
         lost = violation("the logs of the restores still there", f"{len(gone)} of them gone", left.exchange, "/data")
         yield from resting_on([lost], answers)
+
+
+def _rewritten(context: CheckContext, left: LogsLeft) -> Iterator[Finding]:
+    """Expect that the log of a restore that went well has no error later on, and is still that of the restore.
+
+    A log too many may be another client's, whose restore fails later than its log appears.
+    """
+    if len(left.own) != context.run.state.logs_explained(left.backup):
+        return
+    for restore in left.restores:
+        for before in restore.own_logs if restore.went_well else ():
+            now = left.shown.get(str(before.get("id")), before)
+            if before.get("error") is None and now.get("error") is not None:
+                yield violation("a log without error, as before", f"{message_of(now)}", left.exchange, "/data")
+            for name in ("type", "instance_id", "backup_id"):
+                if now.get(name) != before.get(name):
+                    yield violation(f"{name} {before.get(name)}, as before", f"{now.get(name)}", left.exchange, "/data")
 
 
 def _gone_for_good(context: CheckContext, left: LogsLeft) -> set[str]:
@@ -269,7 +228,7 @@ def review_logs_that_were_shown(context: CheckContext) -> Iterator[Finding]:
 
 
 def _last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
-    readable = [restore for restore in _ended(context) if restore.readable]
+    readable = [restore for restore in ended_restores(context) if restore.readable]
     if not readable:
         raise NothingToReviewError("no job to review")
     jobs = context.send_all(context.build.job(restore.job_id) for restore in readable)
@@ -306,7 +265,8 @@ def review_what_jobs_say(context: CheckContext) -> Iterator[Finding]:
 @final_review("RST-3", "restore")
 def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose restores went well is as it was before the first of them. It may have been deleted since."""
-    first = {restore.backup: restore for restore in reversed(_ended(context)) if restore.went_well and restore.before}
+    ended = ended_restores(context)
+    first = {restore.backup: restore for restore in reversed(ended) if restore.went_well and restore.before}
     if not first:
         raise NothingToReviewError("no restored backup to review")
     gets = context.send_all(context.build.get(backup) for backup in first)
@@ -327,6 +287,24 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
             yield inconclusive(BY_A_DELETION, get)
         else:
             yield from resting_on(changes, (restore.answer, restore.before))
+
+
+@final_review("RST-4", "restore")
+def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
+    """A failed restore still says so in its log, and its backup is as it was before."""
+    failed = {restore.backup: restore for restore in ended_restores(context) if restore.failed}
+    if not failed:
+        raise NothingToReviewError("no failed restore to review")
+    for left in reviewed_once(context, "logs", logs_left):
+        restore = failed.get(left.backup)
+        for before in restore.own_logs if restore else ():
+            now = left.shown.get(str(before.get("id")), before)
+            if message_of(before) and not message_of(now):
+                yield violation("a log with an error message, as before", "none", left.exchange, "/data")
+    gets = context.send_all(context.build.get(backup) for backup in failed)
+    for restore, get in zip(failed.values(), gets, strict=True):
+        changes = list(changes_of_failed(context, restore, get))
+        yield from [inconclusive(BY_A_DELETION, get)] if changes and collateral(context) else changes
 
 
 # ---------------------------------------------------------------- deletions

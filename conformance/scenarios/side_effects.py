@@ -23,6 +23,7 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios.proofs.log_book import names
+from conformance.scenarios.proofs.next_accepted import restore_the_main_backup
 from conformance.scenarios.run_state import CANNOT_GO_ON, Snapshot
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ MAX_CHANGES = 3
 #: How long to look for an effect on another backup at most, in seconds, and how many backups are tried for that.
 MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
+#: How many polls the effect may take once another restore was accepted and has ended.
+POLLS_AFTER_ACCEPTED = 4
 #: The scenario that reads the logs of backups for which this run requested no restore.
 UNTOUCHED = "logs of untouched backups"
 ANOTHER_CLIENT = "another client may be restoring this backup"
@@ -261,8 +264,8 @@ def _why_unconfirmed(context: CheckContext, snapshot: Snapshot, *, foreign: bool
 def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, foreign: bool) -> str:
     """Send the requests again for a backup that nothing touched, and look for effects until the time is over.
 
-    Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Return why
-    nothing is proved; empty where effects were seen.
+    Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Only then a
+    restore of the main backup is: effects may come with it. Return why nothing is proved; empty where effects came.
     """
     requests = requests_for(snapshot, backup)
     again = _look_before(context, requests)
@@ -270,13 +273,16 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, fo
         return f"{ANOTHER_CLIENT}: the other backup cannot be read"
     _send_until_accepted(context, requests)
     deadline = time.monotonic() + min(context.fixtures.target.restore.timeout_s, MAX_PATIENCE_S)
+    is_last = False
     while True:
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
         effects = list(changes_since(context, again, get, logs, foreign=foreign))
         if any(finding.outcome is Outcome.FAILED for finding in effects):
             context.record_step(f"sent the same requests for backup {backup}", logs, "they had the same effect")
             return ""
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline and not is_last and restore_the_main_backup(context):
+            is_last, deadline = True, time.monotonic() + POLLS_AFTER_ACCEPTED * context.fixtures.target.restore.poll_s
+        elif time.monotonic() > deadline:
             context.record_step(f"sent the same requests for backup {backup}", logs, "they had no effect")
             return f"{ANOTHER_CLIENT}: the same requests for another backup had no effect"
         context.run.wait(context.fixtures.target.restore.poll_s)

@@ -1,7 +1,8 @@
 """DEL-2, DEL-4: what deletions that must be refused change, and whether another run can have done it.
 
 Two runs with one target file delete the same offered backups. So what changed is a failure only if the same requests
-change another offered backup too; where none is left, another run has used them up.
+change another offered backup too; where none is left, another run has used them up. What changed about the backups
+beside it is a failure if the same requests, and nothing else, change some of them again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from conformance.judging.expectations import (
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 from conformance.scenarios.deletion_scenarios import offered_backups
+from conformance.scenarios.proofs.neighbours import RESTLESS, changes_of_neighbours, look_at_neighbours
 from conformance.scenarios.run_state import KeptBackup
 from conformance.scenarios.side_effects import (
     CHANGES_WITH_EACH_READING,
@@ -35,53 +37,100 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
+    from conformance.scenarios.run_state import Neighbours
 
 ANOTHER_RUN = "another run may have deleted it"
+ANOTHER_CLIENT = "another client may be working on the container: the same requests changed no other backup again"
+#: How often logs that are missing are read again: a replica may lag.
+MAX_READINGS = 3
 
 
 def send_deletions_expecting_refusal(
     context: CheckContext, backup: str, requests: Sequence[Request]
 ) -> tuple[list[Exchange], list[Finding]]:
-    """Send deletions that must be refused; return the answers, and what changed about the backup in get and list."""
-    kept, changes = _send(context, backup, requests)
-    if _blames(changes) and not any(answer.is_success for answer in kept.answers):
-        kept.doubt = _doubt(context, backup, requests)
+    """Send deletions that must be refused; return the answers, and what changed.
+
+    The backup is looked at in get, list and logs, and those beside it in the list. A request may name another backup.
+    """
+    before = look_at_neighbours(context, backup)
+    kept, changes = _send(context, before, requests)
+    if not any(answer.is_success for answer in kept.answers):
+        if _blames(changes):
+            kept.doubt = _doubt(context, backup, requests)
+        elif not changes and not context.run.is_quick:
+            changes = _changes_of_others(context, before, requests)
     if kept.doubt:
         changes = [inconclusive(kept.doubt, finding.exchange) for finding in changes]
     return kept.answers, changes
 
 
-def _send(context: CheckContext, backup: str, requests: Sequence[Request]) -> tuple[KeptBackup, list[Finding]]:
-    before = object_of(context.get(backup))
-    kept = KeptBackup(context.check.clause, backup, before)
+def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]) -> tuple[KeptBackup, list[Finding]]:
+    backup = before.deleted
+    get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+    kept = KeptBackup(context.check.clause, backup, object_of(get))
     context.run.state.add_kept_backup(kept)
-    listed_before = backup in paging.read_settled_list(context).ids
     answers = kept.answers
     for request in requests:
         answers.append(context.send(request))
-        if answers[-1].is_success:  # it is gone now: what comes after it would be refused for that
-            break
+        if answers[-1].is_success and request.resources.get("backup") == backup:
+            break  # it is gone now: what comes after it would be refused for that
     after = context.get(backup)
     if after.status == 404:
         return kept, [*resting_on([violation("the backup still there", "404", after)], answers)]
     if not after.is_success:
         return kept, [_unreadable(after)]
-    changes = list(expect_equivalent("backup", before, after.data, after))
+    changes = list(expect_equivalent("backup", kept.before, after.data, after))
     if changes and changes_by_itself(context, after):
         return kept, [inconclusive(CHANGES_WITH_EACH_READING, after)]
-    if not changes and listed_before:
-        changes = [*_missing_in_list(context, after)]
+    changes = changes or [*_missing_in_list(context, before, after)] or [*_lost_logs(context, logs)]
     return kept, [*resting_on(changes, answers)]
 
 
-def _missing_in_list(context: CheckContext, get: Exchange) -> Iterator[Finding]:
-    """Report that the list does not show the backup of a get."""
+def _lost_logs(context: CheckContext, before: Exchange) -> Iterator[Finding]:
+    """Report the logs of a backup that no reading shows any more."""
+    lost = set(before.ids)
+    for _ in range(MAX_READINGS):
+        logs = context.send(before.request)
+        if not logs.is_judgeable_success or not (lost := lost.difference(logs.ids)):
+            return
+        context.run.wait(context.fixtures.target.restore.poll_s)
+    yield violation("the logs of the backup still there", f"{len(lost)} of them gone", logs, "/data")
+
+
+def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequence[Request]) -> list[Finding]:
+    """Return what changed about other backups, if the same requests change some of them again."""
+    try:
+        changes = changes_of_neighbours(context, before)
+        if not changes.of_steady:
+            return []
+        if doubt := _change_alone(context, before.deleted):
+            return [inconclusive(doubt)]
+        again = look_at_neighbours(context, before.deleted)
+        for request in requests:
+            context.send(request)
+        changed = changes_of_neighbours(context, again).of_steady
+    except CannotTellError as reason:
+        return [inconclusive(str(reason))]
+    return [*changes.of_steady.values()] if changed else [inconclusive(ANOTHER_CLIENT)]
+
+
+def _change_alone(context: CheckContext, backup: str) -> str:
+    """Why changes cannot be blamed on requests: backups change while none is sent. Empty otherwise."""
+    before = look_at_neighbours(context, backup)
+    changes = changes_of_neighbours(context, before)
+    return RESTLESS if changes.of_steady or changes.others_moved else changes.doubt
+
+
+def _missing_in_list(context: CheckContext, before: Neighbours, get: Exchange) -> Iterator[Finding]:
+    """Report that the list does not show the backup of a get, which it showed before."""
+    if before.deleted not in before.listed:
+        return
     try:
         listing = paging.read_settled_list(context)
     except CannotTellError as reason:
         yield inconclusive(str(reason), get)
         return
-    if get.request.resources["backup"] not in listing.ids:
+    if before.deleted not in listing.ids:
         yield violation("the backup still listed", "not listed", get)
 
 
@@ -95,7 +144,8 @@ def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> s
     if another is None:
         return f"{ANOTHER_RUN}: no other offered backup is left to see it again with"
     others = [kept for kept in context.run.state.kept_backups if kept.backup == another]
-    _, changes = _send(context, another, requests_of(requests, backup, another))
+    before = look_at_neighbours(context, another)
+    _, changes = _send(context, before, requests_of(requests, backup, another))
     for kept in others if _blames(changes) else ():
         kept.doubt = f"{context.check.clause} failed first: a refused deletion had an effect"
     return "" if _blames(changes) else f"{ANOTHER_RUN}: the same requests for another offered backup had no effect"

@@ -172,8 +172,16 @@ def own_jobs(context: CheckContext, restores: Sequence[Restore]) -> list[Restore
 
 def _is_duplicate(restore: Restore, earlier: Restore) -> bool:
     same = (restore.backup, restore.instance, restore.job_id) == (earlier.backup, earlier.instance, earlier.job_id)
+    if not same or _one_after_the_other(restore, earlier):
+        return False
     read = [job for job in (*restore.jobs, *earlier.jobs) if job.is_success]
-    return same and any(value_at(job.data, "/limit_duplicates") is True for job in read)
+    return any(value_at(job.data, "/limit_duplicates") is True for job in read)
+
+
+def _one_after_the_other(*restores: Restore) -> bool:
+    """Whether the later restore was requested after the end of the earlier one was seen."""
+    first, second = sorted(restores, key=lambda restore: restore.requested_at)
+    return first.ended and first.requested_at + first.took_s < second.requested_at
 
 
 def is_good(context: CheckContext, backup: str) -> bool:
