@@ -169,7 +169,8 @@ class RunState:
         with self._lock:
             self._requested[backup] += 1
             lost = exchange.status is None or exchange.status in UNAVAILABLE
-            self._accepted[backup] += exchange.is_success or lost
+            declined = value_at(exchange.data, "/job/accepted") is False
+            self._accepted[backup] += (exchange.is_success and not declined) or lost
 
     def observe_acceptance(self, clause: str, exchange: Exchange) -> None:
         """Keep a restore that was accepted though it had to be refused, and the clause of the check that sent it."""

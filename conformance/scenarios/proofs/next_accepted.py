@@ -20,6 +20,7 @@ def restore_the_main_backup(context: CheckContext) -> bool:
     try:
         if restore_requests.restores_left(context) < 1:
             return False
+        restore_requests.require_idle(context)
         restore = restore_requests.request_restore(context, context.fixtures.backup_id)
         if restore.accepted:
             Follower(context).follow(restore)

@@ -46,6 +46,14 @@ def test_a_restore_counts_as_accepted_by_its_answer_or_the_lack_of_one(status: i
     assert (state.requested("other"), state.accepted("other")) == (0, 0)
 
 
+@pytest.mark.parametrize(("accepted", "count"), [("true", 1), ("false", 0), ("null", 1)])
+def test_a_202_may_decline_a_restore(accepted: str, count: int) -> None:
+    state, answer = RunState(), answered(202)
+    body = f'{{"data":{{"job":{{"accepted":{accepted}}}}}}}'.encode()
+    state.observe(replace(answer, response=Response(202, (), body, 0.01)))
+    assert (state.requested("b"), state.accepted("b")) == (1, count)
+
+
 def test_reads_are_no_restores() -> None:
     state = RunState()
     state.observe(answered(200, operation="get"))

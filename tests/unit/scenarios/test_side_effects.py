@@ -44,6 +44,8 @@ class Container:
         self.snapshots: list[Snapshot] = []
         self.run = SimpleNamespace(state=RunState(), looks=Looks(), wait=lambda _seconds: None)
         self.scenarios: dict[str, Any] = {}
+        spent = SimpleNamespace(read=lambda _name: target.restore.max_restores)
+        self.client = SimpleNamespace(shared_state=spent)
         self.logged_for: dict[str, str] = {}
         self.denies = False
         self.build = SimpleNamespace(
@@ -195,7 +197,7 @@ def test_a_request_that_named_another_containers_backup_is_not_sent_again_for_on
                                                         ("deleted", "live", 1), ("live", "saving", 1)])  # fmt: skip
 def test_a_backup_that_is_saved_or_deleted_changes_by_itself(before: str, after: str, count: int) -> None:
     container = Container({"s": before})
-    container.client = SimpleNamespace(send=lambda request, _purpose: container.send(request))  # type: ignore[attr-defined]
+    container.client.send = lambda request, _purpose: container.send(request)
     snapshot = container.snapshot("s")
     container.states["s"] = after
     get, logs = container.send_all([container.build.get("s"), container.build.logs("s")])
@@ -214,7 +216,7 @@ def test_only_the_log_of_a_restore_is_an_effect_on_a_backup_that_is_being_saved(
 @pytest.mark.parametrize(("restored", "count"), [(True, 0), (False, 1)])
 def test_a_restore_of_this_run_may_change_a_backup_after_it_has_left_its_log(restored: bool, count: int) -> None:
     container = Container({"s": "live"}, ("live",))
-    container.client = SimpleNamespace(send=lambda request, _purpose: container.send(request))  # type: ignore[attr-defined]
+    container.client.send = lambda request, _purpose: container.send(request)
     if restored:
         container.send(restore_of("s"))
     logs = container.send(container.build.logs("s"))
