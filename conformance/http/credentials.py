@@ -50,6 +50,8 @@ ALTERATIONS: dict[str, Alteration] = {
         lambda full, _: f"Bearer {'_' * len(full)}", 'Bearer $(printf %s "${key}" | sed s/./_/g)'
     ),
     "not ASCII": Alteration(lambda full, seed: f"Bearer {_unknown(full, seed)}\xe9", "Bearer an-unknown-key\xe9"),
+    # split at its spaces, the header has the key as its second word, and as its last one
+    "twice": Alteration(lambda full, _: f"Bearer {full} {full}", "Bearer ${key} ${key}"),
     "bare": Alteration(lambda full, _: full, "${{{key}}}"),
     "empty": Alteration(lambda _full, _seed: "Bearer", "Bearer"),
     "other scheme": Alteration(lambda full, _: f"Token {full}", "Token ${key}"),

@@ -321,8 +321,15 @@ def _need(exchange: Exchange, kind: type) -> None:
         )
 
 
+def is_redirect(exchange: Exchange) -> bool:
+    """Whether this is a 3xx that HTTP-9 forbids; a 304 to a conditional request is none."""
+    conditional = any(name.lower().startswith("if-") for name, _ in exchange.request.headers)
+    status = exchange.status or 0
+    return 300 <= status < 400 and not (status == 304 and conditional)
+
+
 def _redirected(exchange: Exchange) -> str | None:
-    redirect = exchange.status is not None and 300 <= exchange.status < 400 and exchange.request.is_documented
+    redirect = exchange.request.is_documented and is_redirect(exchange)
     return f"HTTP-9 failed first ({exchange.status})" if redirect else None
 
 

@@ -79,6 +79,13 @@ def keys_without(context: CheckContext, operation: Operation) -> list[str]:
     return accepted
 
 
+def read_with(context: CheckContext, backup: str, keys: list[str]) -> None:
+    """Read a backup, and the list, with those of these keys that may: a server may cache its decision about a key."""
+    for key in keys:
+        if not lacks(key, "get"):
+            context.send_all([context.build.list(key=key), context.build.get(backup, key=key)])
+
+
 #: The clause that states the response to a key without the capability.
 DENIAL_CLAUSE: dict[Operation, str] = {
     "list": "CAP-1", "get": "CAP-2", "logs": "CAP-3", "restore": "CAP-4", "job": "JBS-2", "delete": "DEL-2",

@@ -23,7 +23,7 @@ from conformance.judging.expectations import (
 from conformance.scenarios import restore_scenarios
 from conformance.scenarios.restore import last_look
 from conformance.scenarios.side_effects import observed_effects, send_expecting_refusal
-from conformance.suite.support import DENIAL_CLAUSE, expect_accepted, keys_without
+from conformance.suite.support import DENIAL_CLAUSE, expect_accepted, keys_without, read_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +90,8 @@ def test_cap_3_logs_needs_view(context: CheckContext) -> Iterator[Finding]:
 
 @check("CAP-4", "restore")
 def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
-    """A valid restore request with keys that may only read, or nothing."""
+    """A valid restore request with keys that may only read, or nothing; a decision about a read is none about it."""
+    read_with(context, context.fixtures.dedicated_backup("CAP-4"), keys_without(context, "restore"))
     for answer in send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))]):
         yield from naming_key(expect_status(answer, 403))
 
@@ -140,9 +141,11 @@ def shown_to_view(context: CheckContext, ask: Callable[[str], Request]) -> Itera
 
 @check("CAP-6", "restore")
 def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]:
-    """The key that has manage alone starts a restore."""
+    """The key that has manage alone starts a restore, and still may not read: CAP-1 to CAP-3 judge that."""
     restore = restore_scenarios.restored_by_manage(context)
     yield from naming_key(expect_accepted(restore))
+    for operation in ("get", "logs"):
+        context.send(context.build.for_operation(operation, backup=restore.backup, key="manage"))
     if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
         yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
 

@@ -21,7 +21,7 @@ from conformance.judging.expectations import (
 from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.proofs.neighbours import not_offered
 from conformance.scenarios.proofs.refused_deletions import send_deletions_expecting_refusal
-from conformance.suite.support import keys_without
+from conformance.suite.support import keys_without, read_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +48,9 @@ def delete_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding
 def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """An offered backup, with keys that may only read, or nothing; the backup is still there, unchanged."""
     backup = deletion_scenarios.deletable_backup(context, -1)
-    requests = [
-        context.build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys_without(context, "delete")
-    ]
+    keys = keys_without(context, "delete")
+    read_with(context, backup, keys)
+    requests = [context.build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys]
     answers, changes = send_deletions_expecting_refusal(context, backup, requests)
     for answer in answers:
         yield from naming_key(expect_status(answer, 403))

@@ -50,6 +50,8 @@ QUICK_SAMPLE, SAMPLE = 8, 40
 MOST_FORMS, FEW_FORMS = 13, 7
 #: percent-encoded bytes that are no UTF-8, and half an encoding
 NOT_UTF_8 = ("%FF", "%C3%28", "%ED%A0%80")
+#: what libraries of browsers accept: JSON first, and then anything
+JSON_FIRST = (("Accept", "application/json, text/plain, */*"),)
 
 
 @passive("GET-1", when=succeeds("get"))
@@ -62,9 +64,10 @@ def get_shows_a_backup(exchange: Exchange) -> Iterator[Finding]:
 
 @check("GET-1", "get")
 def test_get_1_backups_are_shown(context: CheckContext) -> Iterator[Finding]:
-    """The main backup plain and with integrations, and others of the container."""
+    """The main backup plain, with integrations and for a list of media types, and others of the container."""
     others = [context.build.get(backup) for backup in context.fixtures.sample(context.rng, 5)]
     requests = [context.build.get(), context.build.get(include="integrations"), *others]
+    requests.append(context.build.get(headers=JSON_FIRST))
     for answer in context.send_all(context.chosen(requests)):
         if not deleted_meanwhile(context, answer):
             yield from expect_content(answer)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 UNKNOWN_WORDS = ("nope", "creators")
 UNKNOWN_INCLUDES = ("nope", "", ",", "integrations,nope", "integrations%00", "creators", "%F0%9F%92%A9", "x" * 500, "*")
+#: names that a server may know as a relation or a member of a backup, and a relation of an integration
+ODD_RELATIONS = ("container", "instances", "logs", "target", "integrations.creator")
 
 
 def asked_for_nothing(exchange: Exchange) -> bool:
@@ -211,7 +213,8 @@ def name_of(integration: JsonObject) -> str:
 @check("INC-6", "list", "get")
 def test_inc_6_unknown_includes_do_no_harm(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unknown, empty, garbled and repeated include values are ignored or refused."""
-    queries = [f"include={value}" for value in UNKNOWN_INCLUDES]
+    queries = [f"include={value}" for value in (*UNKNOWN_INCLUDES, *ODD_RELATIONS)]
+    queries.append("include")
     queries += [case.query for case in fixed_inputs.include_queries()]
     context.require_served(operation)
     requests = [context.build.for_operation(operation, query=query) for query in queries]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -449,3 +450,74 @@ def unknown_hub_of_a_job_is_the_keys(server: Behaviours) -> None:
         return call.caller.hub_id if call.caller and call.operation == "job" and unknown else hub_id
 
     server.read_hub_id = guess
+
+
+def _change_token(server: Behaviours, change: Callable[[str], str]) -> None:
+    """Read the token of a request in a sloppy way."""
+    read = server.read_token
+    server.read_token = lambda call: change(read(call))
+
+
+@fault(breaks=("AUTH-2",))
+def words_behind_the_key_are_ignored(server: Behaviours) -> None:
+    """The header is split at its spaces, and its second word is the key, whatever follows."""
+    _change_token(server, lambda token: token.split(" ")[0])
+
+
+@fault(breaks=("AUTH-2",))
+def words_before_the_key_are_ignored(server: Behaviours) -> None:
+    """The header is split at its spaces, and its last word is the key."""
+    _change_token(server, lambda token: token.split(" ")[-1])
+
+
+def _own_hub(server: Behaviours, test: Callable[[Call, str], object]) -> None:
+    """Take some hub ids for the key's own hub."""
+    read = server.read_hub_id
+
+    def lenient(call: Call) -> str:
+        hub_id = read(call)
+        return call.caller.hub_id if call.caller and test(call, hub_id) else hub_id
+
+    server.read_hub_id = lenient
+
+
+@fault(breaks=("AUTH-9",))
+def hub_star_is_any_hub(server: Behaviours) -> None:
+    """The hub id `*` stands for the key's own hub."""
+    _own_hub(server, lambda _call, hub_id: hub_id == "*")
+
+
+@fault(breaks=("AUTH-9",))
+def hub_null_is_guessed(server: Behaviours) -> None:
+    """A hub id of `null`, `undefined` or `0` counts as none, and then the key's own hub is meant."""
+    _own_hub(server, lambda _call, hub_id: hub_id.lower() in {"null", "undefined", "0"})
+
+
+@fault(breaks=("AUTH-9",))
+def hub_ids_are_patterns(server: Behaviours) -> None:
+    """Hub ids are compared with SQL's LIKE, where `%` stands for anything."""
+    _own_hub(
+        server,
+        lambda call, hub_id: (
+            "%" in hub_id
+            and re.fullmatch(".*".join(map(re.escape, hub_id.split("%"))), call.caller.hub_id if call.caller else "")
+        ),
+    )
+
+
+@fault(breaks=("AUTH-6",))
+def last_hub_id_is_served(server: Behaviours) -> None:
+    """Of two hub ids the first one is compared with the key's, and the last one is served."""
+    read = server.read_hub_id
+    server.read_hub_id = lambda call: call.headers.getlist("x-hub-id")[0] if _hubs(call) > 1 else read(call)
+
+    def compare(call: Call, check: Check) -> None:
+        check(call)
+        if _hubs(call) > 1:
+            call.hub_id = call.headers.getlist("x-hub-id")[-1]
+
+    wrap_check(server, "scope", compare)
+
+
+def _hubs(call: Call) -> int:
+    return len(call.headers.getlist("x-hub-id"))

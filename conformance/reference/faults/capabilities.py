@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from conformance.reference.core import Reply
 from conformance.reference.data.store import MANAGE, VIEW, Log, new_id
-from conformance.reference.patching import READS, execute_anyway, move, on_refusal, skip
+from conformance.reference.operations.lookup import OID
+from conformance.reference.patching import READS, execute_anyway, move, on_refusal, skip, wrap_check
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.core import Behaviours, Call, Check
     from conformance.reference.data.store import Job, Key
 
 CODE = "403.permissions"
@@ -307,3 +308,28 @@ def manage_alone_fails_later(server: Behaviours) -> None:
         work(server, job)
 
     server.work["restore"] = look_first
+
+
+@fault(breaks=("CAP-9",))
+def containers_are_looked_up_before_the_key(server: Behaviours) -> None:
+    """An unknown container is a 404 without a key: the route looks it up before authentication."""
+
+    def look_up(call: Call, check: Check) -> None:
+        container = call.ids.get("container", "")
+        if OID.fullmatch(container) and container not in call.store.containers:
+            raise RefusalError("404.container")
+        check(call)
+
+    wrap_check(server, "key", look_up)
+
+
+@fault(breaks=("CAP-9",))
+def bodies_are_parsed_before_the_key(server: Behaviours) -> None:
+    """A restore whose body is not JSON is a 400 without a key: the body parser comes first."""
+
+    def parse(call: Call, check: Check) -> None:
+        if call.operation == "restore":
+            call.server.decode(call, call.raw_body)
+        check(call)
+
+    wrap_check(server, "key", parse)

@@ -252,3 +252,18 @@ def referenced_ids_are_included_unasked(server: Behaviours) -> None:
 def mask_shows_five(server: Behaviours) -> None:
     """The mask of an API key shows its first five characters and an ellipsis."""
     _auth(server, lambda auth: auth.update(api_key="ak-9f…"))
+
+
+@fault(breaks=("INC-2", "INC-4"))
+def included_under_both_names(server: Behaviours) -> None:
+    """An integration is included under its id and once more under its identifier."""
+    includes = server.includes
+
+    def twice(call: Call, backups: list[Backup]) -> Document | None:
+        document = includes(call, backups)
+        if document:
+            included = document["integrations"]
+            included.update({integration["identifier"]: integration for integration in [*included.values()]})
+        return document
+
+    server.includes = twice

@@ -438,3 +438,42 @@ def unknown_container_is_known_to_pages(server: Behaviours) -> None:
 
     server.checks["container"] = lenient
     server.handlers["list"] = lambda call: listed(call) if hasattr(call, "container") else Reply(200, [])
+
+
+@fault(breaks=("LIST-6", "LIST-5"), also=("LIST-3",))
+def past_the_end_is_the_last_page(server: Behaviours) -> None:
+    """A page past the end is the last page, as with Django's get_page()."""
+    page = server.page
+
+    def clamped(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        return page(call, items, min(number, max(1, -(-len(items) // size))), size)
+
+    server.page = clamped
+
+
+@fault(breaks=("LIST-5",))
+def only_the_limit_is_capped(server: Behaviours) -> None:
+    """A page has at most 20 items, but its offset is computed with the requested size."""
+    page = server.page
+    server.page = lambda call, items, number, size: page(call, items, number, size)[:20]
+
+
+@fault(breaks=("LIST-5",))
+def pages_lose_ties(server: Behaviours) -> None:
+    """A page begins after the creation time of the previous page's last item, so that its twin is lost."""
+    backups = list(server.store.main.backups.values())
+    for number in (3, 10, 21):
+        earlier, later = backups[number], backups[number + 1]
+        later.created, later.changed, later.updated = earlier.created, earlier.changed, earlier.updated
+    page = server.page
+
+    def after(call: Call, items: list[Backup], number: int, size: int) -> list[Backup]:
+        if call.query_list("sort"):
+            return page(call, items, number, size)
+        rest = items
+        for _ in range(min(number - 1, len(items))):
+            last = rest[:size][-1:]
+            rest = [backup for backup in rest[size:] if backup.created < last[0].created]
+        return rest[:size]
+
+    server.page = after

@@ -11,8 +11,11 @@ from conformance.reference.registry import fault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from conformance.reference.core import Behaviours, Call
 
+QUERY = "x-query"
 INHERITED = frozenset({"constructor", "__proto__", "toString", "hasOwnProperty", "valueOf", "prototype"})
 PAGE_MEMBER = re.compile(r"page\[(number|size)\]")
 
@@ -235,3 +238,80 @@ def surrogate_in_sort_breaks_down(server: Behaviours) -> None:
 def surrogate_in_include_breaks_down(server: Behaviours) -> None:
     """An include that is not UTF-8 when decoded, such as a lone surrogate, is a 500."""
     _crash_on_include(server, lambda value: "\ufffd" in value)
+
+
+# ---------------------------------------------------------------- members, relations and forms
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def sort_by_an_object_breaks_down(server: Behaviours) -> None:
+    """A sort by a member that is an object, such as `target`, is a 500: objects cannot be compared."""
+    _crash_on_sort(server, frozenset({"target", "state", "events"}).__contains__)
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def sort_by_an_unset_time_breaks_down(server: Behaviours) -> None:
+    """A sort by a time that some backups lack, such as `events.updated`, is a 500: null cannot be compared."""
+    _crash_on_sort(server, frozenset({"events.updated", "events.deleted"}).__contains__)
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def sort_by_an_absent_member_breaks_down(server: Behaviours) -> None:
+    """A sort by a member that only some backups have, such as `state.error`, is a 500."""
+    _crash_on_sort(server, lambda name: name.startswith("state.error"))
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def superscript_page_breaks_down(server: Behaviours) -> None:
+    """A superscript as page number or size is a 500: Python's isdigit() calls it a digit, int() does not read it."""
+    _crash_on_page(server, lambda value: value.isdigit() and not value.isdecimal())
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def infinite_page_breaks_down(server: Behaviours) -> None:
+    """A page number or size of `Infinity` is a 500: it passes for a number and has no integer."""
+    _crash_on_page(server, re.compile(r"[+-]?inf(inity)?", re.IGNORECASE).fullmatch)
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3",))
+def page_of_two_kinds_breaks_down(server: Behaviours) -> None:
+    """`page=1&page[number]=1` is a 500: a string has no members."""
+    crash_when(server, "key", lambda call: "page" in call.query and any(map(PAGE_MEMBER.fullmatch, call.query)))
+
+
+@fault(breaks=("LIST-10",), also=("HTTP-3", "INC-6"))
+def parameter_without_a_value_breaks_down(server: Behaviours) -> None:
+    """`sort`, `include` or a page without an equals sign is a 500: the parameter is null."""
+    inner = server.wrap_app
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        wrapped = inner(app)
+
+        async def naming(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                scope["headers"] = [*scope["headers"], (QUERY.encode(), scope["query_string"])]
+            await wrapped(scope, receive, send)
+
+        return naming
+
+    server.wrap_app = wrap
+    bare = re.compile(r"(sort|include|page(%5B|\[)(number|size)(%5D|\]))(?![^&])", re.IGNORECASE)
+    crash_when(server, "key", lambda call: any(map(bare.fullmatch, call.headers[QUERY].split("&"))))
+
+
+@fault(breaks=("INC-6",), also=("HTTP-3",))
+def circular_include_breaks_down(server: Behaviours) -> None:
+    """An include of the container is a 500: it refers to its backups, which refer to it."""
+    _crash_on_include(server, re.compile(r"containers?").fullmatch)
+
+
+@fault(breaks=("INC-6",), also=("HTTP-3",))
+def unloaded_include_breaks_down(server: Behaviours) -> None:
+    """An include of another relation of a backup, such as its logs, is a 500: nothing loads it."""
+    _crash_on_include(server, frozenset({"logs", "instances", "tasks"}).__contains__)
+
+
+@fault(breaks=("INC-6",), also=("HTTP-3",))
+def nested_include_breaks_down(server: Behaviours) -> None:
+    """An include of a part of an integration, such as `integrations.creator`, is a 500."""
+    _crash_on_include(server, lambda value: value.startswith("integrations."))

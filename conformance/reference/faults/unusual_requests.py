@@ -201,3 +201,34 @@ def instance_may_be_a_number(server: Behaviours) -> None:
         return validate(call, body)
 
     server.validate = coerced
+
+
+# ---------------------------------------------------------------- headers that a client or a proxy adds
+
+
+def _crash_on_header(server: Behaviours, name: str, test: Callable[[str], object]) -> None:
+    _crash(server, lambda call: name in call.headers and test(call.headers[name]))
+
+
+@fault(breaks=("HTTP-3",))
+def malformed_cookies_break_down(server: Behaviours) -> None:
+    """A Cookie with a part that has no equals sign is a 500."""
+    _crash_on_header(server, "cookie", lambda value: any("=" not in part for part in value.split(";")))
+
+
+@fault(breaks=("HTTP-3",))
+def odd_request_ids_break_down(server: Behaviours) -> None:
+    """An X-Request-Id that is not a UUID is a 500."""
+    _crash_on_header(server, "x-request-id", lambda value: value.count("-") != 4)
+
+
+@fault(breaks=("HTTP-3",))
+def malformed_weights_break_down(server: Behaviours) -> None:
+    """An Accept-Encoding with a weight that is not a number is a 500."""
+    _crash_on_header(server, "accept-encoding", re.compile(r"q=[^01]").search)
+
+
+@fault(breaks=("HTTP-3",))
+def malformed_forwarding_breaks_down(server: Behaviours) -> None:
+    """A malformed Forwarded header is a 500: the client's address is read from it."""
+    _crash_on_header(server, "forwarded", lambda value: ";;" in value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.reference.core import Answer
-from conformance.reference.patching import edit_answers, every
+from conformance.reference.patching import edit_answers, every, wrap_check
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.core import Behaviours, Call, Check
 
 
 @fault(breaks=("HTTP-6",))
@@ -138,6 +138,26 @@ def cors_without_scheme(server: Behaviours) -> None:
         lambda call, answer: (
             answer.headers.update({"access-control-allow-origin": call.headers["origin"].rpartition("/")[2]})
             if "access-control-allow-origin" in answer.headers
+            else None
+        ),
+    )
+
+
+@fault(breaks=("HTTP-6",))
+def unreadable_bodies_allow_no_origin(server: Behaviours) -> None:
+    """A body that is not JSON is refused without Access-Control-Allow-Origin: the body parser comes first."""
+
+    def parse(call: Call, check: Check) -> None:
+        check(call)
+        if call.operation == "restore":
+            call.server.decode(call, call.raw_body)
+
+    wrap_check(server, "scope", parse)
+    edit_answers(
+        server,
+        lambda call, answer: (
+            answer.headers.pop("access-control-allow-origin", None)
+            if call.operation == "restore" and answer.status == 400
             else None
         ),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.reference.patching import edit_answers, edit_errors, edited
+from conformance.reference.patching import edit_answers, edit_errors, edited, wrap_check
+from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import fault
 
 if TYPE_CHECKING:
-    from conformance.reference.core import Answer, Behaviours, Call, Reply
+    from conformance.reference.core import Answer, Behaviours, Call, Check, Reply
 
 
 @fault(breaks=("HTTP-1",), also=("ERR-1",))
@@ -179,3 +180,27 @@ def page_for_browsers(server: Behaviours) -> None:
             answer.body = b"<!doctype html><title>Backups</title>"
 
     edit_answers(server, change)
+
+
+@fault(breaks=("HTTP-1",))
+def page_for_those_who_accept_anything(server: Behaviours) -> None:
+    """A client that accepts anything gets an HTML page, even where it names JSON first."""
+
+    def change(call: Call, answer: Answer) -> None:
+        if answer.status == 200 and call.headers.get("accept", "").rpartition(",")[2].strip() == "*/*":
+            answer.headers["content-type"] = "text/html; charset=utf-8"
+            answer.body = b"<html><body><h1>200 OK</h1></body></html>"
+
+    edit_answers(server, change)
+
+
+@fault(breaks=("GET-1",))
+def several_media_types_are_not_acceptable(server: Behaviours) -> None:
+    """An Accept of several media types is a 406, though it allows JSON: it is compared as a whole."""
+
+    def accept(call: Call, check: Check) -> None:
+        if call.headers.get("accept", "*/*") not in ("*/*", "application/json"):
+            raise RefusalError("406.not-acceptable")
+        check(call)
+
+    wrap_check(server, "key", accept)
