@@ -83,6 +83,9 @@ ODD_HEADERS = (
     ("Origin", "null"),
     ("Origin", "://"),
     ("Content-Type", "application/xml"),
+)
+#: and such as the HTTP library or the logging of a server reads
+MALFORMED_HEADERS = (
     ("Accept-Encoding", ";q=x,,gzip;q=nope"),
     ("X-Request-Id", "not an id"),
     ("Forwarded", "for=;;="),
@@ -183,6 +186,7 @@ def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, oper
     odd += odd_reads(context, operation)
     if operation == "list":
         odd += [context.build.list(hub=hub, ownership="other hub") for hub in ODD_HUBS]
+    odd += [context.build.for_operation(operation, headers=(header,)) for header in MALFORMED_HEADERS]
     for answer in context.send_all(context.chosen(odd)):
         yield from expect_answer(answer)
 

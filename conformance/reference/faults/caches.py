@@ -24,9 +24,9 @@ MINUTE = 60.0
 # ---------------------------------------------------------------- decisions
 
 
-@fault(breaks=("AUTH-1", "AUTH-2", "AUTH-3", "AUTH-4"), also=("AUTH-6", "AUTH-10", "CAP-1", "CAP-2", "CAP-3", "CAP-4"))
-def connections_are_authenticated_once(server: Behaviours) -> None:
-    """The first key that is accepted on a connection counts for every later request on it."""
+@fault(breaks=("AUTH-1",), also=("DEL-4",))
+def connections_stay_authenticated(server: Behaviours) -> None:
+    """A request without a key is served where its connection has carried an accepted key."""
     inner = server.wrap_app
 
     def wrap(app: ASGIApp) -> ASGIApp:
@@ -44,13 +44,13 @@ def connections_are_authenticated_once(server: Behaviours) -> None:
     authenticate = server.authenticate
     callers: dict[str, Key] = {}
 
-    def once(call: Call) -> Key:
+    def remembered(call: Call) -> Key:
         name = call.headers[CONNECTION]
-        if name not in callers:
+        if "authorization" in call.headers or name not in callers:
             callers[name] = authenticate(call)
         return callers[name]
 
-    server.authenticate = once
+    server.authenticate = remembered
 
 
 def _remember_by_backup(server: Behaviours, served: Collection[str]) -> None:
