@@ -323,7 +323,7 @@ def containers_are_looked_up_before_the_key(server: Behaviours) -> None:
     wrap_check(server, "key", look_up)
 
 
-@fault(breaks=("CAP-9",))
+@fault(breaks=("CAP-9",), also=("JOB-7",))
 def bodies_are_parsed_before_the_key(server: Behaviours) -> None:
     """A restore whose body is not JSON is a 400 without a key: the body parser comes first."""
 

@@ -143,7 +143,7 @@ def cors_without_scheme(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("HTTP-6",))
+@fault(breaks=("HTTP-6",), also=("CAP-9", "JOB-7"))
 def unreadable_bodies_allow_no_origin(server: Behaviours) -> None:
     """A body that is not JSON is refused without Access-Control-Allow-Origin: the body parser comes first."""
 
