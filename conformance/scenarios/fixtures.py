@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.operations import NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
+from conformance.contract.timestamps import Instant, parse_time
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 #: How many of the free backups a run may restore: the main one, where the target file names none, and another.
 RESTORED = 2
 NO_LIVE_BACKUP = "set fixtures.backup_id: no live backup was found in the container"
+
+
+def _created(backup: JsonObject) -> Instant:
+    """When a backup was made; the zero time where that cannot be read."""
+    created = value_at(backup, "/events/created")
+    return (parse_time(created) if isinstance(created, str) else None) or Instant(0)
 
 
 class Fixtures:
@@ -42,6 +49,8 @@ class Fixtures:
         self.plain_list_is_whole = False
         #: The largest page size that the target was seen to accept; a larger one may be refused.
         self.largest_page = 100
+        #: Backups whose restore was refused because they are not live any more.
+        self.gone: set[str] = set()
         self._exclusive = list(exclusive)
         own = ([purpose for purpose in group if purpose not in exclusive] for group in shared)
         self._shared = [group for group in own if group]
@@ -81,7 +90,10 @@ class Fixtures:
     # ------------------------------------------------------------ what was found
 
     def discover(self, first: Exchange, more: Sequence[Exchange], *, is_whole: bool = True) -> None:
-        """Take in the own container's list: its plain answer and its pages, all of them or the first ones."""
+        """Take in the own container's list: its plain answer and its pages, all of them or the first ones.
+
+        The newest backups come first, and are used first: retention may remove the oldest ones while the run goes on.
+        """
         try:
             items = items_of(first)
         except CannotTellError as reason:
@@ -90,7 +102,8 @@ class Fixtures:
         items = [*items, *(item for exchange in more for item in exchange.items)]
         # an item that names another container is LIST-2's defect, and nothing to test with
         own = [item for item in items if item.get("container_id", self.container_id) == self.container_id]
-        self.backups = list({item["id"]: item for item in own if isinstance(item.get("id"), str)}.values())
+        by_id = {item["id"]: item for item in own if isinstance(item.get("id"), str)}
+        self.backups = sorted(by_id.values(), key=_created, reverse=True)
         self.is_list_whole = is_whole
         self.plain_list_is_whole = is_whole and set(first.ids) >= {backup["id"] for backup in self.backups}
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Unpack
 
-from conformance.contract.operations import CAPABILITY
+from conformance.contract.operations import CAPABILITY, NOT_LIVE_STATES
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Throttled
 from conformance.judging.expectations import CannotTellError, NotTestableError, items_of
+from conformance.scenarios.fixtures import RESTORED
 from conformance.scenarios.follower import Follower
 from conformance.scenarios.restore import Restore
 
@@ -33,6 +34,10 @@ POSSIBLY_BUSY_S = 10.0
 #: How many restores are requested again after one whose answer was lost, and how long its log is waited for.
 MAX_LOST = 2
 LOST_LOG_S = 10.0
+
+
+class BackupGoneError(CannotTellError):
+    """A restore of a backup was refused that is not live any more, though this run did not restore or delete it."""
 
 
 # ---------------------------------------------------------------- budget
@@ -90,7 +95,7 @@ def request_restore(context: CheckContext, backup: str, **options: Unpack[Restor
 
     The request is repeated while the instance is reported busy: the work of a job may end a little after the job, and
     without jobs its log may come before its end. Where no answer came, the restore that may run all the same is waited
-    for, and another one requested while the budget allows.
+    for, and another one requested while the budget allows. Raises BackupGoneError.
     """
     context.try_scenario("second instance", second_instance)
     begun = time.monotonic()
@@ -102,9 +107,12 @@ def request_restore(context: CheckContext, backup: str, **options: Unpack[Restor
             await_lost(context, [restore])
             continue
         patience_s = busy_patience_s(context, restore)
-        if not patience_s or time.monotonic() - begun > patience_s:
+        if not patience_s or is_not_live(restore.before) or time.monotonic() - begun > patience_s:
             break
         context.run.wait(context.fixtures.target.restore.poll_s)
+    if is_gone(context, restore):
+        context.fixtures.gone.add(backup)
+        raise BackupGoneError(why_gone(backup))
     restore.stayed_busy = patience_s > 0
     conclusion = "accepted" if restore.accepted else "not accepted"
     key = restore.answer.request.key
@@ -112,6 +120,34 @@ def request_restore(context: CheckContext, backup: str, **options: Unpack[Restor
     context.run.state.add_restores([restore])
     require_fitting_file(context)
     return restore
+
+
+def request_restore_of_another(context: CheckContext, **options: Unpack[RestoreOptions]) -> Restore:
+    """Request a restore of a backup other than the main one; of the next one where that is gone."""
+    for _ in range(RESTORED):
+        try:
+            return request_restore(context, other_backup(context), **options)
+        except BackupGoneError:
+            continue
+    return request_restore(context, other_backup(context), **options)
+
+
+def is_gone(context: CheckContext, restore: Restore) -> bool:
+    """Whether a restore was refused because its backup is not live any more, which is not the work of this run."""
+    state = context.run.state
+    if not restore.answer.is_refusal or state.accepted(restore.backup) or restore.backup in state.deleted_backups:
+        return False
+    return is_not_live(context.get(restore.backup))
+
+
+def why_gone(backup: str) -> str:
+    """Why a refused restore of a backup that is not live any more allows no conclusion."""
+    return f"the backup {backup} is not live any more: its retention may be over, or another client may have deleted it"
+
+
+def is_not_live(look: Exchange | None) -> bool:
+    """Whether a reading of a backup shows that it is unknown, or in another state than `live`."""
+    return look is not None and (look.status == 404 or value_at(look.data, "/state/current") in NOT_LIVE_STATES)
 
 
 def require_fitting_file(context: CheckContext) -> None:
@@ -191,9 +227,13 @@ def follow(context: CheckContext, restore: Restore) -> Restore:
 
 
 def other_backup(context: CheckContext) -> str:
-    """Return a live backup other than the main one, if there is any, else the main one."""
+    """Return a live backup other than the main one, if there is any, else the main one.
+
+    Where some that are kept for restores are gone meanwhile, it is the next of them.
+    """
     others = [backup for backup in context.fixtures.stable_ids() if backup != context.fixtures.backup_id]
-    return others[0] if others else context.fixtures.backup_id
+    left = [backup for backup in others[:RESTORED] if backup not in context.fixtures.gone]
+    return next(iter([*left, *others]), context.fixtures.backup_id)
 
 
 def second_instance(context: CheckContext) -> str:

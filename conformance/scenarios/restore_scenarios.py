@@ -26,6 +26,7 @@ from conformance.scenarios.restore_requests import (
     other_backup,
     request_concurrently,
     request_restore,
+    request_restore_of_another,
     require_budget,
     require_idle,
     restores_left,
@@ -121,7 +122,7 @@ def _leave_main_state(context: CheckContext) -> None:
     if (restore and restore.accepted) or probe is None or restores_left(context) <= COSTS["main"]:
         return
     if _digest(context, context.fixtures.instance_id, Digests()) == probe.expected:
-        restore = request_restore(context, other)
+        restore = request_restore_of_another(context)
         if restore.accepted:
             Follower(context).follow(restore)
 
@@ -139,7 +140,7 @@ def manage(context: CheckContext) -> Restore:
         context.try_scenario("main", main)
     require_budget(context, "manage")
     context.key_proofs.require("manage")
-    restore = request_restore(context, other_backup(context), key="manage")
+    restore = request_restore_of_another(context, key="manage")
     return _follow_and_probe(context, restore) if restore.accepted else restore
 
 
@@ -152,7 +153,7 @@ def _follow_and_probe(context: CheckContext, restore: Restore) -> Restore:
 
 def again(context: CheckContext) -> Restore:
     """A second opinion on a restore by the manage key that failed: the full key restores the same backup."""
-    return follow(context, request_restore(context, other_backup(context)))
+    return follow(context, request_restore_of_another(context))
 
 
 def failing(context: CheckContext) -> Restore:
@@ -226,7 +227,8 @@ def _concurrent_backups(context: CheckContext) -> list[str]:
         needed = max(budget_for_all_scenarios(), policy.max_restores + COSTS["at once"] - room)
         raise NotTestableError(f"set restore.max_restores to at least {needed}, limits.concurrency to 2")
     main, other = context.fixtures.backup_id, other_backup(context)
-    more = [backup for backup in context.fixtures.restorable_ids() if backup not in (main, other)]
+    used = {main, other, *context.fixtures.gone}
+    more = [backup for backup in context.fixtures.restorable_ids() if backup not in used]
     if context.fixtures.target.probe is not None:
         more = []  # what the instance then holds is only known of backups that were restored alone
     return [main, other, *more][:count]
@@ -248,7 +250,7 @@ def _request_at_once(context: CheckContext, backups: list[str]) -> list[Restore]
 def unusual(context: CheckContext, raw: bytes) -> Restore:
     """A restore by a valid request that is written unusually, followed to its end."""
     require_budget(context, "unusual")
-    restore = request_restore(context, other_backup(context), raw=raw)
+    restore = request_restore_of_another(context, raw=raw)
     return _follow_and_probe(context, restore) if restore.accepted else restore
 
 

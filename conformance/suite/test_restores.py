@@ -195,10 +195,14 @@ def test_rst_5_jobs_only_move_forward(context: CheckContext) -> Iterator[Finding
 def test_rst_6_restores_at_once_do_not_mix(context: CheckContext) -> Iterator[Finding]:
     """Each accepted one has its own job and log and ends as it would alone; the others are refused without effect."""
     at_once = context.run_once("at once", restore_scenarios.at_once)
-    for restore in at_once.restores:
-        if not restore.accepted and not restore.answer.is_success:
+    refused = [restore for restore in at_once.restores if not restore.accepted and not restore.answer.is_success]
+    gone = [restore for restore in refused if restore_requests.is_gone(context, restore)]
+    for restore in refused:
+        if restore not in gone:
             yield from expect_status(restore.answer, *BUSY)
     if not at_once.accepted:
+        if gone:
+            raise CannotTellError(restore_requests.why_gone(gone[0].backup))
         if not any(inconclusive_reason(restore.answer) for restore in at_once.restores):
             yield violation("at least one accepted", "none", at_once.restores[0].answer)
         return

@@ -1,0 +1,77 @@
+"""Legal differences in how backups come and go: retention, and backups that restores make."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from conformance.reference.data.store import Log, new_id
+from conformance.reference.patching import after_restore
+from conformance.reference.registry import variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.reference.core import Behaviours, Call
+    from conformance.reference.data.store import Backup, Job
+
+#: How often retention removes a backup, in seconds, and how many it removes.
+BETWEEN_REMOVALS_S, MAX_REMOVED = 4.0, 8
+RETENTION = "lists may change while they are read, and clauses about a backup that is gone may be inconclusive"
+
+
+def _with_retention(server: Behaviours, remove: Callable[[Backup], None]) -> None:
+    """List the oldest backup first, and remove the oldest live one without a role every few seconds."""
+    fixtures, main = server.store.fixtures, server.store.main
+    named = {fixtures.backup_id, fixtures.failing_backup_id, *fixtures.deletable_backup_ids}
+    visible, find, begun, removed = server.visible, server.find_backup, list[float](), list[str]()
+
+    def move_on() -> None:
+        begun.extend([] if begun else [time.monotonic()])
+        while len(removed) < min(MAX_REMOVED, (time.monotonic() - begun[0]) / BETWEEN_REMOVALS_S):
+            oldest = next(item for item in main.backups.values() if item.current == "live" and item.id not in named)
+            removed.append(oldest.id)
+            remove(oldest)
+
+    def move_and_list(call: Call) -> list[Backup]:
+        move_on()
+        return visible(call)[::-1]
+
+    def move_and_find(call: Call, backup_id: str) -> Backup | None:
+        move_on()
+        return find(call, backup_id)
+
+    server.visible, server.find_backup = move_and_list, move_and_find
+
+
+@variant(RETENTION, expected="inconclusive")
+def old_backups_are_removed(server: Behaviours) -> None:
+    """Retention removes the oldest backups while the run goes on."""
+    _with_retention(server, lambda backup: server.store.main.backups.__delitem__(backup.id))
+
+
+@variant(RETENTION, expected="inconclusive")
+def old_backups_are_marked_as_deleted(server: Behaviours) -> None:
+    """Retention puts the oldest backups into state deleted while the run goes on."""
+
+    def mark(backup: Backup) -> None:
+        backup.current = "deleted"
+        backup.changed = backup.updated = backup.deleted = server.clock()
+
+    _with_retention(server, mark)
+
+
+@variant("lists may change while they are read")
+def restores_make_backups_first(server: Behaviours) -> None:
+    """Each restore leaves a new backup of what the instance held before, which has a log of its own."""
+
+    def keep(job: Job) -> None:
+        if job.instance is None:
+            return
+        moment, instance = server.clock(), job.instance.id
+        new = replace(job.backup, id=new_id(), instance_id=instance, created=moment, changed=moment, updated=None)
+        new.logs = [Log(new_id(), instance, "backup", "made before a restore", moment, moment)]
+        job.container.backups[new.id] = new
+
+    after_restore(server, keep)
