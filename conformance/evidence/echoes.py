@@ -67,6 +67,6 @@ def _is_in(data: bytes, finder: Search) -> bool:
     return any(True for _ in finder.spans(data))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _finder(sent: str) -> Search:
     return Search((("key", form) for form in forms_of(sent, SHORTEST)), exact=True)

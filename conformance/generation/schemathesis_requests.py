@@ -36,6 +36,8 @@ METHODS: dict[str, str] = {"restore": "POST", "delete": "DELETE"}
 UNDOCUMENTED = ("PUT", "PATCH", "POST", "DELETE")
 NOT_FOUND: dict[str, str] = {"list": "LIST-9", "get": "GET-4", "logs": "LOG-4", "job": "JBS-3", "delete": "DEL-4"}
 SERVED_OR_NOT: Allowed = (range(200, 300), ANY_4XX)
+#: the largest page number and page size with which nothing is wrong
+MAX_LEGAL_PAGE = 100
 LONGEST_TARGET = 3500
 LARGEST_BODY = 60_000
 
@@ -222,8 +224,8 @@ class Translator:
             return CaseRequest(ask.for_operation(self._operation, include=include), "HTTP-3")
         if self._operation == "logs" or not {*case.query} & {"include", "sort", "page[number]", "page[size]"}:
             return CaseRequest(ask.for_operation(self._operation, query=query), "HTTP-3")
-        clause = "INC-6" if self._operation == "get" or {*case.query} == {"include"} else "LIST-10"
-        return CaseRequest(ask.for_operation(self._operation, query=query), clause, SERVED_OR_NOT)
+        request, clause = ask.for_operation(self._operation, query=query), _clause_of(self._operation, case.query)
+        return CaseRequest(request, clause, () if clause == "HTTP-3" else SERVED_OR_NOT)
 
     def _bare(self, case: SchemathesisCase) -> OperationOptions:
         """Without a key or a hub, where the case leaves them out."""
@@ -236,6 +238,21 @@ class Translator:
 
     def _unknown(self, place: str = "") -> str:
         return ids.unknown(self._api.fixtures.container_id if place == "container" else ids.ZERO, self._rng)
+
+
+def _clause_of(operation: Operation, query: Mapping[str, object]) -> str:
+    """The clause of a query's odd part; HTTP-3 where an include is odd, and a page or a sort as well."""
+    if operation == "get" or not {*query} & {"sort", "page[number]", "page[size]"}:
+        return "INC-6"
+    if query.get("include", "integrations") == "integrations":
+        return "LIST-10"
+    return "INC-6" if _is_legal_page(query) and query.get("sort", "id") in ("id", "-id") else "HTTP-3"
+
+
+def _is_legal_page(query: Mapping[str, object]) -> bool:
+    """Whether the page is one that every server knows; others may be refused, or break down, by themselves."""
+    pages = [str(query[name]) for name in ("page[number]", "page[size]") if name in query]
+    return all(page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MAX_LEGAL_PAGE for page in pages)
 
 
 def query_string(query: Mapping[str, object]) -> str:

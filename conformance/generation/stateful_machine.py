@@ -379,12 +379,14 @@ def run_sequences(context: CheckContext) -> SequenceResults:
     settings = batches.settings(
         shrink=True, examples=max(1, context.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
     )
-    bound = hypothesis.seed(context.run.rng("walk").getrandbits(64))(
-        type("BoundMachine", (ApiStateMachine,), {"scene": scene})
-    )
-    # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept
-    with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generation_lock:
-        run_state_machine_as_test(bound, settings=settings)
+    bound = type("BoundMachine", (ApiStateMachine,), {"scene": scene})
+    seeded = hypothesis.seed(context.run.rng("walk").getrandbits(64))(bound)
+    try:
+        # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept
+        with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generation_lock:
+            run_state_machine_as_test(seeded, settings=settings)
+    finally:
+        del bound.scene  # type: ignore[attr-defined]  # hypothesis keeps the class for good, and with it the whole run
     if scene.results.stopped is not None and not scene.results.findings:
         raise scene.results.stopped
     return scene.results

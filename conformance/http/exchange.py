@@ -219,8 +219,13 @@ class Exchange:
     @property
     def is_judgeable_success(self) -> bool:
         """Whether this is a success with JSON that can be judged. A malformed address has no documented content."""
-        whole = self.is_success and self.status != 206 and self.request.ownership != "malformed"
+        whole = self.is_success and not self.is_part and self.request.ownership != "malformed"
         return self.is_judgeable and whole and isinstance(self.parsed, strict_json.Parsed)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this is the part of a response for which the request's Range header asked."""
+        return self.status == 206 and any(name.lower() == "range" for name, _ in self.request.headers)
 
     @property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:

@@ -47,7 +47,8 @@ def is_body_judged(exchange: Exchange) -> bool:
     status = exchange.status or 0
     return (
         is_judgeable(exchange)
-        and status not in (206, 304, 429)
+        and not exchange.is_part
+        and status not in (304, 429)
         and status < 500
         and not asks_for_its_refusal(exchange.request, status)
     )
@@ -116,7 +117,7 @@ def _is_due(exchange: Exchange) -> bool:
     """Whether this is a success, whatever its body, of a request that should succeed."""
     request = exchange.request
     due = request.sender is Sender.MEMBER and request.denied is None and request.ownership in ("own", "sibling")
-    answered = is_judgeable(exchange) and exchange.is_success and exchange.status != 206
+    answered = is_judgeable(exchange) and exchange.is_success and not exchange.is_part
     return answered and due and request.expected is Expected.DOCUMENTED
 
 

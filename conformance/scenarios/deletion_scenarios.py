@@ -11,10 +11,17 @@ from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected, is_addressable
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
-from conformance.scenarios.proofs.neighbours import changes_of_neighbours, look_at_neighbours, missing_neighbours
+from conformance.scenarios.proofs.neighbours import (
+    changes_of_neighbours,
+    look_at_neighbours,
+    missing_neighbours,
+    readable_neighbours,
+)
 from conformance.scenarios.run_state import Changes, Neighbours
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
@@ -126,6 +133,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
     """Delete an offered backup, and look for it until it is gone from get and list."""
     backup = deletable_backup(context, index)
     before = look_at_neighbours(context, backup)
+    readable = readable_neighbours(context, before)
     context.run.state.add_deletion(backup)
     answer = context.delete(backup)
     context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
@@ -139,13 +147,15 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
             context.run.state.add_gone(backup)
         if deletion.gone or time.monotonic() > deadline:
             context.record_step("searched for it", deletion.get, "gone" if deletion.gone else "still there")
-            deletion.changes = _changes_at_end(context, deletion, before)
+            deletion.changes = _changes_at_end(context, deletion, before, readable)
             context.run.state.add_neighbours(before, deletion.changes)
             return deletion
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
-def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbours) -> Changes:
+def _changes_at_end(
+    context: CheckContext, deletion: Deletion, before: Neighbours, readable: Collection[str]
+) -> Changes:
     """What changed about the neighbours until the deletion was over, as far as its end can be awaited."""
     patience = time.monotonic() + END_PATIENCE_S
     get = deletion.get
@@ -153,7 +163,7 @@ def _changes_at_end(context: CheckContext, deletion: Deletion, before: Neighbour
         context.run.wait(min(context.fixtures.target.restore.poll_s, END_POLL_S))
         get = context.get(deletion.backup)
     changes = changes_of_neighbours(context, before)
-    changes.of_steady = {**missing_neighbours(context, before), **changes.of_steady}
+    changes.of_steady = {**missing_neighbours(context, before, readable), **changes.of_steady}
     return changes
 
 

@@ -54,7 +54,7 @@ def oauth_form_for_403(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("HTTP-5",))
+@fault(breaks=("HTTP-5",), also=("HTTP-1",))
 def bare_method_refusal(server: Behaviours) -> None:
     """A 405 has no body."""
 

@@ -139,7 +139,7 @@ def restores_by_an_encoded_slash_need_no_capability(server: Behaviours) -> None:
     bypass(server, lambda call: call.operation == "restore" and "%2f" in call.path.lower(), ("capability",))
 
 
-@fault(breaks=("AUTH-10",))
+@fault(breaks=("AUTH-10",), also=("HTTP-1",))
 def spellings_show_a_page(server: Behaviours) -> None:
     """Without a key, an address with a trailing slash is a 200 with a login page."""
     answer_instead(

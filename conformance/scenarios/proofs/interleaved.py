@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 ROUNDS = 3
-#: How long one round may keep the other threads waiting, in seconds.
-ROUND_S = 2.0
+#: How long one round may keep the other threads waiting, in seconds: it has six reads, the target may be far away, and
+#: the machine busy.
+ROUND_S = 10.0
 #: How many reads go before a round, so that what the last B left is gone.
 SETTLING = 2
 

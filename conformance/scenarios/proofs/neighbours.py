@@ -13,7 +13,7 @@ from conformance.scenarios.run_state import Changes, Neighbours
 from conformance.scenarios.side_effects import CHANGES_WITH_EACH_READING, changes_by_itself
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.run_state import Items
 
 #: How many neighbours are read one by one as well, in a quick run and in any other.
-QUICK_SAMPLE, SAMPLE = 4, 20
+QUICK_SAMPLE, SAMPLE = 4, 12
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
 RESTLESS = "the backups beside the deleted one change while nothing is deleted"
@@ -109,12 +109,18 @@ def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
     return [finding for backup, finding in changes.of_steady.items() if backup not in offered]
 
 
-def missing_neighbours(context: CheckContext, before: Neighbours) -> dict[str, Finding]:
-    """Read some steady neighbours one by one, and return findings about those that are not found."""
+def readable_neighbours(context: CheckContext, before: Neighbours) -> frozenset[str]:
+    """Read some steady neighbours one by one before the deletion, and return those that get shows."""
     steady = list(_untouched(context, before))
     most = QUICK_SAMPLE if context.run.is_quick else SAMPLE
     sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(most, len(steady)))
-    gets = context.send_all(context.build.get(backup) for backup in sample)
+    gets = context.send_all(map(context.build.get, sample))
+    return frozenset(get.request.resources["backup"] for get in gets if get.is_success)
+
+
+def missing_neighbours(context: CheckContext, before: Neighbours, readable: Collection[str]) -> dict[str, Finding]:
+    """Read these neighbours again after the deletion, and return findings about those that are not found."""
+    gets = context.send_all(context.build.get(backup) for backup in _untouched(context, before) if backup in readable)
     return {
         get.request.resources["backup"]: violation("a backup as before the deletion of another", "404", get)
         for get in gets

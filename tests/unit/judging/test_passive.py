@@ -37,9 +37,10 @@ UNSET = "0001-01-01T00:00:00Z"
         ),
         (
             answer_shapes.is_judgeable_success,
-            [answer(body={}), answer(299, [])],
+            [answer(body={}), answer(299, []), answer(206, {})],
             [
-                *(answer(status, {}) for status in (199, 206, 300, 404)),
+                *(answer(status, {}) for status in (199, 300, 404)),
+                answer(206, {}, headers=(("Range", "bytes=0-1"),)),
                 *(answer(raw=b"{"), answer(expected=Expected.UNDOCUMENTED, body={})),
             ],
         ),

@@ -41,6 +41,15 @@ def test_another_success_without_a_body_fails_the_clause_of_the_operation(operat
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_partial_content_is_a_success_of_its_own_only_where_a_range_was_asked_for(operation: Operation) -> None:
+    resources = {"job": "j1", "backup": "b1", "container": "c1"}
+    part = answer(206, raw=b"{", operation=operation, resources=resources)
+    assert observed(part) == [(Outcome.FAILED, str(SUCCESS[operation]), "206")]
+    asked = replace(part, request=replace(part.request, headers=(("Range", "bytes=0-0"),)))
+    assert observed(asked) == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("refused", [{"expected": Expected.REFUSAL}, {"ownership": "missing"}, {"denied": "x"}])
 def test_a_success_that_is_the_defect_itself_has_no_second_one(operation: Operation, refused: dict[str, Any]) -> None:
     assert observed(answer(204, raw=b"", operation=operation, **refused)) == []

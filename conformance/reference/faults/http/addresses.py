@@ -204,7 +204,7 @@ def _refuse_beneath(server: Behaviours, code: str) -> None:
     server.unrouted = lambda call, allowed: RefusalError(code) if is_beneath(call) else unrouted(call, allowed)
 
 
-@fault(breaks=("ERR-5",), also=("HTTP-1", "HTTP-2"))
+@fault(breaks=("ERR-5",), also=("HTTP-1", "HTTP-2", "AUTH-10"))
 def unknown_addresses_are_the_app(server: Behaviours) -> None:
     """An unknown address beneath a backup is the start page of a single-page application."""
     answer_instead(server, is_beneath, lambda _: page_of(200, "<!doctype html><title>Portal</title>"))

@@ -112,7 +112,7 @@ def surrogates_in_utf_8(server: Behaviours) -> None:
     edit_bodies(server, to("logs"), lambda body: body.replace("✓".encode(), b"\xed\xa0\xbd\xed\xb8\x80"))
 
 
-@fault(breaks=("HTTP-1",), also=("HTTP-5",))
+@fault(breaks=("HTTP-1",), also=("HTTP-5", "ERR-5"))
 def mark_before_refusals(server: Behaviours) -> None:
     """Errors begin with a byte order mark."""
     edit_bodies(server, lambda _, answer: answer.status >= 400, lambda body: b"\xef\xbb\xbf" + body)
@@ -154,7 +154,7 @@ def nul_after_the_document(server: Behaviours) -> None:
     edit_bodies(server, to("logs"), lambda body: body + b"\0")
 
 
-@fault(breaks=("HTTP-1",), also=("HTTP-5",))
+@fault(breaks=("HTTP-1",), also=("HTTP-5", "ERR-5"))
 def page_after_the_document(server: Behaviours) -> None:
     """A proxy appends an HTML comment to every error."""
     edit_bodies(server, lambda _, answer: answer.status >= 400, lambda body: body + b"\n<!-- served by edge-7 -->")
@@ -274,7 +274,7 @@ def _elsewhere(server: Behaviours, when: When, status: int, location: str) -> No
     server.finish = moved
 
 
-@fault(breaks=("HTTP-1",))
+@fault(breaks=("HTTP-1",), also=("LIST-1",))
 def no_content_for_nothing(server: Behaviours) -> None:
     """The list of a container without backups is a 204."""
     finish = server.finish

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conformance.reference.core import Answer, Behaviours, Call, Check, Reply
 
 
-@fault(breaks=("HTTP-1",), also=("ERR-1",))
+@fault(breaks=("HTTP-1",), also=("ERR-1", "ERR-5"))
 def not_found_in_html(server: Behaviours) -> None:
     """A 404 is an HTML page."""
 

@@ -114,7 +114,7 @@ def allow_names_the_refused_method(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("HTTP-5",))
+@fault(breaks=("HTTP-5",), also=("HTTP-1",))
 def method_refusal_in_plain_text(server: Behaviours) -> None:
     """A 405 is plain text, as in Starlette."""
     _refused_otherwise(
@@ -129,7 +129,7 @@ def method_refusal_is_a_400(server: Behaviours) -> None:
     server.unrouted = lambda _call, allowed: RefusalError("400.invalid-syntax" if allowed else "404.uri")
 
 
-@fault(breaks=("HTTP-5",), also=("HTTP-9",))
+@fault(breaks=("HTTP-5",), also=("HTTP-9", "GET-6"))
 def method_refusal_is_elsewhere(server: Behaviours) -> None:
     """An undocumented method is redirected."""
     _refused_otherwise(server, lambda _, __: Answer(302, {"location": "/v1/"}, b""))

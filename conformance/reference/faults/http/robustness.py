@@ -25,7 +25,7 @@ def deep_body_breaks_down(server: Behaviours) -> None:
     crash_when(server, "body", lambda call: call.raw_body.count(b"[") > 200 or call.raw_body.count(b"{") > 200)
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("JOB-6", "JOB-8"))
 def lone_surrogate_breaks_down(server: Behaviours) -> None:
     """A lone surrogate in a string of the body is a 500."""
     crash_when(server, "body", lambda call: LONE_SURROGATE.search(call.raw_body) is not None)
@@ -72,7 +72,7 @@ def half_a_percent_sign_breaks_down(server: Behaviours) -> None:
     crash_when(server, "key", lambda call: any("%" in value for value in call.query.values()))
 
 
-@fault(breaks=("HTTP-3",))
+@fault(breaks=("HTTP-3",), also=("JOB-8",))
 def huge_number_breaks_down(server: Behaviours) -> None:
     """A number in the body beyond the range of a double is a 500."""
     crash_when(server, "body", lambda call: re.search(rb"[0-9]{350}|1e400", call.raw_body) is not None)

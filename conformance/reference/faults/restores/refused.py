@@ -46,7 +46,7 @@ def refused_types_restore(server: Behaviours) -> None:
     _refused_and_done(server, "content type", restore)
 
 
-@fault(breaks=("JOB-10",), also=("RST-9",))
+@fault(breaks=("JOB-10",), also=("RST-9", "HTTP-4"))
 def refused_request_restores(server: Behaviours) -> None:
     """A refused request restores to the backup's own instance anyway."""
     _refused_and_done(server, "request", _restore_anyway)

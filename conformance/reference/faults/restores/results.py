@@ -132,7 +132,7 @@ def failure_marks_the_backup(server: Behaviours) -> None:
     on_restore_log(server, lambda job, _log: job.backup.__setattr__("current", "deleted"), failed=True)
 
 
-@fault(breaks=("RST-3",))
+@fault(breaks=("RST-3",), also=("AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"))
 def restored_backup_moves_later(server: Behaviours) -> None:
     """Two seconds after a restore the backup's path changes."""
 
