@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from conformance.contract.operations import GONE_STATES
+from conformance.contract.operations import GONE_STATES, GRANTS, lacks
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Expected, is_addressable
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
 
+NO_DELETE = "does not apply: the target has no delete"
 #: How many of the offered backups the checks of delete use up, or might.
 DELETIONS_OF_CHECKS = 3
 #: How many offered backups are read in search of enough that are live.
@@ -67,7 +68,7 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         raise NotTestableError("set fixtures.deletable_backup_ids")
     if not context.run_once("deletion served", _serves_deletion):
         if not context.fixtures.target.claims.delete:
-            raise NotApplicableError("does not apply: the target has no delete")
+            raise NotApplicableError(NO_DELETE)
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
     there = offered_backups(context)
     used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
@@ -121,12 +122,29 @@ def _serves_deletion(context: CheckContext) -> bool:
     unknown = context.build.unknown_id()
     undocumented: OperationOptions = {"backup": unknown, "ownership": "missing", "expected": Expected.UNDOCUMENTED}
     deletion = context.send(context.build.for_operation("delete", undocumented))
-    if deletion.status in (405, 501) or deletion.code == "404.uri":
+    if _is_undocumented(deletion):
         return False
     put = context.send(context.build.for_operation("get", undocumented, method="PUT"))
     get = context.get(unknown, ownership="missing")
     as_put, as_get = ((other.status, other.code) == (deletion.status, deletion.code) for other in (put, get))
+    if as_put and as_get:  # the target looks for the backup before it looks at the method
+        return not _is_undocumented_where_denied(context)
     return as_get or not as_put
+
+
+def _is_undocumented(deletion: Exchange) -> bool:
+    """Whether a DELETE is answered as a method that is not served."""
+    return deletion.status in (405, 501) or deletion.code == "404.uri"
+
+
+def _is_undocumented_where_denied(context: CheckContext) -> bool:
+    """Whether a DELETE of an offered backup is answered so to a key that may not delete it."""
+    states = context.key_proofs.states
+    denied = [name for name in GRANTS if lacks(name, "delete") and states.get(name) == "accepted"]
+    offered = context.fixtures.target.fixtures.deletable_backup_ids
+    requests = [context.build.delete(offered[-1], key=key, expected=Expected.REFUSAL) for key in denied[:1]]
+    answers = context.send_all(replace(request, denied=None) for request in requests)  # DEL-2 is not what is asked here
+    return any(_is_undocumented(answer) for answer in answers)
 
 
 def deleted(context: CheckContext, index: int = 0) -> Deletion:
@@ -137,6 +155,8 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
     context.run.state.add_deletion(backup)
     answer = context.delete(backup)
     context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")
+    if _is_undocumented(answer) and not context.fixtures.target.claims.delete:
+        raise NotApplicableError(NO_DELETE)
     if not answer.is_success:
         raise CannotTellError(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s

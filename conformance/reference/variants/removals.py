@@ -1,4 +1,4 @@
-"""Legal differences in how backups come and go: retention, and backups that restores make."""
+"""Legal differences in how backups come and go: retention, backups that restores make, and targets without deletion."""
 
 from __future__ import annotations
 
@@ -9,16 +9,36 @@ from typing import TYPE_CHECKING
 from conformance.reference.data.store import Log, new_id
 from conformance.reference.patching import after_restore
 from conformance.reference.registry import variant
+from conformance.reference.variants.jobs import no_deletion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.reference.core import Behaviours, Call
     from conformance.reference.data.store import Backup, Job
+    from conformance.reference.refusals import RefusalError
 
 #: How often retention removes a backup, in seconds, and how many it removes.
 BETWEEN_REMOVALS_S, MAX_REMOVED = 4.0, 8
 RETENTION = "lists may change while they are read, and clauses about a backup that is gone may be inconclusive"
+
+
+@variant(
+    "delete is optional, and an unknown backup may be refused before the method is",
+    untested=("DEL-1", "DEL-2", "DEL-3", "DEL-4", "DEL-5"),
+)
+def methods_are_looked_at_last(server: Behaviours) -> None:
+    """There is no deletion, and a method that is not served is only refused where the backup exists."""
+    no_deletion.apply(server)
+    unrouted = server.unrouted
+
+    def late(call: Call, allowed: str) -> RefusalError:
+        if allowed and "backup" in call.ids:
+            for name in ("key", "hub", "scope", "container", "backup"):
+                server.checks[name](call)
+        return unrouted(call, allowed)
+
+    server.unrouted = late
 
 
 def _with_retention(server: Behaviours, remove: Callable[[Backup], None]) -> None:
