@@ -224,7 +224,7 @@ class Translator:
             return CaseRequest(ask.for_operation(self._operation, include=include), "HTTP-3")
         if self._operation == "logs" or not {*case.query} & {"include", "sort", "page[number]", "page[size]"}:
             return CaseRequest(ask.for_operation(self._operation, query=query), "HTTP-3")
-        request, clause = ask.for_operation(self._operation, query=query), _clause_of(self._operation, case.query)
+        request, clause = ask.for_operation(self._operation, query=query), clause_of(self._operation, case.query)
         return CaseRequest(request, clause, () if clause == "HTTP-3" else SERVED_OR_NOT)
 
     def _bare(self, case: SchemathesisCase) -> OperationOptions:
@@ -240,7 +240,7 @@ class Translator:
         return ids.unknown(self._api.fixtures.container_id if place == "container" else ids.ZERO, self._rng)
 
 
-def _clause_of(operation: Operation, query: Mapping[str, object]) -> str:
+def clause_of(operation: Operation, query: Mapping[str, object]) -> str:
     """The clause of a query's odd part; HTTP-3 where an include is odd, and a page or a sort as well."""
     if operation == "get" or not {*query} & {"sort", "page[number]", "page[size]"}:
         return "INC-6"
@@ -252,7 +252,9 @@ def _clause_of(operation: Operation, query: Mapping[str, object]) -> str:
 def _is_legal_page(query: Mapping[str, object]) -> bool:
     """Whether the page is one that every server knows; others may be refused, or break down, by themselves."""
     pages = [str(query[name]) for name in ("page[number]", "page[size]") if name in query]
-    return all(page.isascii() and page.isdecimal() and 1 <= int(page[:9]) <= MAX_LEGAL_PAGE for page in pages)
+    return all(
+        page.isascii() and page.isdecimal() and len(page) < 4 and 1 <= int(page) <= MAX_LEGAL_PAGE for page in pages
+    )
 
 
 def query_string(query: Mapping[str, object]) -> str:

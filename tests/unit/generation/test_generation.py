@@ -22,7 +22,7 @@ from conformance.execution.run import Run
 from conformance.generation import batches, explorer, queries, request_bodies, requests, schemathesis_requests, text
 from conformance.generation.batches import Kind
 from conformance.generation.schemathesis_cases import draw_cases
-from conformance.generation.stateful_machine import run_sequences
+from conformance.generation.stateful_machine import ApiStateMachine, run_sequences
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import violation
 from conformance.reference import launch
@@ -297,6 +297,23 @@ def test_an_array_in_a_query_is_a_repeated_parameter() -> None:
     assert schemathesis_requests.query_string(query) == "include=integrations&include=a%20b&page%5Bsize%5D=5"
 
 
+@pytest.mark.parametrize(
+    ("query", "clause"),
+    [
+        ({"include": "AAA"}, "INC-6"),
+        ({"include": "AAA", "sort": "-id", "page[number]": "1", "page[size]": "20"}, "INC-6"),
+        ({"include": "integrations", "sort": "x"}, "LIST-10"),
+        ({"page[size]": "0"}, "LIST-10"),
+        ({"include": "AAA", "page[size]": "0"}, "HTTP-3"),
+        ({"include": "AAA", "page[number]": "1" + "0" * 5000}, "HTTP-3"),
+        ({"include": "AAA", "sort": "x"}, "HTTP-3"),
+    ],
+)
+def test_the_odd_part_of_a_query_decides_its_clause(query: dict[str, str], clause: str) -> None:
+    assert schemathesis_requests.clause_of("list", query) == clause
+    assert schemathesis_requests.clause_of("get", query) == "INC-6"
+
+
 # ---------------------------------------------------------------- shrinking and merging
 
 
@@ -371,6 +388,8 @@ def test_sequences_on_a_conformant_server_find_nothing_and_keep_within_their_bud
     assert results.stopped is None
     assert results.steps > 10
     assert restores <= 1
+    # hypothesis keeps every class of a state machine for good
+    assert not [machine for machine in ApiStateMachine.__subclasses__() if "scene" in vars(machine)]
 
 
 def test_sequences_restore_nothing_without_a_budget(reference: Target, tmp_path: Path) -> None:
