@@ -16,8 +16,8 @@ from conformance.judging.expectations import NotApplicableError, NotTestableErro
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.context import CheckContext
-from conformance.scenarios.final_readings import NothingToReviewError
 from conformance.scenarios.preflight.requirements import in_one_line
+from conformance.scenarios.proofs.final_readings import NothingToReviewError
 from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import FORBID_EFFECTS
 

@@ -17,6 +17,7 @@ from conformance.scenarios.proofs.neighbours import (
     missing_neighbours,
     readable_neighbours,
 )
+from conformance.scenarios.restore_requests import BUSY_STATUSES
 from conformance.scenarios.run_state import Changes, Neighbours
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ END_POLL_S = 0.2
 
 #: How often, and how many seconds apart, the list is read for a deleted backup that it shows again.
 MAX_READINGS, BETWEEN_READINGS_S = 6, 0.4
+
+
+class DeletionRefusedError(CannotTellError):
+    """The target refused to delete a live backup that the target file offers: nothing else about it can be judged."""
+
+    def __init__(self, answer: Exchange) -> None:
+        super().__init__(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
+        self.answer = answer
 
 
 @dataclass
@@ -148,7 +157,10 @@ def _is_undocumented_where_denied(context: CheckContext) -> bool:
 
 
 def deleted(context: CheckContext, index: int = 0) -> Deletion:
-    """Delete an offered backup, and look for it until it is gone from get and list."""
+    """Delete an offered backup, and look for it until it is gone from get and list.
+
+    Raises DeletionRefusedError where the deletion is not accepted.
+    """
     backup = deletable_backup(context, index)
     before = look_at_neighbours(context, backup)
     readable = readable_neighbours(context, before)
@@ -158,7 +170,7 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
     if _is_undocumented(answer) and not context.fixtures.target.claims.delete:
         raise NotApplicableError(NO_DELETE)
     if not answer.is_success:
-        raise CannotTellError(f"DEL-1 failed first on {answer.request.line}: {answer.status}")
+        raise DeletionRefusedError(answer)
     deadline = time.monotonic() + context.fixtures.target.restore.timeout_s
     while True:
         deletion = _look_for(context, backup, answer)
@@ -171,6 +183,16 @@ def deleted(context: CheckContext, index: int = 0) -> Deletion:
             context.run.state.add_neighbours(before, deletion.changes)
             return deletion
         context.run.wait(context.fixtures.target.restore.poll_s)
+
+
+def why_not_blamed(context: CheckContext, refusal: Exchange) -> str:
+    """Why a refused deletion of an offered backup is no fault of the target's; empty where it is one.
+
+    The backup may be busy, or another run with the same target file may have deleted it.
+    """
+    if refusal.status in BUSY_STATUSES:
+        return f"{refusal.request.line}: {refusal.status}, the backup may be busy"
+    return _why_not_deletable(context, refusal.request.resources["backup"])
 
 
 def _changes_at_end(

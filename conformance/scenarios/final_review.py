@@ -25,8 +25,8 @@ from conformance.judging.expectations import (
 )
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import deletion_scenarios
-from conformance.scenarios.final_readings import NothingToReviewError, ended_restores, logs_left, reviewed_once
 from conformance.scenarios.proofs.failed_restores import changes_of_failed
+from conformance.scenarios.proofs.final_readings import NothingToReviewError, ended_restores, logs_left, reviewed_once
 from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.refused_deletions import late_changes
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.final_readings import LogsLeft
+    from conformance.scenarios.proofs.final_readings import LogsLeft
     from conformance.scenarios.restore import Restore
     from conformance.scenarios.run_state import Changes, Snapshot
 #: Why nothing is concluded from a change of a backup.

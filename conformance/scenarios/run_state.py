@@ -44,11 +44,15 @@ Items = Mapping[str, JsonObject]
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The list before a deletion: `steady` are the live backups that did not change between two readings."""
+    """The list before a deletion: `steady` are the live backups that did not change between two readings.
+
+    `read_at`: when the first of them began, in monotonic seconds.
+    """
 
     deleted: str
     listed: Items
     steady: Items
+    read_at: float
 
 
 @dataclass

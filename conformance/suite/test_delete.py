@@ -120,7 +120,14 @@ def test_del_1_an_offered_backup_is_deleted(context: CheckContext) -> Iterator[F
     if deletion_scenarios.lacks_claimed_deletion(context):
         yield violation("202, since claims.delete = true", "an answer as to an undocumented method")
         return
-    yield from expect_content(context.run_once("deleted", deletion_scenarios.deleted).answer)
+    try:
+        answer = context.run_once("deleted", deletion_scenarios.deleted).answer
+    except deletion_scenarios.DeletionRefusedError as refused:
+        answer = refused.answer
+    if answer.is_refusal and (doubt := deletion_scenarios.why_not_blamed(context, answer)):
+        yield inconclusive(doubt, answer)
+    else:
+        yield from expect_content(answer)
 
 
 @check("DEL-3", "delete", stage=Stage.DELETES)

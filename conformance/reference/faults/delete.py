@@ -51,6 +51,19 @@ def _accepted_deletion_as(server: Behaviours, status: int, body: bytes) -> None:
     edit_answers(server, change)
 
 
+@fault(breaks=("DEL-1",))
+def deletion_requires_a_reason(server: Behaviours) -> None:
+    """A deletion of a live backup is refused with 422 unless the query says why."""
+    delete = server.handlers["delete"]
+
+    def refuse(call: Call) -> Reply:
+        if "reason" not in call.query:
+            raise RefusalError("422.invalid-input")
+        return delete(call)
+
+    server.handlers["delete"] = refuse
+
+
 @fault(breaks=("DEL-1",), also=("HTTP-1",))
 def deletion_has_no_content(server: Behaviours) -> None:
     """An accepted deletion is a 204, as Spring Data REST, Rails and Django REST framework answer it."""

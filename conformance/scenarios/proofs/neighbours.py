@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from conformance.contract import equivalence
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 QUICK_SAMPLE, SAMPLE = 4, 12
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
+#: For how long at most, and how often, the list is watched for changes while nothing is deleted, in seconds.
+MAX_WATCH_S, WATCH_POLL_S = 10.0, 0.5
 RESTLESS = "the backups beside the deleted one change while nothing is deleted"
 
 
 def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
     """Read the list twice, before the deletion of a backup."""
+    read_at = time.monotonic()
     first, second = _items(paging.read_list(context)), _items(paging.read_settled_list(context))
     steady = {
         backup: item
@@ -38,7 +42,7 @@ def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
         and value_at(item, "/state/current") == "live"
         and not _differences(first.get(backup), item)
     }
-    return Neighbours(deleted, second, steady)
+    return Neighbours(deleted, second, steady, read_at)
 
 
 def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
@@ -54,7 +58,7 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
     changes = _compare(context, before, listing)
     _leave_out_refused_restores(context, changes)
     changed = [backup for backup in changes.of_steady if backup in listing.ids]
-    if changed and (doubt := _why_restless(context, changed[:MAX_CONTROLS])):
+    if changed and (doubt := _why_restless(context, before, changed[:MAX_CONTROLS])):
         for backup in changed:
             del changes.of_steady[backup]
         changes.doubt = doubt
@@ -70,15 +74,25 @@ def _leave_out_refused_restores(context: CheckContext, changes: Changes) -> None
         changes.doubt = f"{min(state.confirmed)} failed first: a refused restore had an effect"
 
 
-def _why_restless(context: CheckContext, backups: Sequence[str]) -> str:
-    """Why changes of backups cannot be blamed on a deletion: they go on while nothing is deleted. Empty otherwise."""
-    before = _items(paging.read_settled_list(context))
-    gets = [get for get in map(context.get, backups) if get.is_success]
+def _why_restless(context: CheckContext, before: Neighbours, changed: Sequence[str]) -> str:
+    """Why changes of backups cannot be blamed on a deletion: they go on while nothing is deleted. Empty otherwise.
+
+    The list is watched as long as the deletion took, since a job that tidies up may change a backup now and then.
+    """
+    until = time.monotonic() + min(MAX_WATCH_S, time.monotonic() - before.read_at)
+    first = _items(paging.read_settled_list(context))
+    gets = [get for get in map(context.get, changed) if get.is_success]
     if gets and all(changes_by_itself(context, get) for get in gets):
         return CHANGES_WITH_EACH_READING
-    after = _items(paging.read_settled_list(context))
-    moves = all(_differences(before.get(backup), after.get(backup)) for backup in backups)
-    return RESTLESS if moves else ""
+    others = _untouched(context, before).keys() - set(changed)
+    while True:
+        later = _items(paging.read_settled_list(context))
+        moved = {backup for backup in {*others, *changed} if _differences(first.get(backup), later.get(backup))}
+        if moved.issuperset(changed) or moved & others:
+            return RESTLESS
+        if time.monotonic() > until:
+            return ""
+        context.run.wait(WATCH_POLL_S)
 
 
 def _compare(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:
