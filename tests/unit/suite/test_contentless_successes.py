@@ -80,6 +80,7 @@ def test_content_that_can_be_judged_is_left_to_the_judges(operation: Operation) 
         ("deletion_has_no_content", Outcome.FAILED, "wanted 202, got 204"),
         ("deletion_is_accepted_without_a_body", Outcome.ERROR, "HTTP-1 failed first"),
         ("deletion_has_null_data", Outcome.ERROR, "HTTP-2 failed first"),
+        ("deletion_requires_a_reason", Outcome.FAILED, "got 422"),
     ],
 )
 def test_a_run_of_this_clause_alone_does_not_pass(tmp_path: Path, fault: str, outcome: Outcome, reason: str) -> None:
