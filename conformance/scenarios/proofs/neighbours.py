@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 QUICK_SAMPLE, SAMPLE = 4, 12
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
-#: For how long at most, and how often, the list is watched for changes while nothing is deleted, in seconds.
-MAX_WATCH_S, WATCH_POLL_S = 10.0, 0.5
+#: For how long the list is watched for changes while nothing is deleted, relative to the time that the deletion took
+#: and in seconds, and how often it is read.
+WATCH_FACTOR, MIN_WATCH_S, MAX_WATCH_S, WATCH_POLL_S = 3, 3.0, 15.0, 0.5
 RESTLESS = "the backups beside the deleted one change while nothing is deleted"
 
 
@@ -57,9 +58,11 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
         return Changes(doubt=str(reason))
     changes = _compare(context, before, listing)
     _leave_out_refused_restores(context, changes)
-    changed = [backup for backup in changes.of_steady if backup in listing.ids]
-    if changed and (doubt := _why_restless(context, before, changed[:MAX_CONTROLS])):
-        for backup in changed:
+    if not changes.of_steady:
+        return changes
+    listed = [backup for backup in changes.of_steady if backup in listing.ids]
+    if doubt := _why_restless(context, before, listed[:MAX_CONTROLS]):
+        for backup in listed if doubt == CHANGES_WITH_EACH_READING else list(changes.of_steady):
             del changes.of_steady[backup]
         changes.doubt = doubt
     return changes
@@ -74,25 +77,38 @@ def _leave_out_refused_restores(context: CheckContext, changes: Changes) -> None
         changes.doubt = f"{min(state.confirmed)} failed first: a refused restore had an effect"
 
 
-def _why_restless(context: CheckContext, before: Neighbours, changed: Sequence[str]) -> str:
+def _why_restless(context: CheckContext, before: Neighbours, listed: Sequence[str]) -> str:
     """Why changes of backups cannot be blamed on a deletion: they go on while nothing is deleted. Empty otherwise.
 
-    The list is watched as long as the deletion took, since a job that tidies up may change a backup now and then.
+    `listed`: those that changed and are still listed. The list is watched for longer than the deletion took, since a
+    job that tidies up may change a backup now and then.
     """
-    until = time.monotonic() + min(MAX_WATCH_S, time.monotonic() - before.read_at)
+    if _went_before(context, before):
+        return RESTLESS
+    watch_s = WATCH_FACTOR * (time.monotonic() - before.read_at)
+    until = time.monotonic() + max(MIN_WATCH_S, min(MAX_WATCH_S, watch_s))
     first = _items(paging.read_settled_list(context))
-    gets = [get for get in map(context.get, changed) if get.is_success]
+    gets = [get for get in map(context.get, listed) if get.is_success]
     if gets and all(changes_by_itself(context, get) for get in gets):
         return CHANGES_WITH_EACH_READING
-    others = _untouched(context, before).keys() - set(changed)
+    others = _untouched(context, before).keys() - set(listed)
     while True:
         later = _items(paging.read_settled_list(context))
-        moved = {backup for backup in {*others, *changed} if _differences(first.get(backup), later.get(backup))}
-        if moved.issuperset(changed) or moved & others:
+        moved = {backup for backup in {*others, *listed} if _differences(first.get(backup), later.get(backup))}
+        if moved & others or (listed and moved.issuperset(listed)):
             return RESTLESS
         if time.monotonic() > until:
             return ""
         context.run.wait(WATCH_POLL_S)
+
+
+def _went_before(context: CheckContext, before: Neighbours) -> bool:
+    """Whether a backup that this run neither restored nor deleted was gone before the deletion."""
+    state, fixtures = context.run.state, context.fixtures
+    live = {str(backup["id"]) for backup in fixtures.backups if value_at(backup, "/state/current") == "live"}
+    offered = fixtures.target.fixtures.deletable_backup_ids  # another run of the suite deletes them
+    known = live - _own(context, before) - {*offered}
+    return any(_is_gone(before.listed, backup) for backup in known if not state.accepted(backup))
 
 
 def _compare(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:

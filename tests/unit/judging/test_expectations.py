@@ -30,6 +30,7 @@ OTHERS = {
     "inconclusive",
     "inconclusive_reason",
     "naming_key",
+    "is_redirect",
     "items_of",
     "object_of",
     "resting_on",
@@ -198,6 +199,13 @@ def test_its_findings_are_of_the_right_kind(found: Iterable[Finding], outcomes: 
 )
 def test_nothing_is_concluded_from_no_answer(exchange: Exchange, words: str) -> None:
     assert words in (expectations.inconclusive_reason(exchange) or "")
+
+
+def test_a_304_is_a_redirect_unless_the_request_was_conditional() -> None:
+    assert expectations.is_redirect(answer(302))
+    assert expectations.is_redirect(answer(304))
+    assert not expectations.is_redirect(answer(304, headers=(("If-None-Match", "*"),)))
+    assert not expectations.is_redirect(answer(200))
 
 
 def test_an_answer_can_be_judged() -> None:

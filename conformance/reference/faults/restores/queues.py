@@ -95,7 +95,7 @@ def good_log_gets_an_error_later(server: Behaviours) -> None:
     on_restore_log(server, lambda _job, log: _later(2, log.__setattr__, "error", {"message": "the lease has lapsed"}))
 
 
-@fault(breaks=("RST-5",))
+@fault(breaks=("RST-5",), also=("RST-4",))
 def jobs_are_read_from_a_replica(server: Behaviours) -> None:
     """Every second reading of a job comes from a replica that lags two readings behind."""
     write, turn = server.write_job, count(1)
@@ -109,16 +109,16 @@ def jobs_are_read_from_a_replica(server: Behaviours) -> None:
     server.write_job = lagging
 
 
-@fault(breaks=("JOB-10",), also=("RST-9", "RST-2", "RST-6"))
+@fault(breaks=("JOB-10",), also=("RST-9", "RST-2", "RST-6", "HTTP-4"))
 def refused_restore_is_committed_with_the_next(server: Behaviours) -> None:
-    """A session is not rolled back: a refused restore is executed when the next one is accepted."""
+    """A session is not rolled back: the last refused restore is executed when the next one is accepted."""
     pending: list[tuple[Call, Job]] = []
     start = server.start_job
 
     def keep(call: Call, refusal: RefusalError) -> None:
         if call.operation == "restore":
             call.instance = next(iter(call.container.instances.values()))
-            pending.append((call, server.new_job(call, "restore")))
+            pending[:] = [(call, server.new_job(call, "restore"))]
         raise refusal
 
     def commit(call: Call, job: Job) -> None:
@@ -130,7 +130,7 @@ def refused_restore_is_committed_with_the_next(server: Behaviours) -> None:
     server.start_job = commit
 
 
-@fault(breaks=("CAP-8",), also=("JOB-10",))
+@fault(breaks=("CAP-8",), also=("JOB-10", "HTTP-4"))
 def denied_restore_is_logged_with_the_next(server: Behaviours) -> None:
     """A session is not rolled back: the log of a denied restore is stored with the next log."""
     pending: list[Job] = []
