@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from conformance.qualification.recording import FaultRecord, SentDeed
 
 #: Requests that the choice may use. The final review is not among them.
-MAX_REQUESTS = 440
+MAX_REQUESTS = 420
 #: How many requests the only check of a clause may cost though no recorded fault needs it, by the clause's level.
 MAX_OPENING, MAX_OPENING_OF_SHOULD = 25, 5
 #: How many requests are kept for clauses that the cover has no check of.
-RESERVED = 20
+RESERVED = 34
 #: Kinds whose checks share the requests of one scenario, which is drawn anew for each seed.
 SHARED = (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS)
 #: Inputs that every quick run sends, whatever they kill: with the others, one of each kind that the contract lists.
@@ -103,7 +103,7 @@ class _Table:
     @classmethod
     def of(cls, records: Sequence[FaultRecord]) -> _Table:
         """Make the table of these records."""
-        checks = {check for record in records for check in record["checks"]}
+        checks = sorted({check for record in records for check in record["checks"]})
         deeds = {
             check: [record["checks"][check] for record in records if check in record["checks"]] for check in checks
         }
@@ -288,13 +288,15 @@ class _Choice:
     def _only_judging(self) -> Iterator[Option]:
         """Yield by scenarios the checks that need no others and send nothing themselves."""
         checks = self._choosable
-        for scenarios in {self.table.scenarios[check] for check in checks if self.table.scenarios[check]}:
+        for scenarios in sorted(
+            {self.table.scenarios[check] for check in checks if self.table.scenarios[check]}, key=sorted
+        ):
             sharing = [check for check in checks if self.table.scenarios[check] <= scenarios]
             yield tuple((check, ()) for check in sharing if self.table.own[check] + self.table.inputs[check] == 0)
 
     def _sharing(self) -> Iterator[Option]:
         """Yield by scenario the checks that need it, list no inputs, and kill something that is not yet killed."""
-        for scenario in frozenset().union(*self.table.scenarios.values()):
+        for scenario in sorted(frozenset().union(*self.table.scenarios.values())):
             sharing = [check for check in self._choosable if scenario in self.table.scenarios[check]]
             yield tuple((check, ()) for check in sharing if not self.table.inputs[check] and self._new(((check, ()),)))
 
