@@ -286,6 +286,7 @@ def jobs_afterwards(context: CheckContext) -> list[tuple[Restore, Exchange]]:
     """
     restores = [restore for restore in context.run.state.restores if restore.accepted and restore.readable]
     if context.run.is_quick:
+        context.exchanges.add([restore.jobs[-1] for restore in restores])  # also where the scenario was broken off
         return [(restore, restore.jobs[-1]) for restore in restores]
 
     def read(own: CheckContext) -> list[tuple[Restore, Exchange]]:
