@@ -322,7 +322,7 @@ def _need(exchange: Exchange, kind: type) -> None:
 
 
 def is_redirect(exchange: Exchange) -> bool:
-    """Whether this is a 3xx that HTTP-9 forbids; a 304 to a conditional request is none."""
+    """Whether this is a 3xx that HTTP-9 forbids; a 304 to a conditional request is allowed."""
     conditional = any(name.lower().startswith("if-") for name, _ in exchange.request.headers)
     status = exchange.status or 0
     return 300 <= status < 400 and not (status == 304 and conditional)

@@ -83,7 +83,7 @@ def with_queries(operation: Operation, *all_options: OperationOptions) -> list[O
 
 @check("AUTH-1", *EVERYWHERE)
 def test_auth_1_no_key_is_unauthorized(context: CheckContext, operation: Operation) -> Iterator[Finding]:
-    """Without an Authorization header, plain, with queries, and conditional: a 304 tells what a key would show."""
+    """Without an Authorization header, plain, with queries, and conditional: a 304 reveals what only a key may show."""
     options = with_queries(operation, {"key": "none"})
     if operation in ("list", "get", "logs"):
         options.append({"key": "none", "headers": CONDITIONAL})

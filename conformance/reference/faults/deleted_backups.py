@@ -155,29 +155,26 @@ def jobs_of_deleted_backups_break_down(server: Behaviours) -> None:
     server.write_job = strict
 
 
-@fault(breaks=("HTTP-3",))
-def logs_of_deleted_backups_break_down(server: Behaviours) -> None:
-    """Logs of a deleted backup are a 500."""
+def _break_down_once_deleted(server: Behaviours, operation: str) -> None:
+    """Let an operation crash where it names a backup that was deleted."""
     gone = set[str]()
     _after_deletion(server, lambda _, job: gone.add(job.backup.id))
 
     def crash(call: Call, refusal: RefusalError) -> None:
-        if call.operation == "logs" and call.ids["backup"] in gone:
+        if call.operation == operation and call.ids["backup"] in gone:
             raise RuntimeError("no backup")
         raise refusal
 
     on_refusal(server, "backup", crash)
+
+
+@fault(breaks=("HTTP-3",))
+def logs_of_deleted_backups_break_down(server: Behaviours) -> None:
+    """Logs of a deleted backup are a 500."""
+    _break_down_once_deleted(server, "logs")
 
 
 @fault(breaks=("HTTP-3",))
 def second_deletion_breaks_down(server: Behaviours) -> None:
     """A deletion of a deleted backup is a 500."""
-    gone = set[str]()
-    _after_deletion(server, lambda _, job: gone.add(job.backup.id))
-
-    def crash(call: Call, refusal: RefusalError) -> None:
-        if call.operation == "delete" and call.ids["backup"] in gone:
-            raise RuntimeError("no backup")
-        raise refusal
-
-    on_refusal(server, "backup", crash)
+    _break_down_once_deleted(server, "delete")

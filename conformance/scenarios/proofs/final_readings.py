@@ -60,7 +60,7 @@ class LogsLeft:
 
 
 def ended_restores(context: CheckContext) -> list[Restore]:
-    """Return the accepted restores that ended. Raises NothingToReviewError where there is none."""
+    """Return the accepted restores that ended. Raises NothingToReviewError if no restore did."""
     ended = [restore for restore in context.run.state.restores if restore.accepted and restore.ended]
     if not ended:
         raise NothingToReviewError("no restore to review")
