@@ -90,7 +90,7 @@ def test_cap_3_logs_needs_view(context: CheckContext) -> Iterator[Finding]:
 
 @check("CAP-4", "restore")
 def test_cap_4_restore_needs_manage(context: CheckContext) -> Iterator[Finding]:
-    """A valid restore request with keys that may only read, or nothing, after reads: the server must not reuse its decision about a read."""
+    """Restores with keys that may only read, or nothing, after reads: a decision about a read must not be reused."""
     read_with(context, context.fixtures.dedicated_backup("CAP-4"), keys_without(context, "restore"))
     for answer in send_expecting_refusal(context, [*denied(context, "restore", keys_without(context, "restore"))]):
         yield from naming_key(expect_status(answer, 403))

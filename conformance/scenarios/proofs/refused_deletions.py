@@ -52,7 +52,8 @@ def send_deletions_expecting_refusal(
 ) -> tuple[list[Exchange], list[Finding]]:
     """Send deletions that must be refused; return the answers, and what changed.
 
-    Get, list and logs show whether the backup changed, and the list whether others did. A request may name another backup.
+    Get, list and logs show whether the backup changed, and the list whether others did. A request may name another
+    backup.
     """
     before = look_at_neighbours(context, backup)
     kept, changes = _send(context, before, requests)
