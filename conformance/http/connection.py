@@ -19,7 +19,7 @@ from conformance.http.bodies import HEAD, BodyStore, BodyWriter, in_turn
 from conformance.http.deadlines import Network
 from conformance.http.decoding import ACCEPT_ENCODING, EncodingError, decoded
 from conformance.http.exchange import Exchange, Headers, Request, Response
-from conformance.http.pools import open_pool
+from conformance.http.pools import Pool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,8 +56,8 @@ class Connections:
             "accept-encoding": (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
         }
         self._network = Network()
-        self._kept = open_pool(target, self._network, keep=True)
-        self._fresh = open_pool(target, self._network, keep=False)
+        self._kept = Pool(target, self._network, keep=True)
+        self._fresh = Pool(target, self._network, keep=False)
         #: Makes headers for the logs of gateways, if the target file wants them.
         self.correlation: Correlation | None = None
         #: a response was lost on a connection that was kept
@@ -91,24 +91,23 @@ class Connections:
         self._kept_break |= exchange.response is None and not alone
         return exchange
 
-    def _exchange(self, request: Request, pool: httpcore.ConnectionPool, timeout_s: float) -> Exchange:
+    def _exchange(self, request: Request, pool: Pool, timeout_s: float) -> Exchange:
         encoded = self._encode(request)
         started, clock = time.time(), time.monotonic()
-        response: httpcore.Response | None = None
         try:
-            with self._network.deadline(timeout_s):
-                response = pool.handle_request(encoded)
-                return self._received(request, response, started, clock)
+            with self._network.deadline(timeout_s), pool.connection() as connection:
+                response = connection.handle_request(encoded)
+                try:
+                    return self._received(request, response, started, clock)
+                finally:
+                    with contextlib.suppress(*_FAILURES):
+                        response.close()
         except httpcore.TimeoutException:
             failure = f"no answer within {timeout_s:g} s"
         except _FAILURES as error:
             if shortage := exhausted(error):
                 raise MachineError(shortage) from None
             failure = _describe(error)
-        finally:
-            if response is not None:
-                with contextlib.suppress(*_FAILURES):
-                    response.close()
         return Exchange(request, None, failure=failure, started=started)
 
     def _encode(self, request: Request) -> httpcore.Request:
@@ -131,8 +130,6 @@ class Connections:
             httpcore.URL(scheme=scheme, host=host, port=port, target=self._prefix + request.target.encode()),
             headers=headers,
             content=body,
-            # for a place in the pool; on the network each operation has what is left of the request's time
-            extensions={"timeout": {"pool": self._limits.timeout_s}},
         )
 
     def _received(self, request: Request, response: httpcore.Response, started: float, clock: float) -> Exchange:

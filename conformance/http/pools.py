@@ -1,19 +1,23 @@
-"""Connection pools over our own network backend, with TLS and a proxy as the target file or the environment has them.
+"""Connections over our own network backend, with TLS and a proxy as the target file or the environment has them.
 
-The pools are httpcore's, the layer below httpx. httpx itself has a timeout for each read and none for a request as a
-whole, offers no way to abort a request from another thread, keeps cookies and decompresses without a bound.
+The connections are httpcore's, the layer below httpx. httpx itself has a timeout for each read and none for a request
+as a whole, offers no way to abort a request from another thread, keeps cookies and decompresses without a bound.
 """
 
 from __future__ import annotations
 
 import logging
 import ssl
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from conformance.config import urls
 from conformance.http._compat import httpcore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from conformance.config.secrets import Key
     from conformance.config.target import Target
     from conformance.http.deadlines import Network
@@ -24,18 +28,65 @@ IDLE_S = 5.0
 logging.getLogger(httpcore.__name__).setLevel(logging.WARNING)
 
 
-def open_pool(target: Target, network: Network, *, keep: bool) -> httpcore.ConnectionPool:
-    """A pool of connections to the target; `keep`: connections are used again."""
-    url = urls.parse(target.base_url)
-    connections = 2 * target.limits.concurrency + 8
-    return httpcore.ConnectionPool(
-        ssl_context=_ssl_context(target) if url.scheme == "https" else None,
-        proxy=_proxy(target.proxy) if target.proxy is not None else None,
-        max_connections=connections,
-        max_keepalive_connections=connections if keep else 0,
-        keepalive_expiry=IDLE_S,
-        network_backend=network,
-    )
+class Pool:
+    """Connections to the target, each with one request at a time. Safe to use from several threads.
+
+    httpcore's own pool looks at each of its connections, with a system call, whenever a request begins or ends, and
+    holds one lock meanwhile. Here a request takes the connection that was used last and looks at that one alone.
+    There are never more connections than requests were in progress at once, which the client limits.
+    """
+
+    def __init__(self, target: Target, network: Network, *, keep: bool) -> None:
+        """`keep`: connections are used again; otherwise each is closed after its request."""
+        url = urls.parse(target.base_url)
+        self._origin = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target="/").origin
+        self._keep = keep
+        #: knows how to connect, through which proxy; it holds no connection
+        self._connector = httpcore.ConnectionPool(
+            ssl_context=_ssl_context(target) if url.scheme == "https" else None,
+            proxy=_proxy(target.proxy) if target.proxy is not None else None,
+            keepalive_expiry=IDLE_S,
+            network_backend=network,
+        )
+        self._lock = threading.Lock()
+        #: the connections that wait for a request, the one used last at the end
+        self._idle: list[httpcore.ConnectionInterface] = []
+        self._closed = False
+
+    @contextmanager
+    def connection(self) -> Iterator[httpcore.ConnectionInterface]:
+        """A connection for one request: one that waits, or a new one, which connects with its request."""
+        connection = self._usable() or self._connector.create_connection(self._origin)
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def close(self) -> None:
+        """Close the connections that wait, and each other one after its request."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _usable(self) -> httpcore.ConnectionInterface | None:
+        """The connection used last that the target has not closed, and that has not been idle for too long."""
+        while True:
+            with self._lock:
+                if not self._idle:
+                    return None
+                connection = self._idle.pop()
+            if not connection.has_expired():
+                return connection
+            connection.close()
+
+    def _give_back(self, connection: httpcore.ConnectionInterface) -> None:
+        with self._lock:
+            if self._keep and not self._closed and connection.is_available():
+                self._idle.append(connection)
+                return
+        connection.close()
 
 
 def _ssl_context(target: Target) -> ssl.SSLContext:
