@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from conformance.qualification.recording import FaultRecord, SentDeed
 
 #: Requests that the choice may use. The final review is not among them.
-MAX_REQUESTS = 420
+MAX_REQUESTS = 442
 #: How many requests the only check of a clause may cost though no recorded fault needs it, by the clause's level.
 MAX_OPENING, MAX_OPENING_OF_SHOULD = 25, 5
 #: How many requests are kept for clauses that the cover has no check of.
-RESERVED = 34
+RESERVED = 25
 #: Kinds whose checks share the requests of one scenario, which is drawn anew for each seed.
 SHARED = (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS)
-#: Inputs that every quick run sends, whatever they kill: with the others, one of each kind that the contract lists.
-REQUIRED: Mapping[str, tuple[int, ...]] = {"LIST-10/list": (85,)}
+#: Inputs that a quick run sends with their check, whatever they kill: with the others, one of each kind that the
+#: contract lists, and one of each kind of read that may change another.
+REQUIRED: Mapping[str, tuple[int, ...]] = {"LIST-10/list": (85,), "HTTP-4/list": (0, 3, 6)}
+#: Checks that are chosen first: no single input of theirs kills enough to be worth what their inputs share.
+ALWAYS = ("HTTP-4/list",)
 
 #: Checks, each with the places of inputs, that are chosen together.
 Option = tuple[tuple[str, tuple[int, ...]], ...]
@@ -203,6 +206,7 @@ class _Choice:
 
         The checks that only judge scenarios come first: one at a time none would be worth the requests of a scenario.
         """
+        self._take(tuple((check, tuple(self.required(check))) for check in ALWAYS if check in self.table.own))
         together = max(self._only_judging(), key=len, default=())
         if len(together) > 1 and self._cost(together) <= self.budget - self.used:
             self._take(together)

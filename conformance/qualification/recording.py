@@ -81,9 +81,8 @@ class _Sender:
     together: set[str] = field(default_factory=set)
 
     def credit(self, clause: str, exchange: Exchange | None, related: Iterable[Exchange] = ()) -> None:
-        """Note a broken clause, which this exchange shows, or one of the related ones has caused."""
-        own = self._places([exchange] if exchange else [])
-        suspects = own or self._places(related)
+        """Note a broken clause, which one of the related exchanges has caused, or else this one shows by itself."""
+        suspects = self._places(related) or self._places([exchange] if exchange else [])
         if len(suspects) == 1:
             self.by_place[suspects.pop()].add(clause)
         elif self.places and (suspects or exchange is None or related):

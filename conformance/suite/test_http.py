@@ -53,9 +53,9 @@ if TYPE_CHECKING:
 
 LISTS = ("list", "logs")
 #: How often the same is read for HTTP-4, in a quick run and in any other.
-QUICK_READINGS, READINGS = 3, 8
+QUICK_READINGS, READINGS = 2, 8
 #: Among how many backups the one with the most logs is searched, in the same way.
-QUICK_SEARCHED, SEARCHED = 4, 16
+QUICK_SEARCHED, SEARCHED = 2, 16
 #: not a vendor's own portal, which may be the only origin that a server allows
 ORIGIN = (("Origin", "https://console.example.org"),)
 #: sent before it: a cache that ignores `Vary: Origin` answers the next origin with this one

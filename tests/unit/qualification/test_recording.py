@@ -30,8 +30,12 @@ def deed(exchange_of: Request | None, *related: Request, listed: int = len(INPUT
 
 
 def test_a_finding_on_the_answer_to_an_input_is_credited_to_that_input() -> None:
-    credited = deed(INPUTS[1], INPUTS[0])
+    credited = deed(INPUTS[1])
     assert (credited["by_input"], credited["kills"], credited["together"]) == ({"1": ["LIST-1"]}, [], [])
+
+
+def test_a_finding_that_another_input_has_caused_is_credited_to_the_cause() -> None:
+    assert deed(INPUTS[1], INPUTS[0])["by_input"] == {"0": ["LIST-1"]}
 
 
 def test_an_effect_of_one_input_is_credited_to_it() -> None:
