@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+O = TypeVar("O")  # noqa: E741 - of an owner, as T is of its value
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -162,47 +163,54 @@ class BodyWriter:
 
 
 @dataclass(slots=True)
-class _Kept(Generic[T]):
-    owner: weakref.ref[object]
+class _Kept(Generic[O, T]):
+    owner: weakref.ref[O]
     value: T
     size: int
     derived: dict[str, object] = field(default_factory=dict)
 
 
-class RecentValues(Generic[T]):
-    """A value for each of the owners that were used last. Safe to use from several threads."""
+class RecentValues(Generic[O, T]):
+    """The values that were made last, each of an owner. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    A value is made when it is first asked for, and again once it was dropped to make room for newer ones.
+    """
+
+    def __init__(self, size_of: Callable[[O], int], make: Callable[[O], T]) -> None:
+        """`size_of`: the length of the body that an owner's value is made of, in bytes."""
+        self._size_of = size_of
+        self._make = make
         self._lock = threading.RLock()
-        self._kept: OrderedDict[int, _Kept[T]] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept[O, T]] = OrderedDict()
         self._size = 0
 
-    def get(self, owner: object, size: int, make: Callable[[], T]) -> T:
-        """The owner's value. If it is no longer kept, `make` makes it again, one call at a time."""
-        return self._entry(owner, size, make).value
+    def get(self, owner: O) -> T:
+        """The owner's value. If it is not kept, it is made, one value at a time."""
+        entry = self._kept.get(id(owner))  # without the lock: nearly every call ends here
+        return entry.value if entry is not None and entry.owner() is owner else self._made(owner).value
 
-    def derive(self, owner: object, size: int, make: Callable[[], T], name: str, derive: Callable[[T], D]) -> D:
+    def derive(self, owner: O, name: str, derive: Callable[[T], D]) -> D:
         """A result derived from the owner's value, kept as long as the value."""
-        entry = self._entry(owner, size, make)
+        entry = self._made(owner)
         if name not in entry.derived:
             entry.derived[name] = derive(entry.value)
         return cast("D", entry.derived[name])
 
-    def _entry(self, owner: object, size: int, make: Callable[[], T]) -> _Kept[T]:
+    def _made(self, owner: O) -> _Kept[O, T]:
         key = id(owner)
         with self._lock:
             entry = self._kept.get(key)
             if entry is not None and entry.owner() is owner:
-                self._kept.move_to_end(key)
                 return entry
-            self._make_room(size + MIN_BYTES)
+            size = self._size_of(owner) + MIN_BYTES
+            self._make_room(size)
             forget = weakref.ref(owner, lambda _: self._forget(key))
-            entry = self._kept[key] = _Kept(forget, make(), size + MIN_BYTES)
-            self._size += entry.size
+            entry = self._kept[key] = _Kept(forget, self._make(owner), size)
+            self._size += size
             return entry
 
     def _make_room(self, size: int) -> None:
-        """Drop values before a new one is made."""
+        """Drop the oldest values before a new one is made."""
         while self._kept and self._size + size > MAX_BYTES:
             _, entry = self._kept.popitem(last=False)
             self._size -= entry.size

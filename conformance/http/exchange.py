@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from conformance.contract import strict_json
@@ -14,13 +14,12 @@ from conformance.contract.operations import SAFE_METHODS, UNAVAILABLE
 from conformance.http.bodies import RecentValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
     from conformance.http.bodies import StoredBody
 
-T = TypeVar("T")
 #: characters of an id in an address; servers and gateways take no longer ones
 MAX_ID = 4096
 
@@ -183,26 +182,22 @@ class Exchange:
     #: no answer, and not tried often enough to blame this input, after others of the operation were blamed
     suspected: bool = False
     key_died: bool = False
+    #: the HTTP status; None without a response
+    status: int | None = field(init=False)
+    #: whether the status is a 2xx, and whether it is a 4xx
+    is_success: bool = field(init=False)
+    is_refusal: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note what judges ask for some hundred times."""
+        self.status = None if self.response is None else self.response.status
+        self.is_success = self.status is not None and 200 <= self.status < 300
+        self.is_refusal = self.status is not None and 400 <= self.status < 500
 
     @property
     def operation(self) -> Operation:
         """The operation that the request belongs to."""
         return self.request.operation
-
-    @property
-    def status(self) -> int | None:
-        """The HTTP status; None without a response."""
-        return self.response.status if self.response else None
-
-    @property
-    def is_success(self) -> bool:
-        """Whether the status is a 2xx."""
-        return self.status is not None and 200 <= self.status < 300
-
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the status is a 4xx."""
-        return self.status is not None and 400 <= self.status < 500
 
     @property
     def limit_reached(self) -> str | None:
@@ -229,11 +224,8 @@ class Exchange:
 
     @property
     def parsed(self) -> strict_json.Parsed | strict_json.NotJSON:
-        """The body as strict JSON, or why it is not JSON; a value that was not used for a while is parsed again."""
-        response = self.response
-        if response is None:
-            return strict_json.NotJSON("no answer", 0)
-        return _VALUES.get(self, len(response.body), lambda: _parse(response))
+        """The body as strict JSON, or why it is not JSON; only the last bodies need not be parsed again."""
+        return _VALUES.get(self)
 
     @property
     def value(self) -> object:
@@ -248,22 +240,12 @@ class Exchange:
     @property
     def items(self) -> list[JsonObject]:
         """The objects of a list response; the clause of the shape judges items that are no objects."""
-        return self._derive("items", _items)
+        return _VALUES.derive(self, "items", _items)
 
     @property
     def ids(self) -> list[str]:
         """The ids of a list response, in its order."""
-        return self._derive("ids", _ids)
-
-    def _derive(self, name: str, derive: Callable[[object], list[T]]) -> list[T]:
-        """A list made of the envelope's data."""
-        response = self.response
-        if response is None:
-            return []
-        derived: list[T] = _VALUES.derive(
-            self, len(response.body), lambda: _parse(response), name, lambda parsed: derive(_data_of(parsed))
-        )
-        return derived
+        return _VALUES.derive(self, "ids", _ids)
 
     @property
     def error(self) -> JsonObject:
@@ -289,7 +271,14 @@ class Exchange:
         return isinstance(value, dict) and isinstance(value.get("error"), str)
 
 
-def _parse(response: Response) -> strict_json.Parsed | strict_json.NotJSON:
+def _size(exchange: Exchange) -> int:
+    return len(exchange.response.body) if exchange.response is not None else 0
+
+
+def _parse(exchange: Exchange) -> strict_json.Parsed | strict_json.NotJSON:
+    response = exchange.response
+    if response is None:
+        return strict_json.NotJSON("no answer", 0)
     if response.problem:
         return strict_json.NotJSON(response.problem, len(response.body))
     try:
@@ -308,15 +297,16 @@ def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
     return value.get("data") if isinstance(value, dict) else None
 
 
-def _items(data: object) -> list[JsonObject]:
+def _items(parsed: strict_json.Parsed | strict_json.NotJSON) -> list[JsonObject]:
+    data = _data_of(parsed)
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
 
-def _ids(data: object) -> list[str]:
-    return [item["id"] for item in _items(data) if isinstance(item.get("id"), str)]
+def _ids(parsed: strict_json.Parsed | strict_json.NotJSON) -> list[str]:
+    return [item["id"] for item in _items(parsed) if isinstance(item.get("id"), str)]
 
 
-_VALUES: RecentValues[strict_json.Parsed | strict_json.NotJSON] = RecentValues()
+_VALUES: RecentValues[Exchange, strict_json.Parsed | strict_json.NotJSON] = RecentValues(_size, _parse)
 
 
 def well_coded(exchange: Exchange) -> bool:
