@@ -17,7 +17,7 @@ _INDEX = re.compile(r"0|[1-9][0-9]{0,17}")
 
 def escape(name: str) -> str:
     """`name` as one step of a pointer."""
-    return name.replace("~", "~0").replace("/", "~1")
+    return name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
 
 
 def unescape(step: str) -> str:

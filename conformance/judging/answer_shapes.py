@@ -57,8 +57,13 @@ def is_body_judged(exchange: Exchange) -> bool:
 def is_foreign_refusal(exchange: Exchange) -> bool:
     """Whether this is a 4xx without an envelope to an unusual request, which an intermediary may have sent (HTTP-1)."""
     if exchange not in _foreign_refusals:
-        own = exchange.oauth or not unusual_part(exchange.request) or _is_envelope(exchange)
-        _foreign_refusals[exchange] = exchange.is_refusal and is_body_judged(exchange) and not own
+        _foreign_refusals[exchange] = (
+            exchange.is_refusal
+            and is_body_judged(exchange)
+            and not exchange.oauth
+            and unusual_part(exchange.request) is not None
+            and not _is_envelope(exchange)
+        )
     return _foreign_refusals[exchange]
 
 

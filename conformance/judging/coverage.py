@@ -94,7 +94,9 @@ def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:
 def _members(exchange: Exchange) -> Iterator[tuple[str, str]]:
     if is_judgeable_success(exchange):
         name = members_of(exchange.operation)
-        for pointer in set(_shown(node(ANSWER_SHAPE[exchange.operation]), exchange.value, "")):
+        shown: set[str] = set()
+        _add_shown(node(ANSWER_SHAPE[exchange.operation]), exchange.value, "", shown)
+        for pointer in shown:
             yield name, pointer
 
 
@@ -107,15 +109,18 @@ def _pointers(shape: Node, pointer: str = "") -> Iterator[str]:
             yield from _pointers(below, f"{pointer}/*")
 
 
-def _shown(shape: Node, value: object, pointer: str) -> Iterator[str]:
+def _add_shown(shape: Node, value: object, pointer: str, shown: set[str]) -> None:
+    """Add the pointers to the members that a value shows; a value that is no container shows none."""
     if isinstance(value, dict):
         for name, item in value.items():
             member = shape.members.get(name)
             if member is not None:
-                yield f"{pointer}/{escape(name)}"
-                yield from _shown(member, item, f"{pointer}/{escape(name)}")
+                below = f"{pointer}/{escape(name)}"
+                shown.add(below)
+                if isinstance(item, dict | list):
+                    _add_shown(member, item, below, shown)
             elif shape.values is not None:
-                yield from _shown(shape.values, item, f"{pointer}/*")
+                _add_shown(shape.values, item, f"{pointer}/*", shown)
     elif isinstance(value, list) and shape.items is not None:
         for item in value[:MAX_ITEMS]:
-            yield from _shown(shape.items, item, f"{pointer}/*")
+            _add_shown(shape.items, item, f"{pointer}/*", shown)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from conformance.contract.catalogue import Catalogue
     from conformance.contract.check_id import CheckId
+    from conformance.contract.operations import Operation
     from conformance.evidence.recorder import Masking
     from conformance.http.exchange import Exchange
     from conformance.judging.checks import Judge
@@ -91,6 +92,8 @@ class PassiveJudges:
         self._lock = threading.Lock()
         #: by check, and by the clauses whose failure explains its findings
         self._tallies: dict[tuple[CheckId, tuple[str, ...]], FindingSet] = {}
+        #: the same, by the place of a judge in `_judges` and by the operation
+        self._tally_of: dict[tuple[int, Operation], FindingSet] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name; they are legal, and reported beside the outcomes
@@ -101,22 +104,34 @@ class PassiveJudges:
 
     def observe(self, exchange: Exchange) -> None:
         """Judge one exchange by every passive clause that applies to it."""
-        results = [(judge, self._apply(judge, exchange)) for judge in self._judges if judge.when(exchange)]
+        results = [
+            (place, judge, self._apply(judge, exchange))
+            for place, judge in enumerate(self._judges)
+            if judge.when(exchange)
+        ]
         request = exchange.request
+        content = request.content
         notes = self._notes(exchange)
         with self._lock:
             if len(self.notes) < MAX_NOTES:
                 self.notes |= notes
             status = str(exchange.status or "no answer")
             self.matrix[(request.key, request.operation, request.ownership, status)] += 1
-            for judge, findings in results:
-                tally = self._tallies.setdefault((judge.id(exchange.operation), judge.unless_failed), FindingSet())
+            for place, judge, findings in results:
+                tally = self._tally_of.get((place, request.operation)) or self._new_tally(place, request.operation)
                 tally.judged += 1
-                tally.inputs.add(request.content)
+                tally.inputs.add(content)
                 for finding in findings:
                     tally.add(finding)
                     if _by_level(finding.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
                         self.broken.add(judge.clause)
+
+    def _new_tally(self, place: int, operation: Operation) -> FindingSet:
+        """The tally of the judge at this place for an operation; judges of one check share it."""
+        judge = self._judges[place]
+        tally = self._tallies.setdefault((judge.id(operation), judge.unless_failed), FindingSet())
+        self._tally_of[place, operation] = tally
+        return tally
 
     def findings(self, exchange: Exchange) -> list[tuple[str, Finding]]:
         """The findings on one exchange, with their clauses, without counting them."""
