@@ -30,10 +30,10 @@ class ExclusiveWindow:
     def held(self, seconds: float) -> Iterator[None]:
         """Make all other threads wait, for at most this many seconds. One thread at a time may hold the window."""
         with self._one_holder:
-            self._holder, self._until = threading.get_ident(), time.monotonic() + 2 * seconds
-            self._open.clear()
             try:
                 with self._answered:
+                    self._holder, self._until = threading.get_ident(), time.monotonic() + 2 * seconds
+                    self._open.clear()
                     self._answered.wait_for(lambda: not self._under_way, seconds)
                 self._until = time.monotonic() + seconds
                 yield
@@ -46,9 +46,7 @@ class ExclusiveWindow:
         if threading.get_ident() == self._holder and not self._open.is_set():
             yield
             return
-        self._wait_for_turn()
-        with self._answered:
-            self._under_way += 1
+        self._take_turn()
         try:
             yield
         finally:
@@ -56,6 +54,12 @@ class ExclusiveWindow:
                 self._under_way -= 1
                 self._answered.notify_all()
 
-    def _wait_for_turn(self) -> None:
-        while not self._open.is_set() and (left := self._until - time.monotonic()) > 0:
+    def _take_turn(self) -> None:
+        """Wait until the window is open, and count the request at once: whoever takes the window next must see it."""
+        while True:
+            with self._answered:
+                left = 0.0 if self._open.is_set() else self._until - time.monotonic()
+                if left <= 0:
+                    self._under_way += 1
+                    return
             self._open.wait(left)

@@ -27,6 +27,8 @@ LATE_JOB_S = LATE_LOG_S = 1.0
 QUICK_READINGS, READINGS = 1, 3
 #: After how many polls without a reading the caller reads once more.
 POLLS_BETWEEN_READINGS = 10
+#: How often the job is read after its end, while as much time passes as the restore took, or so many seconds.
+READINGS_AFTER_END, MAX_AFTER_END_S = 5, 1.0
 #: The pause after the first poll of a restore that the caller reads beside. Each later one is longer by a factor.
 FIRST_PAUSE_S, LENGTHENED = 0.005, 1.5
 
@@ -54,6 +56,8 @@ class Follower:
         if restore.ended and at_end:
             at_end(restore)
         self._await_logs(restore, 1, restore.requested_at)
+        if while_running:
+            self._watch_end(restore)
         self._settle(restore)
         return restore
 
@@ -218,6 +222,15 @@ class Follower:
         if self._reads_job(restore) and restore.readable:
             restore.jobs.append(self._context.job(restore.job_id))
         self.read_logs(restore)
+
+    def _watch_end(self, restore: Restore) -> None:
+        """Read an ended job a few times more: it may leave its terminal state as slowly as it came to it."""
+        if self._context.run.is_quick or not restore.readable or restore.terminal is None:
+            return
+        pause_s = min(restore.took_s, MAX_AFTER_END_S) / READINGS_AFTER_END
+        for _ in range(READINGS_AFTER_END):
+            self._context.run.wait(pause_s)
+            restore.jobs.append(self._context.job(restore.job_id))
 
     def _reads_job(self, restore: Restore) -> bool:
         """Whether to read the job: the target file says so, the key may, and a job is there or can still appear."""

@@ -23,7 +23,7 @@ from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import log_ids, of_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
@@ -67,6 +67,8 @@ class Changes:
     others_moved: bool = False
     #: Why other changes, or all, cannot be blamed on a deletion; empty where every change was judged.
     doubt: str = ""
+    #: The backups that the later list shows.
+    listed: Collection[str] = ()
 
     @property
     def shows_collateral(self) -> bool:

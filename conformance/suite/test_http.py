@@ -37,7 +37,7 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.unusual_requests import sender_of, unusual_part
-from conformance.scenarios.proofs.interleaved import changed_by_other_reads
+from conformance.scenarios.proofs.interleaved import ROUND_S, changed_by_other_reads
 from conformance.scenarios.request_builder import addressing
 from conformance.scenarios.side_effects import send_expecting_refusal
 from conformance.suite.support import UNDOCUMENTED_METHODS, expect_method_refused, header_of
@@ -259,7 +259,15 @@ def readings(context: CheckContext) -> dict[Operation, list[Exchange]]:
             # some requests alone, so that the order differs from that of another thread which also alternates
             for exchange in [*answers, *(context.send(exchange.request) for exchange in answers[: round_number % 3])]:
                 readings_of[exchange.operation].append(exchange)
+        if backup and not context.run.is_quick:
+            readings_of["logs"] += _pair(context, context.build.logs(backup))
     return readings_of
+
+
+def _pair(context: CheckContext, request: Request) -> list[Exchange]:
+    """Read the same twice while no other thread reads: every other reading of the target may show it otherwise."""
+    with context.run.window.held(ROUND_S):
+        return [context.send(request) for _ in range(2)]
 
 
 def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:

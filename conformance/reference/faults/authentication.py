@@ -322,7 +322,7 @@ def scheme_with_case(server: Behaviours) -> None:
     server.read_token = exact
 
 
-@fault(breaks=("AUTH-4",))
+@fault(breaks=("AUTH-4",), also=("AUTH-2",))
 def scheme_is_not_looked_at(server: Behaviours) -> None:
     """Any authentication scheme before the key is accepted."""
     token = server.read_token

@@ -33,6 +33,8 @@ ROUNDS = 3
 #: How long one round may keep the other threads waiting, in seconds: it has six reads, the target may be far away, and
 #: the machine busy.
 ROUND_S = 10.0
+#: How many B, each with its A, go while the other threads wait.
+AT_A_STRETCH = 5
 #: How many reads go before a round, so that what the last B left is gone.
 SETTLING = 2
 
@@ -80,16 +82,18 @@ def _suspects(
 ) -> Iterator[tuple[str, str]]:
     """Send A, then each B followed by A; yield each B after which A shows something else, whatever the reason.
 
-    The A after one B is the A before the next.
+    The A after one B is the A before the next, and no other request comes between them: what that leaves may hide what
+    B does.
     """
-    before = context.send(read)
-    for key, request in between.items():
+    for start in range(0, len(between), AT_A_STRETCH):
+        keys = list(between)[start : start + AT_A_STRETCH]
         with context.run.window.held(ROUND_S):
-            context.send(request)
-            after = context.send(read)
-        if _differences(before, after, _ignored(context, before, after)):
-            yield key
-        before = after
+            before = context.send(read)
+            answers = [context.send(request) for key in keys for request in (between[key], read)]
+        for key, after in zip(keys, answers[1::2], strict=True):
+            if _differences(before, after, _ignored(context, before, after)):
+                yield key
+            before = after
 
 
 def _round(context: CheckContext, read: Request, between: Request) -> Round:

@@ -46,11 +46,11 @@ def look_at_neighbours(context: CheckContext, deleted: str) -> Neighbours:
     return Neighbours(deleted, second, steady, read_at)
 
 
-def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
+def compare_neighbours(context: CheckContext, before: Neighbours) -> Changes:
     """Read the list, and compare it with the list before the deletion.
 
-    What this run restored or deleted itself is left out, and so is what changes while nothing is deleted. A list that
-    cannot be read while it holds still shows no change, but is a doubt.
+    What this run restored or deleted itself is left out. A list that cannot be read while it holds still shows no
+    change, but is a doubt.
     """
     try:
         listing = paging.read_settled_list(context)
@@ -58,9 +58,15 @@ def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
         return Changes(doubt=str(reason))
     changes = _compare(context, before, listing)
     _leave_out_refused_restores(context, changes)
+    return changes
+
+
+def changes_of_neighbours(context: CheckContext, before: Neighbours) -> Changes:
+    """Compare the neighbours, as `compare_neighbours` does, and leave out what changes while nothing is deleted."""
+    changes = compare_neighbours(context, before)
     if not changes.of_steady:
         return changes
-    listed = [backup for backup in changes.of_steady if backup in listing.ids]
+    listed = [backup for backup in changes.of_steady if backup in changes.listed]
     if doubt := _why_restless(context, before, listed[:MAX_CONTROLS]):
         for backup in listed if doubt == CHANGES_WITH_EACH_READING else list(changes.of_steady):
             del changes.of_steady[backup]
@@ -112,7 +118,8 @@ def _went_before(context: CheckContext, before: Neighbours) -> bool:
 
 
 def _compare(context: CheckContext, before: Neighbours, listing: paging.PagedList) -> Changes:
-    now, changes = _items(listing), Changes()
+    now = _items(listing)
+    changes = Changes(listed=now.keys())
     steady, own = _untouched(context, before), _own(context, before)
     for backup, item in steady.items():
         for finding in _changes(backup, item, now, listing.last):

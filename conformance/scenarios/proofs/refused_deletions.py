@@ -7,6 +7,7 @@ beside it is a failure if the same requests, and nothing else, change some of th
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
@@ -22,7 +23,7 @@ from conformance.judging.expectations import (
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 from conformance.scenarios.deletion_scenarios import offered_backups
-from conformance.scenarios.proofs.neighbours import RESTLESS, changes_of_neighbours, look_at_neighbours
+from conformance.scenarios.proofs.neighbours import RESTLESS, compare_neighbours, look_at_neighbours
 from conformance.scenarios.run_state import KeptBackup
 from conformance.scenarios.side_effects import (
     CHANGES_WITH_EACH_READING,
@@ -37,14 +38,16 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
-    from conformance.scenarios.run_state import Neighbours
+    from conformance.scenarios.run_state import Changes, Neighbours
 
 ANOTHER_RUN = "another run may have deleted it"
 ANOTHER_CLIENT = "another client may be working on the container: the same requests changed no other backup again"
 #: How often logs that are missing are read again: a replica may lag.
 MAX_READINGS = 3
-#: How often the same deletions are sent again: one may hit a backup that this run restored, whose changes do not count.
-MAX_REPETITIONS = 3
+RESTORED = "only backups that this run had restored were gone"
+#: How often the same deletions are sent again, each time followed by a wait without any: in seconds, and relative to
+#: the time that the deletions took. Retention removes backups at other times as well.
+ROUNDS, CONTROL_FACTOR, MIN_CONTROL_S = 3, 2.0, 1.0
 
 
 def send_deletions_expecting_refusal(
@@ -91,42 +94,58 @@ def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]
 
 def _lost_logs(context: CheckContext, before: Exchange) -> Iterator[Finding]:
     """Report the logs of a backup that no reading shows any more."""
-    lost = set(before.ids)
-    for _ in range(MAX_READINGS):
+    lost = shown = set(before.ids)
+    for number in range(MAX_READINGS):
         logs = context.send(before.request)
         if not logs.is_judgeable_success or not (lost := lost.difference(logs.ids)):
             return
+        if number and shown.difference(logs.ids):
+            yield inconclusive(CHANGES_WITH_EACH_READING, logs)
+            return
+        shown = set(logs.ids)
         context.run.wait(context.fixtures.target.restore.poll_s)
     yield violation("the logs of the backup still there", f"{len(lost)} of them gone", logs, "/data")
 
 
 def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequence[Request]) -> list[Finding]:
-    """Return what changed about other backups, if the same requests change some of them again."""
+    """Return what changed about other backups, if the same requests change some of them each time, and time does not.
+
+    A backup that this run restored and that is gone proves nothing by itself, but the next one may.
+    """
+    changes = compare_neighbours(context, before)
+    if changes.doubt:
+        return [inconclusive(changes.doubt)]
+    if not changes.shows_collateral:
+        return []
+    shown = {**changes.of_steady}
     try:
-        changes = changes_of_neighbours(context, before)
-        if not changes.of_steady:
-            return []
-        if doubt := _change_alone(context, before.deleted):
-            return [inconclusive(doubt)]
-        changed = any(_change_again(context, before.deleted, requests) for _ in range(MAX_REPETITIONS))
+        for _ in range(ROUNDS):
+            began = time.monotonic()
+            changes = _change_again(context, before.deleted, requests)
+            shown |= changes.of_steady
+            if not changes.shows_collateral:
+                return [inconclusive(ANOTHER_CLIENT)]
+            if doubt := _change_alone(context, before.deleted, CONTROL_FACTOR * (time.monotonic() - began)):
+                return [inconclusive(doubt)]
     except CannotTellError as reason:
         return [inconclusive(str(reason))]
-    return [*changes.of_steady.values()] if changed else [inconclusive(ANOTHER_CLIENT)]
+    return [*shown.values()] or [inconclusive(RESTORED)]
 
 
-def _change_again(context: CheckContext, backup: str, requests: Sequence[Request]) -> bool:
-    """Whether the same requests change other backups again."""
+def _change_again(context: CheckContext, backup: str, requests: Sequence[Request]) -> Changes:
+    """Return what changes about other backups when the same requests are sent again."""
     before = look_at_neighbours(context, backup)
     for request in requests:
         context.send(request)
-    return bool(changes_of_neighbours(context, before).of_steady)
+    return compare_neighbours(context, before)
 
 
-def _change_alone(context: CheckContext, backup: str) -> str:
+def _change_alone(context: CheckContext, backup: str, seconds: float) -> str:
     """Why changes cannot be blamed on requests: backups change while none is sent. Empty otherwise."""
     before = look_at_neighbours(context, backup)
-    changes = changes_of_neighbours(context, before)
-    return RESTLESS if changes.of_steady or changes.others_moved else changes.doubt
+    context.run.wait(max(MIN_CONTROL_S, seconds))
+    changes = compare_neighbours(context, before)
+    return RESTLESS if changes.shows_collateral or changes.others_moved else changes.doubt
 
 
 def _missing_in_list(context: CheckContext, before: Neighbours, get: Exchange) -> Iterator[Finding]:

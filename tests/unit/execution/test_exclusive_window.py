@@ -63,3 +63,30 @@ def test_whoever_takes_it_waits_for_what_is_under_way() -> None:
         assert not taken.wait(0.1)
     thread.join(PATIENCE_S)
     assert taken.is_set()
+
+
+def test_a_request_that_sees_the_window_open_is_under_way_for_whoever_takes_it_then() -> None:
+    window, taken = ExclusiveWindow(), threading.Event()
+
+    def take() -> None:
+        with window.held(PATIENCE_S):
+            taken.set()
+
+    thread = threading.Thread(target=take)
+
+    class TakenOnceSeen(threading.Event):
+        """An event that says it is set, and lets the other thread act upon the window before the caller goes on."""
+
+        def is_set(self) -> bool:
+            thread.start()
+            taken.wait(0.1)
+            return True
+
+    opened, window._open = window._open, TakenOnceSeen()
+    turn = window.turn()
+    turn.__enter__()
+    window._open = opened
+    assert not taken.wait(0.1)
+    turn.__exit__(None, None, None)
+    thread.join(PATIENCE_S)
+    assert taken.is_set()

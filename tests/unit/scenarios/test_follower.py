@@ -259,6 +259,18 @@ def test_each_of_two_restores_at_once_has_twice_the_time_of_one() -> None:
     assert any(step.startswith("gave up: queued") for step in context.timeline)
 
 
+def test_a_job_that_leaves_its_end_as_slowly_as_it_came_to_it_is_seen() -> None:
+    seen: list[tuple[float, Exchange]] = [
+        (0, job("running")),
+        (0.4, job("completed")),
+        (0.6, job("running")),
+        (0.7, job("completed")),
+    ]
+    context = Scripted(seen, [0.4])
+    restore = context.follower().follow(context.restore(), while_running=lambda _: None)
+    assert restore.states[restore.states.index("completed") :].count("running") == 1
+
+
 def test_what_others_leave_in_the_logs_is_not_taken_for_our_own() -> None:
     context = Scripted([(0, job("completed"))], [4], others_at=[0, 1])
     restore = context.follower().follow(context.restore())
