@@ -88,7 +88,9 @@ def test_auth_1_no_key_is_unauthorized(context: CheckContext, operation: Operati
     if operation in ("list", "get", "logs"):
         options.append({"key": "none", "headers": CONDITIONAL})
     for answer in ask_each(context, operation, *options):
-        yield from expect_status(answer, 401)
+        breaks_down = answer.status is not None and answer.status >= 500
+        if not (breaks_down and answer.request.headers == CONDITIONAL):  # that it breaks down is HTTP-3's matter
+            yield from expect_status(answer, 401)
 
 
 @check("AUTH-2", *EVERYWHERE, stage=Stage.BAD_KEYS)
