@@ -16,6 +16,7 @@ from conformance.judging.expectations import NotApplicableError, NotTestableErro
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
 from conformance.scenarios.context import CheckContext
+from conformance.scenarios.final_review import read_ahead
 from conformance.scenarios.preflight.requirements import in_one_line
 from conformance.scenarios.proofs.final_readings import NothingToReviewError
 from conformance.scenarios.run_state import CANNOT_GO_ON
@@ -134,10 +135,13 @@ class Executor:
         """
         is_again = self._run.state.reviews > 0
         self._run.state.begin_review()
-        for review in self._reviews:
-            is_due = review.clause in FORBID_EFFECTS or not (is_again and self._run.is_quick)
-            if review.clause in self._selected and is_due:
-                self.execute(review)
+        reviews = [review for review in self._reviews if review.clause in self._selected]
+        if is_again and self._run.is_quick:
+            reviews = [review for review in reviews if review.clause in FORBID_EFFECTS]
+        if reviews:
+            read_ahead(CheckContext(reviews[0], self._run), {review.clause for review in reviews})
+        for review in reviews:
+            self.execute(review)
 
     def close(self) -> None:
         """Wait for the checks in progress; those that have not begun are not started."""

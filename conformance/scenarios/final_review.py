@@ -5,10 +5,12 @@ Each review is a registered check of one clause. Reads that several reviews shar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from conformance.config.threads import Background
 from conformance.contract.operations import GONE_STATES, RESTORE_OR_DELETE_MAY_CHANGE
 from conformance.contract.pointers import value_at
 from conformance.judging.checks import final_review
@@ -26,7 +28,14 @@ from conformance.judging.expectations import (
 from conformance.judging.job_lifecycle import moves_forward, parts_agree
 from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.proofs.failed_restores import changes_of_failed
-from conformance.scenarios.proofs.final_readings import NothingToReviewError, ended_restores, logs_left, reviewed_once
+from conformance.scenarios.proofs.final_readings import (
+    NothingToReviewError,
+    ended_restores,
+    last_jobs,
+    logs_left,
+    look_at_snapshots,
+    reviewed_once,
+)
 from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.proofs.neighbours import changes_of_neighbours, not_offered
 from conformance.scenarios.proofs.refused_deletions import late_changes
@@ -42,14 +51,13 @@ from conformance.scenarios.side_effects import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from conformance.http.exchange import Exchange, Request
+    from conformance.http.exchange import Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.proofs.final_readings import LogsLeft
-    from conformance.scenarios.restore import Restore
-    from conformance.scenarios.run_state import Changes, Snapshot
+    from conformance.scenarios.run_state import Changes
 #: Why nothing is concluded from a change of a backup.
 BY_A_DELETION = "DEL-5 failed first: a deletion of this run changed other backups"
 #: How many restores must each have left one log too many before the surplus is attributed to them.
@@ -62,43 +70,16 @@ MAX_READINGS, BETWEEN_READINGS_S = 6, 0.4
 # ---------------------------------------------------------------- effects of refused requests
 
 
-@dataclass(frozen=True)
-class Look:
-    """A backup as it was read again, or the reason why that failed."""
-
-    snapshot: Snapshot
-    get: Exchange | None = None
-    logs: Exchange | None = None
-    lost: str = ""
-
-
-def _look_at_snapshots(context: CheckContext) -> list[Look]:
-    """Read each backup once, for all of its snapshots."""
-    await_late_effects(context)
-    snapshots = context.run.state.take_snapshots()
-    looks = {backup: _look_at(context, backup) for backup in dict.fromkeys(each.backup for each in snapshots)}
-    return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
-
-
-def _look_at(context: CheckContext, backup: str) -> Callable[[Snapshot], Look]:
-    """Read a backup and its logs, and return what makes the look of a snapshot of it."""
-    try:
-        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
-    except CANNOT_GO_ON as reason:
-        return partial(Look, lost=str(reason))
-    return partial(Look, get=get, logs=logs)
-
-
 def _foreign_logs_count(context: CheckContext) -> bool:
     """Whether new logs of instances that nobody named come from our requests: nobody else restores meanwhile."""
-    looks = reviewed_once(context, "snapshots", _look_at_snapshots)
+    looks = reviewed_once(context, "snapshots", look_at_snapshots)
     elsewhere = sum(len(new_logs_elsewhere(look.snapshot, look.logs)) for look in looks if look.logs is not None)
     return not elsewhere or no_foreign_restores(context, elsewhere)
 
 
 def review_refused_restores(context: CheckContext) -> Iterator[Finding]:
     """Refused restores have no effect on the backup and its logs, seen now or right after them."""
-    looks = reviewed_once(context, "snapshots", _look_at_snapshots)
+    looks = reviewed_once(context, "snapshots", look_at_snapshots)
     own = [look for look in looks if look.snapshot.clause == context.check.clause]
     if not own:
         raise NothingToReviewError("no refused restore to review")
@@ -227,25 +208,17 @@ def review_logs_that_were_shown(context: CheckContext) -> Iterator[Finding]:
 # ---------------------------------------------------------------- jobs
 
 
-def _last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
-    readable = [restore for restore in ended_restores(context) if restore.readable]
-    if not readable:
-        raise NothingToReviewError("no job to review")
-    jobs = context.send_all(context.build.job(restore.job_id) for restore in readable)
-    return list(zip(readable, jobs, strict=True))
-
-
 @final_review("JBS-1", "job")
 def review_that_jobs_stay(context: CheckContext) -> Iterator[Finding]:
     """A job that was seen once can be read to the end of the run."""
-    for _, job in reviewed_once(context, "jobs", _last_jobs):
+    for _, job in reviewed_once(context, "jobs", last_jobs):
         yield from expect_success(job)
 
 
 @final_review("RST-5", "restore")
 def review_how_jobs_moved(context: CheckContext) -> Iterator[Finding]:
     """All states that were seen of a job, up to the last one, only move forward."""
-    for restore, job in reviewed_once(context, "jobs", _last_jobs):
+    for restore, job in reviewed_once(context, "jobs", last_jobs):
         moves = list(moves_forward([seen for seen in (*restore.jobs, job) if seen.is_success]))
         other_cause = shared_job(context, restore) if moves else ""
         yield from [inconclusive(other_cause, job)] if other_cause else moves
@@ -254,7 +227,7 @@ def review_how_jobs_moved(context: CheckContext) -> Iterator[Finding]:
 @final_review("JBS-5", "job")
 def review_what_jobs_say(context: CheckContext) -> Iterator[Finding]:
     """The parts of a completed job agree: it has no error, and no task that failed."""
-    for _, job in reviewed_once(context, "jobs", _last_jobs):
+    for _, job in reviewed_once(context, "jobs", last_jobs):
         if job.is_success:
             yield from parts_agree(job)
 
@@ -376,3 +349,31 @@ def _gets(context: CheckContext, backups: Sequence[str]) -> list[Request]:
         raise NothingToReviewError("no deletion to review")
     await_late_effects(context)
     return [context.build.get(backup) for backup in backups]
+
+
+#: What several reviews read, and the clauses whose reviews read it.
+READINGS: tuple[tuple[str, Callable[[CheckContext], object], frozenset[str]], ...] = (
+    ("snapshots", look_at_snapshots, FORBID_EFFECTS),
+    ("logs", logs_left, frozenset({"RST-2", "RST-4", "RST-6"})),
+    ("jobs", last_jobs, frozenset({"JBS-1", "JBS-5", "RST-5"})),
+    ("neighbours", _later_changes, frozenset({"DEL-5", "RST-3", "RST-4"}) | FORBID_EFFECTS),
+)
+
+
+def read_ahead(context: CheckContext, clauses: Collection[str]) -> None:
+    """Read side by side what the reviews of these clauses read, which are then judged one after the other.
+
+    An error is raised again for each review that needs the reading.
+    """
+    if not FORBID_EFFECTS.isdisjoint(clauses):
+        with suppress(*CANNOT_GO_ON):
+            await_late_effects(context)
+    threads: Background[object] = Background("review", len(READINGS))
+    readings = [
+        threads.submit(partial(reviewed_once, context, name, scenario))
+        for name, scenario, needing in READINGS
+        if not needing.isdisjoint(clauses)
+    ]
+    for reading in readings:
+        reading.exception()
+    threads.close()

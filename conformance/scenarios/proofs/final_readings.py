@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance.judging.expectations import NotTestableError
+from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.restore import of_instance
+from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import restores_elsewhere
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from conformance.http.exchange import Exchange
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
+    from conformance.scenarios.run_state import Snapshot
 
 T = TypeVar("T")
 
@@ -69,15 +73,52 @@ def ended_restores(context: CheckContext) -> list[Restore]:
 
 def logs_left(context: CheckContext) -> list[LogsLeft]:
     """Read the logs of each backup that was restored."""
-    ended = ended_restores(context)
+    by_backup: dict[str, list[Restore]] = {}
+    for restore in ended_restores(context):
+        by_backup.setdefault(restore.backup, []).append(restore)
+    exchanges = context.send_all(map(context.build.logs, by_backup))
     return [
-        _logs_of(context, [restore for restore in ended if restore.backup == backup])
-        for backup in dict.fromkeys(restore.backup for restore in ended)
+        _logs_left(context, restores, exchange)
+        for restores, exchange in zip(by_backup.values(), exchanges, strict=True)
     ]
 
 
-def _logs_of(context: CheckContext, restores: Sequence[Restore]) -> LogsLeft:
-    """Read the logs of the one backup of these restores."""
-    exchange = context.logs(restores[0].backup)
+def _logs_left(context: CheckContext, restores: Sequence[Restore], exchange: Exchange) -> LogsLeft:
+    """Return what was read of the logs of the one backup of these restores."""
     seen = context.run.state.log_book.seen(restores[0].backup, exchange.items)
     return LogsLeft(restores, exchange, [log for id_, log in seen.items() if id_ not in restores[0].logs_before])
+
+
+@dataclass(frozen=True)
+class Look:
+    """A backup as it was read again, or the reason why that failed."""
+
+    snapshot: Snapshot
+    get: Exchange | None = None
+    logs: Exchange | None = None
+    lost: str = ""
+
+
+def look_at_snapshots(context: CheckContext) -> list[Look]:
+    """Read each backup once, for all of its snapshots."""
+    await_late_effects(context)
+    snapshots = context.run.state.take_snapshots()
+    backups = list(dict.fromkeys(snapshot.backup for snapshot in snapshots))
+    try:
+        answers = context.send_all(
+            read(backup) for backup in backups for read in (context.build.get, context.build.logs)
+        )
+    except CANNOT_GO_ON as reason:
+        return [Look(snapshot, lost=str(reason)) for snapshot in snapshots]
+    pairs = zip(backups, answers[::2], answers[1::2], strict=True)
+    looks = {backup: partial(Look, get=get, logs=logs) for backup, get, logs in pairs}
+    return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
+
+
+def last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
+    """Read the jobs of the restores that ended, as far as they can be read."""
+    readable = [restore for restore in ended_restores(context) if restore.readable]
+    if not readable:
+        raise NothingToReviewError("no job to review")
+    jobs = context.send_all(context.build.job(restore.job_id) for restore in readable)
+    return list(zip(readable, jobs, strict=True))
