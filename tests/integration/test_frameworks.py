@@ -27,6 +27,7 @@ ALSO: dict[str, set[str]] = {
     "fastapi/bearer-403": {"DEL-4"},  # a deletion without a key is 401 as well
     "fastapi/body-before-auth": {"ERR-5"},  # the exception of the framework has no published code
     "fastapi/echo-surrogate-500": {"JOB-6", "JOB-8"},  # an action and an instance with a lone surrogate: 4xx
+    "fastapi/router-errors": {"HTTP-1"},  # so does its 404 for an address that is unusual
     "fastify/completed-before-written": {"RST-4"},  # a copy that is not awaited fails unseen
     "fastify/ids-by-the-second": {"RST-6"},  # restores at once share a job
     "fastify/late-heartbeat": {"RST-1"},  # a job that is first read after its last beat never ends
