@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
-O = TypeVar("O")  # noqa: E741 - of an owner, as T is of its value
+Owner = TypeVar("Owner")
 T = TypeVar("T")
 D = TypeVar("D")
 
@@ -163,40 +163,40 @@ class BodyWriter:
 
 
 @dataclass(slots=True)
-class _Kept(Generic[O, T]):
-    owner: weakref.ref[O]
+class _Kept(Generic[Owner, T]):
+    owner: weakref.ref[Owner]
     value: T
     size: int
     derived: dict[str, object] = field(default_factory=dict)
 
 
-class RecentValues(Generic[O, T]):
+class RecentValues(Generic[Owner, T]):
     """The values that were made last, each of an owner. Safe to use from several threads.
 
     A value is made when it is first asked for, and again once it was dropped to make room for newer ones.
     """
 
-    def __init__(self, size_of: Callable[[O], int], make: Callable[[O], T]) -> None:
+    def __init__(self, size_of: Callable[[Owner], int], make: Callable[[Owner], T]) -> None:
         """`size_of`: the length of the body that an owner's value is made of, in bytes."""
         self._size_of = size_of
         self._make = make
         self._lock = threading.RLock()
-        self._kept: OrderedDict[int, _Kept[O, T]] = OrderedDict()
+        self._kept: OrderedDict[int, _Kept[Owner, T]] = OrderedDict()
         self._size = 0
 
-    def get(self, owner: O) -> T:
+    def get(self, owner: Owner) -> T:
         """The owner's value. If it is not kept, it is made, one value at a time."""
         entry = self._kept.get(id(owner))  # without the lock: nearly every call ends here
         return entry.value if entry is not None and entry.owner() is owner else self._made(owner).value
 
-    def derive(self, owner: O, name: str, derive: Callable[[T], D]) -> D:
+    def derive(self, owner: Owner, name: str, derive: Callable[[T], D]) -> D:
         """A result derived from the owner's value, kept as long as the value."""
         entry = self._made(owner)
         if name not in entry.derived:
             entry.derived[name] = derive(entry.value)
         return cast("D", entry.derived[name])
 
-    def _made(self, owner: O) -> _Kept[O, T]:
+    def _made(self, owner: Owner) -> _Kept[Owner, T]:
         key = id(owner)
         with self._lock:
             entry = self._kept.get(key)

@@ -27,7 +27,7 @@ LATE_JOB_S = LATE_LOG_S = 1.0
 QUICK_READINGS, READINGS = 1, 3
 #: After how many polls without a reading the caller reads once more.
 POLLS_BETWEEN_READINGS = 10
-#: How often the job is read after its end, while as much time passes as the restore took, or so many seconds.
+#: How often an ended job is read again, spread over the time that the restore took, which is capped, in seconds.
 READINGS_AFTER_END, MAX_AFTER_END_S = 5, 1.0
 #: The pause after the first poll of a restore that the caller reads beside. Each later one is longer by a factor.
 FIRST_PAUSE_S, LENGTHENED = 0.005, 1.5
