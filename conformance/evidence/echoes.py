@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A shorter key may occur in a response by chance.
 MIN_TOKEN = 8
+#: Whether a longer text shows a key is not remembered.
+MAX_REMEMBERED = 32 * 1024
 #: where `echoed_in` sees a key that is not in a header
 BODY = "the body"
 
@@ -30,13 +32,12 @@ def echoed_in(authorization: str | None, response: Response) -> str | None:
     sent = token(authorization)
     if sent is None or not is_telling(authorization):
         return None
-    finder = _finder(sent)
-    if _is_in(response.content(), finder):
+    if _shows(response.content(), sent):
         return BODY
     headers = response.headers
-    if not _is_in("\n".join(value for _, value in headers).encode(), finder):
+    if not _shows("\n".join(value for _, value in headers).encode(), sent):
         return None
-    return next((f"the header {name}" for name, value in headers if _is_in(value.encode(), finder)), None)
+    return next((f"the header {name}" for name, value in headers if _shows(value.encode(), sent)), None)
 
 
 def echo_pointer(authorization: str | None, value: object) -> str | None:
@@ -48,23 +49,30 @@ def echo_pointer(authorization: str | None, value: object) -> str | None:
     sent = token(authorization)
     if sent is None:
         return None
-    finder = _finder(sent)
     rest: deque[tuple[str, object]] = deque([("", value)])
     while rest:
         pointer, held = rest.popleft()
-        if isinstance(held, str) and _is_in(encode(held), finder):
+        if isinstance(held, str) and _shows(encode(held), sent):
             return pointer
         if isinstance(held, list):
             rest.extend((f"{pointer}/{index}", item) for index, item in enumerate(held))
         elif isinstance(held, dict):
-            if any(_is_in(encode(name), finder) for name in held):
+            if any(_shows(encode(name), sent) for name in held):
                 return pointer
             rest.extend((f"{pointer}{pointers.shown([name])}", item) for name, item in held.items())
     return None
 
 
-def _is_in(data: bytes, finder: Search) -> bool:
-    return any(True for _ in finder.spans(data))
+def _shows(data: bytes, sent: str) -> bool:
+    """Whether data show a key. Most responses of a run repeat an earlier one, so that the answer is remembered."""
+    return _remembered(data, sent) if len(data) <= MAX_REMEMBERED else _searched(data, sent)
+
+
+def _searched(data: bytes, sent: str) -> bool:
+    return any(True for _ in _finder(sent).spans(data))
+
+
+_remembered = lru_cache(maxsize=512)(_searched)
 
 
 @lru_cache(maxsize=64)

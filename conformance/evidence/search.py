@@ -86,12 +86,15 @@ class Search:
 
     def spans(self, data: bytes) -> Iterator[Span]:
         """Yield the places of forms; overlapping ones are not merged."""
-        if self._texts:
-            reach = self.reach(data)
-            for start in range(0, len(data), WINDOW):
-                window = data[start : start + WINDOW + reach] if len(data) > WINDOW else data
-                for span in self._in_window(window):
-                    yield Span(start + span.start, start + span.end, span.label)
+        if not self._texts:
+            return
+        if len(data) <= WINDOW:
+            yield from self._in_window(data)
+            return
+        reach = self.reach(data)
+        for start in range(0, len(data), WINDOW):
+            for span in self._in_window(data[start : start + WINDOW + reach]):
+                yield Span(start + span.start, start + span.end, span.label)
 
     def beginning_at_end(self, data: bytes) -> Span | None:
         """Return the longest prefix of a form with which the data end; None if it is shorter than SHORTEST bytes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: characters of an id in an address; servers and gateways take no longer ones
 MAX_ID = 4096
+
+#: Longer bodies share no value with equal ones.
+MAX_SHARED = 32 * 1024
 
 #: to whom the addressed resource belongs, according to the target file
 Ownership = Literal["own", "sibling", "crossed", "other hub", "missing", "malformed"]
@@ -282,10 +286,15 @@ def _parse(exchange: Exchange) -> strict_json.Parsed | strict_json.NotJSON:
     if response.problem:
         return strict_json.NotJSON(response.problem, len(response.body))
     try:
-        return strict_json.parse(response.content())
+        body = response.content()
+        return _shared(body) if len(body) <= MAX_SHARED else strict_json.parse(body)
     except strict_json.NotJSON as problem:
         # Its traceback, and the error that it came from, would hold the whole body.
         return strict_json.NotJSON(problem.reason, problem.offset)
+
+
+#: Most responses of a run repeat an earlier one: equal bodies share one value, which nothing may change.
+_shared = lru_cache(maxsize=128)(strict_json.parse)
 
 
 def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
