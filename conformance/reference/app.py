@@ -9,9 +9,8 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.routing import Route
+from starlette.routing import Route, Router
 
 from conformance.reference.core import NO_OPERATION, Answer, Call
 from conformance.reference.operations.request_bodies import MAX_BODY
@@ -79,13 +78,11 @@ async def _send(server: Behaviours, answer: Answer, send: Send) -> None:
 def application(server: Behaviours) -> ASGIApp:
     """The application that has these behaviours."""
     routes = [Route(path, Endpoint(server, operations)) for path, operations in server.routes.items()]
-    starlette = Starlette(routes=routes)
-    starlette.router.redirect_slashes = False
-    starlette.router.default = Endpoint(server, {})
+    router = Router(routes, redirect_slashes=False, default=Endpoint(server, {}))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope["path"] = server.route_path(scope["raw_path"].decode("latin-1"))
-        await starlette(scope, receive, send)
+        await router(scope, receive, send)
 
     return server.wrap_app(app)

@@ -103,6 +103,7 @@ async def serve(server: Behaviours, listener: socket.socket, ready: Callable[[],
         log_config=None,
         log_level="critical",
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         date_header=False,  # ours goes by the server's clock
         timeout_keep_alive=60,
