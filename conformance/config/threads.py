@@ -1,42 +1,122 @@
-"""Background threads that process work in order, and that never keep the process from exiting."""
+"""Background threads that process work in order, and that never keep the process from exiting.
+
+Work that others wait for goes first: what a thread inside `going_first` submits overtakes what others have submitted.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import threading
 import time
+from collections import deque
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 U = TypeVar("U")
 
+_this_thread = threading.local()
+
+
+def goes_first() -> bool:
+    """Whether the work of this thread goes before that of others."""
+    return getattr(_this_thread, "goes_first", False)
+
+
+@contextlib.contextmanager
+def going_first(first: bool = True) -> Iterator[None]:
+    """Let what this thread sends and submits meanwhile go before the work of others, or not."""
+    before = goes_first()
+    _this_thread.goes_first = first
+    try:
+        yield
+    finally:
+        _this_thread.goes_first = before
+
+
+class Places:
+    """A limited number of places: whoever finds none waits for one, in turn, but behind what goes first."""
+
+    def __init__(self, count: int) -> None:
+        self._lock = threading.Lock()
+        self._free = count
+        self._waiting: dict[bool, deque[threading.Event]] = {True: deque(), False: deque()}
+
+    def __enter__(self) -> None:
+        """Wait for a place, and take it."""
+        with self._lock:
+            if self._free:
+                self._free -= 1
+                return
+            given, waiting = threading.Event(), self._waiting[goes_first()]
+            waiting.append(given)
+        try:
+            given.wait()
+        except BaseException:  # the main thread may be interrupted
+            with self._lock, contextlib.suppress(ValueError):
+                waiting.remove(given)
+                raise
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        """Give the place to whoever is the next."""
+        with self._lock:
+            waiting = self._waiting[True] or self._waiting[False]
+            if waiting:
+                waiting.popleft().set()
+            else:
+                self._free += 1
+
+
+_numbers = itertools.count()
+
+
+@dataclass(order=True)
+class _Task(Generic[T]):
+    """A call in the order in which calls start. One without a call ends its thread."""
+
+    comes_later: bool
+    number: int
+    future: Future[T] = field(compare=False)
+    call: Callable[[], T] | None = field(default=None, compare=False)
+
 
 class Background(Generic[T]):
-    """Like a ThreadPoolExecutor, but with daemon threads: a call that hangs does not keep a run from ending."""
+    """Like a ThreadPoolExecutor, but with daemon threads: a call that hangs does not keep a run from ending.
 
-    def __init__(self, name: str, threads: int = 1) -> None:
+    `first`: whether its calls go before the work of other threads.
+    """
+
+    def __init__(self, name: str, threads: int = 1, *, first: bool = False) -> None:
         self._name = name
         self._most = threads
-        self._tasks: queue.SimpleQueue[tuple[Future[T], Callable[[], T]] | None] = queue.SimpleQueue()
+        self._first = first
+        self._tasks: queue.PriorityQueue[_Task[T]] = queue.PriorityQueue()
         self._threads: list[threading.Thread] = []
         self._idle = threading.Semaphore(0)
         self._lock = threading.Lock()
         self._closed = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
-        """Schedule a call. Calls start in the order of submission; with one thread, each after the one before ended."""
+        """Schedule a call. Calls start in the order of submission; with one thread, each after the one before ended.
+
+        Calls of threads that go first start before those of others.
+        """
         future: Future[T] = Future()
+        first = self._first or goes_first()
         with self._lock:
             if self._closed:
                 future.cancel()
                 return future
-            self._tasks.put((future, task))
+            self._tasks.put(_Task(not first, next(_numbers), future, task))
             if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
                 thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._threads.append(thread)
@@ -57,21 +137,22 @@ class Background(Generic[T]):
         with self._lock:
             self._closed = True
             with contextlib.suppress(queue.Empty):
-                while (item := self._tasks.get_nowait()) is not None:
-                    item[0].cancel()
+                while True:
+                    self._tasks.get_nowait().future.cancel()
             for _ in self._threads:
-                self._tasks.put(None)
+                self._tasks.put(_Task(True, next(_numbers), Future()))
         deadline = None if patience_s is None else time.monotonic() + patience_s
         for thread in self._threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while (item := self._tasks.get()) is not None:
-            future, task = item
+        while (call := (scheduled := self._tasks.get()).call) is not None:
+            future = scheduled.future
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(task())
+                    with going_first(not scheduled.comes_later):
+                        future.set_result(call())
                 except BaseException as error:
                     future.set_exception(error)
-            del item, future, task  # keep no references while the thread waits
+            del scheduled, future, call  # keep no references while the thread waits
             self._idle.release()

@@ -8,10 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.machine import exhausted
-from conformance.config.threads import Background
+from conformance.config.target import Limits
+from conformance.config.threads import Background, going_first
 from conformance.contract.check_id import CheckKind
+from conformance.execution.changes import Changes
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose, Sender
+from conformance.judging.checks import Stage
 from conformance.judging.expectations import NotApplicableError, NotTestableError, inconclusive
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.judging.passive import FindingSet, attach
@@ -48,8 +51,8 @@ STOPPED_PATIENCE_S = 5.0
 class Executor:
     """Executes the checks of one worker.
 
-    Checks that change the target run one after the other on a thread of their own, from the start, so that waiting for
-    restores overlaps with the reads of the other checks. `on_record` receives each record of a selected clause.
+    Checks that change the target run from the start on threads of their own, so that waiting for restores overlaps with
+    the reads of the other checks. `on_record` receives each record of a selected clause.
     """
 
     def __init__(
@@ -69,9 +72,12 @@ class Executor:
         self._reviews = reviews
         self._on_record = on_record
         self._reads: Background[CheckRecord] = Background("reads", READERS)
-        self._changes: Background[CheckRecord] = Background("changes")
         self._reading: dict[CheckId, Future[CheckRecord]] = {}
-        self._changing: dict[CheckId, Future[CheckRecord]] = {}
+        self._changes = Changes(
+            self.execute,
+            is_disturbed=lambda: bool(run.state.wrong_acceptance),
+            has_jobs=lambda: run.state.has_run("main"),
+        )
         self._reviewed = False
         #: What the target file and the target provide, once preflight has run: checks that need more do not begin.
         self.situation: Situation | None = None
@@ -84,10 +90,8 @@ class Executor:
     # ------------------------------------------------------------ order
 
     def begin_changes(self, checks: Iterable[Check]) -> None:
-        """Start the checks that change the target, in this order, beside whatever else runs."""
-        for check in checks:
-            if check.id not in self._changing:
-                self._changing[check.id] = self._changes.submit(partial(self.execute, check))
+        """Start the checks that change the target, in the order of their stages, beside whatever else runs."""
+        self._changes.begin(checks)
 
     def begin_reads(self, checks: Iterable[Check]) -> None:
         """Start the checks that only read, several at once."""
@@ -96,13 +100,14 @@ class Executor:
 
     def result(self, check: Check) -> CheckRecord:
         """Return the record of a check: wait for it if the check was started, else execute the check now."""
-        started = self._changing.get(check.id) or self._reading.get(check.id)
+        started = self._changes.record_of(check) or self._reading.get(check.id)
+        if started is None and check.stage is Stage.BAD_KEYS:
+            self.finish_changes()  # the check may restore, beside which no refused restore may go on
         return started.result() if started else self.execute(check)
 
     def finish_changes(self) -> None:
         """Wait until everything that changes the target has happened."""
-        for change in list(self._changing.values()):
-            change.exception()
+        self._changes.finish()
 
     def await_reads(self, count: int) -> None:
         """Wait until this number of reads of all workers is done, so that a lockout by bad keys disturbs none of them.
@@ -127,6 +132,14 @@ class Executor:
             self.await_reads(reads)
             self.final_review()
 
+    def begin_bad_keys(self, checks: Iterable[Check]) -> None:
+        """Start the checks that send bad keys, several at once, but for those that need a job: they may restore.
+
+        Where the target file allows few bad keys, none is started: the first checks use them up, in their order.
+        """
+        if self._run.client.target.limits.bad_auth_max >= Limits().bad_auth_max:
+            self._changes.begin(check for check in checks if check.operation != "job")
+
     def final_review(self) -> None:
         """Review everything that the run did since the last review.
 
@@ -138,15 +151,16 @@ class Executor:
         reviews = [review for review in self._reviews if review.clause in self._selected]
         if is_again and self._run.is_quick:
             reviews = [review for review in reviews if review.clause in FORBID_EFFECTS]
-        if reviews:
-            read_ahead(CheckContext(reviews[0], self._run), {review.clause for review in reviews})
-        for review in reviews:
-            self.execute(review)
+        with going_first():
+            if reviews:
+                read_ahead(CheckContext(reviews[0], self._run), {review.clause for review in reviews})
+            for review in reviews:
+                self.execute(review)
 
     def close(self) -> None:
         """Wait for the checks in progress; those that have not begun are not started."""
-        for background in (self._reads, self._changes):
-            background.close(STOPPED_PATIENCE_S if self.stopped else None)
+        for threads in (self._reads, self._changes):
+            threads.close(STOPPED_PATIENCE_S if self.stopped else None)
 
     # ------------------------------------------------------------ one check
 

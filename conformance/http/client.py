@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
-from conformance.config.threads import Background
+from conformance.config.threads import Background, Places
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.availability.liveness import Liveness, answered
@@ -97,7 +97,7 @@ class Client:
         #: How many of them had no response in the time for it, and the longest time of a response, in seconds.
         self._hung: Counter[Operation] = Counter()
         self._slowest_s: dict[Operation, float] = {}
-        self._slots = threading.BoundedSemaphore(concurrency)
+        self._slots = Places(concurrency)
         self._place = partial(shared_state.place, worker, workers, limit)
         self._pool: Background[Exchange] = Background("client", concurrency)
         self._counting = threading.Condition()

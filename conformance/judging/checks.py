@@ -30,22 +30,37 @@ JudgeFunction = Callable[["Exchange"], "Iterator[Finding]"]
 
 
 class Stage(IntEnum):
-    """When a check runs. What changes the target runs on one thread of one worker, in this order."""
+    """When a check runs. What could change the target runs in one worker, in this order."""
 
     READS = 0
-    CHANGES = 1
+    #: Requests that must all be refused. Several checks run at once, while the run has started no restore: each watches
+    #: a backup of its own, and the first restore that is accepted all the same ends that.
+    REFUSALS = 1
+    #: The restores, one after the other.
+    CHANGES = 2
+    #: Reads of the jobs that the restores left. Several checks run at once, beside everything that follows.
+    JOBS = 3
     #: Generated requests that could change something. They run behind the scenarios, whose budget they must not use.
-    GENERATED = 2
-    DELETES = 3
+    GENERATED = 4
+    DELETES = 5
     #: The target may lock the sender out after bad keys, so they come last, and the final review before them.
-    BAD_KEYS = 4
+    BAD_KEYS = 6
     #: The final review, which the executor runs before the bad keys and at the end.
-    FINAL_REVIEW = 5
+    FINAL_REVIEW = 7
 
     @property
     def changes(self) -> bool:
-        """Whether checks of this stage change the target; they run beside the reads."""
-        return self in (Stage.CHANGES, Stage.GENERATED, Stage.DELETES)
+        """Whether checks of this stage change the target, or need its changes; they run beside the reads."""
+        return Stage.READS < self < Stage.BAD_KEYS
+
+
+#: Clauses about restores that are accepted, or whose odd requests some targets may accept (GET-6).
+ABOUT_ACCEPTED = frozenset({"JOB-1", "JOB-2", "JOB-3", "CAP-6", "GET-6", *(f"RST-{number}" for number in range(1, 10))})
+#: Clauses whose checks of jobs need restores to end, and not only a job that exists.
+ABOUT_ENDED_JOBS = frozenset({"JBS-1", "JBS-5"})
+#: Clauses for which schemathesis's cases of a read may be sent by methods that could change something.
+BY_OTHER_METHODS = frozenset({"HTTP-3", "HTTP-5"})
+READING = frozenset({"list", "get", "logs"})
 
 
 class Context(Protocol):
@@ -117,7 +132,7 @@ def check(
         takes_operation = function.__code__.co_argcount > 1
         declared = []
         for operation in operations:
-            given = _default_stage(operation, kind) if stage is None else stage
+            given = _default_stage(clause, operation, kind) if stage is None else stage
             declared.append(_register(_CHECKS, Check(clause, operation, function, given, takes_operation, kind)))
 
         @pytest.mark.parametrize("declared_check", declared, ids=lambda one: str(one.id))
@@ -132,9 +147,15 @@ def check(
     return declare
 
 
-def _default_stage(operation: Operation, kind: CheckKind) -> Stage:
-    if operation not in ("restore", "job", "delete"):
+def _default_stage(clause: str, operation: Operation, kind: CheckKind) -> Stage:
+    if kind is CheckKind.SCHEMATHESIS:
+        return Stage.READS if operation in READING and clause not in BY_OTHER_METHODS else Stage.GENERATED
+    if operation in READING:
         return Stage.READS
+    if operation == "restore" and clause not in ABOUT_ACCEPTED:
+        return Stage.REFUSALS
+    if operation == "job" and clause not in ABOUT_ENDED_JOBS:
+        return Stage.JOBS
     return Stage.GENERATED if kind.is_generated else Stage.CHANGES
 
 

@@ -155,6 +155,7 @@ class CheckExecution:
             run.executor.before_bad_keys(sum(1 for item in self._items if stage_of(item) is Stage.READS))
             if run.shared_state.read(LAST_FAILURE):
                 pytest.skip(TOO_LATE)
+            run.executor.begin_bad_keys(check for check in checks_of(self._items) if check.stage is Stage.BAD_KEYS)
         record = run.executor.result(check)
         if check.clause not in self.setup.selected:
             return

@@ -196,6 +196,7 @@ def _execute(run: Run, checks: Collection[Check]) -> None:
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
             run.executor.before_bad_keys()
+            run.executor.begin_bad_keys(check for check in ordered if check.stage is Stage.BAD_KEYS)
         run.executor.result(check)
     run.executor.finish_changes()
     run.executor.final_review()

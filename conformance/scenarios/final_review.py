@@ -368,7 +368,7 @@ def read_ahead(context: CheckContext, clauses: Collection[str]) -> None:
     if not FORBID_EFFECTS.isdisjoint(clauses):
         with suppress(*CANNOT_GO_ON):
             await_late_effects(context)
-    threads: Background[object] = Background("review", len(READINGS))
+    threads: Background[object] = Background("review", len(READINGS), first=True)
     readings = [
         threads.submit(partial(reviewed_once, context, name, scenario))
         for name, scenario, needing in READINGS

@@ -369,6 +369,11 @@ class RunState:
             raise RuntimeError(f"the scenario {name} needs its own result")
         return cast("T", ours.result.result())
 
+    def has_run(self, name: str) -> bool:
+        """Whether the scenario of this name is over, so that later calls only share its result."""
+        with self._lock:
+            return name in self._scenarios and self._scenarios[name].result.done()
+
     def _forget(self, name: str) -> None:
         """Let the next call run a scenario again, unless it has been tried often enough."""
         with self._lock:

@@ -59,17 +59,21 @@ FORBID_EFFECTS = frozenset({"AUTH-5", "AUTH-6", "AUTH-9", "CAP-8", "JOB-10"})
 
 
 def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
-    """Send requests that must be refused. Their effects are `observed_effects`, now and in the final review."""
+    """Send requests that must be refused. Their effects are `observed_effects`, now and in the final review.
+
+    Others may be sent for other backups at the same time.
+    """
     if not requests:
         return []
-    snapshot = _take_snapshot(context, requests)
-    answers = _send_until_accepted(context, requests)
-    if snapshot is not None:
-        get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
-        requested = context.run.state.requested(snapshot.backup)
-        context.run.looks.keep(snapshot.clause, snapshot.backup, get, logs, requested=requested)
-        snapshot.answers += answers
-        snapshot.effects += changes_since(context, snapshot, get, logs)
+    with context.run.refusals.of(requests[0].resources.get("backup", "")):
+        snapshot = _take_snapshot(context, requests)
+        answers = _send_until_accepted(context, requests)
+        if snapshot is not None:
+            get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
+            requested = context.run.state.requested(snapshot.backup)
+            context.run.looks.keep(snapshot.clause, snapshot.backup, get, logs, requested=requested)
+            snapshot.answers += answers
+            snapshot.effects += changes_since(context, snapshot, get, logs)
     return answers
 
 
@@ -235,7 +239,8 @@ def _doubt(context: CheckContext, snapshot: Snapshot, suspected: Sequence[Findin
         return ""
     name = f"effects of {snapshot.clause} by {snapshot.source}"
     try:
-        doubt = context.run_once(name, lambda own: _why_unconfirmed(own, snapshot, foreign=foreign))
+        with context.run.refusals.none():
+            doubt = context.run_once(name, lambda own: _why_unconfirmed(own, snapshot, foreign=foreign))
     except CANNOT_GO_ON as reason:
         return f"{ANOTHER_CLIENT}: {reason}"
     if not doubt:

@@ -301,7 +301,7 @@ def _longest_logs(context: CheckContext) -> str:
     return max(answers, key=lambda answer: len(answer.ids)).request.resources["backup"]
 
 
-@check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.CHANGES)
+@check("HTTP-5", "list", "get", "logs", "restore", stage=Stage.REFUSALS)
 def test_http_5_undocumented_methods_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """PUT, PATCH, and POST or DELETE where not documented, on ids that do not exist."""
     ids = {"container": context.build.unknown_container()}

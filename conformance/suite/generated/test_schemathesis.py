@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contract.check_id import CheckKind
 from conformance.generation.schemathesis_requests import cases_for
-from conformance.judging.checks import Stage, check
+from conformance.judging.checks import check
 from conformance.judging.expectations import NotTestableError, expect_answer, expect_no_server_error, expect_status
 from conformance.scenarios import deletion_scenarios
 from conformance.suite.support import expect_method_refused
@@ -46,7 +46,7 @@ def judge_schemathesis_cases(context: CheckContext, operation: Operation) -> Ite
 
 def schemathesis_check(clause: str, *operations: Operation) -> object:
     """Declare a check that judges schemathesis's cases for these operations by one clause."""
-    return check(clause, *operations, kind=CheckKind.SCHEMATHESIS, stage=Stage.GENERATED)(judge_schemathesis_cases)
+    return check(clause, *operations, kind=CheckKind.SCHEMATHESIS)(judge_schemathesis_cases)
 
 
 test_schemathesis_requests_are_answered = schemathesis_check(

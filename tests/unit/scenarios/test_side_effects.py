@@ -16,6 +16,7 @@ from conformance.judging.expectations import Finding, violation
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.proofs.looks import Looks
+from conformance.scenarios.proofs.refusal_batches import RefusalBatches
 from conformance.scenarios.run_state import RunState, Snapshot
 from conformance.scenarios.side_effects import (
     ANOTHER_CLIENT,
@@ -42,7 +43,9 @@ class Container:
         self.fixtures = Fixtures(target)
         self.fixtures.discover(answer(200, {"data": [self._backup(name) for name in states]}, operation="list"), [])
         self.snapshots: list[Snapshot] = []
-        self.run = SimpleNamespace(state=RunState(), looks=Looks(), wait=lambda _seconds: None)
+        self.run = SimpleNamespace(
+            state=RunState(), looks=Looks(), refusals=RefusalBatches(), wait=lambda _seconds: None
+        )
         self.scenarios: dict[str, Any] = {}
         spent = SimpleNamespace(read=lambda _name: target.restore.max_restores)
         self.client = SimpleNamespace(shared_state=spent)
