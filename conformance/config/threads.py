@@ -49,6 +49,11 @@ class Places:
         self._free = count
         self._waiting: dict[bool, deque[threading.Event]] = {True: deque(), False: deque()}
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return len(self._waiting[True]) + len(self._waiting[False])
+
     def __enter__(self) -> None:
         """Wait for a place, and take it."""
         with self._lock:

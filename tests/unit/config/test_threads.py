@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from conformance.config.threads import Background
+from conformance.config.threads import Background, Places, goes_first, going_first
 
 
 def test_results_come_in_the_order_of_the_values() -> None:
@@ -51,3 +51,62 @@ def test_a_task_that_hangs_does_not_keep_the_end_from_coming() -> None:
     with pytest.raises(CancelledError):
         background.submit(lambda: True).result(timeout=30)
     hanging.set()
+
+
+def test_what_goes_first_overtakes_what_waits() -> None:
+    background: Background[None] = Background("test", 1)
+    begun, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    background.submit(hold)
+    assert begun.wait(30)
+    later = background.submit(lambda: order.append(f"later {goes_first()}"))
+    with going_first():
+        first = background.submit(lambda: order.append(f"first {goes_first()}"))
+    go_on.set()
+    first.result(timeout=30)
+    later.result(timeout=30)
+    background.close()
+    assert order == ["first True", "later False"]
+
+
+def test_a_free_place_is_given_to_what_goes_first() -> None:
+    places, order, waiting = Places(1), list[str](), list[threading.Thread]()
+
+    def take(name: str, *, first: bool) -> None:
+        with going_first(first), places:
+            order.append(name)
+
+    with places:
+        for name, first in (("later", False), ("first", True)):
+            waiting.append(threading.Thread(target=take, args=(name,), kwargs={"first": first}))
+            waiting[-1].start()
+            while places.waiting < len(waiting):
+                time.sleep(0.001)
+    for thread in waiting:
+        thread.join(30)
+    assert order == ["first", "later"]
+    with places:  # it was given back
+        assert places.waiting == 0
+
+
+def test_no_more_take_a_place_than_there_are() -> None:
+    places, counting, inside, most = Places(3), threading.Lock(), 0, 0
+
+    def take(_: int) -> None:
+        nonlocal inside, most
+        with places:
+            with counting:
+                inside += 1
+                most = max(most, inside)
+            with counting:
+                inside -= 1
+
+    background: Background[None] = Background("test", 8)
+    background.map(take, range(500))
+    background.close()
+    assert 1 <= most <= 3
+    assert inside == 0

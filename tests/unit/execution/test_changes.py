@@ -1,0 +1,102 @@
+"""The order of the checks that could change the target."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+import pytest
+
+from conformance.config.threads import goes_first
+from conformance.execution.changes import REFUSED, Changes
+from conformance.judging.checks import Check, Stage
+from conformance.judging.outcomes import CheckRecord, Outcome
+
+if TYPE_CHECKING:
+    from conformance.contract.operations import Operation
+
+PATIENCE_S = 30
+
+
+def check_of(number: int, stage: Stage) -> Check:
+    operation: Operation = "job" if stage is Stage.JOBS else "restore"
+    return Check(f"JOB-{number}", operation, lambda _: iter(()), stage, False)
+
+
+class Target:
+    """Records the order of the checks; `accepts`: the clause whose check has a restore accepted."""
+
+    def __init__(self, accepts: str = "") -> None:
+        self.begun: list[str] = []
+        self.is_disturbed = False
+        self.has_jobs = True
+        self.together = threading.Barrier(REFUSED, timeout=PATIENCE_S)
+        self._accepts = accepts
+        self._lock = threading.Lock()
+        self.changes = Changes(self.execute, lambda: self.is_disturbed, lambda: self.has_jobs)
+
+    def execute(self, check: Check) -> CheckRecord:
+        assert goes_first()
+        with self._lock:
+            self.begun.append(check.clause)
+        if check.stage is Stage.REFUSALS and not self.is_disturbed:
+            self.together.wait()
+            self.is_disturbed = bool(self._accepts)
+        return CheckRecord(check.id, Outcome.PASSED)
+
+    def run(self, checks: list[Check]) -> list[str]:
+        self.changes.begin(checks)
+        self.changes.finish()
+        records = [self.changes.record_of(check) for check in checks]
+        assert [record.result() for record in records if record] == [
+            CheckRecord(check.id, Outcome.PASSED) for check in checks
+        ]
+        self.changes.close(None)
+        return self.begun
+
+
+def test_refused_restores_go_at_once_and_before_all_restores() -> None:
+    refusals = [check_of(number, Stage.REFUSALS) for number in range(REFUSED)]
+    order = Target().run(
+        [check_of(8, Stage.DELETES), check_of(7, Stage.GENERATED), check_of(6, Stage.CHANGES), *refusals]
+    )
+    assert sorted(order[:REFUSED]) == [check.clause for check in refusals]
+    assert order[REFUSED:] == ["JOB-6", "JOB-7", "JOB-8"]
+
+
+def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
+    refusals = [check_of(number, Stage.REFUSALS) for number in range(REFUSED + 2)]
+    target = Target(accepts="JOB-0")
+    order = target.run([*refusals, check_of(8, Stage.CHANGES), check_of(9, Stage.GENERATED)])
+    assert sorted(order[:REFUSED]) == [check.clause for check in refusals[:REFUSED]]
+    assert order[REFUSED:] == ["JOB-8", "JOB-4", "JOB-5", "JOB-9"]
+
+
+@pytest.mark.parametrize("has_jobs", [True, False])
+def test_a_check_of_a_job_that_must_make_its_restore_goes_before_generated_ones(has_jobs: bool) -> None:
+    target = Target()
+    target.has_jobs = has_jobs
+    order = target.run([check_of(1, Stage.JOBS), check_of(2, Stage.GENERATED)])
+    assert sorted(order) == ["JOB-1", "JOB-2"]
+    assert has_jobs or order == ["JOB-1", "JOB-2"]
+
+
+def test_what_has_not_begun_is_not_started_after_the_end() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def execute(check: Check) -> CheckRecord:
+        begun.set()
+        go_on.wait(PATIENCE_S)
+        return CheckRecord(check.id, Outcome.PASSED)
+
+    changes = Changes(execute, lambda: False, lambda: True)
+    first, second = check_of(1, Stage.CHANGES), check_of(2, Stage.CHANGES)
+    changes.begin([first, second])
+    assert begun.wait(PATIENCE_S)
+    changes.close(0)
+    go_on.set()
+    record = changes.record_of(second)
+    assert record is not None
+    with pytest.raises(CancelledError):
+        record.result(PATIENCE_S)
