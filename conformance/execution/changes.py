@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from conformance.judging.outcomes import CheckRecord
 
 #: How many checks whose requests must be refused run at once.
-REFUSED = 4
+REFUSED = 6
 #: How many checks that read jobs run at once.
 READING_JOBS = 2
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: with less time than this a read would only find out that the time is over
 MIN_READ_S = 0.001
+#: how much of a request is kept to be sent in one piece, in bytes
+MAX_KEPT = 65_536
 
 
 class Network(httpcore.NetworkBackend):
@@ -78,14 +80,22 @@ class Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection of a `Network`."""
+    """A connection of a `Network`.
+
+    httpcore writes the head of a request, and then its body. Here both are sent in one piece, when the response is
+    read: what lies between may forward the second part only after the first has arrived.
+    """
 
     def __init__(self, network: Network, stream: httpcore.NetworkStream) -> None:
         self._network = network
         self._stream = stream
+        self._kept: list[bytes] = []
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         del timeout
+        if self._kept:
+            with contextlib.suppress(httpcore.WriteError):  # the target may have answered before it read everything
+                self._send()
         remaining = self._network.remaining()
         if remaining < MIN_READ_S:
             raise httpcore.ReadTimeout("the request timed out")
@@ -93,7 +103,13 @@ class _Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         del timeout
-        self._stream.write(buffer, self._network.remaining())
+        self._kept.append(buffer)
+        if sum(map(len, self._kept)) > MAX_KEPT:
+            self._send()
+
+    def _send(self) -> None:
+        kept, self._kept = b"".join(self._kept), []
+        self._stream.write(kept, self._network.remaining())
 
     def close(self) -> None:
         self._stream.close()
