@@ -140,9 +140,9 @@ class Client:
         if not self.liveness.confirm() and self.liveness.gone is not None:
             raise TargetGoneError(self.liveness.gone)
 
-    def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
+    def send_all(self, requests: Iterable[Request], purpose: Purpose = Purpose.EVIDENCE) -> list[Exchange]:
         """Send at most `limits.concurrency` requests at once. Return the exchanges in the order of the requests."""
-        return self._pool.map(self.send, requests)
+        return self._pool.map(partial(self.send, purpose=purpose), requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
         """Like `send_all`, but return what was answered before a request was not allowed.

@@ -94,7 +94,7 @@ class Stage:
     def _problem(self) -> str:
         """Inspect everything, or return the first problem that stops the run."""
         self._client.reach()
-        addresses = self._client_reads(self._addresses())
+        addresses = self._client.send_all(self._addresses(), Purpose.CONTROL)
         if not any(exchange.status is not None for exchange in addresses):
             return self._silence(next((answer.failure for answer in addresses if answer.failure), "no response"))
         self._look_for_a_rate_limit(addresses)
@@ -130,9 +130,6 @@ class Stage:
 
     def _reads_with(self, key: str, backup: str) -> list[Request]:
         return [self._build.list(key=key), self._build.get(backup, key=key), self._build.logs(backup, key=key)]
-
-    def _client_reads(self, requests: list[Request]) -> list[Exchange]:
-        return [self._client.send(request, Purpose.CONTROL) for request in requests]
 
     def _look_for_a_rate_limit(self, addresses: list[Exchange]) -> None:
         """Note what rate the target announces, and how long a full run takes at the slower of the two rates."""
@@ -214,7 +211,9 @@ class Stage:
 
     def _reads_of_backup(self, key: str) -> list[Exchange]:
         backup = self._target.fixtures.backup_id or self._build.unknown_id()
-        return self._client_reads([self._build.get(backup, key=key), self._build.logs(backup, key=key)])
+        return self._client.send_all(
+            [self._build.get(backup, key=key), self._build.logs(backup, key=key)], Purpose.CONTROL
+        )
 
     def _measured(self, name: str) -> str:
         answer = self._proofs.first_answers.get(name)
@@ -280,12 +279,11 @@ class Stage:
         A target that knows the container misses only the backup.
         """
         backup, nowhere = self._build.unknown_id(), self._build.unknown_container()
-        answers = self._client_reads(
-            [
-                self._build.get(backup, container, key=key, ownership="sibling"),
-                self._build.get(backup, nowhere, key=key, ownership="missing"),
-            ]
-        )
+        requests = [
+            self._build.get(backup, container, key=key, ownership="sibling"),
+            self._build.get(backup, nowhere, key=key, ownership="missing"),
+        ]
+        answers = self._client.send_all(requests, Purpose.CONTROL)
         return len({(answer.status, answer.code) for answer in answers}) == 1
 
     def _backups(self) -> Iterator[Entry]:
