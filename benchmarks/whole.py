@@ -122,7 +122,7 @@ def main(milliseconds: float) -> int:
     part = rate / bare
     print(f"{timed.requests} requests, {rate:.0f} a second; a bare loop {bare:.0f}: {part:.2f} (goal {OF_A_LOOP:g})")
     print(
-        f"{milliseconds:g} ms away: {far.requests} requests in {far.wall:.1f} s, of which {pauses.seconds:.1f} s without "
+        f"{milliseconds:g} ms away: {far.requests} requests in {far.wall:.1f} s, {pauses.seconds:.1f} s of it without "
         f"any, to wait for restores; at {CONCURRENCY} at once {limit:.1f} s: {busy / limit:.2f} (goal {OF_LATENCY:g})"
     )
     good = timed.start <= START_S and timed.wall <= WALL_S and part >= OF_A_LOOP and busy / limit <= OF_LATENCY
