@@ -59,18 +59,19 @@ class Target:
 def test_refused_restores_go_at_once_and_before_all_restores() -> None:
     refusals = [check_of(number, Stage.REFUSALS) for number in range(REFUSED)]
     order = Target().run(
-        [check_of(8, Stage.DELETES), check_of(7, Stage.GENERATED), check_of(6, Stage.CHANGES), *refusals]
+        [check_of(22, Stage.DELETES), check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES), *refusals]
     )
     assert sorted(order[:REFUSED]) == [check.clause for check in refusals]
-    assert order[REFUSED:] == ["JOB-6", "JOB-7", "JOB-8"]
+    assert order[REFUSED:] == ["JOB-20", "JOB-21", "JOB-22"]
 
 
 def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
     refusals = [check_of(number, Stage.REFUSALS) for number in range(REFUSED + 2)]
     target = Target(accepts="JOB-0")
-    order = target.run([*refusals, check_of(8, Stage.CHANGES), check_of(9, Stage.GENERATED)])
+    scenario, generated = check_of(20, Stage.CHANGES), check_of(21, Stage.GENERATED)
+    order = target.run([*refusals, scenario, generated])
     assert sorted(order[:REFUSED]) == [check.clause for check in refusals[:REFUSED]]
-    assert order[REFUSED:] == ["JOB-8", "JOB-4", "JOB-5", "JOB-9"]
+    assert order[REFUSED:] == [check.clause for check in (scenario, *refusals[REFUSED:], generated)]
 
 
 @pytest.mark.parametrize("has_jobs", [True, False])
