@@ -337,8 +337,10 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose deletion was refused is still there, and as it was."""
     kept = [kept_backup for kept_backup in context.run.state.kept_backups if kept_backup.clause == context.check.clause]
     gets = context.send_all(_gets(context, [kept_backup.backup for kept_backup in kept]))
+    changed = collateral(context)
+    by_deletions = changed if context.run.state.takes_others_along(changed) else set()
     for kept_backup, get in zip(kept, gets, strict=True):
-        if kept_backup.backup in collateral(context):
+        if kept_backup.backup in by_deletions:
             yield inconclusive(BY_A_DELETION, get)
         else:
             yield from late_changes(context, kept_backup, get)

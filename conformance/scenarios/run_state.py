@@ -146,6 +146,7 @@ class RunState:
         self._kept: list[KeptBackup] = []
         self._deleted: set[str] = set()
         self._gone: set[str] = set()
+        self._refused_to_delete: set[str] = set()
         self._neighbours: list[tuple[Neighbours, Changes]] = []
         self._scenarios: dict[str, _Scenario] = {}
         self._broken_off: Counter[str] = Counter()
@@ -166,9 +167,11 @@ class RunState:
         A restore whose answer was lost, on the way or by an intermediary, counts as accepted.
         """
         self.log_book.observe(exchange)
-        is_restore = asks_for_restore(exchange.request)
-        if (is_restore or exchange.request.operation == "delete") and not exchange.is_success:
+        is_restore, is_deletion = asks_for_restore(exchange.request), exchange.request.operation == "delete"
+        if (is_restore or is_deletion) and not exchange.is_success:
             self.last_refused_change = time.monotonic()
+        if is_deletion and not exchange.is_success:
+            self._refused_to_delete.add(exchange.request.resources.get("backup", ""))
         if not is_restore:
             return
         backup = exchange.request.resources["backup"]
@@ -330,6 +333,11 @@ class RunState:
     def changed_neighbours(self) -> set[str]:
         """The backups that changed with the deletion of another."""
         return {backup for _, changes in self.neighbours for backup in changes.of_steady}
+
+    def takes_others_along(self, changed: Collection[str]) -> bool:
+        """Whether deletions of this run changed these other backups: one cannot tell where refused ones named them."""
+        several = sum(changes.shows_collateral for _, changes in self.neighbours) > 1
+        return several or not self._refused_to_delete.issuperset(changed)
 
     @property
     def deleted_backups(self) -> list[str]:

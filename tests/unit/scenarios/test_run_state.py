@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.http.exchange import Exchange, Expected, Request, Response
-from conformance.judging.expectations import NoAnswerError, NotTestableError
-from conformance.scenarios.run_state import MAX_TRIES, KeptBackup, RunState, Snapshot
+from conformance.judging.expectations import NoAnswerError, NotTestableError, inconclusive
+from conformance.scenarios.run_state import MAX_TRIES, Changes, KeptBackup, Neighbours, RunState, Snapshot
 
 if TYPE_CHECKING:
     from conformance.contract.operations import Operation
@@ -159,6 +159,17 @@ def test_a_backup_that_was_deleted_meanwhile_is_not_reviewed() -> None:
 
 
 # ---------------------------------------------------------------- scenarios
+
+
+def test_one_deletion_is_not_blamed_for_what_refused_ones_named() -> None:
+    state, change = RunState(), Changes(of_steady={"b": inconclusive("changed")})
+    state.add_neighbours(Neighbours("a", {}, {}, 0.0), change)
+    assert state.takes_others_along({"b"})
+    state.observe(answered(403, "b", "delete"))
+    assert not state.takes_others_along({"b"})
+    assert state.takes_others_along({"b", "c"})
+    state.add_neighbours(Neighbours("d", {}, {}, 0.0), change)
+    assert state.takes_others_along({"b"})
 
 
 def test_a_scenario_runs_once_and_all_threads_share_its_result() -> None:
