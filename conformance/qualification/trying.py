@@ -21,7 +21,7 @@ from conformance.judging.outcomes import Outcome
 from conformance.qualification.assessing import Row, assess, broke_down
 from conformance.qualification.measure import RESTORE_SECONDS, Result, judge
 from conformance.qualification.trials import all_trials
-from conformance.reference import launch
+from conformance.reference import forking, launch
 from conformance.reference.registry import Variant
 
 if TYPE_CHECKING:
@@ -199,8 +199,8 @@ def serving(trial: Trial) -> Iterator[Path]:
     faults, variants = ([], [change]) if isinstance(change, Variant) else ([change], [])
     if trial.kind == "written":
         names = [fault.name for fault in faults], [variant.name for variant in variants]
-        with launch.spawn(*names, restore_seconds=RESTORE_SECONDS) as spawned:
-            yield spawned.target_file
+        with forking.forked(*names, restore_seconds=RESTORE_SECONDS) as server:
+            yield server.target_file
         return
     with (
         launch.serve_in_thread(faults, variants, restore_seconds=RESTORE_SECONDS) as running,

@@ -17,7 +17,7 @@ from conformance.reference.data import sample_data
 from conformance.reference.registry import UnknownNameError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 class Parser(argparse.ArgumentParser):
@@ -84,10 +84,13 @@ def _wait_for_end(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     loop.call_soon_threadsafe(stop.set)
 
 
-def main() -> int:
-    """Run the server; wrong usage prints one line and exits with 2."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server, by default with the arguments of the command line.
+
+    Wrong usage prints one line and exits with 2.
+    """
     try:
-        serve(parser().parse_args())
+        serve(parser().parse_args(arguments))
     except (launch.LaunchError, UnknownNameError, OSError) as problem:
         sys.stderr.write(f"{problem.args[0] if isinstance(problem, UnknownNameError) else problem}\n")
         return 2

@@ -179,8 +179,8 @@ def serve_in_thread(
             thread.join(STARTUP_TIMEOUT)
 
 
-def isolated_python() -> list[str]:
-    """The start of a command line that runs this server's module, whatever folder and environment it starts in.
+def isolated_python(module: str = f"{PACKAGE}.__main__") -> list[str]:
+    """The start of a command line that runs `main` of this module, whatever folder and environment it starts in.
 
     Python's own modules come first, and no module of the current folder hides one of them, unless the package itself
     is imported from there.
@@ -188,11 +188,11 @@ def isolated_python() -> list[str]:
     here, own = Path.cwd(), Path(__file__).parents[2]
     places = [Path(entry).absolute() for entry in sys.path if entry]
     path = [str(place) for place in dict.fromkeys(places) if place != here or place == own]
-    program = f"import sys; sys.path[:] = {path!r}; from {PACKAGE}.__main__ import main; sys.exit(main())"
+    program = f"import sys; sys.path[:] = {path!r}; from {module} import main; sys.exit(main())"
     return [sys.executable, "-I", "-W", "ignore", "-c", program]
 
 
-def command(
+def arguments(
     faults: Iterable[str] = (),
     variants: Iterable[str] = (),
     *,
@@ -200,9 +200,8 @@ def command(
     restore_seconds: float = RESTORE_SECONDS,
     write_target: Path | None = None,
 ) -> list[str]:
-    """The command line that starts a server in a process of its own."""
-    line = [*isolated_python(), "--port", str(port), "--die-with-stdin"]
-    line += ["--restore-seconds", str(restore_seconds)]
+    """The arguments of a server in a process of its own."""
+    line = ["--port", str(port), "--die-with-stdin", "--restore-seconds", str(restore_seconds)]
     line += [part for name in faults for part in ("--fault", name)]
     line += [part for name in variants for part in ("--variant", name)]
     return line + (["--write-target", str(write_target)] if write_target else [])
@@ -218,7 +217,8 @@ def spawn(
     write_target: Path | None = None,
 ) -> Iterator[Spawned]:
     """Run a server in a process of its own, which ends with the context and with this process, however that ends."""
-    line = command(faults, variants, port=port, restore_seconds=restore_seconds, write_target=write_target)
+    own = arguments(faults, variants, port=port, restore_seconds=restore_seconds, write_target=write_target)
+    line = [*isolated_python(), *own]
     pipe = subprocess.PIPE
     with tempfile.TemporaryFile("w+") as errors:  # a file: nobody reads along, so a pipe could fill up
         process = subprocess.Popen(line, stdin=pipe, stdout=pipe, stderr=errors, text=True)  # noqa: S603
@@ -238,11 +238,20 @@ def _announced(process: subprocess.Popen[str], errors: IO[str]) -> Spawned:
         timer.cancel()
     if not line:
         process.wait(STARTUP_TIMEOUT)
+    return Spawned(*read_announcement(line, errors), process)
+
+
+def read_announcement(line: str, errors: IO[str]) -> tuple[str, Path]:
+    """Return the base URL and the target file from the line that a server prints when it is ready.
+
+    Raises LaunchError where it printed none, with the last line of its `errors`.
+    """
+    if not line:
         errors.seek(0)
         problem = errors.read().strip()
         raise LaunchError(problem.splitlines()[-1] if problem else "the server did not start")
     ready = json.loads(line)
-    return Spawned(ready["base_url"], Path(ready["target_file"]), process)
+    return ready["base_url"], Path(ready["target_file"])
 
 
 def _end(process: subprocess.Popen[str]) -> None:
