@@ -1,7 +1,11 @@
-"""Query strings: page, sort and include values in and out of their grammar."""
+"""Query strings: page, sort and include values in and out of their grammar.
+
+Each strategy is built once for all runs of a process: hypothesis validates a new one when it is first drawn from.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,6 +32,7 @@ def pair(name: str, value: str) -> str:
     return f"{name}={quote(value, safe='')}"
 
 
+@cache
 def pages() -> dict[str, SearchStrategy[str]]:
     """Page parameters, each odd in one way, and both at once."""
     either = st.sampled_from([NUMBER, SIZE])
@@ -73,6 +78,7 @@ def _names() -> SearchStrategy[str]:
     return st.sampled_from(spelled).map(lambda name: quote(name, safe=""))
 
 
+@cache
 def sorts() -> dict[str, SearchStrategy[str]]:
     """Unknown sorts."""
     dashes = st.sampled_from(["-", "--", "+", "-,", ",", ",id", "id,", "id,,id", "id,-id", "- id", "-id-", " id", "ID"])
@@ -89,6 +95,7 @@ def sorts() -> dict[str, SearchStrategy[str]]:
     }  # fmt: skip
 
 
+@cache
 def includes() -> dict[str, SearchStrategy[str]]:
     """Unknown includes, and the known one garbled; none may cause a server error."""
     known = "integrations"
@@ -121,6 +128,7 @@ def _quoted(name: str) -> str:
     return quote(name, safe="")
 
 
+@cache
 def strange() -> dict[str, SearchStrategy[str]]:
     """Query strings beside the documented parameters: names, numbers and encodings."""
     return {

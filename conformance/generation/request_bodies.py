@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
@@ -91,6 +92,7 @@ def other_words(word: str) -> SearchStrategy[str]:
     return st.one_of(*other_words_by_kind(word).values())
 
 
+@cache
 def other_words_by_kind(word: str) -> dict[str, SearchStrategy[str]]:
     """Draw the words of `other_words`, by the kind of difference."""
     respelled = [word.upper(), word.title(), word[:-1], f"{word}s", f"{word},{word}", word * 2, f"{word};", f"/{word}"]
@@ -164,6 +166,7 @@ def not_json_objects(valid: JsonObject) -> dict[str, SearchStrategy[bytes]]:
     return {label: strategy.map(str.encode) for label, strategy in said.items()}
 
 
+@cache
 def strange_members() -> dict[str, SearchStrategy[bytes]]:
     """JSON values that break careless parsers; as the value of an unknown member they are legal."""
     depth = st.integers(100, 3000)

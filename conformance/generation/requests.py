@@ -6,6 +6,7 @@ import json
 import random
 import string
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -59,13 +60,14 @@ def unknown_like(good: str) -> SearchStrategy[str]:
     return st.integers(0, 2**32).map(lambda seed: ids.unknown(good, random.Random(seed)))  # noqa: S311 - reproducible
 
 
-def real_ids(context: CheckContext) -> set[str]:
+def real_ids(context: CheckContext) -> frozenset[str]:
     """The ids of everything that is known to exist."""
     fixtures = context.fixtures.target.fixtures
     named = (getattr(fixtures, name) for name in ("container_id", "other_container_id", "empty_container_id"))
     more = (fixtures.instance_id, fixtures.second_instance_id, fixtures.foreign_backup_id, fixtures.foreign_instance_id)
     known = {str(backup["id"]) for backup in context.fixtures.backups} | {context.fixtures.target.hub_id}
-    return known | {str(resource_id) for resource_id in (*named, *more, *fixtures.deletable_backup_ids) if resource_id}
+    others = (*named, *more, *fixtures.deletable_backup_ids)
+    return frozenset(known | {str(resource_id) for resource_id in others if resource_id})
 
 
 # ---------------------------------------------------------------- ids
@@ -145,6 +147,7 @@ def with_queries(
     ]
 
 
+@cache
 def visible(alphabet: str = VISIBLE) -> SearchStrategy[str]:
     """A header's value: printable, without spaces at its ends."""
     return st.text(alphabet, min_size=1, max_size=60)

@@ -379,7 +379,8 @@ def run_sequences(context: CheckContext) -> SequenceResults:
     settings = batches.settings(
         shrink=True, examples=max(1, context.run.examples // CASES_OF_A_WALK), stateful_step_count=STEPS
     )
-    bound = type("BoundMachine", (ApiStateMachine,), {"scene": scene})
+    # Without a module, hypothesis does not look for the source of the class, which takes as long as 30 requests.
+    bound = type("BoundMachine", (ApiStateMachine,), {"scene": scene, "__module__": ""})
     seeded = hypothesis.seed(context.run.rng("walk").getrandbits(64))(bound)
     try:
         # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept

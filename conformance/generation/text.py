@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
@@ -33,6 +34,7 @@ WORDS = (
 LONGEST_ID = 3000
 
 
+@cache
 def exotic(most: int = 24) -> SearchStrategy[str]:
     """Characters of many scripts and planes, none of them a control or a lone surrogate."""
     return st.text(EXOTIC + INVISIBLE + string.ascii_letters, min_size=1, max_size=most).filter(
@@ -40,6 +42,7 @@ def exotic(most: int = 24) -> SearchStrategy[str]:
     )
 
 
+@cache
 def printable(most: int = 40) -> SearchStrategy[str]:
     """Anything that ASCII can print."""
     return st.text(string.ascii_letters + string.digits + PUNCTUATION + " ._-/", min_size=1, max_size=most)
@@ -70,7 +73,8 @@ def in_other_digits(good: str) -> SearchStrategy[str]:
     return st.builds(other, st.sampled_from(OTHER_ZEROS), st.integers(0, max(len(good) - 1, 0)))
 
 
-def malformed_ids(good: str, real: Collection[str]) -> dict[str, SearchStrategy[str]]:
+@lru_cache(maxsize=16)
+def malformed_ids(good: str, real: frozenset[str]) -> dict[str, SearchStrategy[str]]:
     """Malformed ids by what is wrong with them, most of them made from a valid one.
 
     Never an id that is one (in capitals neither), never an empty one or a dot segment: those are other addresses.
