@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
+from conformance.config import hermetic
 from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.config.target import RestorePolicy
 from conformance.config.target_file import load_target
@@ -150,6 +151,8 @@ def try_named(name: str, trial_options: TrialOptions) -> Row:
         return _try(trial, trial_options)
     except Exception as problem:
         return broke_down(trial, f"{type(problem).__name__}: {problem}")
+    finally:
+        hermetic.spare_loaded_objects()
 
 
 def _try(trial: Trial, trial_options: TrialOptions) -> Row:

@@ -86,7 +86,7 @@ def cases(kinds: Sequence[Kind], count: int = 50) -> list[Request]:
 
 
 def test_ids_are_malformed_with_every_seed() -> None:
-    for label, forms in text.malformed_ids(GOOD, {GOOD, "not-an-oid"}).items():
+    for label, forms in text.malformed_ids(GOOD, frozenset({GOOD, "not-an-oid"})).items():
         for seed in SEEDS:
             for form in batches.draw_values(forms, seed, 3):
                 assert not re.fullmatch("[0-9a-fA-F]{24}", form), label
@@ -95,8 +95,8 @@ def test_ids_are_malformed_with_every_seed() -> None:
 
 
 def test_of_ids_that_are_no_oids_only_surely_wrong_forms_are_made() -> None:
-    assert "an id that is too short" not in text.malformed_ids("container-1", {"container-1"})
-    assert "an id with a NUL" in text.malformed_ids("container-1", {"container-1"})
+    assert "an id that is too short" not in text.malformed_ids("container-1", frozenset({"container-1"}))
+    assert "an id with a NUL" in text.malformed_ids("container-1", frozenset({"container-1"}))
 
 
 @pytest.mark.parametrize("operation", ["list", "get", "logs", "restore", "job"])
