@@ -1,9 +1,10 @@
 """Our generated checks against `schemathesis run`, on the same servers in the same run.
 
-    python benchmarks/generated.py [--max-examples N] [--latency MS] [--faults NAME,…] [--variants NAME,…|all]
+    python benchmarks/generated.py [--max-examples N] [--latency MS] [--faults NAME,…|--sample N] [--variants NAME,…|all]
 
 Prints requests per second (as the server counts them, start-up included for both), without and with latency; how many
-of the faults that only odd input shows each finds, and in what time; and how many right servers each accuses. What
+of the faults that only odd input shows, or of a sample of those written by hand, each finds, in what time and with how
+many requests; and how many right servers each accuses. What
 schemathesis says of the reference as it is counts as an accusation; on a faulty server only what it says beyond that
 counts as found. Exit code 1 where we are not twice as fast, accuse anyone, or find less.
 """
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.contract.schemas import schemas_dir
 from conformance.reference import launch
+from conformance.reference.faults import all_faults
 from conformance.reference.registry import Fault, Variant, find
 from conformance.reference.variants import all_variants
 
@@ -128,16 +130,17 @@ def main(arguments: list[str]) -> int:
     ratios.append(_compare(f"{options.latency:g} ms away", *both([slowed(options.latency)], options.max_examples)))
     baseline = plain[1].said
     caught = [0, 0]
-    spent = [0.0, 0.0]
+    seconds, requests = [0.0, 0.0], [0, 0]
     for name in options.faults:
         mine, other = both([find(name)], options.max_examples)
         for index, (found, outcome) in enumerate(((mine.said, mine), (other.said - baseline, other))):
             caught[index] += bool(found)
-            spent[index] += outcome.seconds
+            seconds[index] += outcome.seconds
+            requests[index] += outcome.requests
         print(f"{name}: we {sorted(mine.said) or 'nothing'}, schemathesis {sorted(other.said - baseline) or 'nothing'}")
-    for name, count, seconds in zip(("we", "schemathesis"), caught, spent, strict=True):
-        rate = 60 * count / max(seconds, 1)
-        print(f"{name}: {count} of {len(options.faults)} faults in {seconds:.0f} s, {rate:.1f} a minute")
+    for name, count, took, sent in zip(("we", "schemathesis"), caught, seconds, requests, strict=True):
+        rates = f"{60 * count / max(took, 1):.1f} a minute, {1000 * count / max(sent, 1):.2f} per 1,000 requests"
+        print(f"{name}: {count} of {len(options.faults)} faults in {took:.0f} s: {rates}")
     accused = _accusations(plain, options)
     return 0 if ratios[0] >= GOAL and not accused[0] and caught[0] >= caught[1] else 1
 
@@ -167,10 +170,14 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--latency", type=float, default=50.0, metavar="MS")
     parser.add_argument("--faults", type=lambda text: text.split(",") if text else [], default=list(ODD))
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="of the faults written by hand, instead")
     parser.add_argument("--variants", type=lambda text: text.split(",") if text else [], default=[])
     found = parser.parse_args(arguments)
     if found.variants == ["all"]:
         found.variants = sorted(all_variants())
+    if found.sample:
+        names = sorted(all_faults())
+        found.faults = names[:: max(1, len(names) // found.sample)][: found.sample]
     return found
 
 
