@@ -1,12 +1,13 @@
 """Our generated checks against `schemathesis run`, on the same servers in the same run.
 
-    python benchmarks/generated.py [--max-examples N] [--latency MS] [--faults NAME,…|--sample N] [--variants NAME,…|all]
+    python benchmarks/generated.py [--max-examples N] [--latency MS] [--faults NAME,… | --sample N]
+        [--variants NAME,… | all]
 
 Prints requests per second (as the server counts them, start-up included for both), without and with latency; how many
 of the faults that only odd input shows, or of a sample of those written by hand, each finds, in what time and with how
-many requests; and how many right servers each accuses. What
-schemathesis says of the reference as it is counts as an accusation; on a faulty server only what it says beyond that
-counts as found. Exit code 1 where we are not twice as fast, accuse anyone, or find less.
+many requests; and how many right servers each accuses. What schemathesis says of the reference as it is counts as an
+accusation; on a faulty server only what it says beyond that counts as found. Exit code 1 where we are not twice as
+fast, accuse anyone, or find less.
 """
 
 from __future__ import annotations
