@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     Submit = Callable[[trying.TrialDescription], Future[Row]]
 #: without a terminal, progress is written this many times
 PARTS = 10
+#: Trials that execute at once on each core unless their number is given. About half of its time a trial waits for
+#: restores, and for what a fault delays or withholds.
+TRIALS_PER_CORE = 2
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: the user pressed Ctrl-C, and gets the results so far
@@ -48,12 +51,17 @@ def workers(place: executors.Place, most: int) -> Iterator[tuple[Submit, int]]:
         with dask.connected(place.address) as cluster:
             yield (lambda description: cluster.submit(trying.execute, description)), min(cluster.processes, most)
         return
-    count = min(place.size, most)
+    count = min(trials_at_once(place), most)
     executor = executors.ProcessExecutor(count)
     try:
-        yield (lambda description: executor.submit(trying.execute, description)), count
+        yield (lambda description: executor.submit(trying.execute_in_worker, description)), count
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+
+
+def trials_at_once(place: executors.Processes) -> int:
+    """Return how many trials execute at once on this machine."""
+    return place.count or TRIALS_PER_CORE * executors.cores()
 
 
 def run(

@@ -23,7 +23,7 @@ MAX_SAMPLE = 1_000_000
 
 #: the options that take one value: name, parser, metavar, default and help
 VALUES: tuple[tuple[str, Callable[[str], object], str, object, str], ...] = (
-    ("--on", str, "WHERE", None, "where trials execute: processes[:N] (default, one per core) or dask://HOST:PORT"),
+    ("--on", str, "WHERE", None, "where trials execute: processes[:N] (default, two per core) or dask://HOST:PORT"),
     ("--jobs", number(1, MAX_JOBS), "N", None, "short for --on processes:N"),
     ("--report-dir", Path, "DIR", None, "default: reports/qualification"),
     ("--sample", number(1, MAX_SAMPLE), "K", None, "only this many trials, spread over the clauses"),
