@@ -167,15 +167,17 @@ class _Group:
         shortest = min(len(text.core) for text in texts)
         self._gram = min(_LONG_GRAM, shortest) if len(texts) > _MANY else _GRAM
         self._stride = max(1, min(shortest - self._gram + 1, _MAX_STRIDE, _MAX_GRAMS // len(texts)))
-        #: gram -> (its offset in a core, the length of the core) -> core -> the texts with this core
-        self._index: dict[bytes, dict[tuple[int, int], dict[bytes, list[_SameCore]]]] = {}
+        #: core -> the texts with this core
+        self._indexed: dict[bytes, list[_SameCore]] = {}
+        #: gram -> its offsets in cores, each with the length of the core; flat, for the garbage collector's sake
+        self._index: dict[bytes, dict[tuple[int, int], None]] = {}
         if not self._unindexed:
             shared = Counter(core[at : at + self._gram] for core, *_ in by_core for at in self._candidates(core))
             for (core, *_), same in by_core.items():
                 rarest = min(self._candidates(core), key=lambda at: shared[core[at : at + self._gram]])
+                self._indexed.setdefault(core, []).append(same)
                 for at in range(rarest, rarest + self._stride):
-                    places = self._index.setdefault(core[at : at + self._gram], {})
-                    places.setdefault((at, len(core)), {}).setdefault(core, []).append(same)
+                    self._index.setdefault(core[at : at + self._gram], {})[at, len(core)] = None
 
     def _candidates(self, core: bytes) -> Sequence[int]:
         """Return offsets in a core, spread over all of it, at which its indexed grams may begin."""
@@ -187,9 +189,9 @@ class _Group:
         index, length = self._index, self._gram
         sampled = range(0, len(folded) - length + 1, self._stride) if index else ()
         for place in [place for place in sampled if folded[place : place + length] in index]:
-            for (offset, size), cores in index[folded[place : place + length]].items():
+            for offset, size in index[folded[place : place + length]]:
                 start = place - offset
-                for same in cores.get(folded[start : start + size], ()) if start >= 0 else ():
+                for same in self._indexed.get(folded[start : start + size], ()) if start >= 0 else ():
                     yield start, same
         for core, same in self._unindexed:
             position = folded.find(core)
