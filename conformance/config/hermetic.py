@@ -12,7 +12,6 @@ import re
 import sys
 import warnings
 from contextlib import contextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,16 +61,6 @@ def rare_collections() -> Iterator[None]:
     finally:
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-
-
-@cache
-def spare_loaded_objects() -> None:
-    """Exclude the objects that exist already from garbage collection for good, once in a process.
-
-    This is for a process with many runs, after its first: what one run leaves behind is collected during the next.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def drop_unusable_sizes(environ: MutableMapping[str, str]) -> None:

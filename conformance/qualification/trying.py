@@ -171,8 +171,6 @@ def try_named(name: str, trial_options: TrialOptions) -> Row:
         return _try(trial, trial_options)
     except Exception as problem:
         return broke_down(trial, f"{type(problem).__name__}: {problem}")
-    finally:
-        hermetic.spare_loaded_objects()
 
 
 def _try(trial: Trial, trial_options: TrialOptions) -> Row:

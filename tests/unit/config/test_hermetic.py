@@ -15,20 +15,6 @@ def test_the_garbage_collector_is_as_before_when_a_run_has_ended() -> None:
     assert (gc.get_threshold(), gc.get_freeze_count()) == (thresholds, 0)
 
 
-def test_between_many_runs_of_a_process_what_is_loaded_is_spared_once() -> None:
-    hermetic.spare_loaded_objects.cache_clear()
-    gc.unfreeze()
-    try:
-        hermetic.spare_loaded_objects()
-        spared = gc.get_freeze_count()
-        made = [[number] for number in range(1000)]
-        hermetic.spare_loaded_objects()
-        assert spared > len(made)
-        assert gc.get_freeze_count() <= spared
-    finally:
-        gc.unfreeze()
-
-
 def test_nothing_is_collected_as_the_program_exits() -> None:
     frozen = gc.get_freeze_count()
     try:
