@@ -152,7 +152,7 @@ def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]
 
 @passive(
     "CAP-7",
-    when=lambda exchange: has_valid_code(exchange) and exchange.status == 403 and exchange.request.denied is not None,
+    when=lambda exchange: exchange.status == 403 and exchange.request.denied is not None and has_valid_code(exchange),
 )
 def denials_name_the_right_capability(exchange: Exchange) -> Iterator[Finding]:
     if not same_code(str(exchange.code), "403.permissions"):
@@ -256,7 +256,7 @@ def test_cap_10_other_capabilities_grant_nothing(context: CheckContext, operatio
 
 @passive(
     "CAP-11",
-    when=lambda exchange: has_valid_code(exchange) and exchange.status == 403 and exchange.request.denied is not None,
+    when=lambda exchange: exchange.status == 403 and exchange.request.denied is not None and has_valid_code(exchange),
 )
 def denials_name_a_capability(exchange: Exchange) -> Iterator[Finding]:
     extra = exchange.error.get("extra") or {}
