@@ -54,11 +54,17 @@ def test_a_folder_that_a_killed_run_left_is_free(tmp_path: Path) -> None:
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
 
 
+def removed(folder: Path) -> bool:
+    """Remove a folder; whether it is gone, since the run may write into it meanwhile."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
 def test_a_folder_that_is_removed_is_reported_as_lost(tmp_path: Path) -> None:
     out = tmp_path / "out"
     process = running.start(["run", "--report-dir", out, *QUICK])
     wait_until(begun(out))
-    shutil.rmtree(out)
+    wait_until(lambda: removed(out))
     printed, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 3
     assert "out: was removed during the run, with all that it had recorded" in errors

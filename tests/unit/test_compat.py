@@ -289,8 +289,12 @@ UNDOCUMENTED = re.compile(
 BY_NAME = {"getattr", "hasattr", "setattr", "delattr"}
 
 
+#: a function of `os` that its documentation describes
+DOCUMENTED = "_exit"
+
+
 def is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.startswith("__") and name != DOCUMENTED
 
 
 def names_defined_in(trees: Iterable[ast.Module]) -> set[str]:

@@ -92,15 +92,15 @@ def _lose_accepted(server: Behaviours, number: int, lose: Callable[[Behaviours, 
     """The answer to an accepted restore of this number is lost, but its job runs."""
     accepted = count(1)
     restore = server.handlers["restore"]
-    lost: set[int] = set()
+    lost: list[Call] = []  # kept, so that no later call can be taken for one of them
 
     def counted(call: Call) -> Reply:
         if next(accepted) == number:
-            lost.add(id(call))
+            lost.append(call)
         return restore(call)
 
     server.handlers["restore"] = counted
-    lose(server, lambda call: id(call) in lost)
+    lose(server, lambda call: any(call is each for each in lost))
 
 
 @variant(LOST_ANSWER)
