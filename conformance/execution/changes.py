@@ -1,8 +1,9 @@
 """Executes the checks that could change the target: in the order of their stages, beside the reads; and the bad keys.
 
-Checks whose requests must all be refused come first, several at once. As soon as a restore was accepted among them, the
-instance is no longer at rest: those that have not begun wait until the restores of the scenarios are over, and then run
-one after the other, so that these find places in the budget, and each effect its cause.
+Checks whose requests must all be refused come first, several at once. As soon as a restore was accepted among them, or
+may have been since its response was lost, the instance is no longer at rest: those that have not begun wait until the
+restores of the scenarios are over, and then run one after the other, so that these find places in the budget, and each
+effect its cause.
 """
 
 from __future__ import annotations
@@ -31,18 +32,18 @@ READING_JOBS = 2
 class Changes:
     """The threads of these checks, which go before the reads: the run takes as long as they do.
 
-    `execute` runs one check. `is_disturbed`: whether a restore was accepted that had to be refused. `has_jobs`: whether
+    `execute` runs one check. `accepted`: how many restores were accepted, or may have been, so far. `has_jobs`: whether
     the restore is over whose job all checks read.
     """
 
     def __init__(
         self,
         execute: Callable[[Check], CheckRecord],
-        is_disturbed: Callable[[], bool],
+        accepted: Callable[[], float],
         has_jobs: Callable[[], bool],
     ) -> None:
         self._execute = execute
-        self._is_disturbed = is_disturbed
+        self._accepted = accepted
         self._has_jobs = has_jobs
         self._refusals: Background[None] = Background("refusals", REFUSED, first=True)
         self._jobs: Background[None] = Background("jobs", READING_JOBS, first=True)
@@ -96,9 +97,10 @@ class Changes:
     def _side_by_side(self, checks: Sequence[Check]) -> list[Check]:
         """Execute checks several at once, and return those that were not begun, once a restore was accepted."""
         postponed: list[Check] = []
+        accepted_before = self._accepted()
 
         def settle(check: Check) -> None:
-            if self._is_disturbed():
+            if self._accepted() > accepted_before:
                 postponed.append(check)
             else:
                 self._settle(check)

@@ -75,7 +75,7 @@ class Executor:
         self._reading: dict[CheckId, Future[CheckRecord]] = {}
         self._changes = Changes(
             self.execute,
-            is_disturbed=lambda: bool(run.state.wrong_acceptance),
+            accepted=lambda: run.client.shared_state.read("restores_accepted"),
             has_jobs=lambda: run.state.has_run("main"),
         )
         self._reviewed = False

@@ -91,7 +91,6 @@ class Client:
         #: The requests, by their content, that were answered at the first attempt.
         self._answered: set[int] = set()
         #: Tries that take places in the restore budget: one input after the other, or all would run out of places.
-        self._costly_tries = threading.Lock()
         #: How many inputs of each operation were blamed for having no response.
         self._blamed: Counter[Operation] = Counter()
         #: How many of them had no response in the time for it, and the longest time of a response, in seconds.
@@ -281,7 +280,7 @@ class Client:
         two controls that are answered, and over a connection of its own, so that what an earlier response did to a
         kept one does not count. Where a try may have started a restore, it keeps its place in the budget.
         """
-        with self._costly_tries if reserved else nullcontext():
+        with self._budget.one_after_the_other() if reserved else nullcontext():
             return self._try_again(first, reserved=reserved)
 
     def _try_again(self, first: Exchange, *, reserved: bool) -> Exchange:

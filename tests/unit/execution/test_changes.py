@@ -34,7 +34,7 @@ class Target:
         self.together = threading.Barrier(REFUSED, timeout=PATIENCE_S)
         self._accepts = accepts
         self._lock = threading.Lock()
-        self.changes = Changes(self.execute, lambda: self.is_disturbed, lambda: self.has_jobs)
+        self.changes = Changes(self.execute, lambda: float(self.is_disturbed), lambda: self.has_jobs)
 
     def execute(self, check: Check) -> CheckRecord:
         assert goes_first()
@@ -91,7 +91,7 @@ def test_what_has_not_begun_is_not_started_after_the_end() -> None:
         go_on.wait(PATIENCE_S)
         return CheckRecord(check.id, Outcome.PASSED)
 
-    changes = Changes(execute, lambda: False, lambda: True)
+    changes = Changes(execute, lambda: 0.0, lambda: True)
     first, second = check_of(1, Stage.CHANGES), check_of(2, Stage.CHANGES)
     changes.begin([first, second])
     assert begun.wait(PATIENCE_S)
