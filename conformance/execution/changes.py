@@ -1,9 +1,9 @@
 """Executes the checks that could change the target: in the order of their stages, beside the reads; and the bad keys.
 
-Checks whose requests must all be refused come first, several at once. As soon as a restore was accepted among them, or
-may have been since its response was lost, the instance is no longer at rest: those that have not begun wait until the
-restores of the scenarios are over, and then run one after the other, so that these find places in the budget, and each
-effect its cause.
+Checks whose requests must all be refused come first, several at once; those that generate their requests come behind
+the restores of the scenarios, whose places in the budget lost responses would use up. As soon as a restore was accepted
+among them, or may have been since its response was lost, the instance is no longer at rest: those that have not begun
+wait until the restores of the scenarios are over, and then run one after the other, so that each effect has one cause.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class Changes:
     # ------------------------------------------------------------ order
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
-        postponed = self._side_by_side(stages.get(Stage.REFUSALS, ()))
+        refusals = stages.get(Stage.REFUSALS, ())
+        postponed = self._side_by_side([check for check in refusals if not check.kind.is_generated])
         for check in (*stages.get(Stage.CHANGES, ()), *postponed):
             self._settle(check)
         for check in stages.get(Stage.JOBS, ()):
@@ -89,7 +90,8 @@ class Changes:
                 self._jobs.submit(partial(self._settle, check))
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
-        for check in (*stages.get(Stage.GENERATED, ()), *stages.get(Stage.DELETES, ())):
+        postponed = self._side_by_side([check for check in refusals if check.kind.is_generated])
+        for check in (*postponed, *stages.get(Stage.GENERATED, ()), *stages.get(Stage.DELETES, ())):
             self._settle(check)
         for check in self._side_by_side(stages.get(Stage.BAD_KEYS, ())):
             self._settle(check)

@@ -33,8 +33,9 @@ class Stage(IntEnum):
     """When a check runs. What could change the target runs in one worker, in this order."""
 
     READS = 0
-    #: Requests that must all be refused. Several checks run at once, while the run has started no restore: each watches
-    #: a backup of its own, and the first restore that is accepted all the same ends that.
+    #: Requests that must all be refused. Several checks run at once, while no restore of the run goes on: each watches
+    #: a backup of its own, and the first restore that is accepted all the same ends that. Checks that generate their
+    #: requests run behind the scenarios, whose budget they must not use.
     REFUSALS = 1
     #: The restores, one after the other.
     CHANGES = 2

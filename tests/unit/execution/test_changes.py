@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.config.threads import goes_first
+from conformance.contract.check_id import CheckKind
 from conformance.execution.changes import REFUSED, Changes
 from conformance.judging.checks import Check, Stage
 from conformance.judging.outcomes import CheckRecord, Outcome
@@ -63,6 +65,14 @@ def test_refused_restores_go_at_once_and_before_all_restores() -> None:
     )
     assert sorted(order[:REFUSED]) == [check.clause for check in refusals]
     assert order[REFUSED:] == ["JOB-20", "JOB-21", "JOB-22"]
+
+
+def test_generated_refused_restores_go_at_once_behind_the_scenarios() -> None:
+    generated = [replace(check_of(number, Stage.REFUSALS), kind=CheckKind.GENERATED) for number in range(REFUSED)]
+    order = Target().run([check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES), *generated])
+    assert order[0] == "JOB-20"
+    assert sorted(order[1:-1]) == [check.clause for check in generated]
+    assert order[-1] == "JOB-21"
 
 
 def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
