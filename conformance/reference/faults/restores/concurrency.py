@@ -85,7 +85,7 @@ def _is_restoring(backup: Backup, server: Behaviours) -> bool:
     return any(job.backup is backup and job.current == "running" for job in server.store.jobs.values())
 
 
-@fault(breaks=("RST-7",))
+@fault(breaks=("RST-7",), also=("HTTP-4",))
 def busy_backup_is_not_listed(server: Behaviours) -> None:
     """The list leaves out a backup while it is restored."""
     visible = server.visible
@@ -117,7 +117,7 @@ def busy_logs_are_forbidden(server: Behaviours) -> None:
     server.visible_logs = refuse
 
 
-@fault(breaks=("LIST-1", "GET-1"), also=("RST-7",))
+@fault(breaks=("LIST-1", "GET-1"), also=("RST-7", "HTTP-4"))
 def busy_backup_is_restoring(server: Behaviours) -> None:
     """A backup has the unknown state `restoring` while it is restored."""
     write = server.write_backup
