@@ -149,10 +149,12 @@ class Liveness:
     def _asked(self) -> list[Future[Exchange]]:
         if self._pool is None:
             self._pool = Background("controls", 2 * max(len(self._controls), 1))
-        return [self._pool.submit(partial(self._ask, kind)) for kind in range(len(self._controls))]
+        # Their ids are drawn here, in one order, so that a seed sends the same requests again.
+        requests = [make() for make in self._controls]
+        return [self._pool.submit(partial(self._ask, kind, request)) for kind, request in enumerate(requests)]
 
-    def _ask(self, kind: int) -> Exchange:
-        exchange = self._send(self._controls[kind]())
+    def _ask(self, kind: int, request: Request) -> Exchange:
+        exchange = self._send(request)
         self._failures.count(kind, answered=answered(exchange))
         return exchange
 

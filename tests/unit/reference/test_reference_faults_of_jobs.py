@@ -52,7 +52,7 @@ async def other_backups_change(served: Served) -> bool:
     assert answer.status_code == 202
     await served.idle()
     try:
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(3):
             await served.until(lambda: copies(served.store) != before)
     except TimeoutError:
         return False
