@@ -7,6 +7,7 @@ import time
 from concurrent.futures import CancelledError
 
 import pytest
+from support.waiting import wait_until
 
 from conformance.config.threads import Background, Places, goes_first, going_first
 
@@ -84,8 +85,7 @@ def test_a_free_place_is_given_to_what_goes_first() -> None:
         for name, first in (("later", False), ("first", True)):
             waiting.append(threading.Thread(target=take, args=(name,), kwargs={"first": first}))
             waiting[-1].start()
-            while places.waiting < len(waiting):
-                time.sleep(0.001)
+            wait_until(lambda: places.waiting == len(waiting))
     for thread in waiting:
         thread.join(30)
     assert order == ["first", "later"]
