@@ -85,16 +85,15 @@ def include_queries() -> list[OddQuery]:
 
 
 def unknown_parameters() -> list[OddQuery]:
-    """Queries with parameters that the contract does not name (HTTP-3)."""
+    """Queries with parameters that the contract does not name, and nearly all of different names (HTTP-3)."""
     names = [OddQuery("inherited name", f"{name}=1") for name in (*WORDS["inherited name"], "__proto__%5Ba%5D")]
-    values = [OddQuery(oddity, f"x={word}") for oddity, spellings in WORDS.items() for word in spellings[:2]]
+    words = [(oddity, word) for oddity, spellings in WORDS.items() for word in spellings[:2]]
     return [
         *names,
-        *values,
-        *(OddQuery("operator", f"x%5B{key}%5D=1") for key in ("%24ne", "x", "")),
+        *(OddQuery(oddity, f"x{place}={value}") for place, (oddity, value) in enumerate([*words, *_numbers()])),
+        *(OddQuery("operator", f"{name}%5B{key}%5D=1") for name, key in (("u", "%24ne"), ("v", "x"), ("w", ""))),
         OddQuery("operator", "%24where=1"),
         OddQuery("list given twice", "x=1&x=2"),
-        *(OddQuery(oddity, f"x={value}") for oddity, value in _numbers()),
     ]
 
 

@@ -12,6 +12,7 @@ from conformance.contract import validation
 from conformance.contract.operations import GRANTS, lacks
 from conformance.contract.pointers import value_at
 from conformance.generation.addresses import decoded_address, has_undocumented_method
+from conformance.generation.combinations import combined
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
     ANY_4XX,
@@ -29,10 +30,11 @@ from conformance.scenarios import paging, restore_scenarios
 from conformance.scenarios.follower import Follower
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
+    from conformance.generation.combinations import Combination
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -265,3 +267,24 @@ def _expect_polite_refusal(exchange: Exchange) -> Iterator[Finding]:
 def header_of(exchange: Exchange, name: str) -> str | None:
     """The value of a response header; None if it is absent, or without a response."""
     return exchange.response.header(name) if exchange.response else None
+
+
+def send_combined(
+    context: CheckContext,
+    listed: Sequence[Request],
+    combine: Callable[[Sequence[Request]], list[Combination]] = combined,
+    is_served: Callable[[Exchange], bool] = lambda _: True,
+) -> Iterator[Exchange]:
+    """Send unusual reads, several in one request; one by one those of a request that is not served as usual.
+
+    `is_served` says what else a combination must show. A quick run sends the combinations of its chosen inputs.
+    """
+    chosen = {request.content for request in context.chosen(listed)}
+    sent = [each for each in combine(listed) if not chosen.isdisjoint(part.content for part in each.parts)]
+    again: list[Request] = []
+    for combination, answer in zip(sent, context.send_all(each.request for each in sent), strict=True):
+        yield answer
+        served = answer.status == 200 and answer.is_judgeable_success and is_served(answer)
+        if len(combination.parts) > 1 and not (served and not context.run.judges.findings(answer)):
+            again += [part for part in combination.parts if part.content in chosen]
+    yield from context.send_all(again)

@@ -63,6 +63,13 @@ def inherited_include_breaks_down(server: Behaviours) -> None:
     _crash_on_include(server, INHERITED.__contains__)
 
 
+@fault(breaks=("INC-6",), also=("HTTP-3",))
+def include_is_looked_up_whole(server: Behaviours) -> None:
+    """An include is never split, and one with a name that every JavaScript object inherits is a 500."""
+    server.wants_integrations = lambda call: call.query.get("include") == "integrations"
+    crash_when(server, "key", lambda call: call.query.get("include") in INHERITED)
+
+
 @fault(breaks=("HTTP-3",))
 def inherited_parameter_breaks_down(server: Behaviours) -> None:
     """A parameter named `__proto__` or `constructor` is a 500."""

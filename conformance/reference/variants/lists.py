@@ -107,6 +107,12 @@ def unknown_includes_are_refused(server: Behaviours) -> None:
     server.wants_integrations = strict
 
 
+@variant("an unknown include may be ignored or refused")
+def includes_are_one_word(server: Behaviours) -> None:
+    """An include of several words is an unknown one: a list is never split."""
+    server.wants_integrations = lambda call: call.query.get("include") == "integrations"
+
+
 @variant('`includes: {"integrations": {}}` where nothing was requested')
 def empty_includes_unasked(server: Behaviours) -> None:
     """The includes have an empty `integrations` where nothing is included."""

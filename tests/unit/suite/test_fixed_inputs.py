@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from support.checking import run_checks, target_with
+from support.queries import holds
 
 from conformance.generation import fixed_inputs
 
@@ -64,7 +65,7 @@ def test_every_listed_query_is_sent_with_every_seed(
     check: str, name: str, inputs: list[fixed_inputs.OddQuery], seed: int, census: Census
 ) -> None:
     queries = {request.query for request in census(check, seed=seed)}
-    assert {odd.query for odd in inputs} <= queries
+    assert [odd.query for odd in inputs if not any(holds(query, odd.query) for query in queries)] == []
     assert [piece for piece in LISTED_IN_QUERIES if not any(piece in query for query in queries)] == []
     assert any(query.count(f"{name}=") > 1 for query in queries), "a list given twice"
 
