@@ -57,6 +57,32 @@ def combined_words(requests: Sequence[Request], name: str, known: str) -> list[C
     return [Combination(together, parts), *alone]
 
 
+def combined_members(requests: Sequence[Request], beginning: bytes) -> list[Combination]:
+    """Put the last members of bodies that begin alike into one body; the members have names of their own."""
+    packs: list[Combination] = []
+    parts: list[Request] = []
+    members: list[bytes] = []
+    for request in requests:
+        body = request.body or b""
+        member = body.removeprefix(beginning).removesuffix(b"}")
+        is_alike = body.startswith(beginning) and request.headers == requests[0].headers and not request.without
+        if is_alike and _fits_among(members, member, beginning):
+            members.append(member)
+            parts.append(request)
+        else:
+            packs.append(Combination(request, (request,)))
+    if parts:
+        together = replace(parts[0], body=b"%b%b}" % (beginning, b",".join(members)))
+        packs.insert(0, Combination(together, tuple(parts)))
+    return packs
+
+
+def _fits_among(members: Sequence[bytes], member: bytes, beginning: bytes) -> bool:
+    name = member.partition(b":")[0]
+    taken = name in beginning or any(other.startswith(name + b":") for other in members)
+    return not taken and sum(map(len, (*members, member))) <= MAX_TOGETHER
+
+
 def _is_word(query: str, name: str) -> bool:
     value = query.removeprefix(f"{name}=")
     return value not in ("", query) and "," not in value and "&" not in value

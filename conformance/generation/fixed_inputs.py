@@ -166,13 +166,11 @@ TEXTS: Mapping[Oddity, tuple[str, ...]] = {
     "lone surrogate": ("\ud800",),
     "NUL": ("\0",),
 }
-#: Beginnings of members with names or values that a careless parser stumbles over.
+#: Members with names or values that a careless parser stumbles over.
 _ODD_MEMBERS: Mapping[Oddity, tuple[bytes, ...]] = {
     "inherited name": (b'"__proto__":{"a":1}', b'"constructor":{"prototype":{}}', b'"toString":1', b'"__class__":"x"'),
-    "operator": (b'"$where":"1"', b'"x":{"$ne":1}'),
+    "operator": (b'"$where":"1"', b'"u":{"$ne":1}'),
     "list given twice": (b'"x":1,"x":2', b'"action":"restore","action":"restore"'),
-    "number beyond 64 bits": tuple(b'"x":%b' % number.encode() for number in BEYOND_64_BITS),
-    "number beyond doubles": tuple(b'"x":%b' % number.encode() for number in (*BEYOND_DOUBLES, MANY_DIGITS)),
 }
 
 
@@ -182,8 +180,17 @@ def odd_texts() -> list[tuple[Oddity, str]]:
 
 
 def odd_bodies(instance: str) -> list[tuple[Oddity, bytes]]:
-    """Job requests to an unknown instance, each with one odd member beside those that it needs (HTTP-3)."""
-    good = b'"action":"restore","contents":{"instance_id":%b}' % json.dumps(instance).encode()
+    """Job requests to an unknown instance, each with one odd member beside those that it needs (HTTP-3).
+
+    Most members have names of their own, so that one request can have several.
+    """
     members: list[tuple[Oddity, bytes]] = [(oddity, part) for oddity, parts in _ODD_MEMBERS.items() for part in parts]
-    members += [(oddity, b'"x":%b' % json.dumps(text).encode()) for oddity, text in odd_texts()]
-    return [(oddity, b"{%b,%b}" % (good, member)) for oddity, member in members]
+    values = [(oddity, number.encode()) for oddity, number in (*_numbers(), ("number beyond doubles", MANY_DIGITS))]
+    values += [(oddity, json.dumps(text).encode()) for oddity, text in odd_texts()]
+    members += [(oddity, b'"x%d":%b' % (place, value)) for place, (oddity, value) in enumerate(values)]
+    return [(oddity, b"%b%b}" % (beginning_of_body(instance), member)) for oddity, member in members]
+
+
+def beginning_of_body(instance: str) -> bytes:
+    """A job request to an instance, up to where another member may follow."""
+    return b'{"action":"restore","contents":{"instance_id":%b},' % json.dumps(instance).encode()

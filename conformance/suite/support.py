@@ -269,22 +269,31 @@ def header_of(exchange: Exchange, name: str) -> str | None:
     return exchange.response.header(name) if exchange.response else None
 
 
+def is_served(exchange: Exchange) -> bool:
+    """Whether a read is served as if nothing about it were unusual."""
+    return exchange.status == 200 and exchange.is_judgeable_success
+
+
 def send_combined(
     context: CheckContext,
     listed: Sequence[Request],
+    *,
     combine: Callable[[Sequence[Request]], list[Combination]] = combined,
-    is_served: Callable[[Exchange], bool] = lambda _: True,
+    is_usual: Callable[[Exchange], bool] = is_served,
+    send: Callable[[Sequence[Request]], list[Exchange]] | None = None,
 ) -> Iterator[Exchange]:
-    """Send unusual reads, several in one request; one by one those of a request that is not served as usual.
+    """Send unusual requests, several in one; one by one those of a request whose response is not the usual one.
 
-    `is_served` says what else a combination must show. A quick run sends the combinations of its chosen inputs.
+    A quick run sends the combinations of its chosen inputs.
     """
+    send = send or context.send_all
     chosen = {request.content for request in context.chosen(listed)}
     sent = [each for each in combine(listed) if not chosen.isdisjoint(part.content for part in each.parts)]
+    parts = {each.request.content: each.parts for each in sent}
     again: list[Request] = []
-    for combination, answer in zip(sent, context.send_all(each.request for each in sent), strict=True):
+    for answer in send([each.request for each in sent]):  # it may leave some out
         yield answer
-        served = answer.status == 200 and answer.is_judgeable_success and is_served(answer)
-        if len(combination.parts) > 1 and not (served and not context.run.judges.findings(answer)):
-            again += [part for part in combination.parts if part.content in chosen]
-    yield from context.send_all(again)
+        several = parts.get(answer.request.content, ())
+        if len(several) > 1 and not (is_usual(answer) and not context.run.judges.findings(answer)):
+            again += [part for part in several if part.content in chosen]
+    yield from send(again)

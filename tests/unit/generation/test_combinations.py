@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.generation.combinations import MAX_TOGETHER, combined, combined_words
+from conformance.generation.combinations import MAX_TOGETHER, combined, combined_members, combined_words
 from conformance.http.exchange import Expected, Request
 
 if TYPE_CHECKING:
@@ -81,3 +81,21 @@ def test_words_share_a_request_with_a_known_one_behind_them() -> None:
 
 def test_a_single_word_is_sent_alone() -> None:
     assert [each.request for each in combined_words([query("include=x")], "include", "known")] == [query("include=x")]
+
+
+def test_members_of_bodies_that_begin_alike_share_one() -> None:
+    def body(text: str, *headers: tuple[str, str]) -> Request:
+        return Request("restore", "POST", "/v1", body=text.encode(), headers=headers)
+
+    parts = [body('{"a":1,"x":1}'), body('{"a":1,"y":[2]}')]
+    others = [
+        body('{"a":1,"x":2}'),  # the same name
+        body('{"a":1,"a":1}'),
+        body('{"b":1}'),
+        body('{"a":1,"z":3}', ("Range", "bytes=0-1")),
+        body('{"a":1,"w":%s}' % ("1" * MAX_TOGETHER)),
+    ]
+    together, *alone = combined_members([*parts, *others], b'{"a":1,')
+    assert together.request.body == b'{"a":1,"x":1,"y":[2]}'
+    assert together.parts == tuple(parts)
+    assert [each.request for each in alone] == others
