@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.threads import Background
+from conformance.execution.order import soonest_first
 from conformance.judging.checks import Stage
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Changes:
     # ------------------------------------------------------------ order
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
-        refusals = stages.get(Stage.REFUSALS, ())
+        refusals = soonest_first(stages.get(Stage.REFUSALS, ()))
         postponed = self._side_by_side([check for check in refusals if not check.kind.is_generated])
         for check in (*stages.get(Stage.CHANGES, ()), *postponed):
             self._settle(check)

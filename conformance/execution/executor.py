@@ -12,6 +12,7 @@ from conformance.config.target import Limits
 from conformance.config.threads import Background, going_first
 from conformance.contract.check_id import CheckKind
 from conformance.execution.changes import Changes
+from conformance.execution.order import soonest_first
 from conformance.http.budget import NotAllowedError
 from conformance.http.exchange import Purpose, Sender
 from conformance.judging.checks import Stage
@@ -94,8 +95,8 @@ class Executor:
         self._changes.begin(checks)
 
     def begin_reads(self, checks: Iterable[Check]) -> None:
-        """Start the checks that only read, several at once."""
-        for check in checks:
+        """Start the checks that only read, several at once, in the order in which they are likely to find something."""
+        for check in soonest_first(checks):
             self._reading[check.id] = self._reads.submit(partial(self.execute, check))
 
     def result(self, check: Check) -> CheckRecord:
