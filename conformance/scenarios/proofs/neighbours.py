@@ -147,12 +147,13 @@ def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
 
 
 def readable_neighbours(context: CheckContext, before: Neighbours) -> frozenset[str]:
-    """Read some steady neighbours one by one before the deletion, and return those that get shows."""
+    """Return some steady neighbours that get shows before the deletion: as a get of this run did last, or now."""
     steady = list(_untouched(context, before))
     most = QUICK_SAMPLE if context.run.is_quick else SAMPLE
     sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(most, len(steady)))
-    gets = context.send_all(map(context.build.get, sample))
-    return frozenset(get.request.resources["backup"] for get in gets if get.is_success)
+    known = {backup for backup in sample if context.run.readings.get(backup)}
+    gets = context.send_all(context.build.get(backup) for backup in sample if backup not in known)
+    return frozenset({*known, *(get.request.resources["backup"] for get in gets if get.is_success)})
 
 
 def missing_neighbours(context: CheckContext, before: Neighbours, readable: Collection[str]) -> dict[str, Finding]:
