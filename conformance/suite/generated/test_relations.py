@@ -151,7 +151,7 @@ def test_cap_5_answers_of_keys_do_not_mix(context: CheckContext, operation: Oper
         name for name in ("manage", "unrelated", "other_hub") if context.key_proofs.states.get(name) == "accepted"
     ]
     keys = [
-        context.rng.choice(["full", "view", "view", "none", *others]) for _ in range(max(4, context.run.examples // 2))
+        context.rng.choice(["full", "view", "view", "none", *others]) for _ in range(max(4, context.run.examples // 3))
     ]
     requests = [context.build.for_operation(operation, options, key=key) for key in ["full", *keys]]
     yield from same_for_both_keys(lambda: answers_by_key(context, requests))
