@@ -67,6 +67,12 @@ STEPS = 16
 #: how many generated cases one sequence counts as
 CASES_OF_A_WALK = 6
 MAX_STEPS = 400
+#: After how many steps of all sequences a backup may be deleted: what changes from then on is left to DEL-5.
+STEPS_BEFORE_DELETION = 12
+#: How many keys read the same side by side at most.
+MAX_KEYS_AT_ONCE = 4
+#: How many pages the list has at most in a step that reads all of them.
+MAX_PAGES = 8
 #: How often a list that changed meanwhile is read again.
 TRIES = 3
 DENIED: dict[str, str] = {"list": "CAP-1", "get": "CAP-2", "logs": "CAP-3"}
@@ -111,7 +117,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         """One read by one key."""
         self._read([self._asked(operation, key, backup, include=include)])
 
-    @rule(operation=READS, keys=st.lists(INDEX, min_size=2, max_size=8), backup=INDEX)
+    @rule(operation=READS, keys=st.lists(INDEX, min_size=2, max_size=MAX_KEYS_AT_ONCE), backup=INDEX)
     def read_side_by_side(self, operation: Operation, keys: list[int], backup: int) -> None:
         """The same read by several keys at the same time."""
         self._read([self._asked(operation, key, backup, include=False) for key in keys])
@@ -189,7 +195,7 @@ class ApiStateMachine(RuleBasedStateMachine):
     @rule()
     def delete(self) -> None:
         """Delete a backup that the target file offers; from then on it must be gone."""
-        if self.model.deletable:
+        if self.model.deletable and self.scene.results.steps >= STEPS_BEFORE_DELETION:
             self._step("an offered backup deleted", "DEL-3", lambda: delete(self.context, self.model))
 
     def teardown(self) -> None:
@@ -328,7 +334,7 @@ class ApiStateMachine(RuleBasedStateMachine):
             yield violation("the backup still listed", "not listed", listing.last, "/data")
 
     def _lost(self, size: int, sort: str | None, there: set[str]) -> Iterator[Finding]:
-        walk = paging.read_list(self.context, size=max(size, len(there) // 40), sort=sort)
+        walk = paging.read_list(self.context, size=max(size, -(-len(there) // MAX_PAGES)), sort=sort)
         known = there & self.model.everything
         gone = self.model.deleted  # a right server may go on to show them, as deleted
         if self.model.running is not None:

@@ -14,6 +14,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios import deletion_scenarios, paging, restore_requests
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs.neighbours import SMALL_SAMPLE
 from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
 
 def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
     """Delete an offered backup, and expect it to be gone from get and list."""
-    deletion = deletion_scenarios.deleted(context, model.deletable.pop())
+    deletion = deletion_scenarios.deleted(context, model.deletable.pop(), neighbours=SMALL_SAMPLE)
     model.deleted.add(deletion.backup)
     model.disturbed = True  # whether the deletion changed other backups is DEL-5's
     if not deletion.gone_in_get:
