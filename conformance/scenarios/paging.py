@@ -235,7 +235,7 @@ def judged(context: CheckContext, readings: Readings, judge: Judge, named: Itera
     Findings are confirmed by another reading.
     """
     known = set().union(*(pages.ids for _, pages in readings))
-    known |= {backup for way, _ in readings[:1] for backup in present(context, place_of(way), named)}
+    known |= {backup for way, _ in readings[:1] for backup in _shown_by_get(context, place_of(way), named)}
     suspects = [way for way, pages in readings if any(True for _ in judge(pages, known))]
     for way in suspects[:MAX_SHOWN]:
         yield from _again(context, way, known, judge)
@@ -274,12 +274,25 @@ def _pages_around(paged: PagedList, reference: PagedList) -> Iterator[Exchange]:
             yield page
 
 
+def _shown_by_get(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
+    """The same as `present`; of the own container's backups the last plain get will do that this run has sent."""
+    backups, readings = set(backups), context.run.readings
+    kept = {} if place else {backup: readings.get(backup) for backup in backups}
+    shown = {backup for backup, get in kept.items() if get and _is_present(get)}
+    yield from shown
+    yield from present(context, place, backups - shown)
+
+
+def _is_present(get: Exchange) -> bool:
+    return get.status == 200 and value_at(get.data, "/state/current") in PRESENT_STATES
+
+
 def present(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
     """Those of these backups that get shows in a state in which the list must show them as well."""
     container, ownership = place.get("container"), place.get("ownership", "own")
     gets = [context.build.get(backup, container, ownership=ownership) for backup in sorted(set(backups))]
     for exchange in context.send_all(gets):
-        if exchange.status == 200 and value_at(exchange.data, "/state/current") in PRESENT_STATES:
+        if _is_present(exchange):
             yield exchange.request.resources["backup"]
 
 

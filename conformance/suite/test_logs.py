@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 #: How many backups' logs are read several times, in a quick run and in any other, and how often.
-QUICK_SAMPLE, SAMPLE, READINGS = 2, 6, 4
+QUICK_SAMPLE, SAMPLE, READINGS = 2, 6, 3
 
 
 @passive("LOG-1", when=succeeds("logs"))

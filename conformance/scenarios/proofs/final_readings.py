@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance.judging.expectations import NotTestableError
+from conformance.contract import equivalence
+from conformance.judging.expectations import CannotTellError, NotTestableError
+from conformance.scenarios import paging
 from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from conformance.scenarios.run_state import Snapshot
 
 T = TypeVar("T")
+
+#: So few backups are read one by one as soon as with the list.
+FEW = 2
 
 
 class NothingToReviewError(NotTestableError):
@@ -100,19 +104,39 @@ class Look:
 
 
 def look_at_snapshots(context: CheckContext) -> list[Look]:
-    """Read each backup once, for all of its snapshots."""
+    """Read each backup once, for all of its snapshots.
+
+    The last get of a backup that the list still agrees with shows it as it is now.
+    """
     await_late_effects(context)
     snapshots = context.run.state.take_snapshots()
     backups = list(dict.fromkeys(snapshot.backup for snapshot in snapshots))
     try:
-        answers = context.send_all(
-            read(backup) for backup in backups for read in (context.build.get, context.build.logs)
-        )
+        gets = _confirmed_by_list(context, backups)
+        left = [backup for backup in backups if backup not in gets]
+        answers = context.send_all([*map(context.build.get, left), *map(context.build.logs, backups)])
     except CANNOT_GO_ON as reason:
         return [Look(snapshot, lost=str(reason)) for snapshot in snapshots]
-    pairs = zip(backups, answers[::2], answers[1::2], strict=True)
-    looks = {backup: partial(Look, get=get, logs=logs) for backup, get, logs in pairs}
-    return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
+    gets |= zip(left, answers, strict=False)
+    logs = dict(zip(backups, answers[len(left) :], strict=True))
+    return [Look(snapshot, gets[snapshot.backup], logs[snapshot.backup]) for snapshot in snapshots]
+
+
+def _confirmed_by_list(context: CheckContext, backups: Sequence[str]) -> dict[str, Exchange]:
+    """Return the last gets of backups that the list of now agrees with, so that they need not be read again."""
+    gets = {backup: get for backup in backups if (get := context.run.readings.get(backup))}
+    if len(gets) <= FEW:
+        return {}
+    try:
+        pages = paging.read_list(context).pages
+    except CannotTellError:
+        return {}
+    items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
+    return {
+        backup: get
+        for backup, get in gets.items()
+        if backup in items and not equivalence.differences("backup", items[backup], get.data)
+    }
 
 
 def last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:

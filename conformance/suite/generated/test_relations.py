@@ -34,7 +34,7 @@ SORTS = (None, "id", "-id")
 INCLUDES = (None, "integrations")
 KEYS = ("full", "view")
 #: How many pages a size at random makes at most, or about as many: only the smallest size makes more.
-PAGES_OF_A_RANDOM_SIZE = 6
+PAGES_OF_A_RANDOM_SIZE = 4
 
 
 def held_still(context: CheckContext, relate: Callable[[], list[Finding]]) -> Iterator[Finding]:
