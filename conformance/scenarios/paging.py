@@ -208,7 +208,7 @@ def _sizes(count: int) -> list[int]:
     """
     least = smallest_page(count)
     divisor = next((size for size in range(count // 2, least, -1) if count % size == 0), 1)
-    return sorted({max(size, least) for size in (1, 2, 3, 5, divisor, count - 1, count, count + 1) if size > 0})
+    return sorted({max(size, least) for size in (1, 2, 3, 5, divisor, count - 1, count) if size > 0})
 
 
 def smallest_page(count: int) -> int:

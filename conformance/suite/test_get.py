@@ -64,17 +64,12 @@ def get_shows_a_backup(exchange: Exchange) -> Iterator[Finding]:
 
 @check("GET-1", "get")
 def test_get_1_backups_are_shown(context: CheckContext) -> Iterator[Finding]:
-    """The main backup plain, with integrations and for a list of media types, and others of the container."""
+    """The main backup plain, with integrations and for a list of media types, and others that no get has shown yet."""
     others = [context.build.get(backup) for backup in context.fixtures.sample(context.rng, 5)]
     requests = [context.build.get(), context.build.get(include="integrations"), *others]
     requests.append(context.build.get(headers=JSON_FIRST))
-    chosen = context.chosen(requests)
-    fresh = [
-        request
-        for request in chosen
-        if request not in others or not context.run.readings.get(request.resources["backup"])
-    ]
-    for answer in context.send_all(fresh):
+    shown = [request for request in others if context.run.readings.get(request.resources["backup"])]
+    for answer in context.send_all(request for request in context.chosen(requests) if request not in shown):
         if not deleted_meanwhile(context, answer):
             yield from expect_content(answer)
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 LISTS = ("list", "logs")
 #: How often the same is read for HTTP-4, in a quick run and in any other.
-QUICK_READINGS, READINGS = 2, 5
+QUICK_READINGS, READINGS = 2, 4
 #: Among how many backups a quick run searches the one with the most logs.
 QUICK_SEARCHED = 2
 #: not a vendor's own portal, which may be the only origin that a server allows
@@ -265,15 +265,16 @@ def readings(context: CheckContext) -> dict[Operation, list[Exchange]]:
             # some requests alone, so that the order differs from that of another thread which also alternates
             for exchange in [*answers, *(context.send(exchange.request) for exchange in answers[: round_number % 3])]:
                 readings_of[exchange.operation].append(exchange)
-        if backup and not context.run.is_quick:
-            readings_of["logs"] += _pair(context, context.build.logs(backup))
+        if not context.run.is_quick:
+            readings_of["list"] += _thrice(context, context.build.list())
+            readings_of["logs"] += _thrice(context, context.build.logs(backup)) if backup else []
     return readings_of
 
 
-def _pair(context: CheckContext, request: Request) -> list[Exchange]:
-    """Read the same twice while no other thread reads: every other reading of the target may show it otherwise."""
+def _thrice(context: CheckContext, request: Request) -> list[Exchange]:
+    """Read the same in a row while no other thread reads: every other reading of the target may show it otherwise."""
     with context.run.window.held(ROUND_S):
-        return [context.send(request) for _ in range(2)]
+        return [context.send(request) for _ in range(3)]
 
 
 def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from conformance.contract import equivalence
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from conformance.scenarios.run_state import Snapshot
 
 T = TypeVar("T")
-
-#: So few backups are read one by one as soon as with the list.
-FEW = 2
 
 
 class NothingToReviewError(NotTestableError):
@@ -104,39 +102,41 @@ class Look:
 
 
 def look_at_snapshots(context: CheckContext) -> list[Look]:
-    """Read each backup once, for all of its snapshots.
-
-    The last get of a backup that the list still agrees with shows it as it is now.
-    """
+    """Read each backup once, for all of its snapshots."""
     await_late_effects(context)
     snapshots = context.run.state.take_snapshots()
     backups = list(dict.fromkeys(snapshot.backup for snapshot in snapshots))
     try:
-        gets = _confirmed_by_list(context, backups)
-        left = [backup for backup in backups if backup not in gets]
-        answers = context.send_all([*map(context.build.get, left), *map(context.build.logs, backups)])
+        gets = gets_of_now(context, backups)
+        logs = context.send_all(map(context.build.logs, backups))
     except CANNOT_GO_ON as reason:
         return [Look(snapshot, lost=str(reason)) for snapshot in snapshots]
-    gets |= zip(left, answers, strict=False)
-    logs = dict(zip(backups, answers[len(left) :], strict=True))
-    return [Look(snapshot, gets[snapshot.backup], logs[snapshot.backup]) for snapshot in snapshots]
+    looks = {backup: partial(Look, get=get, logs=log) for backup, get, log in zip(backups, gets, logs, strict=True)}
+    return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
 
 
-def _confirmed_by_list(context: CheckContext, backups: Sequence[str]) -> dict[str, Exchange]:
-    """Return the last gets of backups that the list of now agrees with, so that they need not be read again."""
-    gets = {backup: get for backup in backups if (get := context.run.readings.get(backup))}
-    if len(gets) <= FEW:
-        return {}
+def gets_of_now(context: CheckContext, backups: Sequence[str]) -> list[Exchange]:
+    """Return a get of each backup that shows it as it is now: the last one, where the list still agrees with it."""
+    items = reviewed_once(context, "list", _list_of_now)
+    kept = {backup: get for backup in backups if (get := context.run.readings.get(backup)) and _agrees(items, get)}
+    left = [backup for backup in backups if backup not in kept]
+    gets = kept | dict(zip(left, context.send_all(map(context.build.get, left)), strict=True))
+    return [gets[backup] for backup in backups]
+
+
+def _list_of_now(context: CheckContext) -> dict[str, JsonObject]:
+    """Read the list for a review; what cannot be read shows nothing."""
+    await_late_effects(context)
     try:
         pages = paging.read_list(context).pages
     except CannotTellError:
         return {}
-    items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
-    return {
-        backup: get
-        for backup, get in gets.items()
-        if backup in items and not equivalence.differences("backup", items[backup], get.data)
-    }
+    return {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
+
+
+def _agrees(items: dict[str, JsonObject], get: Exchange) -> bool:
+    item = items.get(get.request.resources["backup"])
+    return item is not None and not equivalence.differences("backup", item, get.data)
 
 
 def last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
