@@ -97,12 +97,10 @@ def read_pages(context: CheckContext, way: Way) -> PagedList:
 
 
 def _expected_pages(context: CheckContext, way: Way) -> int:
-    """How many pages to ask for at first: those of the own list with an empty one behind, of another list a few."""
+    """How many pages to ask for at first: those of the own list with an empty one behind, of another list two."""
     size = way.get("size")
-    if size is None or int(size) >= context.fixtures.largest_page:
+    if size is None or int(size) >= context.fixtures.largest_page or "container" in way:
         return 2
-    if "container" in way:
-        return PAGES_AT_ONCE
     return min(-(-max(len(context.fixtures.backups), 1) // int(size)) + 1, MAX_SIDE_BY_SIDE)
 
 

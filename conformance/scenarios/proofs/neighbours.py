@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How many neighbours are read one by one as well: in a quick run or where another deletion has more, and otherwise.
 SMALL_SAMPLE, SAMPLE = 4, 12
+#: How long ago a get may have shown a neighbour that the list shows unchanged, in seconds.
+LATELY_S = 30.0
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
 #: For how long the list is watched for changes while nothing is deleted, relative to the time that the deletion took
@@ -147,11 +149,11 @@ def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
 
 
 def readable_neighbours(context: CheckContext, before: Neighbours, most: int = SAMPLE) -> frozenset[str]:
-    """Return some steady neighbours that get shows before the deletion: as a get of this run did last, or now."""
+    """Return some steady neighbours that get shows before the deletion: as a get of this run did lately, or now."""
     steady = list(_untouched(context, before))
     most = SMALL_SAMPLE if context.run.is_quick else most
     sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(most, len(steady)))
-    known = {backup for backup in sample if context.run.readings.get(backup)}
+    known = {backup for backup in sample if context.run.readings.get(backup, LATELY_S)}
     gets = context.send_all(context.build.get(backup) for backup in sample if backup not in known)
     return frozenset({*known, *(get.request.resources["backup"] for get in gets if get.is_success)})
 

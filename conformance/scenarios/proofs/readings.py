@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from conformance.http.exchange import Expected
@@ -29,10 +31,11 @@ class Readings:
             else:
                 self._gets.pop(backup, None)
 
-    def get(self, backup: str) -> Exchange | None:
-        """Return the last plain get of a backup, if it showed the backup."""
+    def get(self, backup: str, within_s: float = math.inf) -> Exchange | None:
+        """Return the last plain get of a backup, if it showed the backup and was sent within so many seconds."""
         with self._lock:
-            return self._gets.get(backup)
+            get = self._gets.get(backup)
+        return get if get is not None and time.time() - get.started < within_s else None
 
 
 def _is_plain_get(request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -28,8 +29,9 @@ def test_the_last_plain_get_is_kept_until_one_shows_nothing() -> None:
     readings = Readings()
     readings.observe(first := got())
     assert readings.get("a") is first
-    readings.observe(second := got(size=2))
+    readings.observe(second := replace(got(size=2), started=time.time() - 60))
     assert readings.get("a") is second
+    assert readings.get("a", within_s=30) is None
     readings.observe(got(status=404))
     assert readings.get("a") is None
 
