@@ -178,6 +178,7 @@ class Run:
 
     def _observe(self, exchange: Exchange) -> None:
         self.observer.observe(exchange)
+        self.context.readings.observe(exchange)
 
     def _record(self, record: CheckRecord) -> None:
         self.observer.journal.write(record)

@@ -14,6 +14,7 @@ from conformance.judging.expectations import (
 )
 from conformance.scenarios import deletion_scenarios, paging, restore_requests
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs.neighbours import SMALL_SAMPLE
 from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
 if TYPE_CHECKING:
@@ -57,11 +58,8 @@ class Model:
     refused: dict[str, list[Request]] = field(default_factory=dict)
     everything: set[str] = field(default_factory=set)
     deletable: list[int] = field(default_factory=list)
-    deleted: set[str] = field(default_factory=set)
     restores_left: int = 0
     running: Restore | None = None
-    #: something was deleted: a change of another backup is DEL-5's from then on
-    disturbed: bool = False
 
     def key(self, number: int) -> str:
         """One of the keys, the full one first."""
@@ -166,9 +164,7 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
 
 def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
     """Delete an offered backup, and expect it to be gone from get and list."""
-    deletion = deletion_scenarios.deleted(context, model.deletable.pop())
-    model.deleted.add(deletion.backup)
-    model.disturbed = True  # whether the deletion changed other backups is DEL-5's
+    deletion = deletion_scenarios.deleted(context, model.deletable.pop(), neighbours=SMALL_SAMPLE)
     if not deletion.gone_in_get:
         yield violation("404, deleting or deleted", f"{deletion.get.status} as before", deletion.get)
     if not deletion.gone_in_list:

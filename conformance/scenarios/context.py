@@ -13,6 +13,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError, 
 from conformance.judging.inputs import AllInputs
 from conformance.scenarios import probe
 from conformance.scenarios.proofs.looks import Looks
+from conformance.scenarios.proofs.readings import Readings
 from conformance.scenarios.proofs.refusal_batches import RefusalBatches
 from conformance.scenarios.request_builder import RequestBuilder
 
@@ -62,6 +63,7 @@ class RunContext:
     started: float
     inputs: Inputs = field(default_factory=AllInputs)
     looks: Looks = field(default_factory=Looks)
+    readings: Readings = field(default_factory=Readings)
     refusals: RefusalBatches = field(default_factory=RefusalBatches)
 
     @property

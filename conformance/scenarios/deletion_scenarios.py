@@ -12,6 +12,7 @@ from conformance.http.exchange import Expected, is_addressable
 from conformance.judging.expectations import CannotTellError, NotApplicableError, NotTestableError
 from conformance.scenarios import paging
 from conformance.scenarios.proofs.neighbours import (
+    SAMPLE,
     changes_of_neighbours,
     look_at_neighbours,
     missing_neighbours,
@@ -156,14 +157,15 @@ def _is_undocumented_where_denied(context: CheckContext) -> bool:
     return any(_is_undocumented(answer) for answer in answers)
 
 
-def deleted(context: CheckContext, index: int = 0) -> Deletion:
+def deleted(context: CheckContext, index: int = 0, *, neighbours: int = SAMPLE) -> Deletion:
     """Delete an offered backup, and look for it until it is gone from get and list.
 
+    So many of its neighbours are read one by one as well.
     Raises DeletionRefusedError where the deletion is not accepted.
     """
     backup = deletable_backup(context, index)
     before = look_at_neighbours(context, backup)
-    readable = readable_neighbours(context, before)
+    readable = readable_neighbours(context, before, neighbours)
     context.run.state.add_deletion(backup)
     answer = context.delete(backup)
     context.record_step(f"deletion of {backup}", answer, "accepted" if answer.is_success else "not accepted")

@@ -49,6 +49,8 @@ class Fixtures:
         self.plain_list_is_whole = False
         #: The largest page size that the target was seen to accept; a larger one may be refused.
         self.largest_page = 100
+        #: The ids of a first page of this size that was seen to hold the whole list; empty where none was.
+        self.whole_page: frozenset[str] = frozenset()
         #: Backups whose restore was refused because they are not live any more.
         self.gone: set[str] = set()
         self._exclusive = list(exclusive)
@@ -106,6 +108,21 @@ class Fixtures:
         self.backups = sorted(by_id.values(), key=_created, reverse=True)
         self.is_list_whole = is_whole
         self.plain_list_is_whole = is_whole and set(first.ids) >= {backup["id"] for backup in self.backups}
+        if is_whole and len(more) == 1:
+            self.note_whole_page(more[0])
+
+    def note_whole_page(self, page: Exchange) -> None:
+        """Keep what a first page of the own list showed, once the page after it was empty."""
+        if len(page.ids) >= len(self.whole_page):
+            self.whole_page = frozenset(page.ids)
+
+    def holds_whole_list(self, page: Exchange) -> bool:
+        """Whether a first page of the largest size surely holds the whole list, so that the next one need not be read.
+
+        Another such page held more backups, or the very same ones: a page is not cut off before it holds as many.
+        """
+        shown = frozenset(page.ids)
+        return 0 < len(shown) == len(page.ids) and (len(shown) < len(self.whole_page) or shown == self.whole_page)
 
     def live(self) -> Iterator[JsonObject]:
         """The backups that were live when they were discovered."""

@@ -36,8 +36,8 @@ MAX_TRIES = 5
 #: how many ways with findings are read again; more of them show nothing new
 MAX_SHOWN = 3
 LIST_MOVES = "the list kept changing while it was read"
-#: Page sizes below 1/20 of the list would cost more requests than they can show.
-MAX_PAGES_OF_A_WAY = 20
+#: The smallest pages of a list are so many that their numbers have two digits, and no more than twice as many.
+LEAST_PAGES_OF_SMALL_ONES = 11
 #: How many pages the list has in the small pages of a quick run.
 PAGES_OF_A_QUICK_WAY = 3
 
@@ -97,12 +97,10 @@ def read_pages(context: CheckContext, way: Way) -> PagedList:
 
 
 def _expected_pages(context: CheckContext, way: Way) -> int:
-    """How many pages to ask for at first: those of the own list with an empty one behind, of another list a few."""
+    """How many pages to ask for at first: those of the own list with an empty one behind, of another list two."""
     size = way.get("size")
-    if size is None or int(size) >= context.fixtures.largest_page:
+    if size is None or int(size) >= context.fixtures.largest_page or "container" in way:
         return 2
-    if "container" in way:
-        return PAGES_AT_ONCE
     return min(-(-max(len(context.fixtures.backups), 1) // int(size)) + 1, MAX_SIDE_BY_SIDE)
 
 
@@ -112,9 +110,23 @@ def _page(context: CheckContext, way: Way, number: int) -> Request:
 
 
 def read_list(context: CheckContext, **way: Unpack[Way]) -> PagedList:
-    """Read the list in this way, in pages as large as the target accepts where nothing else is said."""
+    """Read the list in this way, in pages as large as the target accepts where nothing else is said.
+
+    A first page of the own list that surely holds all of it is the only one that is read.
+    """
     paged: Way = {"size": context.fixtures.largest_page}
-    return read_pages(context, {**paged, **way})
+    if way:
+        return read_pages(context, {**paged, **way})
+    if context.fixtures.whole_page:
+        listing = PagedList()
+        listing.take(context.send(_page(context, paged, 1)))
+        if context.fixtures.holds_whole_list(listing.last):
+            listing.ended = True
+            return listing
+    listing = read_pages(context, paged)
+    if len(listing.pages) == 2 and not listing.last.is_refusal and not listing.last.ids:
+        context.fixtures.note_whole_page(listing.pages[0])
+    return listing
 
 
 def read_settled_list(context: CheckContext) -> PagedList:
@@ -188,14 +200,21 @@ def _few_ways(count: int) -> list[Way]:
 
 
 def _sizes(count: int) -> list[int]:
-    """Page sizes that make every kind of last page, with a bounded number of pages each."""
+    """Page sizes that make every kind of last page, with a bounded number of pages each: one of them divides the list.
+
+    Where several of them do, it is the largest one, which needs the fewest pages.
+    """
     least = smallest_page(count)
-    return sorted({max(size, least) for size in (1, 2, 3, 5, 10, count - 1, count, count + 1) if size > 0})
+    divisor = next((size for size in range(count // 2, least, -1) if count % size == 0), 1)
+    return sorted({max(size, least) for size in (1, 2, 3, 5, divisor, count - 1, count) if size > 0})
 
 
 def smallest_page(count: int) -> int:
-    """Return the smallest page size at which a list of this length has at most MAX_PAGES_OF_A_WAY pages."""
-    return max(1, -(-count // MAX_PAGES_OF_A_WAY))
+    """Return the largest page size at which a list of this length has at least LEAST_PAGES_OF_SMALL_ONES pages.
+
+    Servers go wrong with page numbers of two digits; smaller pages would cost more requests than they can show.
+    """
+    return max(1, (count - 1) // (LEAST_PAGES_OF_SMALL_ONES - 1))
 
 
 def plain(readings: Readings) -> Readings:
@@ -214,7 +233,7 @@ def judged(context: CheckContext, readings: Readings, judge: Judge, named: Itera
     Findings are confirmed by another reading.
     """
     known = set().union(*(pages.ids for _, pages in readings))
-    known |= {backup for way, _ in readings[:1] for backup in present(context, place_of(way), named)}
+    known |= {backup for way, _ in readings[:1] for backup in _shown_by_get(context, place_of(way), named)}
     suspects = [way for way, pages in readings if any(True for _ in judge(pages, known))]
     for way in suspects[:MAX_SHOWN]:
         yield from _again(context, way, known, judge)
@@ -253,12 +272,25 @@ def _pages_around(paged: PagedList, reference: PagedList) -> Iterator[Exchange]:
             yield page
 
 
+def _shown_by_get(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
+    """The same as `present`; of the own container's backups the last plain get will do that this run has sent."""
+    backups, readings = set(backups), context.run.readings
+    kept = {} if place else {backup: readings.get(backup) for backup in backups}
+    shown = {backup for backup, get in kept.items() if get and _is_present(get)}
+    yield from shown
+    yield from present(context, place, backups - shown)
+
+
+def _is_present(get: Exchange) -> bool:
+    return get.status == 200 and value_at(get.data, "/state/current") in PRESENT_STATES
+
+
 def present(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
     """Those of these backups that get shows in a state in which the list must show them as well."""
     container, ownership = place.get("container"), place.get("ownership", "own")
     gets = [context.build.get(backup, container, ownership=ownership) for backup in sorted(set(backups))]
     for exchange in context.send_all(gets):
-        if exchange.status == 200 and value_at(exchange.data, "/state/current") in PRESENT_STATES:
+        if _is_present(exchange):
             yield exchange.request.resources["backup"]
 
 

@@ -128,6 +128,21 @@ def lasting_differences(
         yield from findings
 
 
+#: Of how many backups the logs are read that no other clause needs: of the target file's and of the others.
+NAMED_LOGS, OTHER_LOGS = 7, 10
+
+
+def logs_of_some(context: CheckContext) -> list[Exchange]:
+    """The scenario of the logs of some backups: the main one, one in each state, and some that are not restored."""
+    return context.run_once("logs of some", _logs_of_some)
+
+
+def _logs_of_some(context: CheckContext) -> list[Exchange]:
+    fixtures = context.fixtures
+    named = [fixtures.backup_id, *fixtures.sample(context.run.rng("logs of some"), NAMED_LOGS)]
+    return context.send_all(map(context.build.logs, dict.fromkeys([*named, *fixtures.stable_ids()[-OTHER_LOGS:]])))
+
+
 def unchanged_backups(context: CheckContext, gets: list[Exchange]) -> list[str]:
     """Read backups again, and return the ids of those that have not changed.
 

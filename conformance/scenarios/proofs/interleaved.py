@@ -1,8 +1,8 @@
 """HTTP-4's interleaved form: a read A, the same again, a different read B, and A once more.
 
-A, B, A, B', A … comes first, with each B once; only a B after which A differs is worth the rounds. Of these only what
-holds in every round counts: A = A and A' ≠ A in three rounds of three, and no difference at all in three rounds with A
-in B's place. Each round runs while no other thread of the run sends anything.
+A, B, A, B', A … comes first, with each B once and the A of all operations at a time; only a B after which an A differs
+is worth the rounds. Of these only what holds in every round counts: A = A and A' ≠ A in three rounds of three, and no
+difference at all in three rounds with A in B's place. Each round runs while no other thread of the run sends anything.
 """
 
 from __future__ import annotations
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
 
+#: A request by its address and key.
+Key = tuple[str, str]
+
 ROUNDS = 3
 #: How long one round may keep the other threads waiting, in seconds: it has six reads, the target may be far away, and
 #: the machine busy.
 ROUND_S = 10.0
+#: The operations of the A.
+READS: tuple[Operation, ...] = ("list", "get", "logs")
 #: How many B, each with its A, go while the other threads wait.
 AT_A_STRETCH = 5
 #: How many reads go before a round, so that what the last B left is gone.
@@ -57,8 +62,13 @@ def changed_by_other_reads(context: CheckContext, operation: Operation, backup: 
     read = _read(context, operation, backup)
     sequences = list(_others(context, backup))
     between = {_key(request): request for others in sequences for request in others}
-    chosen = context.chosen(list(between.values()))
-    suspects = set(_suspects(context, read, {key: request for key, request in between.items() if request in chosen}))
+    if context.run.is_quick:  # it may send other inputs for each operation
+        chosen = context.chosen(list(between.values()))
+        some = {key: request for key, request in between.items() if request in chosen}
+        suspects = _suspects(context, [read], some)[operation]
+    else:
+        reads = [_read(context, name, backup) for name in READS]
+        suspects = context.run_once("interleaved", lambda context: _suspects(context, reads, between))[operation]
     for others in sequences:
         if suspects.isdisjoint(map(_key, others)):
             continue
@@ -73,27 +83,48 @@ def changed_by_other_reads(context: CheckContext, operation: Operation, backup: 
             return
 
 
-def _key(request: Request) -> tuple[str, str]:
+def _key(request: Request) -> Key:
     return request.target, request.key
 
 
 def _suspects(
-    context: CheckContext, read: Request, between: Mapping[tuple[str, str], Request]
-) -> Iterator[tuple[str, str]]:
-    """Send A, then each B followed by A; yield each B after which A shows something else, whatever the reason.
+    context: CheckContext, reads: Sequence[Request], between: Mapping[Key, Request]
+) -> dict[Operation, set[Key]]:
+    """Send all A, then each B followed by all A; return by operation each B after which its A shows something else.
 
     The A after one B is the A before the next, and no other request comes between them: what that leaves may hide what
-    B does.
+    B does. A B that is one of the A stands between others anyway.
     """
-    for start in range(0, len(between), AT_A_STRETCH):
-        keys = list(between)[start : start + AT_A_STRETCH]
+    suspects: dict[Operation, set[Key]] = {read.operation: set() for read in reads}
+    others = [key for key in between if len(reads) == 1 or key not in map(_key, reads)]
+    for start in range(0, len(others), AT_A_STRETCH):
+        keys = others[start : start + AT_A_STRETCH]
         with context.run.window.held(ROUND_S):
-            before = context.send(read)
-            answers = [context.send(request) for key in keys for request in (between[key], read)]
-        for key, after in zip(keys, answers[1::2], strict=True):
-            if _differences(before, after, _ignored(context, before, after)):
-                yield key
-            before = after
+            before = {read.operation: context.send(read) for read in reads}
+            after = [_after(context, between[key], _ordered(between, key, reads)) for key in keys]
+        for key, answers in zip(keys, after, strict=True):
+            for operation, answer in answers.items():
+                if _differences(before[operation], answer, _ignored(context, before[operation], answer)):
+                    suspects[operation].add(key)
+            before = answers
+    return suspects
+
+
+def _after(context: CheckContext, between: Request, reads: Sequence[Request]) -> dict[Operation, Exchange]:
+    """Send B, then each A."""
+    context.send(between)
+    return {read.operation: context.send(read) for read in reads}
+
+
+def _ordered(between: Mapping[Key, Request], key: Key, reads: Sequence[Request]) -> list[Request]:
+    """Return the A in an order: that of B's operation comes last or first in turns.
+
+    It may take back what the others would show, as they may what it would. After another key's B it comes first, since
+    the key is the request's, whatever its operation.
+    """
+    request, place = between[key], list(between).index(key)
+    own_first = request.key != "full" or place % 2 == 1
+    return sorted(reads, key=lambda read: (read.operation == request.operation) != own_first)
 
 
 def _round(context: CheckContext, read: Request, between: Request) -> Round:

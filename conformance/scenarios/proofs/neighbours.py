@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.run_state import Items
 
-#: How many neighbours are read one by one as well, in a quick run and in any other.
-QUICK_SAMPLE, SAMPLE = 4, 12
+#: How many neighbours are read one by one as well: in a quick run or where another deletion has more, and otherwise.
+SMALL_SAMPLE, SAMPLE = 4, 12
+#: How long ago a get may have shown a neighbour that the list shows unchanged, in seconds.
+LATELY_S = 30.0
 #: How many changed neighbours are read again, to see whether they change by themselves.
 MAX_CONTROLS = 3
 #: For how long the list is watched for changes while nothing is deleted, relative to the time that the deletion took
@@ -146,13 +148,14 @@ def not_offered(context: CheckContext, changes: Changes) -> list[Finding]:
     return [finding for backup, finding in changes.of_steady.items() if backup not in offered]
 
 
-def readable_neighbours(context: CheckContext, before: Neighbours) -> frozenset[str]:
-    """Read some steady neighbours one by one before the deletion, and return those that get shows."""
+def readable_neighbours(context: CheckContext, before: Neighbours, most: int = SAMPLE) -> frozenset[str]:
+    """Return some steady neighbours that get shows before the deletion: as a get of this run did lately, or now."""
     steady = list(_untouched(context, before))
-    most = QUICK_SAMPLE if context.run.is_quick else SAMPLE
+    most = SMALL_SAMPLE if context.run.is_quick else most
     sample = context.run.rng(f"neighbours of {before.deleted}").sample(steady, min(most, len(steady)))
-    gets = context.send_all(map(context.build.get, sample))
-    return frozenset(get.request.resources["backup"] for get in gets if get.is_success)
+    known = {backup for backup in sample if context.run.readings.get(backup, LATELY_S)}
+    gets = context.send_all(context.build.get(backup) for backup in sample if backup not in known)
+    return frozenset({*known, *(get.request.resources["backup"] for get in gets if get.is_success)})
 
 
 def missing_neighbours(context: CheckContext, before: Neighbours, readable: Collection[str]) -> dict[str, Finding]:

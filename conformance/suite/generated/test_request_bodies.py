@@ -123,7 +123,7 @@ def test_job_10_refused_requests_do_nothing_however_often(context: CheckContext)
     """Rejections of some kinds, each asked for twice: the backup and its logs stay as they were."""
     kinds = requests.without_effect(context, context.fixtures.dedicated_backup("JOB-10"))
     # the checks of JOB-4, JOB-5 and JOB-7 send each kind once, and their effects are observed as well
-    kinds = context.rng.sample(kinds, min(len(kinds), max(4, context.run.examples // 3)))
+    kinds = context.rng.sample(kinds, min(len(kinds), max(4, context.run.examples // 5)))
 
     def again(exchange: Exchange) -> Iterator[Finding]:
         if why := inconclusive_reason(exchange):

@@ -13,6 +13,8 @@ from conformance.http.exchange import Exchange, Request
 from conformance.judging.expectations import CannotTellError, expect_same_ids
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
+from conformance.scenarios.fixtures import Fixtures
+from conformance.scenarios.proofs.readings import Readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from conformance.scenarios.paging import PagedList
 
 
+OWN_CONTAINER = SimpleNamespace(fixtures=SimpleNamespace(container_id="container"))
+
+
 @dataclass
 class Listing:
     """A context whose list is on one page: `shows` gives the ids of the nth reading, by its page size."""
@@ -29,7 +34,11 @@ class Listing:
     shows: Callable[[int, int], list[str]]
     got: dict[str, str] = field(default_factory=dict)
     readings: int = 0
-    fixtures: Any = field(default_factory=lambda: SimpleNamespace(backups=[], largest_page=100))
+    fixtures: Fixtures = field(default_factory=lambda: Fixtures(cast("Any", OWN_CONTAINER)))
+
+    @property
+    def run(self) -> Any:
+        return SimpleNamespace(readings=Readings())
 
     @property
     def build(self) -> Any:
@@ -37,6 +46,9 @@ class Listing:
             list=lambda **way: Request("list", "GET", "/list", asked=way),
             get=lambda backup, *_place, **_ownership: Request("get", "GET", "/get", resources={"backup": backup}),
         )
+
+    def send(self, request: Request) -> Exchange:
+        return self.send_all([request])[0]
 
     def send_all(self, requests: Iterable[Request]) -> list[Exchange]:
         return [self._page(one) if one.operation == "list" else self._got(one) for one in requests]
@@ -104,8 +116,10 @@ class Paged(Listing):
     def __init__(self, *readings_of_pages: list[list[str]]) -> None:
         super().__init__(lambda _reading, _size: [])
         self.readings_of_pages = readings_of_pages
+        self.pages_asked = 0
 
     def _page(self, request: Request) -> Exchange:
+        self.pages_asked += 1
         number = cast("dict[str, int]", request.asked)["page"]
         self.readings += number == 1
         pages = self.readings_of_pages[min(self.readings, len(self.readings_of_pages)) - 1]
@@ -134,10 +148,37 @@ def test_a_list_of_several_pages_that_never_settles_is_inconclusive() -> None:
         settled(Paged(*([["a"], [f"{number}"]] for number in range(20))))
 
 
-@pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 27, 40, 1000])
-def test_no_page_size_makes_more_pages_than_a_way_may_have(count: int) -> None:
+@pytest.mark.parametrize("count", [0, 1, 11, 19, 20, 21, 27, 30, 32, 40, 1000])
+def test_the_smallest_pages_have_numbers_of_two_digits_and_are_not_too_many(count: int) -> None:
     smallest = paging.smallest_page(count)
     assert smallest >= 1
-    assert -(-count // smallest) <= paging.MAX_PAGES_OF_A_WAY
+    assert -(-count // smallest) >= min(count, paging.LEAST_PAGES_OF_SMALL_ONES)
+    assert -(-count // smallest) < 2 * paging.LEAST_PAGES_OF_SMALL_ONES
     assert min(paging._sizes(count)) >= smallest
-    assert smallest == 1 or -(-count // (smallest - 1)) > paging.MAX_PAGES_OF_A_WAY
+
+
+@pytest.mark.parametrize("count", [4, 9, 21, 27, 32, 100, 1000])
+def test_one_page_size_divides_the_list(count: int) -> None:
+    assert any(1 < size < count and count % size == 0 for size in paging._sizes(count))
+
+
+def read_three_times(*pages_of_readings: list[list[str]]) -> tuple[list[list[str]], list[int]]:
+    """The ids of three readings of the list, and how many pages were asked for by the end of each."""
+    listing = Paged(*pages_of_readings)
+    ids, asked = [], []
+    for _ in range(3):
+        ids.append(paging.read_list(cast("CheckContext", listing)).ids)
+        asked.append(listing.pages_asked)
+    return ids, asked
+
+
+def test_the_page_after_one_that_surely_holds_the_whole_list_is_not_read() -> None:
+    whole = [["a", "b"]]
+    assert read_three_times(whole) == ([["a", "b"]] * 3, [2, 3, 4])
+    assert read_three_times(whole, [["a"]]) == ([["a", "b"], ["a"], ["a"]], [2, 3, 4])
+
+
+def test_a_page_that_may_be_cut_off_is_followed_by_the_next() -> None:
+    assert read_three_times([["a", "b"], ["c"]])[0] == [["a", "b", "c"]] * 3
+    grown = read_three_times([["a", "b"]], [["c", "a"], ["b"]], [["c", "a"], ["b"]], [["c", "a"], ["b"]])[0]
+    assert grown == [["a", "b"], ["c", "a", "b"], ["c", "a", "b"]]

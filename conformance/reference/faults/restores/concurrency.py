@@ -104,7 +104,7 @@ def busy_backup_is_not_found(server: Behaviours) -> None:
     server.find_backup = hide
 
 
-@fault(breaks=("RST-7",), also=("LOG-1",))
+@fault(breaks=("RST-7",), also=("LOG-1", "LOG-6"))
 def busy_logs_are_forbidden(server: Behaviours) -> None:
     """The logs of a backup are a 403 while it is restored."""
     visible = server.visible_logs
