@@ -25,7 +25,6 @@ ANSWER_SHAPE: dict[Operation, str] = {
 }
 
 _foreign_refusals: WeakKeyDictionary[Exchange, bool] = WeakKeyDictionary()
-_violations: WeakKeyDictionary[Exchange, list[validation.Mismatch]] = WeakKeyDictionary()
 
 
 def is_judgeable(exchange: Exchange) -> bool:
@@ -135,15 +134,16 @@ def shape_of(exchange: Exchange) -> str | None:
 
 def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
     """The departures of the response from its shape; those that are HTTP-10's are marked."""
-    if exchange not in _violations:
-        shape = shape_of(exchange)
-        known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
-        departures = validation.mismatches(str(shape), exchange.value) if known else []
-        empty = includes_nothing(exchange)
-        _violations[exchange] = [
-            departure for departure in departures if not (empty and departure.pointer.startswith("/includes"))
-        ]
-    return _violations[exchange]
+    shape, parsed = shape_of(exchange), exchange.parsed
+    if shape is None or not isinstance(parsed, strict_json.Parsed):
+        return []
+    return parsed.derive(("mismatches", shape), lambda value: _mismatches(shape, value))
+
+
+def _mismatches(shape: str, value: object) -> list[validation.Mismatch]:
+    departures = validation.mismatches(shape, value)
+    empty = departures and _includes_nothing(value)
+    return [departure for departure in departures if not (empty and departure.pointer.startswith("/includes"))]
 
 
 def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
@@ -175,9 +175,9 @@ def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:
     )
 
 
-def includes_nothing(exchange: Exchange) -> bool:
+def _includes_nothing(value: object) -> bool:
     """Whether `includes` is empty: absent, null, {}, [], or an object whose members are all empty."""
-    includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
+    includes = value.get("includes") if isinstance(value, dict) else None
     return includes in (None, {}, []) or (
         isinstance(includes, dict) and all(included in (None, {}, []) for included in includes.values())
     )
