@@ -115,7 +115,6 @@ class BodyWriter:
     def write(self, piece: bytes) -> None:
         """Append a piece. Raises MachineError if a long body cannot be written to its file."""
         self.length += len(piece)
-        self._digest.update(piece)
         if self._file is None:
             self._memory += piece
             if len(self._memory) <= IN_MEMORY:
@@ -126,6 +125,7 @@ class BodyWriter:
             if self._file is None:
                 self._path = self._store.new_file()
                 self._file = self._path.open("wb")
+            self._digest.update(piece)
             self._file.write(piece)
         except OSError as error:
             raise MachineError(exhausted(error) or f"this machine: {error}") from None

@@ -191,6 +191,8 @@ class Exchange:
     #: whether the status is a 2xx, and whether it is a 4xx
     is_success: bool = field(init=False)
     is_refusal: bool = field(init=False)
+    #: what judges found out about it, by the question: each is asked for many clauses
+    known: dict[object, bool] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Note what judges ask for some hundred times."""

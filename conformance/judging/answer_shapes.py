@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
 from conformance.http.exchange import Expected, Sender, well_coded
@@ -24,7 +24,18 @@ ANSWER_SHAPE: dict[Operation, str] = {
     "delete": "deletion-answer",
 }
 
-_foreign_refusals: WeakKeyDictionary[Exchange, bool] = WeakKeyDictionary()
+
+def _asked_once(question: Callable[[Exchange], bool]) -> Callable[[Exchange], bool]:
+    """Remember the answer about each exchange, which no longer changes once it is judged."""
+
+    @wraps(question)
+    def answer(exchange: Exchange) -> bool:
+        known = exchange.known
+        if question not in known:
+            known[question] = question(exchange)
+        return known[question]
+
+    return answer
 
 
 def is_judgeable(exchange: Exchange) -> bool:
@@ -32,6 +43,7 @@ def is_judgeable(exchange: Exchange) -> bool:
     return exchange.is_judgeable
 
 
+@_asked_once
 def is_judgeable_success(exchange: Exchange) -> bool:
     """Whether this is a success with a JSON body, whose content can be judged."""
     return exchange.is_judgeable_success
@@ -53,29 +65,34 @@ def is_body_judged(exchange: Exchange) -> bool:
     )
 
 
+@_asked_once
 def is_foreign_refusal(exchange: Exchange) -> bool:
     """Whether this is a 4xx without an envelope to an unusual request, which an intermediary may have sent (HTTP-1)."""
-    if exchange not in _foreign_refusals:
-        _foreign_refusals[exchange] = (
-            exchange.is_refusal
-            and is_body_judged(exchange)
-            and not exchange.oauth
-            and unusual_part(exchange.request) is not None
-            and not _is_envelope(exchange)
-        )
-    return _foreign_refusals[exchange]
+    return (
+        exchange.is_refusal
+        and is_body_judged(exchange)
+        and not exchange.oauth
+        and not _is_envelope(exchange)
+        and unusual_part(exchange.request) is not None
+    )
 
 
 def _is_envelope(exchange: Exchange) -> bool:
-    departures = validation.mismatches("error-envelope", exchange.value)
-    return all(mismatch.null_optional for mismatch in departures)
+    parsed = exchange.parsed
+    return isinstance(parsed, strict_json.Parsed) and parsed.derive("is an envelope", _has_error_shape)
 
 
+def _has_error_shape(value: object) -> bool:
+    return all(mismatch.null_optional for mismatch in validation.mismatches("error-envelope", value))
+
+
+@_asked_once
 def is_error(exchange: Exchange) -> bool:
     """Whether this is a 4xx of the target itself, whose body is judged."""
     return exchange.is_refusal and is_body_judged(exchange) and not is_foreign_refusal(exchange)
 
 
+@_asked_once
 def has_envelope(exchange: Exchange) -> bool:
     """Whether this is an error whose `error` is an object, so that its members can be judged."""
     return (

@@ -50,8 +50,8 @@ class Coverage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        #: by enumeration and value
-        self._seen: Counter[tuple[str, str]] = Counter()
+        #: by the enumerations and values that a response shows
+        self._seen: Counter[frozenset[tuple[str, str]]] = Counter()
 
     def observe(self, exchange: Exchange) -> None:
         """Count what a response shows, once for each response."""
@@ -61,14 +61,16 @@ class Coverage:
         served = exchange.operation if is_judgeable_success(exchange) else None
         shown = parsed.derive(("coverage", served), lambda _: frozenset((*_values(exchange), *_members(exchange))))
         with self._lock:
-            self._seen.update(shown)
+            self._seen[shown] += 1
 
     def counted(self) -> Counts:
         """Return the counts by enumeration and value."""
         counts: Counts = {}
         with self._lock:
-            for (name, value), count in self._seen.items():
-                counts.setdefault(name, {})[value] = count
+            for shown, count in self._seen.items():
+                for name, value in shown:
+                    of_name = counts.setdefault(name, {})
+                    of_name[value] = of_name.get(value, 0) + count
         return counts
 
 
