@@ -6,13 +6,11 @@ Work that others wait for goes first: what a thread inside `going_first` submits
 from __future__ import annotations
 
 import contextlib
-import itertools
-import queue
 import threading
 import time
 from collections import deque
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -81,17 +79,13 @@ class Places:
                 self._free += 1
 
 
-_numbers = itertools.count()
-
-
-@dataclass(order=True)
+@dataclass
 class _Task(Generic[T]):
-    """A call in the order in which calls start. One without a call ends its thread."""
+    """A call to make; `first`: it goes before the work of others."""
 
-    comes_later: bool
-    number: int
-    future: Future[T] = field(compare=False)
-    call: Callable[[], T] | None = field(default=None, compare=False)
+    first: bool
+    call: Callable[[], T]
+    future: Future[T]
 
 
 class Background(Generic[T]):
@@ -104,10 +98,11 @@ class Background(Generic[T]):
         self._name = name
         self._most = threads
         self._first = first
-        self._tasks: queue.PriorityQueue[_Task[T]] = queue.PriorityQueue()
+        #: by whether they go first
+        self._tasks: dict[bool, deque[_Task[T]]] = {True: deque(), False: deque()}
         self._threads: list[threading.Thread] = []
-        self._idle = threading.Semaphore(0)
-        self._lock = threading.Lock()
+        self._idle = 0
+        self._changed = threading.Condition(threading.Lock())
         self._closed = False
 
     def submit(self, task: Callable[[], T]) -> Future[T]:
@@ -117,12 +112,15 @@ class Background(Generic[T]):
         """
         future: Future[T] = Future()
         first = self._first or goes_first()
-        with self._lock:
+        with self._changed:
             if self._closed:
                 future.cancel()
                 return future
-            self._tasks.put(_Task(not first, next(_numbers), future, task))
-            if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
+            self._tasks[first].append(_Task(first, task, future))
+            if self._idle:
+                self._idle -= 1
+                self._changed.notify()
+            elif len(self._threads) < self._most:
                 thread = threading.Thread(target=self._work, name=self._name, daemon=True)
                 self._threads.append(thread)
                 thread.start()
@@ -139,25 +137,33 @@ class Background(Generic[T]):
 
     def close(self, patience_s: float | None = None) -> None:
         """Wait up to this number of seconds for the work in progress, and cancel what has not begun."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    self._tasks.get_nowait().future.cancel()
-            for _ in self._threads:
-                self._tasks.put(_Task(True, next(_numbers), Future()))
+            for tasks in self._tasks.values():
+                while tasks:
+                    tasks.popleft().future.cancel()
+            self._changed.notify_all()
         deadline = None if patience_s is None else time.monotonic() + patience_s
         for thread in self._threads:
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
 
+    def _next(self) -> _Task[T] | None:
+        """Wait for a task; None once there will be no more."""
+        with self._changed:
+            while not (tasks := self._tasks[True] or self._tasks[False]):
+                if self._closed:
+                    return None
+                self._idle += 1
+                self._changed.wait()
+            return tasks.popleft()
+
     def _work(self) -> None:
-        while (call := (scheduled := self._tasks.get()).call) is not None:
-            future = scheduled.future
+        while (task := self._next()) is not None:
+            future = task.future
             if future.set_running_or_notify_cancel():
                 try:
-                    with going_first(not scheduled.comes_later):
-                        future.set_result(call())
+                    with going_first(task.first):
+                        future.set_result(task.call())
                 except BaseException as error:
                     future.set_exception(error)
-            del scheduled, future, call  # keep no references while the thread waits
-            self._idle.release()
+            del task, future  # keep no references while the thread waits

@@ -12,15 +12,16 @@ import math
 import re
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from conformance.contract import pointers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
+D = TypeVar("D")
 MAX_DEPTH = 200
 #: how many members that occur twice are named
 MAX_DUPLICATES = 50
@@ -63,10 +64,20 @@ class NotJSON(ValueError):  # noqa: N818 - the name says what the body is; calle
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A document's value, and JSON pointers to members that occur twice in one object (HTTP-7)."""
+    """A document's value, and JSON pointers to members that occur twice in one object (HTTP-7).
+
+    `derived` holds what was found out about the value, by any key: it is found out once for all equal bodies.
+    """
 
     value: Any  # Any: JSON of a foreign server
     duplicates: tuple[str, ...] = ()
+    derived: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def derive(self, key: Hashable, derive: Callable[[Any], D]) -> D:  # Any: the value
+        """Return what `derive` makes of the value, remembered by the key. Nothing may change it."""
+        if key not in self.derived:
+            self.derived[key] = derive(self.value)
+        return cast("D", self.derived[key])
 
 
 def parse(body: bytes, *, max_depth: int = MAX_DEPTH) -> Parsed:

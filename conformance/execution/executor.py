@@ -65,13 +65,16 @@ class Executor:
         selected: Collection[str],
         reviews: Sequence[Check],
         on_record: Callable[[CheckRecord], None],
+        shows_passed: bool = True,
     ) -> None:
+        """`shows_passed`: whether the record of a check without findings shows its first exchanges."""
         self._run = run
         self._catalogue = catalogue
         self._recorder = recorder
         self._selected = frozenset(selected)
         self._reviews = reviews
         self._on_record = on_record
+        self._shows_passed = shows_passed
         self._reads: Background[CheckRecord] = Background("reads", READERS)
         self._reading: dict[CheckId, Future[CheckRecord]] = {}
         self._changes = Changes(
@@ -221,7 +224,7 @@ class Executor:
         record.inputs = len(context.exchanges.inputs)
         record.timeline = context.timeline
         attach(record, self._catalogue, findings.defects.values(), self._recorder, self.look_again)
-        if not record.exchanges:
+        if not record.exchanges and self._shows_passed:
             record.exchanges = [self._recorder.evidence(exchange) for exchange in context.exchanges.first]
 
     def look_again(self, exchange: Exchange) -> None:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from conformance.config import untrusted
 from conformance.judging.outcomes import CheckRecord, merge_records
-from conformance.judging.record_size import bounded, weight
+from conformance.judging.record_size import bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -173,11 +173,11 @@ class Journal:
 
         The more evidence was written before, the less of a check's is kept.
         """
-        written = _to_json(entry)
+        written = None if isinstance(entry, CheckRecord) else _to_json(entry)
         with self._lock:
             if isinstance(entry, CheckRecord):
-                record = bounded(entry.to_json(), max(self._room // SHARES, MIN_RECORD))
-                written, self._room = {**written, "value": record}, self._room - weight(record)
+                record, size = bounded(entry.to_json(), max(self._room // SHARES, MIN_RECORD))
+                written, self._room = {"kind": _CHECK, "value": record}, self._room - size
             if not self._file.closed:
                 self._file.write(f"{json.dumps(written)}\n")
                 self._file.flush()

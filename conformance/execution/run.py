@@ -49,8 +49,12 @@ if TYPE_CHECKING:
 class Run:
     """The parts of a run in one process, and their life: `start`, then checks through `executor`, then `close`.
 
+    `shows_passed`: whether its records show what checks without findings sent.
+
     `depth` decides how much scenarios and checks send, but not which checks are executed; `inputs` overrides it.
     """
+
+    shows_passed = True
 
     def __init__(
         self,
@@ -107,6 +111,7 @@ class Run:
             selected=selected,
             reviews=list(all_reviews().values()),
             on_record=self._record,
+            shows_passed=self.shows_passed,
         )
         proofs = self.context.key_proofs
         self.client.use_keys(lambda exchange: proofs.handle_unauthorized(self.build, exchange))

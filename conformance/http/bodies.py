@@ -14,9 +14,9 @@ import threading
 import weakref
 from collections import OrderedDict
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from conformance.config.machine import MachineError, exhausted
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Owner = TypeVar("Owner")
 T = TypeVar("T")
-D = TypeVar("D")
 
 #: values are kept of bodies of this many bytes together, and that of the last body in any case
 MAX_BYTES = 2 * 2**20
@@ -116,7 +115,6 @@ class BodyWriter:
     def write(self, piece: bytes) -> None:
         """Append a piece. Raises MachineError if a long body cannot be written to its file."""
         self.length += len(piece)
-        self._digest.update(piece)
         if self._file is None:
             self._memory += piece
             if len(self._memory) <= IN_MEMORY:
@@ -127,6 +125,7 @@ class BodyWriter:
             if self._file is None:
                 self._path = self._store.new_file()
                 self._file = self._path.open("wb")
+            self._digest.update(piece)
             self._file.write(piece)
         except OSError as error:
             raise MachineError(exhausted(error) or f"this machine: {error}") from None
@@ -167,7 +166,6 @@ class _Kept(Generic[Owner, T]):
     owner: weakref.ref[Owner]
     value: T
     size: int
-    derived: dict[str, object] = field(default_factory=dict)
 
 
 class RecentValues(Generic[Owner, T]):
@@ -188,13 +186,6 @@ class RecentValues(Generic[Owner, T]):
         """The owner's value. If it is not kept, it is made, one value at a time."""
         entry = self._kept.get(id(owner))  # without the lock: nearly every call ends here
         return entry.value if entry is not None and entry.owner() is owner else self._made(owner).value
-
-    def derive(self, owner: Owner, name: str, derive: Callable[[T], D]) -> D:
-        """A result derived from the owner's value, kept as long as the value."""
-        entry = self._made(owner)
-        if name not in entry.derived:
-            entry.derived[name] = derive(entry.value)
-        return cast("D", entry.derived[name])
 
     def _made(self, owner: Owner) -> _Kept[Owner, T]:
         key = id(owner)

@@ -251,7 +251,8 @@ class Client:
             if answered(exchange) and exchange.response is not None:
                 slowest = max(self._slowest_s.get(request.operation, 0.0), exchange.response.elapsed_s)
                 self._slowest_s[request.operation] = slowest
-            self._pace.observe(exchange)
+            if self.target.limits.requests_per_second == "auto":
+                self._pace.observe(exchange)
             if request.method not in SAFE_METHODS and not asks_to_wait(exchange):
                 self.liveness.count_write(request.content, answered=answered(exchange))
             return exchange

@@ -95,7 +95,8 @@ class Connections:
         encoded = self._encode(request)
         started, clock = time.time(), time.monotonic()
         try:
-            with self._network.deadline(timeout_s), pool.connection() as connection:
+            self._network.begin(timeout_s)
+            with pool.connection() as connection:
                 response = connection.handle_request(encoded)
                 try:
                     return self._received(request, response, started, clock)

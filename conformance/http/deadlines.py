@@ -17,7 +17,7 @@ from conformance.http._compat import httpcore
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from httpcore import SOCKET_OPTION
 
@@ -37,11 +37,9 @@ class Network(httpcore.NetworkBackend):
         self._streams: WeakSet[_Stream] = WeakSet()
         self._aborted = False
 
-    @contextlib.contextmanager
-    def deadline(self, seconds: float) -> Iterator[None]:
-        """Limits everything that this thread does on the network in this block to `seconds` in all."""
+    def begin(self, seconds: float) -> None:
+        """Limit everything that this thread does on the network from now on to `seconds` in all."""
         self._thread.deadline = time.monotonic() + seconds
-        yield
 
     def remaining(self) -> float:
         """Seconds left to this thread's request; never quite 0, which would mean a socket that does not block."""

@@ -191,6 +191,8 @@ class Exchange:
     #: whether the status is a 2xx, and whether it is a 4xx
     is_success: bool = field(init=False)
     is_refusal: bool = field(init=False)
+    #: what judges found out about it, by the question: each is asked for many clauses
+    known: dict[object, bool] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Note what judges ask for some hundred times."""
@@ -239,17 +241,19 @@ class Exchange:
     @property
     def data(self) -> Any:  # Any: JSON of a foreign server; checks narrow it
         """The envelope's `data`; None without one."""
-        return _data_of(self.parsed)
+        return _data_of(self.value)
 
     @property
     def items(self) -> list[JsonObject]:
         """The objects of a list response; the clause of the shape judges items that are no objects."""
-        return _VALUES.derive(self, "items", _items)
+        parsed = self.parsed
+        return parsed.derive("items", _items) if isinstance(parsed, strict_json.Parsed) else []
 
     @property
     def ids(self) -> list[str]:
         """The ids of a list response, in its order."""
-        return _VALUES.derive(self, "ids", _ids)
+        parsed = self.parsed
+        return parsed.derive("ids", _ids) if isinstance(parsed, strict_json.Parsed) else []
 
     @property
     def error(self) -> JsonObject:
@@ -301,18 +305,17 @@ def _value_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
     return parsed.value if isinstance(parsed, strict_json.Parsed) else None
 
 
-def _data_of(parsed: strict_json.Parsed | strict_json.NotJSON) -> object:
-    value = _value_of(parsed)
+def _data_of(value: object) -> object:
     return value.get("data") if isinstance(value, dict) else None
 
 
-def _items(parsed: strict_json.Parsed | strict_json.NotJSON) -> list[JsonObject]:
-    data = _data_of(parsed)
+def _items(value: object) -> list[JsonObject]:
+    data = _data_of(value)
     return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
 
 
-def _ids(parsed: strict_json.Parsed | strict_json.NotJSON) -> list[str]:
-    return [item["id"] for item in _items(parsed) if isinstance(item.get("id"), str)]
+def _ids(value: object) -> list[str]:
+    return [item["id"] for item in _items(value) if isinstance(item.get("id"), str)]
 
 
 _VALUES: RecentValues[Exchange, strict_json.Parsed | strict_json.NotJSON] = RecentValues(_size, _parse)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from conformance.contract import strict_json, validation
 from conformance.http.exchange import Expected, Sender, well_coded
@@ -24,8 +24,18 @@ ANSWER_SHAPE: dict[Operation, str] = {
     "delete": "deletion-answer",
 }
 
-_foreign_refusals: WeakKeyDictionary[Exchange, bool] = WeakKeyDictionary()
-_violations: WeakKeyDictionary[Exchange, list[validation.Mismatch]] = WeakKeyDictionary()
+
+def _asked_once(question: Callable[[Exchange], bool]) -> Callable[[Exchange], bool]:
+    """Remember the answer about each exchange, which no longer changes once it is judged."""
+
+    @wraps(question)
+    def answer(exchange: Exchange) -> bool:
+        known = exchange.known
+        if question not in known:
+            known[question] = question(exchange)
+        return known[question]
+
+    return answer
 
 
 def is_judgeable(exchange: Exchange) -> bool:
@@ -33,6 +43,7 @@ def is_judgeable(exchange: Exchange) -> bool:
     return exchange.is_judgeable
 
 
+@_asked_once
 def is_judgeable_success(exchange: Exchange) -> bool:
     """Whether this is a success with a JSON body, whose content can be judged."""
     return exchange.is_judgeable_success
@@ -54,29 +65,34 @@ def is_body_judged(exchange: Exchange) -> bool:
     )
 
 
+@_asked_once
 def is_foreign_refusal(exchange: Exchange) -> bool:
     """Whether this is a 4xx without an envelope to an unusual request, which an intermediary may have sent (HTTP-1)."""
-    if exchange not in _foreign_refusals:
-        _foreign_refusals[exchange] = (
-            exchange.is_refusal
-            and is_body_judged(exchange)
-            and not exchange.oauth
-            and unusual_part(exchange.request) is not None
-            and not _is_envelope(exchange)
-        )
-    return _foreign_refusals[exchange]
+    return (
+        exchange.is_refusal
+        and is_body_judged(exchange)
+        and not exchange.oauth
+        and not _is_envelope(exchange)
+        and unusual_part(exchange.request) is not None
+    )
 
 
 def _is_envelope(exchange: Exchange) -> bool:
-    departures = validation.mismatches("error-envelope", exchange.value)
-    return all(mismatch.null_optional for mismatch in departures)
+    parsed = exchange.parsed
+    return isinstance(parsed, strict_json.Parsed) and parsed.derive("is an envelope", _has_error_shape)
 
 
+def _has_error_shape(value: object) -> bool:
+    return all(mismatch.null_optional for mismatch in validation.mismatches("error-envelope", value))
+
+
+@_asked_once
 def is_error(exchange: Exchange) -> bool:
     """Whether this is a 4xx of the target itself, whose body is judged."""
     return exchange.is_refusal and is_body_judged(exchange) and not is_foreign_refusal(exchange)
 
 
+@_asked_once
 def has_envelope(exchange: Exchange) -> bool:
     """Whether this is an error whose `error` is an object, so that its members can be judged."""
     return (
@@ -135,15 +151,16 @@ def shape_of(exchange: Exchange) -> str | None:
 
 def mismatches(exchange: Exchange) -> list[validation.Mismatch]:
     """The departures of the response from its shape; those that are HTTP-10's are marked."""
-    if exchange not in _violations:
-        shape = shape_of(exchange)
-        known = shape is not None and isinstance(exchange.parsed, strict_json.Parsed)
-        departures = validation.mismatches(str(shape), exchange.value) if known else []
-        empty = includes_nothing(exchange)
-        _violations[exchange] = [
-            departure for departure in departures if not (empty and departure.pointer.startswith("/includes"))
-        ]
-    return _violations[exchange]
+    shape, parsed = shape_of(exchange), exchange.parsed
+    if shape is None or not isinstance(parsed, strict_json.Parsed):
+        return []
+    return parsed.derive(("mismatches", shape), lambda value: _mismatches(shape, value))
+
+
+def _mismatches(shape: str, value: object) -> list[validation.Mismatch]:
+    departures = validation.mismatches(shape, value)
+    empty = departures and _includes_nothing(value)
+    return [departure for departure in departures if not (empty and departure.pointer.startswith("/includes"))]
 
 
 def mismatches_at(exchange: Exchange, root: str) -> list[validation.Mismatch]:
@@ -175,9 +192,9 @@ def integrations(exchange: Exchange) -> dict[str, dict[str, object]]:
     )
 
 
-def includes_nothing(exchange: Exchange) -> bool:
+def _includes_nothing(value: object) -> bool:
     """Whether `includes` is empty: absent, null, {}, [], or an object whose members are all empty."""
-    includes = exchange.value.get("includes") if isinstance(exchange.value, dict) else None
+    includes = value.get("includes") if isinstance(value, dict) else None
     return includes in (None, {}, []) or (
         isinstance(includes, dict) and all(included in (None, {}, []) for included in includes.values())
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from functools import cache
 from typing import TYPE_CHECKING
 
+from conformance.contract import strict_json
 from conformance.contract.error_codes import published_codes, published_form
 from conformance.contract.pointers import escape, value_at
 from conformance.contract.schemas import node, schemas
@@ -49,19 +50,28 @@ class Coverage:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        #: by the enumerations and values that a response shows
+        self._seen: Counter[frozenset[tuple[str, str]]] = Counter()
 
     def observe(self, exchange: Exchange) -> None:
         """Count what a response shows, once for each response."""
-        shown = {*_values(exchange), *_members(exchange)}
+        parsed = exchange.parsed
+        if not isinstance(parsed, strict_json.Parsed):
+            return
+        served = exchange.operation if is_judgeable_success(exchange) else None
+        shown = parsed.derive(("coverage", served), lambda _: frozenset((*_values(exchange), *_members(exchange))))
         with self._lock:
-            for name, value in shown:
-                self._seen[name][value] += 1
+            self._seen[shown] += 1
 
     def counted(self) -> Counts:
         """Return the counts by enumeration and value."""
+        counts: Counts = {}
         with self._lock:
-            return {name: dict(counts) for name, counts in self._seen.items()}
+            for shown, count in self._seen.items():
+                for name, value in shown:
+                    of_name = counts.setdefault(name, {})
+                    of_name[value] = of_name.get(value, 0) + count
+        return counts
 
 
 def added(all_counts: Iterable[Mapping[str, Mapping[str, int]]]) -> Counts:

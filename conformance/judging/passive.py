@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from conformance.contract.readability import unreadable_values
 from conformance.contract.schemas import unknown_members
+from conformance.http.exchange import Request
 from conformance.judging.answer_shapes import shape_of
 from conformance.judging.expectations import CannotTellError, Finding
 from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, worst
@@ -33,6 +35,10 @@ MAX_RELATED = 8
 MAX_NOTES = 200
 #: how many findings of one clause on one exchange are counted
 MAX_FINDINGS = 1000
+#: what judges may look at in a request, beside the ids in it
+_ASKED = attrgetter(*(member.name for member in fields(Request) if member.name not in {"resources", "asked", "check"}))
+_FLAGS = attrgetter("unanswered", "suspected", "key_died")
+_DATE = re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", re.ASCII)
 
 
 @dataclass
@@ -83,6 +89,22 @@ def identity(finding: Finding) -> tuple[str, ...]:
     return (finding.outcome, plain(finding.wanted), plain(finding.got), plain(finding.pointer))
 
 
+def _judged_content(exchange: Exchange) -> int | None:
+    """A digest of all that judges look at, equal for equal exchanges; None where the body is too long to be kept.
+
+    Only two things differ between equal exchanges: when they took place, and which check sent them.
+    """
+    request, response = exchange.request, exchange.response
+    if response is None or not isinstance(response.body, bytes):
+        return None
+    asked = (_ASKED(request), *request.resources.items(), None, *request.asked.items())
+    headers = tuple(
+        header for header in response.headers if header[0].lower() != "date" or not _DATE.fullmatch(header[1])
+    )
+    answered = (response.status, headers, response.body, response.problem, response.too_large)
+    return hash((asked, answered, exchange.failure, exchange.seen, _FLAGS(exchange)))
+
+
 class PassiveJudges:
     """Judges exchanges as they are observed, from any thread."""
 
@@ -94,6 +116,8 @@ class PassiveJudges:
         self._tallies: dict[tuple[CheckId, tuple[str, ...]], FindingSet] = {}
         #: the same, by the place of a judge in `_judges` and by the operation
         self._tally_of: dict[tuple[int, Operation], FindingSet] = {}
+        #: Which judges found nothing on an exchange, by its content: many exchanges of a run repeat an earlier one.
+        self._clean: dict[int, list[tuple[int, Judge, list[Finding]]]] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name; they are legal, and reported beside the outcomes
@@ -104,11 +128,7 @@ class PassiveJudges:
 
     def observe(self, exchange: Exchange) -> None:
         """Judge one exchange by every passive clause that applies to it."""
-        results = [
-            (place, judge, self._apply(judge, exchange))
-            for place, judge in enumerate(self._judges)
-            if judge.when(exchange)
-        ]
+        results = self._results(exchange)
         request = exchange.request
         content = request.content
         notes = self._notes(exchange)
@@ -125,6 +145,20 @@ class PassiveJudges:
                     tally.add(finding)
                     if _by_level(finding.outcome, self._catalogue[judge.clause].level) is Outcome.FAILED:
                         self.broken.add(judge.clause)
+
+    def _results(self, exchange: Exchange) -> list[tuple[int, Judge, list[Finding]]]:
+        """The judges that an exchange concerns, with their places and what they find."""
+        judged = _judged_content(exchange)
+        results = None if judged is None else self._clean.get(judged)
+        if results is None:
+            results = [
+                (place, judge, self._apply(judge, exchange))
+                for place, judge in enumerate(self._judges)
+                if judge.when(exchange)
+            ]
+            if judged is not None and not any(findings for _, _, findings in results):
+                self._clean[judged] = results
+        return results
 
     def _new_tally(self, place: int, operation: Operation) -> FindingSet:
         """The tally of the judge at this place for an operation; judges of one check share it."""

@@ -48,14 +48,15 @@ def weight(value: object) -> int:
     return len(json.dumps(value)) + VALUE * _values(value)
 
 
-def bounded(row: CheckRow, limit: int) -> CheckRow:
-    """Return the record with as much of its evidence as the limit, in bytes, has room for."""
-    shortened = row
+def bounded(row: CheckRow, limit: int) -> tuple[CheckRow, int]:
+    """Return the record with as much of its evidence as the limit, in bytes, has room for, and its weight."""
+    shortened, size = row, weight(row)
     for step in _STEPS:
-        if weight(shortened) <= limit:
+        if size <= limit:
             break
         shortened = _shortened(row, step)
-    return shortened
+        size = weight(shortened)
+    return shortened, size
 
 
 def fair_share(sizes: Sequence[int], limit: int) -> int:

@@ -104,13 +104,18 @@ def sender_of(response: Response) -> str:
     return ", ".join(name[:80] for name in names if name.isprintable() and name)
 
 
+#: the headers that ask for a refusal, by its status
+_ASKING = {
+    406: {"accept", "accept-charset", "accept-encoding", "accept-language"},
+    411: {"content-length", "transfer-encoding"},
+    416: {"range"},
+    417: {"expect"},
+}
+
+
 def asks_for_its_refusal(request: Request, status: int | None) -> bool:
     """Whether the request's own header asks for this status: 406 to an Accept, 416 to a Range, 411 or 417 likewise."""
+    if status not in _ASKING:
+        return False
     headers = {*request.without, *(name.lower() for name, _ in request.headers)}
-    asking = {
-        406: {"accept", "accept-charset", "accept-encoding", "accept-language"},
-        411: {"content-length", "transfer-encoding"},
-        416: {"range"},
-        417: {"expect"},
-    }.get(status or 0, set())
-    return bool(headers & asking)
+    return bool(headers & _ASKING[status])

@@ -124,7 +124,7 @@ def bound_evidence(rows: Sequence[ClauseRow]) -> None:
     if sum(sizes) > MAX_RECORDS:
         share = fair_share(sizes, MAX_RECORDS)
         for row in rows:
-            row["checks"] = [bounded(check, share) for check in row["checks"]]
+            row["checks"] = [bounded(check, share)[0] for check in row["checks"]]
 
 
 def mark_deciding(rows: Iterable[ClauseRow], edition: str) -> None:

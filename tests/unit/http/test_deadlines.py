@@ -29,10 +29,10 @@ class Peer(httpcore.NetworkStream):
 def exchange(peer: Peer, *pieces: bytes) -> bytes:
     network = Network()
     stream = network.register(peer)
-    with network.deadline(60):
-        for piece in pieces:
-            stream.write(piece)
-        return stream.read(100)
+    network.begin(60)
+    for piece in pieces:
+        stream.write(piece)
+    return stream.read(100)
 
 
 def test_head_and_body_go_out_in_one_piece() -> None:

@@ -45,10 +45,10 @@ def get(server: hostile.Hostile) -> Callable[[httpcore.ConnectionInterface], int
 
 
 @pytest.fixture
-def network() -> Iterator[Network]:
+def network() -> Network:
     network = Network()
-    with network.deadline(PATIENCE_S):
-        yield network
+    network.begin(PATIENCE_S)
+    return network
 
 
 def test_the_connection_that_was_used_last_is_used_next(
