@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, configuration
 from hypothesis import strategies as st
 
 from conformance import _compat
+from conformance.config.settings import DEFAULT_EXAMPLES
 from conformance.http.exchange import Request
 
 if TYPE_CHECKING:
@@ -106,10 +107,15 @@ def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
     return [(kind, draw(kind.requests)) for kind in kinds if draw(st.integers(0, RARELY))]
 
 
-def count_of(kinds: Sequence[Kind], examples: int) -> int:
-    """Return how many cases to generate: one of each kind if `examples` allows it, and of few kinds some more each."""
-    repeated = min(len(kinds) * max(2, examples // PARTS_OF_A_KIND), max(8, examples * 2 // 3))
-    return min(examples, max(len(kinds), repeated))
+def count_of(kinds: Sequence[Kind], examples: int, *, repeated: bool = True) -> int:
+    """Return how many cases to generate: one of each kind if `examples` allows it, and of few kinds some more each.
+
+    Without `repeated` it is one of each, and more only where more than the usual number of examples is asked for.
+    """
+    if not repeated:
+        return min(examples, len(kinds) * max(1, examples // DEFAULT_EXAMPLES))
+    some_more = min(len(kinds) * max(2, examples // PARTS_OF_A_KIND), max(8, examples * 2 // 3))
+    return min(examples, max(len(kinds), some_more))
 
 
 def rounds(kinds: Sequence[Kind], count: int, rng: random.Random) -> list[list[Kind]]:
