@@ -36,8 +36,9 @@ T = TypeVar("T")
 MAX_SIDE_BY_SIDE = 32
 #: of the cases of a property, one in this many may be of one kind: a kind shows little that its first cases do not
 PARTS_OF_A_KIND = 8
-#: one in this many cases is left out; shrinking leaves all others out
-RARELY = 2**16
+#: A case whose two numbers are 0 is left out, as shrinking makes them. One of them is drawn as 0 once in sixty times,
+#: since it is an end of the range.
+KEPT = st.tuples(st.integers(0, 2**16), st.integers(0, 2**16))
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def settings(
 @st.composite
 def batches(draw: DrawFn, kinds: Sequence[Kind]) -> list[Case]:
     """A case of each kind; shrinking keeps as few as show the defect."""
-    return [(kind, draw(kind.requests)) for kind in kinds if draw(st.integers(0, RARELY))]
+    return [(kind, draw(kind.requests)) for kind in kinds if any(draw(KEPT))]
 
 
 def count_of(kinds: Sequence[Kind], examples: int, *, repeated: bool = True) -> int:
