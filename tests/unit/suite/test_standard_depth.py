@@ -1,4 +1,4 @@
-"""What a standard run leaves out is written in terms that still name something, and leaves no check without requests."""
+"""What a standard run leaves out is written in terms that still name something; it leaves no check without requests."""
 
 from __future__ import annotations
 
