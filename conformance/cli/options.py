@@ -101,7 +101,7 @@ SELECTION = (
     ),
     Option(
         "--depth",
-        "quick: at most 500 requests; deep: four times the generated cases (default: standard)",
+        "quick: at most 500 requests; deep: all inputs, and four times the generated cases (default: standard)",
         choices=tuple(depth.value for depth in Depth),
     ),
     Option(

@@ -33,8 +33,9 @@ class Depth(StrEnum):
 
     #: at most 500 requests
     QUICK = "quick"
+    #: one case of each kind
     STANDARD = "standard"
-    #: four times the generated cases of a standard run
+    #: everything that checks list, and four times the generated cases
     DEEP = "deep"
 
 

@@ -74,7 +74,10 @@ class Explorer:
     def explore(self, kinds: Sequence[Kind]) -> None:
         """Send all batches, then shrink the requests that led to findings."""
         rng = self._api.run.rng(f"{self._api.check.id} generated")
-        for chosen in batches.rounds(kinds, batches.count_of(kinds, self._api.run.examples), rng):
+        inputs = self._api.run.inputs
+        kinds = [kind for kind in kinds if inputs.sends_kind(self._api.check.id, kind.label)]
+        count = batches.count_of(kinds, self._api.run.examples, repeated=inputs.repeats_kinds)
+        for chosen in batches.rounds(kinds, count, rng):
             seed = rng.getrandbits(64)
             batches.run_batch(chosen, seed, partial(self._batch, kinds=chosen, seed=seed))
         for defect in list(self._defects.values())[:MAX_SHRUNK]:

@@ -1,7 +1,7 @@
 """Inputs that break careless servers, sent in every run whatever the seed.
 
 They are the inputs that the contract lists in "Settled since the first release", by what is odd about them and by the
-clause that says how they must be answered. What is generated from the seed comes beside them.
+clause that says how they must be answered, and some more at the end. What is generated from the seed comes beside them.
 """
 
 from __future__ import annotations
@@ -194,3 +194,50 @@ def odd_bodies(instance: str) -> list[tuple[Oddity, bytes]]:
 def beginning_of_body(instance: str) -> bytes:
     """A job request to an instance, up to where another member may follow."""
     return b'{"action":"restore","contents":{"instance_id":%b},' % json.dumps(instance).encode()
+
+
+# ---------------------------------------------------------------- beside what the contract lists
+
+ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
+ODD_QUERIES = (
+    "include=%FF",
+    "sort=%00",
+    "include=%",
+    "sort=%zz",
+    "include=%E0%A4%A",
+    "%=1",
+    "a=" + "b" * 2000,
+    "page=1",
+    "include[]=integrations",
+    "&&=&",
+    "%E2%82%AC=1",
+    "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # copied into a header, it would end the headers
+)
+#: headers that browsers and proxies may add, beside those that every run must send
+ODD_HEADERS = (
+    ("Accept-Language", "x" * 500),
+    ("X-Forwarded-For", "' OR 1=1 --"),
+    ("Cookie", 'a; =; session="nonsense'),
+    ("Origin", "null"),
+    ("Origin", "://"),
+    ("Content-Type", "application/xml"),
+)
+#: and such as the HTTP library or the logging of a server reads
+MALFORMED_HEADERS = (
+    ("Accept-Encoding", ";q=x,,gzip;q=nope"),
+    ("X-Request-Id", "not an id"),
+    ("Forwarded", "for=;;="),
+)
+#: legal values of unknown members, beside the values that every run must send
+ODD_VALUES = (
+    b"[" * 300 + b"]" * 300,
+    b'{"a":' * 300 + b"1" + b"}" * 300,
+    b'"\\udfff\\ud800"',
+    b"-0.0000000000000000000000000000001e-400",
+    b'"' + b"x" * 100_000 + b'"',
+)
+ODD_BODIES = (
+    *(b"[" * 50_000, b"{" * 500, b"[]", b"[null]", b"7", b'"restore"', b"null", b"1e999"),
+    *(b"\xff\xfe{\x00}\x00", b"\x00", b"\xef\xbb\xbf{}", b"\xed\xa0\x80"),
+)
+ODD_TYPES = ("", ";", "application/json; charset=nope", "application/json; charset=utf-7", "multipart/form-data", "/")

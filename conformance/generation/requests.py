@@ -43,6 +43,8 @@ OTHER_TYPES = (
     *("application/x-www-form-urlencoded", "application/jsonp", "application/javascript", "application/json5x"),
     *("image/png", "application/x-ndjson", "application/yaml", "application/msgpack", "text/plain; charset=utf-8"),
 )
+#: those that a server takes for JSON where it looks for that word
+JSON_LIKE = [kind for kind in OTHER_TYPES if "json" in kind]
 NAMES = ("Accept", "Accept-Language", "User-Agent", "Referer", "Cookie", "Origin", "X-Forwarded-For", "X-Request-Id")
 #: printable in a header, and nothing that is cut off at its ends
 VISIBLE = string.ascii_letters + string.digits + string.punctuation + "\xe9\xff\xb5"
@@ -319,6 +321,7 @@ def with_other_types(context: CheckContext, backup: str) -> list[Kind]:
     more = st.builds(lambda kind, more: asked(kind + more), plain, parameters)
     return [
         Kind("another content type", plain.map(asked)),
+        Kind("another content type with JSON in its name", st.sampled_from(JSON_LIKE).map(asked)),
         Kind("another content type in capitals", cased.map(asked)),
         Kind("another content type with a parameter", more),
     ]

@@ -19,7 +19,7 @@ from conformance.scenarios.side_effects import send_expecting_refusal
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from conformance.contract.operations import Operation
     from conformance.generation.schemathesis_cases import SchemathesisCase
@@ -40,6 +40,9 @@ SERVED_OR_NOT: Allowed = (range(200, 300), ANY_4XX)
 MAX_LEGAL_PAGE = 100
 LONGEST_TARGET = 3500
 LARGEST_BODY = 60_000
+#: one covering case for this many examples, and one fuzzed one, in a run that sends one of each kind: its own lists are
+#: full of malformed requests, and what these add to them is the view of another tool on the document
+COVERING, FUZZING = 6, 12
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def cases_for(context: CheckContext, operation: Operation) -> list[tuple[CaseReq
 
 
 def send_cases(context: CheckContext, operation: Operation, *, undocumented: bool) -> SentCases:
-    """Send cases that cover an operation, half of `--examples`, and a fifth as many that fuzz it.
+    """Send cases that cover an operation, and some that fuzz it: one of each clause, and a few more.
 
     `undocumented`: those whose method the operation's path does not document, or else all others.
     """
@@ -93,7 +96,11 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
     ]
     covering = [case_request for case, case_request in selected if case.phase == "coverage"]
     chosen = [case_request for case, case_request in selected if case.phase != "coverage"]
-    chosen += _spread(covering, max(4, context.run.examples // 2), rng)
+    if context.run.inputs.repeats_kinds:
+        chosen += _spread(covering, max(4, context.run.examples // 2), rng)
+    else:
+        chosen += _spread(covering, 1 if undocumented else context.run.examples // COVERING, rng)
+        chosen = [*_one_of_each_missing(chosen)]
     cases_by_key = {_key(case_request.request): case_request for case_request in chosen}
     todo = sorted(cases_by_key.values(), key=lambda case_request: case_request.request.ownership != "own")
     answers = _sent(context, [case_request.request for case_request in todo])
@@ -104,9 +111,17 @@ def send_cases(context: CheckContext, operation: Operation, *, undocumented: boo
 
 def draw_all(context: CheckContext) -> Mapping[str, tuple[SchemathesisCase, ...]]:
     """The scenario of all operations: their cases, drawn once."""
-    return schemathesis_cases.draw_cases(
-        context.run.rng("schemathesis").getrandbits(32), max(1, context.run.examples // 5)
-    )
+    fuzzed = context.run.examples // (5 if context.run.inputs.repeats_kinds else FUZZING)
+    return schemathesis_cases.draw_cases(context.run.rng("schemathesis").getrandbits(32), max(1, fuzzed))
+
+
+def _one_of_each_missing(cases: Iterable[CaseRequest]) -> Iterator[CaseRequest]:
+    """Leave out all but one of the cases that became the same: a request for what does not exist."""
+    seen = set()
+    for case_request in cases:
+        if case_request.clause not in NOT_FOUND.values() or case_request.clause not in seen:
+            yield case_request
+        seen.add(case_request.clause)
 
 
 def _spread(candidates: Sequence[CaseRequest], most: int, rng: random.Random) -> list[CaseRequest]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conformance.contract.ids import HEX, OID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from hypothesis.strategies import SearchStrategy
 
@@ -23,8 +23,9 @@ EXOTIC = (
     "\U0001f600\U0001d7d8\u0130\u017f\ufdfa\ufffd\uffff\U0010ffff"
 )
 PUNCTUATION = "!\"#$%&'()*+,:;<=>?@[]^`{|}~\\"
-#: digits of other scripts, each from zero on
-OTHER_ZEROS = (0xFF10, 0x0660, 0x06F0, 0x0966, 0x1D7D8, 0x1D7EC)
+#: the zeros of other digits: those that Unicode's normal forms make ASCII digits of, and those of other scripts
+FOLDED_ZEROS = (0xFF10, 0x1D7D8, 0x1D7EC)
+OTHER_ZEROS = (*FOLDED_ZEROS, 0x0660, 0x06F0, 0x0966)
 WORDS = (
     *("null", "undefined", "NaN", "Infinity", "true", "false", "None", "nil", "-1", "0", "1", "00", "0x0", "1e3"),
     *("*", "%", "%s", "%00", "%n%n", "{}", "{id}", "${7*7}", "{{7*7}}", "[]", "[object Object]", "__proto__"),
@@ -63,14 +64,14 @@ def around(good: str, extra: SearchStrategy[str]) -> SearchStrategy[str]:
     return st.builds(lambda text, before: text + good if before else good + text, extra, st.booleans())
 
 
-def in_other_digits(good: str) -> SearchStrategy[str]:
+def in_other_digits(good: str, zeros: Sequence[int] = OTHER_ZEROS) -> SearchStrategy[str]:
     """The same digits of other scripts: all, or some of them."""
 
     def other(zero: int, kept: int) -> str:
         wide = "".join(chr(ord(char) - ord("0") + zero) if char in string.digits else char for char in good)
         return good[:kept] + wide[kept:]
 
-    return st.builds(other, st.sampled_from(OTHER_ZEROS), st.integers(0, max(len(good) - 1, 0)))
+    return st.builds(other, st.sampled_from(zeros), st.integers(0, max(len(good) - 1, 0)))
 
 
 @lru_cache(maxsize=16)
@@ -87,6 +88,7 @@ def malformed_ids(good: str, real: frozenset[str]) -> dict[str, SearchStrategy[s
         "an id with a NUL": inserted(good, st.just("\0")),
         "an id that ends with a NUL": st.text(HEX, max_size=2).map(lambda more: f"{good}\0{more}"),
         "an id in other digits": in_other_digits(good),
+        "an id in digits that are folded": in_other_digits(good, FOLDED_ZEROS),
         "an id between spaces": around(good, st.text(SPACES[:4], min_size=1, max_size=3)),
         "an id with control characters": inserted(good, st.text(CONTROLS, min_size=1, max_size=2)),
         "an id with an encoded slash": inserted(good, st.sampled_from("/\\")),

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from conformance.config.target import Target
+    from conformance.contract.check_id import CheckId
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
     from conformance.judging.expectations import Finding
+    from conformance.judging.inputs import Describe
     from conformance.judging.outcomes import CheckRecord
 
 T = TypeVar("T")
@@ -170,12 +172,18 @@ class _NotingInputs:
 
     run: _NotingRun
     is_quick: bool = True
+    repeats_kinds: bool = True
 
-    def chosen(self, check: str, first: int, listed: Sequence[Request]) -> list[Request]:
+    def chosen(self, check: str, first: int, listed: Sequence[Request], describe: Describe) -> list[Request]:
         """Return all of them."""
-        del check
+        del check, describe
         self.run.sender.places |= {_key(request): place for place, request in enumerate(listed, first)}
         return list(listed)
+
+    def sends_kind(self, check: CheckId, label: str) -> bool:
+        """Whatever the kind is."""
+        del check, label
+        return True
 
 
 def _key(request: Request) -> Key:

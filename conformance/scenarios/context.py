@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
 from conformance.http.client import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive_reason
-from conformance.judging.inputs import AllInputs
+from conformance.judging.inputs import AllInputs, described
 from conformance.scenarios import probe
 from conformance.scenarios.proofs.looks import Looks
 from conformance.scenarios.proofs.readings import Readings
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.checks import Check
-    from conformance.judging.inputs import Inputs
+    from conformance.judging.inputs import Describe, Inputs
     from conformance.judging.outcomes import StepRow
     from conformance.judging.passive import PassiveJudges
     from conformance.scenarios.fixtures import Fixtures
@@ -174,11 +174,16 @@ class CheckContext:
         self._keep(exchanges)
         return exchanges
 
-    def chosen(self, listed: Sequence[Request]) -> builtins.list[Request]:
-        """Return the inputs of a list that this run sends: all of them, unless its depth is quick."""
+    def chosen(self, listed: Sequence[Request], describe: Describe | None = None) -> builtins.list[Request]:
+        """Return the inputs of a list that this run sends: all of them, unless its depth says otherwise."""
         first = self._listed
         self._listed += len(listed)
-        return self.run.inputs.chosen(str(self.check.id), first, listed)
+        return self.run.inputs.chosen(str(self.check.id), first, listed, describe or self._described)
+
+    def _described(self, request: Request) -> str:
+        known = self.fixtures.target.fixtures
+        names = {known.instance_id: "{instance}", known.empty_container_id: "{empty container}"}
+        return described(request, {resource_id: name for resource_id, name in names.items() if resource_id})
 
     def _keep(self, exchanges: builtins.list[Exchange]) -> None:
         self.exchanges.add(exchanges)

@@ -6,6 +6,7 @@ All are judged on resources that exist and with a valid body: CAP-9 judges which
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.contract.operations import GRANTS, lacks
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.request_builder import OperationOptions
 
+#: Who sends other spellings of a refused address, by the name of the key.
+SENDERS = {"none": "no key", "other_hub": "another hub's key"}
 #: How much of a body is searched for the id of a resource, in bytes.
 MAX_PAGE = 65_536
 EVERYWHERE: tuple[Operation, ...] = ("list", "get", "logs", "restore", "job")
@@ -190,9 +193,8 @@ def test_auth_10_no_other_spelling_opens_an_address(context: CheckContext, opera
         ids = {"job": restore_scenarios.real_job(context)}
     for clause, options in refused_senders(context, operation):
         request = context.build.for_operation(operation, ids, options, expected=Expected.REFUSAL)
-        spellings = dict(other_spellings(request))
-        chosen = context.chosen(list(spellings.values()))
-        if not chosen:
+        spelled = chosen_spellings(context, request)
+        if not spelled:
             continue
         plain = context.send(request)
         if why := inconclusive_reason(plain):
@@ -200,8 +202,20 @@ def test_auth_10_no_other_spelling_opens_an_address(context: CheckContext, opera
         elif plain.is_success:
             yield inconclusive(f"{clause} failed first on {plain.request.line}: {plain.status}", plain)
         else:
-            spelled = {label: spelling for label, spelling in spellings.items() if spelling in chosen}
             yield from opened_by_a_spelling(context, request, spelled)
+
+
+def chosen_spellings(context: CheckContext, request: Request) -> dict[str, Request]:
+    """Return the other spellings of a refused address that this run sends, by what is different."""
+    spellings = dict(other_spellings(request))
+    sender = SENDERS.get(request.key, "a key without the capability")
+    labels = {spelling.target: f"{label}, {sender}" for label, spelling in spellings.items()}
+    chosen = context.chosen(list(spellings.values()), partial(_label, labels))
+    return {label: spelling for label, spelling in spellings.items() if spelling in chosen}
+
+
+def _label(labels: Mapping[str, str], spelling: Request) -> str:
+    return labels[spelling.target]
 
 
 def refused_senders(context: CheckContext, operation: Operation) -> Iterator[tuple[str, OperationOptions]]:
@@ -217,14 +231,13 @@ def refused_senders(context: CheckContext, operation: Operation) -> Iterator[tup
 
 def opened_by_a_spelling(context: CheckContext, plain: Request, spelled: Mapping[str, Request]) -> Iterator[Finding]:
     """What the other spellings of a refused request show all the same."""
-    unknown = context.send(replace(spelled["HEAD"], path=unknown_path(context, plain))) if "HEAD" in spelled else None
     requests = list(spelled.values())
     answers = send_expecting_refusal(context, requests) if plain.method == "POST" else context.send_all(requests)
     for label, answer in zip(spelled, answers, strict=False):
         wanted = f"a refusal with {label}, as without"
         if why := inconclusive_reason(answer):
             yield inconclusive(why, answer)
-        elif answer.is_success and shows_the_resource(answer, unknown):
+        elif answer.is_success and shows_the_resource(context, answer):
             yield violation(wanted, f"{answer.status}", answer)
             if answer.request.method == "POST":
                 Follower(context).let_end(answer)
@@ -238,10 +251,10 @@ def unknown_path(context: CheckContext, request: Request) -> str:
     return request.path.replace(request.resources[place], context.build.unknown_id())
 
 
-def shows_the_resource(answer: Exchange, unknown: Exchange | None) -> bool:
+def shows_the_resource(context: CheckContext, answer: Exchange) -> bool:
     """Whether a success shows what was asked for, and not a page that every address shows."""
     if answer.request.method == "HEAD":
-        return unknown is None or not unknown.is_success
+        return not context.send(replace(answer.request, path=unknown_path(context, answer.request))).is_success
     body = answer.response.head(MAX_PAGE) if answer.response else b""
     place = next(name for name in ("job", "backup", "container") if name in answer.request.resources)
     return (

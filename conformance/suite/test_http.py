@@ -68,49 +68,6 @@ QUICK_SEARCHED = 2
 ORIGIN = (("Origin", "https://console.example.org"),)
 #: sent before it: a cache that ignores `Vary: Origin` answers the next origin with this one
 EARLIER_ORIGIN = (("Origin", "https://another.example.org"),)
-ODD_HUBS = ("0", "null", "not a hub", "' OR '1'='1", "%00", "z" * 24, "a" * 500)
-ODD_QUERIES = (
-    "include=%FF",
-    "sort=%00",
-    "include=%",
-    "sort=%zz",
-    "include=%E0%A4%A",
-    "%=1",
-    "a=" + "b" * 2000,
-    "page=1",
-    "include[]=integrations",
-    "&&=&",
-    "%E2%82%AC=1",
-    "include=nope%0D%0AX-Nope:%20nope%0D%0A%0D%0A",  # copied into a header, it would end the headers
-)
-#: headers that browsers and proxies may add, beside those that every run must send
-ODD_HEADERS = (
-    ("Accept-Language", "x" * 500),
-    ("X-Forwarded-For", "' OR 1=1 --"),
-    ("Cookie", 'a; =; session="nonsense'),
-    ("Origin", "null"),
-    ("Origin", "://"),
-    ("Content-Type", "application/xml"),
-)
-#: and such as the HTTP library or the logging of a server reads
-MALFORMED_HEADERS = (
-    ("Accept-Encoding", ";q=x,,gzip;q=nope"),
-    ("X-Request-Id", "not an id"),
-    ("Forwarded", "for=;;="),
-)
-#: legal values of unknown members, beside the values that every run must send
-ODD_VALUES = (
-    b"[" * 300 + b"]" * 300,
-    b'{"a":' * 300 + b"1" + b"}" * 300,
-    b'"\\udfff\\ud800"',
-    b"-0.0000000000000000000000000000001e-400",
-    b'"' + b"x" * 100_000 + b'"',
-)
-ODD_BODIES = (
-    *(b"[" * 50_000, b"{" * 500, b"[]", b"[null]", b"7", b'"restore"', b"null", b"1e999"),
-    *(b"\xff\xfe{\x00}\x00", b"\x00", b"\xef\xbb\xbf{}", b"\xed\xa0\x80"),
-)
-ODD_TYPES = ("", ";", "application/json; charset=nope", "application/json; charset=utf-7", "multipart/form-data", "/")
 
 
 def must_be_json(exchange: Exchange) -> bool:
@@ -189,19 +146,19 @@ def _allowed_5xx(exchange: Exchange) -> tuple[int, ...]:
 def test_http_3_odd_queries_and_headers_are_answered(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Unexpected queries and headers are answered, if only by a refusal."""
     queries = [case.query for case in fixed_inputs.unknown_parameters()]
-    queries += ODD_QUERIES if operation != "logs" else ()
+    queries += fixed_inputs.ODD_QUERIES if operation != "logs" else ()
     odd = [context.build.for_operation(operation, query=query) for query in queries]
     odd += odd_reads(context, operation)
     if operation == "list":
-        odd += [context.build.list(hub=hub, ownership="other hub") for hub in ODD_HUBS]
-    odd += [context.build.for_operation(operation, headers=(header,)) for header in MALFORMED_HEADERS]
+        odd += [context.build.list(hub=hub, ownership="other hub") for hub in fixed_inputs.ODD_HUBS]
+    odd += [context.build.for_operation(operation, headers=(header,)) for header in fixed_inputs.MALFORMED_HEADERS]
     for answer in send_combined(context, odd):
         yield from expect_answer(answer)
 
 
 def odd_reads(context: CheckContext, operation: Operation) -> Iterator[Request]:
     """The read with odd headers, without some, with a body, and by methods that ask for something else."""
-    for header in ODD_HEADERS:
+    for header in fixed_inputs.ODD_HEADERS:
         yield context.build.for_operation(operation, headers=(header,))
     for odd in fixed_inputs.read_headers():
         plain = context.build.for_operation(operation, headers=odd.headers, without=odd.without)
@@ -236,17 +193,17 @@ def odd_restores(context: CheckContext, instance: str) -> Iterator[Request]:
     build = partial(context.build.restore, context.fixtures.dedicated_backup("HTTP-3"), expected=Expected.REFUSAL)
     for _, body in fixed_inputs.odd_bodies(instance):
         yield build(instance, raw=body)
-    for value in ODD_VALUES:
+    for value in fixed_inputs.ODD_VALUES:
         yield build(instance, raw=odd_body(instance, value))
-    for raw in ODD_BODIES:
+    for raw in fixed_inputs.ODD_BODIES:
         yield build(raw=raw)
     for text in ("\ud800", "\x00", "x" * 100_000, "\u202e", "💩"):
         yield build(text)
     for odd in fixed_inputs.restore_headers(odd_body(instance, b"0")):
         yield build(instance, raw=odd.body, headers=odd.headers, without=odd.without)
-    for hub in ODD_HUBS:
+    for hub in fixed_inputs.ODD_HUBS:
         yield build(instance, hub=hub, ownership="other hub")
-    for kind in ODD_TYPES:
+    for kind in fixed_inputs.ODD_TYPES:
         yield build(instance, content_type=kind)
 
 

@@ -139,7 +139,7 @@ def test_job_5_missing_null_and_mistyped_members_are_refused(context: CheckConte
     ]
     wrapped = ([contents], json.dumps(contents), instance, [instance], {"contents": contents}, {"instance": instance})
     bodies += [valid_body(context, contents=value) for value in (None, 1, True, [], "", *wrapped)]
-    ids: list[object] = [None, 0, 7, -1, 1.5, True, False, [], {}, [instance], {"id": instance}, contents]
+    ids: list[object] = [None, 0, 7, -1, 1.5, True, False, [], {"$ne": ""}, [instance], {"id": instance}, contents]
     bodies += [valid_body(context, contents={"instance_id": value}) for value in ids]
     bodies += [
         {"action": "restore", "instance_id": instance},

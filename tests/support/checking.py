@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from conformance.config.target import Target
     from conformance.http.exchange import Exchange
+    from conformance.judging.inputs import Inputs
     from conformance.judging.outcomes import CheckRecord
 
 
@@ -53,10 +54,19 @@ class Checked:
     exchanges: list[Exchange] = field(default_factory=list)
 
 
-def run_checks(target: Target, folder: Path, names: Iterable[str], *, seed: int = 1, examples: int = 25) -> Checked:
-    """Execute these checks, one after the other, in a run of their own."""
+def run_checks(
+    target: Target,
+    folder: Path,
+    names: Iterable[str],
+    *,
+    seed: int = 1,
+    examples: int = 25,
+    inputs: Inputs | None = None,
+) -> Checked:
+    """Execute these checks, one after the other, in a run of their own, of standard depth unless `inputs` are given."""
     selected = catalogue.load().select((), ())
-    run = Run(target, seed=seed, profile="full", selected=selected, state=folder / "state", examples=examples)
+    state = folder / "state"
+    run = Run(target, seed=seed, profile="full", selected=selected, state=state, examples=examples, inputs=inputs)
     exchanges: list[Exchange] = []
     observe = run.observer.observe
 

@@ -213,6 +213,14 @@ def test_every_kind_comes_once_and_few_kinds_come_again(kinds: int, examples: in
     assert batches.count_of([Kind(str(number), st.nothing()) for number in range(kinds)], examples) == count
 
 
+@pytest.mark.parametrize(
+    ("kinds", "examples", "count"), [(2, 25, 2), (18, 25, 18), (40, 25, 25), (2, 100, 8), (9, 4, 4)]
+)
+def test_every_kind_comes_once_where_kinds_are_not_repeated(kinds: int, examples: int, count: int) -> None:
+    chosen = [Kind(str(number), st.nothing()) for number in range(kinds)]
+    assert batches.count_of(chosen, examples, repeated=False) == count
+
+
 def test_what_is_generated_hangs_on_the_seed_and_not_on_what_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     values = st.tuples(st.integers(), st.text(), st.text("abc"))
     before = batches.draw_values(values, 5, 40)
@@ -347,7 +355,7 @@ def kind_of(run: Run, label: str, paths: st.SearchStrategy[str]) -> Kind:
 
 def test_shrinking_ends_at_the_smallest_case_and_sends_nothing_twice(run: Run) -> None:
     kinds = [kind_of(run, f"kind {number}", st.text("abc", min_size=1)) for number in range(5)]
-    kinds.append(kind_of(run, "long", st.integers(0, 4000).map(lambda length: "x" * length)))
+    kinds.append(kind_of(run, "long", st.integers(1000, 4000).map(lambda length: "x" * length)))
     findings, sent = explored(run, kinds, lambda request: len(request.path) > 1000)
     assert findings
     assert findings[0].wanted == "something else for long"

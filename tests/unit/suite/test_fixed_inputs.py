@@ -10,9 +10,10 @@ from support.checking import run_checks, target_with
 from support.queries import holds
 
 from conformance.generation import fixed_inputs
+from conformance.judging.inputs import AllInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from conformance.config.target import Target
@@ -90,11 +91,30 @@ def test_job_requests_are_sent_with_every_listed_header_and_member(target: Targe
     assert not any(str(target.fixtures.instance_id).encode() in body for body in bodies)
 
 
-@pytest.mark.parametrize(("check", "member"), [("JOB-6/restore", "action"), ("JOB-8/restore", "instance_id")])
-def test_members_that_hold_text_are_sent_with_every_odd_text(check: str, member: str, census: Census) -> None:
+TEXT_MEMBERS = pytest.mark.parametrize(
+    ("check", "member"), [("JOB-6/restore", "action"), ("JOB-8/restore", "instance_id")]
+)
+
+
+@TEXT_MEMBERS
+def test_members_that_hold_text_are_sent_with_every_odd_text_in_a_deep_run(
+    check: str, member: str, target: Target, tmp_path: Path
+) -> None:
+    exchanges = run_checks(target, tmp_path, [check], inputs=AllInputs()).exchanges
+    values = texts_of((exchange.request for exchange in exchanges), member)
+    assert {text for _, text in fixed_inputs.odd_texts()} <= values
+
+
+@TEXT_MEMBERS
+def test_and_with_some_of_each_kind_in_any_other(check: str, member: str, census: Census) -> None:
+    values = texts_of(census(check), member)
+    assert {oddity for oddity, text in fixed_inputs.odd_texts() if text in values} == set(fixed_inputs.TEXTS)
+
+
+def texts_of(requests: Iterable[Request], member: str) -> set[str]:
     values = set()
-    for request in census(check):
+    for request in requests:
         if request.method == "POST" and request.body:
             body = json.loads(request.body)
             values.add(body[member] if member in body else body["contents"].get(member))
-    assert {text for _, text in fixed_inputs.odd_texts()} <= values
+    return values
