@@ -31,6 +31,8 @@ MAX_FORMS = 30_000
 #: How many places of a text that was cut are searched for the beginning of a secret.
 MAX_CUTS = 100
 DEEPEST = 200
+#: What was found in that many data of at most this length is remembered: most data of a run repeat earlier ones.
+MAX_REMEMBERED, LONGEST_REMEMBERED = 1024, 16 * 1024
 #: Elsewhere, a value of this form is as likely a size, a count or a time as a secret.
 _NUMBER = re.compile(r"[0-9.eE+:TZ-]{1,24}")
 TOO_DEEP = "[nested too deeply]"
@@ -48,6 +50,8 @@ class Redactor:
         #: made again when it is next used after a secret was added
         self._current: Search | None = None
         self._credentials: dict[bytes, str] = {}
+        #: what was found in the data since a secret was added last
+        self._found: dict[bytes, list[Span]] = {}
         self._learnt: set[str] = set()
         self._protected = frozenset(word.lower() for word in protected) | vocabulary()
         named = secrets.items() if isinstance(secrets, Mapping) else ((str(i), s) for i, s in enumerate(secrets, 1))
@@ -81,6 +85,7 @@ class Redactor:
         else:
             self._forms += [(label, form) for form in forms_of(secret, SHORTEST)]
             self._current = None
+        self._found = {}
 
     @property
     def _search(self) -> Search:
@@ -166,7 +171,13 @@ class Redactor:
 
     def _spans(self, data: bytes) -> list[Span]:
         """Where secrets stand, in order and without overlap."""
-        return _merged([*self._credentials_in(data), *self._search.spans(data)])
+        found = self._found  # before anything is looked for: another thread may add a secret meanwhile
+        spans = found.get(data)
+        if spans is None:
+            spans = _merged([*self._credentials_in(data), *self._search.spans(data)])
+            if len(data) <= LONGEST_REMEMBERED and len(found) < MAX_REMEMBERED:
+                found[data] = spans
+        return spans
 
     def _credentials_in(self, data: bytes) -> Iterable[Span]:
         for secret, label in self._credentials.items():

@@ -116,8 +116,9 @@ class PassiveJudges:
         self._tallies: dict[tuple[CheckId, tuple[str, ...]], FindingSet] = {}
         #: the same, by the place of a judge in `_judges` and by the operation
         self._tally_of: dict[tuple[int, Operation], FindingSet] = {}
-        #: Which judges found nothing on an exchange, by its content: many exchanges of a run repeat an earlier one.
-        self._clean: dict[int, list[tuple[int, Judge, list[Finding]]]] = {}
+        #: The places of the judges that found nothing on an exchange which concerned no others, by its content: many
+        #: exchanges of a run repeat an earlier one.
+        self._clean: dict[int, tuple[int, ...]] = {}
         self._noted: Counter[str] = Counter()
         self._shrunk: set[tuple[str, ...]] = set()
         #: members that the contract does not name; they are legal, and reported beside the outcomes
@@ -149,15 +150,15 @@ class PassiveJudges:
     def _results(self, exchange: Exchange) -> list[tuple[int, Judge, list[Finding]]]:
         """The judges that an exchange concerns, with their places and what they find."""
         judged = _judged_content(exchange)
-        results = None if judged is None else self._clean.get(judged)
-        if results is None:
-            results = [
-                (place, judge, self._apply(judge, exchange))
-                for place, judge in enumerate(self._judges)
-                if judge.when(exchange)
-            ]
-            if judged is not None and not any(findings for _, _, findings in results):
-                self._clean[judged] = results
+        if judged is not None and (places := self._clean.get(judged)) is not None:
+            return [(place, self._judges[place], []) for place in places]
+        results = [
+            (place, judge, self._apply(judge, exchange))
+            for place, judge in enumerate(self._judges)
+            if judge.when(exchange)
+        ]
+        if judged is not None and not any(findings for _, _, findings in results):
+            self._clean[judged] = tuple(place for place, _, _ in results)
         return results
 
     def _new_tally(self, place: int, operation: Operation) -> FindingSet:

@@ -153,6 +153,16 @@ def test_every_secret_has_its_own_label_and_the_longest_match_wins() -> None:
     assert redactor.found("nothing") == set()
 
 
+def test_a_secret_that_is_learnt_later_is_replaced_in_what_was_shown_before() -> None:
+    redactor = Redactor({"full": SECRET})
+    assert redactor.text("a secret: sesame-opens") == "a secret: sesame-opens"
+    assert redactor.text("bearer abc") == "bearer abc"
+    redactor.learn("[secret]", "sesame-opens")
+    redactor.add("view", "abc")  # too short to be looked for everywhere
+    assert redactor.text("a secret: sesame-opens") == "a secret: [secret]"
+    assert redactor.text("bearer abc") == "bearer [key view]"
+
+
 def test_secrets_without_labels_are_numbered() -> None:
     assert Redactor([SECRET]).text(SECRET) == "[key 1]"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,14 +11,15 @@ from support.exchanges import answer
 from conformance.contract import catalogue
 from conformance.contract.check_id import CheckId
 from conformance.contract.operations import TERMINAL_STATES
-from conformance.http.exchange import Exchange, Expected, Request, Response, Sender
+from conformance.http.exchange import Exchange, Expected, Request, Response, Sender, Throttled
 from conformance.judging import answer_shapes, passive
+from conformance.judging.checks import Judge
 from conformance.judging.expectations import Finding, violation
 from conformance.judging.job_lifecycle import moves_forward
 from conformance.judging.outcomes import CheckRecord, FindingRecord, Outcome, blocking_clause, merge_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from conformance.evidence.rows import ExchangeRow, RequestRow
 
@@ -261,6 +263,105 @@ def test_a_judge_that_breaks_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch
     [(clause, found)] = judges.findings(answer())
     assert clause == "HTTP-1"
     assert (found.outcome, found.got) == (Outcome.ERROR, "KeyError: 'x'")
+
+
+#: another value for everything that a judge may look at
+OTHER_REQUESTS: dict[str, Any] = {
+    "operation": "logs",
+    "method": "HEAD",
+    "path": "/v1/other",
+    "query": "page[size]=1",
+    "key": "view",
+    "authorization": "Bearer other",
+    "hub_id": "b" * 24,
+    "headers": (("Accept", "*/*"),),
+    "body": b"{}",
+    "expected": Expected.REFUSAL,
+    "throttled": Throttled.ACCEPT,
+    "sender": Sender.OUTSIDER,
+    "denied": "backups-view",
+    "ownership": "missing",
+    "resources": {"backup": "c" * 24},
+    "asked": {"include": "integrations"},
+    "without": ("accept",),
+}
+OTHER_RESPONSES: dict[str, Any] = {
+    "status": 404,
+    "headers": (("content-type", "text/html"),),
+    "body": b"[]",
+    "problem": "a body that is not gzip",
+    "too_large": True,
+}
+OTHER_EXCHANGES: dict[str, Any] = {
+    "failure": "no answer within 3 s",
+    "seen": (2, 2),
+    "unanswered": True,
+    "suspected": True,
+    "key_died": True,
+}
+
+
+def counting(seen: list[Exchange]) -> passive.PassiveJudges:
+    def notes(exchange: Exchange) -> Iterator[Finding]:
+        seen.append(exchange)
+        yield from ()
+
+    return passive.PassiveJudges(catalogue.load(), [Judge("HTTP-1", lambda _: True, notes)])
+
+
+def test_an_exchange_that_repeats_an_earlier_one_is_judged_once_and_counted_again() -> None:
+    seen: list[Exchange] = []
+    judges = counting(seen)
+    for number in range(3):
+        date = f"Mon, 05 Jan 2026 10:00:0{number} GMT"
+        response = Response(200, (("date", date),), b"{}", elapsed_s=number)
+        judges.observe(Exchange(Request("get", "GET", "/v1", check=str(number)), response, started=number))
+    assert len(seen) == 1
+    [tally] = judges._tallies.values()
+    assert tally.judged == 3
+
+
+@pytest.mark.parametrize("kind", ["request", "response", "exchange"])
+def test_an_exchange_that_differs_in_anything_that_judges_look_at_is_judged_anew(kind: str) -> None:
+    others = {"request": OTHER_REQUESTS, "response": OTHER_RESPONSES, "exchange": OTHER_EXCHANGES}[kind]
+    seen: list[Exchange] = []
+    judges = counting(seen)
+    first = Exchange(Request("get", "GET", "/v1"), Response(200, (), b"{}", 0.1))
+    judges.observe(first)
+    for number, (name, value) in enumerate(others.items(), 2):
+        if kind == "exchange":
+            judges.observe(replace(first, **{name: value}))
+        else:
+            judges.observe(replace(first, **{kind: replace(getattr(first, kind), **{name: value})}))
+        assert len(seen) == number, name
+
+
+def test_these_are_all_members_but_those_that_no_judge_looks_at() -> None:
+    def names(kind: type) -> set[str]:
+        return {member.name for member in fields(kind) if member.init}
+
+    assert names(Request) == {*OTHER_REQUESTS, "check"}
+    assert names(Response) == {*OTHER_RESPONSES, "elapsed_s"}
+    assert names(Exchange) == {*OTHER_EXCHANGES, "request", "response", "started"}
+
+
+def test_a_date_that_is_none_is_judged() -> None:
+    seen: list[Exchange] = []
+    judges = counting(seen)
+    for date in ("Mon, 05 Jan 2026 10:00:00 GMT", "Bearer abc", "Bearer abd"):
+        judges.observe(Exchange(Request("get", "GET", "/v1"), Response(200, (("Date", date),), b"{}", 0.1)))
+    assert len(seen) == 3
+
+
+def test_what_a_judge_has_found_is_found_again() -> None:
+    def finds(exchange: Exchange) -> Iterator[Finding]:
+        yield violation("a", "b", exchange)
+
+    judges = passive.PassiveJudges(catalogue.load(), [Judge("HTTP-1", lambda _: True, finds)])
+    judges.observe(answer())
+    judges.observe(answer())
+    [tally] = judges._tallies.values()
+    assert [defect.places for defect in tally.defects.values()] == [2]
 
 
 def test_merged_records_keep_each_finding_on_its_exchange() -> None:
