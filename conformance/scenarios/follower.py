@@ -24,7 +24,7 @@ JOB_APPEARS_S = 10.0
 #: How long to wait for a job, or a log, after that of an earlier restore never came: that clause has failed already.
 LATE_JOB_S = LATE_LOG_S = 1.0
 #: How many readings the caller makes in one state of a restore, in a quick run and in any other.
-QUICK_READINGS, READINGS = 1, 2
+QUICK_READINGS, READINGS = 1, 3
 #: After how many polls without a reading the caller reads once more.
 POLLS_BETWEEN_READINGS = 10
 #: How often an ended job is read again, spread over the time that the restore took, which is capped, in seconds.

@@ -37,6 +37,7 @@ ALLOWED = {
     "evidence/archive.py:close": STATE,
     "evidence/archive.py:read": "unpacks a file that config.untrusted opened, line by line, each of bounded length",
     "execution/depth.py:_quick": OWN,
+    "execution/depth.py:standard_inputs": OWN,
     "execution/shared_state.py:*": STATE,
     "fleet/archives.py:unpack": "bounds the sizes of members before it extracts any",
     "fleet/child.py:hold_lifeline": NULL,
