@@ -85,7 +85,7 @@ def _is_restoring(backup: Backup, server: Behaviours) -> bool:
     return any(job.backup is backup and job.current == "running" for job in server.store.jobs.values())
 
 
-@fault(breaks=("RST-7",), also=("HTTP-4",))
+@fault(breaks=("RST-7",), also=("HTTP-4", "LIST-5"))
 def busy_backup_is_not_listed(server: Behaviours) -> None:
     """The list leaves out a backup while it is restored."""
     visible = server.visible
