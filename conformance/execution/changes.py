@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.threads import Background
-from conformance.execution.order import soonest_first
 from conformance.judging.checks import Stage
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ class Changes:
     # ------------------------------------------------------------ order
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
-        refusals = soonest_first(stages.get(Stage.REFUSALS, ()))
+        refusals = stages.get(Stage.REFUSALS, ())
         postponed = self._side_by_side([check for check in refusals if not check.kind.is_generated])
         for check in (*stages.get(Stage.CHANGES, ()), *postponed):
             self._settle(check)

@@ -1,4 +1,4 @@
-"""The order of checks that may go in any: what breaks most targets first, so that a broken one is known early."""
+"""The order of the checks that only read: what most broken targets fail first, so that one is known early."""
 
 from __future__ import annotations
 
