@@ -29,8 +29,9 @@ QUICK_READINGS, READINGS = 1, 3
 POLLS_BETWEEN_READINGS = 10
 #: How often an ended job is read again, spread over the time that the restore took, which is capped, in seconds.
 READINGS_AFTER_END, MAX_AFTER_END_S = 5, 1.0
-#: The pause after the first poll of a restore that the caller reads beside. Each later one is longer by a factor.
-FIRST_PAUSE_S, LENGTHENED = 0.005, 1.5
+#: The pause after the readings in a state of a restore. Each later one in this state is longer by a factor, up to this
+#: many times. Pauses that grew in earlier states would make this one, or the next, pass unseen.
+FIRST_PAUSE_S, LENGTHENED, MAX_TIMES = 0.005, 1.7, 20
 
 
 class Follower:
@@ -161,14 +162,22 @@ class Follower:
             if not while_running:
                 self._context.run.wait(self._policy.poll_s)
             elif not self._reading_is_due(restore, readings):
-                self._context.run.wait(min(self._policy.poll_s, FIRST_PAUSE_S * LENGTHENED**restore.polls))
+                times = min(restore.polls - self._polls_at_readings(restore, readings)[-1], MAX_TIMES)
+                self._context.run.wait(min(self._policy.poll_s, FIRST_PAUSE_S * LENGTHENED**times))
 
     def _reading_is_due(self, restore: Restore, readings: list[tuple[list[str], int]]) -> bool:
         """Whether to read beside a restore: not often enough in this state, or not for a while. `readings`: so far."""
-        in_this_state = [polls for state, polls in readings if state == restore.states[-1:]]
-        if len(in_this_state) < (QUICK_READINGS if self._context.run.is_quick else READINGS):
+        if len(self._polls_at_readings(restore, readings)) < self._readings:
             return True
         return restore.polls - readings[-1][1] >= POLLS_BETWEEN_READINGS
+
+    def _polls_at_readings(self, restore: Restore, readings: list[tuple[list[str], int]]) -> list[int]:
+        """How many polls there were at each of the first readings in the present state."""
+        return [polls for state, polls in readings if state == restore.states[-1:]][: self._readings]
+
+    @property
+    def _readings(self) -> int:
+        return QUICK_READINGS if self._context.run.is_quick else READINGS
 
     def _await_logs(self, restore: Restore, count: int, since: float) -> bool:
         """Wait for this many new logs; return whether they came in time.

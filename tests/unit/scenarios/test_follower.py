@@ -216,6 +216,15 @@ def test_a_short_state_is_read_in_though_polls_are_far_apart() -> None:
     assert ["running"] in states
 
 
+def test_a_short_state_after_others_is_read_in() -> None:
+    """Quick readings in earlier states must not make the pauses so long that the next state passes."""
+    states_at = [(0.0, job("new")), (0.02, job("queued")), (0.03, job("running")), (0.065, job("completed"))]
+    context = Scripted(states_at, [0.065])
+    states: list[list[str]] = []
+    context.follower().follow(context.restore(), while_running=lambda restore: states.append(restore.states[-1:]))
+    assert ["running"] in states
+
+
 def test_restores_asked_for_at_once_have_their_time_one_after_the_other() -> None:
     context = Scripted([(0, job("running")), (9, job("completed"))], [9, 18, 27], timeout_s=10)
     restores = [context.restore() for _ in range(3)]
