@@ -366,9 +366,8 @@ def read_ahead(context: CheckContext, clauses: Collection[str]) -> None:
 
     An error is raised again for each review that needs the reading.
     """
-    if not FORBID_EFFECTS.isdisjoint(clauses):
-        with suppress(*CANNOT_GO_ON):
-            await_late_effects(context)
+    with suppress(*CANNOT_GO_ON):
+        await_late_effects(context)
     threads: Background[object] = Background("review", len(READINGS), first=True)
     readings = [
         threads.submit(partial(reviewed_once, context, name, scenario))

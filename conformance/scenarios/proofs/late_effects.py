@@ -1,4 +1,4 @@
-"""Gives a refused change the time that its effects would need before the final review looks for them."""
+"""Gives late effects of refused changes and of restores their time before the final review looks for them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,29 @@ if TYPE_CHECKING:
 RESTORE_FACTOR, POLLS = 2, 4
 #: the longest that it is waited for, in seconds
 MAX_PATIENCE_S = 10.0
+#: How long restores have been over before they are reviewed, in seconds: what happens to their jobs and backups later
+#: breaks the same clauses. Few runs are so short that they wait for it.
+SETTLED_S = 3.5
 
 
 def await_late_effects(context: CheckContext, clock: Callable[[], float] = time.monotonic) -> None:
-    """Wait until a restore or deletion that was refused last, but is executed all the same, would show its effects.
+    """Wait until what was refused, but is executed all the same, would show its effects, and restores have settled.
 
     `clock` gives monotonic seconds. In most runs that time has passed by then, with other requests.
     """
     state = context.run.state
-    if state.last_refused_change is None:
-        return
-    patience_s = patience(state.followed, context.fixtures.target.restore.poll_s)
-    left_s = state.last_refused_change + patience_s - clock()
-    if left_s > 0:
+    due = [] if context.run.is_quick else [end + SETTLED_S for end in _ends(state.restores)]
+    if state.last_refused_change is not None:
+        due.append(state.last_refused_change + patience(state.followed, context.fixtures.target.restore.poll_s))
+    left_s = max(due, default=0.0) - clock()
+    if due and left_s > 0:
         context.run.wait(left_s)
+
+
+def _ends(restores: Sequence[Restore]) -> list[float]:
+    """When the first restore ended, and those that failed: a few of each run, and not its last ones."""
+    ended = [restore for restore in restores if restore.accepted and restore.ended]
+    return [restore.requested_at + restore.took_s for restore in (*ended[:1], *(each for each in ended if each.failed))]
 
 
 def patience(restores: Sequence[Restore], poll_s: float) -> float:

@@ -25,11 +25,11 @@ def observed(state: RunState, operation: Operation, status: int) -> Exchange:
     return exchange
 
 
-def waited(state: RunState, since_s: float) -> float:
-    """How long the review waits that begins this many seconds after the last change was refused."""
+def waited(state: RunState, since_s: float, *, is_quick: bool = False) -> float:
+    """How long the review waits that begins this many seconds after the last change was refused, or after the start."""
     waits: list[float] = []
     target = SimpleNamespace(restore=SimpleNamespace(poll_s=POLL_S))
-    run = SimpleNamespace(state=state, wait=waits.append)
+    run = SimpleNamespace(state=state, wait=waits.append, is_quick=is_quick)
     context = cast("Any", SimpleNamespace(run=run, fixtures=SimpleNamespace(target=target)))
     late_effects.await_late_effects(context, lambda: (state.last_refused_change or 0.0) + since_s)
     return sum(waits)
@@ -67,3 +67,29 @@ def test_the_longest_restore_of_the_run_decides(took_s: float, expected: float) 
     state.add_restores([restore_that_took(0.05), restore_that_took(took_s)])
     observed(state, "restore", 403)
     assert waited(state, 0.0) == pytest.approx(expected)
+
+
+def restore_that_ended(at_s: float, *, error: str | None = None) -> Restore:
+    restore = restore_that_took(at_s)
+    log = {"id": f"log of {at_s}", "instance_id": "i", "error": {"message": error} if error else None}
+    restore.logs = [log]
+    return restore
+
+
+@pytest.mark.parametrize(
+    ("restores", "since_s", "expected"),
+    [
+        ([restore_that_ended(1.0)], 2.0, 2.5),
+        ([restore_that_ended(1.0)], 60.0, 0.0),
+        ([restore_that_ended(1.0), restore_that_ended(3.0)], 2.0, 2.5),  # only the first one
+        ([restore_that_ended(1.0), restore_that_ended(3.0, error="damaged")], 4.0, 2.5),
+        ([restore_that_took(1.0)], 2.0, 0.0),  # its end was not seen
+    ],
+)
+def test_the_first_restore_and_those_that_failed_settle(
+    restores: list[Restore], since_s: float, expected: float
+) -> None:
+    state = RunState()
+    state.add_restores(restores)
+    assert waited(state, since_s) == pytest.approx(expected)
+    assert waited(state, since_s, is_quick=True) == 0
