@@ -23,7 +23,7 @@ from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import CheckRecord, Outcome
 from conformance.pytest_run import fixture
-from conformance.pytest_run.selection import Selection, check_of, checks_of, stage_of
+from conformance.pytest_run.selection import Selection, check_of, checks_of, place_of, stage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -86,7 +86,7 @@ class CheckExecution:
         if unwanted:
             config.hook.pytest_deselected(items=unwanted)
         result = yield
-        items.sort(key=stage_of)
+        items.sort(key=place_of)
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import conformance.suite
 from conformance.contract import catalogue
-from conformance.execution import depth
+from conformance.execution import depth, order
 from conformance.execution.effects import is_traffic_for
 from conformance.judging.checks import Check, Stage
 from conformance.suite.registry import all_checks
@@ -46,6 +46,15 @@ def stage_of(item: pytest.Item) -> Stage:
     """Return the stage of the check that a test executes."""
     check = check_of(item)
     return check.stage if check else Stage.READS
+
+
+def place_of(item: pytest.Item) -> tuple[object, ...]:
+    """Return where a test comes: by stages, and checks that only read in the order in which they are executed.
+
+    So the first failure that pytest sees is an early one.
+    """
+    check, stage = check_of(item), stage_of(item)
+    return (stage, *(order.place(check) if check and stage is Stage.READS else ()))
 
 
 def checks_of(items: Iterable[pytest.Item]) -> list[Check]:
