@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 TOGETHER = " + "
 #: seconds that a restore takes on a server under test
-RESTORE_SECONDS = 0.05
+RESTORE_SECONDS = 0.1
 #: seconds after which waiting for it ends
 PATIENCE_S = 8.0
 #: A folder in memory, where the system has one, so that runs need not write to a disk.
