@@ -59,8 +59,8 @@ class Reviewed:
     def __init__(self, items: Iterable[dict[str, object]], *kept: Exchange) -> None:
         self.items = list(items)
         self.sent: list[str] = []
-        state = SimpleNamespace(reviews=1, last_refused_change=None)
-        self.run = SimpleNamespace(readings=Readings(), state=state)
+        state = SimpleNamespace(reviews=1, last_refused_change=None, restores=[])
+        self.run = SimpleNamespace(readings=Readings(), state=state, is_quick=False)
         self.fixtures = SimpleNamespace(whole_page=frozenset({"a", "b"}), largest_page=100)
         self.fixtures.holds_whole_list = lambda _page: True
         self.build = SimpleNamespace(get=lambda _backup: PLAIN, list=lambda **_: Request("list", "GET", "/backups"))
