@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from conformance.reference.core import Behaviours, Call, Check
-    from conformance.reference.data.store import Document, Job, Log
+    from conformance.reference.data.store import Backup, Document, Job, Log
 
 Rest = ParamSpec("Rest")
 When = Callable[["Call", "Answer"], bool]
@@ -244,3 +244,18 @@ def on_restore_log(server: Behaviours, change: Callable[[Job, Log], object], *, 
             change(job, job.backup.logs[-1])
 
     server.log_restore = log_and_change
+
+
+def before_reads(server: Behaviours, act: Callable[[], object]) -> None:
+    """Call `act` before each listing of backups and each search for one: what happens by itself shows from then on."""
+    visible, find = server.visible, server.find_backup
+
+    def list_after(call: Call) -> list[Backup]:
+        act()
+        return visible(call)
+
+    def find_after(call: Call, backup_id: str) -> Backup | None:
+        act()
+        return find(call, backup_id)
+
+    server.visible, server.find_backup = list_after, find_after

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from conformance.config.target import KEY_NAMES
 from conformance.contract import ids
@@ -20,7 +20,7 @@ from conformance.judging.expectations import CannotTellError, NotTestableError
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from conformance.scenarios.fixtures import Fixtures
 
@@ -273,3 +273,21 @@ def addressing(resources: Mapping[str, str]) -> OperationOptions:
 def as_malformed(request: Request) -> Request:
     """Return the request marked as one whose address the contract does not document."""
     return replace(request, ownership="malformed", expected=Expected.REFUSAL, denied=None)
+
+
+def requests_of(requests: Iterable[Request], old: str, new: str) -> list[Request]:
+    """Return those of the requests that name the old backup, with the new one in its place."""
+    return [
+        replace(request, path=_with_backup(request.path, old, new), resources={**request.resources, "backup": new})
+        for request in requests
+        if request.resources.get("backup") == old
+    ]
+
+
+def _with_backup(path: str, old: str, new: str) -> str:
+    """The path with another backup in the last segment that names the old one; a short id is part of other segments."""
+    segments = path.split("/")
+    for index in reversed(range(len(segments))):
+        if unquote(segments[index]) == old:
+            return "/".join([*segments[:index], quote(new, safe=""), *segments[index + 1 :]])
+    return path

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
 
 from conformance.contract import equivalence
 from conformance.contract.operations import NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
@@ -22,8 +20,10 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
+from conformance.scenarios import paging
 from conformance.scenarios.proofs.log_book import names
 from conformance.scenarios.proofs.next_accepted import restore_the_main_backup
+from conformance.scenarios.request_builder import requests_of
 from conformance.scenarios.run_state import CANNOT_GO_ON, Snapshot
 
 if TYPE_CHECKING:
@@ -327,13 +327,14 @@ def _logs_of_untouched(context: CheckContext) -> dict[str, list[JsonObject]]:
 
 
 def _restored_by_others(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
-    """Why another client may have had the effects: it restores backups that this run leaves alone. Empty if none does.
+    """Why something else may have had the effects: backups that this run leaves alone are restored or change as well.
 
-    Only restores to the instances of the snapshot count, unless `foreign`. The first call waits a while for them; later
-    ones count those since then as well.
+    Empty if none does. Only restores to the instances of the snapshot count, unless `foreign`. The first call waits a
+    while for them; later ones count those since then as well.
     """
     before = context.run_once(UNTOUCHED, _logs_of_untouched)
-    context.run_once("watch of untouched backups", lambda own: own.run.wait(MIN_WATCH_S))
+    if changed := context.run_once("watch of untouched backups", _changed_meanwhile):
+        return f"backups change by themselves: {changed} did, of which this run requested no restore"
     for backup, logs in _logs_of_untouched(context).items():
         known = [log.get("id") for log in before.get(backup, logs)]
         new = [log for log in logs if log.get("id") not in known and log.get("type") != "backup"]
@@ -342,30 +343,32 @@ def _restored_by_others(context: CheckContext, snapshot: Snapshot, *, foreign: b
     return ""
 
 
+def _changed_meanwhile(context: CheckContext) -> str:
+    """Wait a while, and return a live backup that changed though this run requested no restore of it; else nothing."""
+    before = _live_items(context)
+    context.run.wait(MIN_WATCH_S)
+    after = _live_items(context)
+    untouched = [backup for backup in before.keys() & after.keys() if not context.run.state.requested(backup)]
+    changed = [backup for backup in untouched if equivalence.differences("backup", before[backup], after[backup])]
+    return min(changed, default="")
+
+
+def _live_items(context: CheckContext) -> dict[str, JsonObject]:
+    """The live backups of the list by their ids; none if the list cannot be read, which is another clause's matter."""
+    try:
+        pages = paging.read_list(context).pages
+    except CannotTellError:
+        return {}
+    items = [item for page in pages for item in page.items if value_at(item, "/state/current") == "live"]
+    return {str(item.get("id")): item for item in items}
+
+
 def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:
     """The requests of the snapshot with another backup in their addresses.
 
     A request that named a backup of another container is left out: for one of this container it may be legal.
     """
     return requests_of(snapshot.requests, snapshot.backup, backup)
-
-
-def requests_of(requests: Iterable[Request], old: str, new: str) -> list[Request]:
-    """Return those of the requests that name the old backup, with the new one in its place."""
-    return [
-        replace(request, path=_with_backup(request.path, old, new), resources={**request.resources, "backup": new})
-        for request in requests
-        if request.resources.get("backup") == old
-    ]
-
-
-def _with_backup(path: str, old: str, new: str) -> str:
-    """The path with another backup in the last segment that names the old one; a short id is part of other segments."""
-    segments = path.split("/")
-    for index in reversed(range(len(segments))):
-        if unquote(segments[index]) == old:
-            return "/".join([*segments[:index], quote(new, safe=""), *segments[index + 1 :]])
-    return path
 
 
 # ---------------------------------------------------------------- restores to other instances

@@ -10,6 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.data.store import new_id
+from conformance.reference.patching import before_reads
 from conformance.reference.refusals import RefusalError
 from conformance.reference.registry import variant
 
@@ -24,7 +25,7 @@ MAX_CREATED = 40
 @variant("lists may change while they are read")
 def backups_keep_coming(server: Behaviours) -> None:
     """New backups appear during the run, and one in state saving grows with each reading."""
-    visible, find, begun, made = server.visible, server.find_backup, time.monotonic(), count(1)
+    begun, made = time.monotonic(), count(1)
     latest = next(made)
 
     def move() -> None:
@@ -41,15 +42,7 @@ def backups_keep_coming(server: Behaviours) -> None:
                 if (server.clock() - backup.created).total_seconds() > 2:
                     backup.current, backup.updated = "live", server.clock()
 
-    def move_and_list(call: Call) -> list[Backup]:
-        move()
-        return visible(call)
-
-    def move_and_find(call: Call, backup_id: str) -> Backup | None:
-        move()
-        return find(call, backup_id)
-
-    server.visible, server.find_backup = move_and_list, move_and_find
+    before_reads(server, move)
 
 
 @variant("the order without a sort is not specified, and `updated` may change")

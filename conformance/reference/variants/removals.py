@@ -1,13 +1,14 @@
-"""Legal differences in how backups come and go: retention, backups that restores make, and targets without deletion."""
+"""Legal differences in how backups come, move and go: retention, backups made by restores, targets without deletion."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from conformance.reference.data.store import Log, new_id
-from conformance.reference.patching import after_restore
+from conformance.reference.patching import after_restore, before_reads
 from conformance.reference.registry import variant
 from conformance.reference.variants.jobs import no_deletion
 
@@ -45,7 +46,7 @@ def _with_retention(server: Behaviours, remove: Callable[[Backup], None]) -> Non
     """List the oldest backup first, and remove the oldest live one without a role every few seconds."""
     fixtures, main = server.store.fixtures, server.store.main
     named = {fixtures.backup_id, fixtures.failing_backup_id, *fixtures.deletable_backup_ids}
-    visible, find, begun, removed = server.visible, server.find_backup, list[float](), list[str]()
+    visible, begun, removed = server.visible, list[float](), list[str]()
 
     def move_on() -> None:
         begun.extend([] if begun else [time.monotonic()])
@@ -54,15 +55,8 @@ def _with_retention(server: Behaviours, remove: Callable[[Backup], None]) -> Non
             removed.append(oldest.id)
             remove(oldest)
 
-    def move_and_list(call: Call) -> list[Backup]:
-        move_on()
-        return visible(call)[::-1]
-
-    def move_and_find(call: Call, backup_id: str) -> Backup | None:
-        move_on()
-        return find(call, backup_id)
-
-    server.visible, server.find_backup = move_and_list, move_and_find
+    server.visible = lambda call: visible(call)[::-1]
+    before_reads(server, move_on)
 
 
 @variant(RETENTION, expected="inconclusive")
@@ -95,3 +89,23 @@ def restores_make_backups_first(server: Behaviours) -> None:
         job.container.backups[new.id] = new
 
     after_restore(server, keep)
+
+
+@variant("live backups may change by themselves", expected="inconclusive")
+def backups_are_rebalanced(server: Behaviours) -> None:
+    """Each second the files of a third of all backups are moved, but of none that was restored: their paths change."""
+    begun, rounds, store = time.monotonic(), count(1), server.store
+    latest, fixtures = next(rounds), store.fixtures
+    named = {fixtures.backup_id, fixtures.failing_backup_id, fixtures.not_live_backup_id}
+    named |= {*fixtures.deletable_backup_ids}
+
+    def rebalance() -> None:
+        nonlocal latest
+        while time.monotonic() - begun > latest:
+            kept = named | {job.backup.id for job in store.jobs.values()}
+            backups = [backup for backup in store.main.backups.values() if backup.id not in kept]
+            for backup in backups[latest % 3 :: 3]:
+                backup.path = f"/volumes/{latest}/{backup.id}"
+            latest = next(rounds)
+
+    before_reads(server, rebalance)

@@ -24,12 +24,12 @@ from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 from conformance.scenarios.deletion_scenarios import offered_backups
 from conformance.scenarios.proofs.neighbours import RESTLESS, compare_neighbours, look_at_neighbours
+from conformance.scenarios.request_builder import requests_of
 from conformance.scenarios.run_state import KeptBackup
 from conformance.scenarios.side_effects import (
     CHANGES_WITH_EACH_READING,
     MAX_CANDIDATES,
     changes_by_itself,
-    requests_of,
 )
 
 if TYPE_CHECKING:

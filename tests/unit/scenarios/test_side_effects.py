@@ -35,6 +35,8 @@ class Container:
 
     def __init__(self, states: States, effective: tuple[str, ...] = (), *, not_live: str | None = None) -> None:
         self.states, self.effective, self.restored = states, effective, list[str]()
+        #: The name of a backup that changes whenever time passes, and how often it has.
+        self.moving, self.moved = "", 0
         self.check = SimpleNamespace(clause="JOB-10", id=CheckId("JOB-11", "restore", CheckKind.EXAMPLE))
         target = Target(
             "t", "http://127.0.0.1", "h", fixtures=FixtureIds("c", not_live_backup_id=not_live, instance_id=OWN),
@@ -44,7 +46,7 @@ class Container:
         self.fixtures.discover(answer(200, {"data": [self._backup(name) for name in states]}, operation="list"), [])
         self.snapshots: list[Snapshot] = []
         self.run = SimpleNamespace(
-            state=RunState(), looks=Looks(), refusals=RefusalBatches(), wait=lambda _seconds: None
+            state=RunState(), looks=Looks(), refusals=RefusalBatches(), wait=lambda _seconds: self.pass_time()
         )
         self.scenarios: dict[str, Any] = {}
         spent = SimpleNamespace(read=lambda _name: target.restore.max_restores)
@@ -54,17 +56,27 @@ class Container:
         self.build = SimpleNamespace(
             get=lambda backup: Request("get", "GET", f"/b/{backup}", resources={"backup": backup}),
             logs=lambda backup: Request("logs", "GET", f"/b/{backup}/logs", resources={"backup": backup}),
+            list=lambda **page: Request("list", "GET", f"/b?page={page['page']}"),
         )
+
+    def pass_time(self) -> None:
+        self.moved += 1
 
     def _backup(self, name: str) -> dict[str, Any]:
         state, events = {"current": self.states[name]}, {"updated": "2026-01-01T00:00:00Z"}
-        return {"id": name, "container_id": "c", "instance_id": OWN, "state": state, "events": events}
+        target = {"path": f"/{self.moved}"} if name == self.moving else {}
+        return {
+            "id": name, "container_id": "c", "instance_id": OWN, "state": state, "events": events, "target": target,
+        }  # fmt: skip
 
     def _logs(self, name: str) -> list[dict[str, Any]]:
         log = {"backup_id": name, "instance_id": self.logged_for.get(name, OWN), "type": "restore"}
         return [{"id": f"log {number}", **log} for number, backup in enumerate(self.restored) if backup == name]
 
     def send(self, request: Request) -> Exchange:
+        if request.operation == "list":
+            items = [self._backup(name) for name in self.states] if request.path.endswith("page=1") else []
+            return answer(200, {"data": items}, operation="list")
         backup = request.resources["backup"]
         if request.operation != "restore":
             data = self._backup(backup) if request.operation == "get" else self._logs(backup)
@@ -163,6 +175,16 @@ def test_restores_of_other_clients_to_other_instances_excuse_nothing() -> None:
     container.run.wait = lambda _seconds: container.restored.append("untouched")
     [finding] = container.confirm(container.snapshot("b"))
     assert finding.outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize("moving", ["", "untouched"])
+def test_where_backups_change_by_themselves_no_request_is_blamed(moving: str) -> None:
+    container = Container(dict.fromkeys(("b", "o", "p", "untouched"), "live"), ("live",))
+    container.denies, container.moving = True, moving
+    container.fixtures.target = without_roles()
+    [finding] = container.confirm(container.snapshot("b"))
+    assert finding.outcome is (Outcome.ERROR if moving else Outcome.FAILED)
+    assert ("untouched" in finding.got) == bool(moving)
 
 
 def test_an_effect_on_a_live_backup_is_seen_again_with_a_live_one() -> None:
