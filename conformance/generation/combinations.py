@@ -6,6 +6,7 @@ Where the request is refused, or fails, it shows nothing about each of them, and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -21,11 +22,12 @@ MAX_TOGETHER = 3000
 DOCUMENTED = frozenset({"include", "page", "sort"})
 #: Headers that a server may rightly answer in another way. They go together, since one such answer parts them all.
 NEGOTIATING = frozenset({"accept", "range", "if-none-match", "if-modified-since", "expect", "prefer"})
+_HALF_ENCODED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True)
 class Combination:
-    """A request, and the requests that it stands for: itself alone, or several with one unusual input each."""
+    """A request, and the requests that it replaces: itself alone, or several with one unusual input each."""
 
     request: Request
     parts: tuple[Request, ...]
@@ -102,8 +104,19 @@ def _kind(request: Request) -> str | None:
     if request.method != "GET" or request.body is not None or bool(request.query) == bool(names):
         return None
     if request.query:
-        return "query" if _names(request).isdisjoint(DOCUMENTED) else None
+        kind = "query" if is_well_formed(request.query) else "malformed query"
+        return kind if _names(request).isdisjoint(DOCUMENTED) else None
     return "negotiation" if names & NEGOTIATING else "headers"
+
+
+def is_well_formed(query: str) -> bool:
+    """Whether a query is UTF-8 without controls, in pairs with names: an intermediary may refuse any other."""
+    if _HALF_ENCODED.search(query) or not all(part.partition("=")[0] for part in query.split("&")):
+        return False
+    try:
+        return unquote(query, errors="strict").isprintable()
+    except UnicodeDecodeError:
+        return False
 
 
 def _address(request: Request) -> tuple[object, ...]:

@@ -23,9 +23,9 @@ def read(*headers: tuple[str, str], without: tuple[str, ...] = (), body: bytes |
 
 
 def test_parameters_of_different_names_share_a_request() -> None:
-    parts = [query("x=%00"), query("__proto__=1"), query("u%5B%24ne%5D=1"), query("y=1&y=2")]
+    parts = [query("x=%25s"), query("__proto__=1"), query("u%5B%24ne%5D=1"), query("y=1&y=2")]
     (only,) = combined(parts)
-    assert only.request.query == "x=%00&__proto__=1&u%5B%24ne%5D=1&y=1&y=2"
+    assert only.request.query == "x=%25s&__proto__=1&u%5B%24ne%5D=1&y=1&y=2"
     assert only.parts == tuple(parts)
 
 
@@ -43,6 +43,12 @@ def test_parameters_of_different_names_share_a_request() -> None:
 )
 def test_parameters_that_could_disturb_each_other_do_not(first: str, second: str) -> None:
     assert [each.request for each in combined([query(first), query(second)])] == [query(first), query(second)]
+
+
+@pytest.mark.parametrize("malformed", ["a=%00", "a=%ED%A0%80", "a=%zz", "%=1", "&&=&", "a=%0D%0A"])
+def test_what_an_intermediary_may_refuse_goes_apart(malformed: str) -> None:
+    clean, odd, more = combined([query("x=1"), query(malformed), query("y=1"), query("b=%00"), query("x=2")])
+    assert [clean.request.query, odd.request.query, more.request.query] == ["x=1&y=1", f"{malformed}&b=%00", "x=2"]
 
 
 def test_requests_to_other_addresses_do_not_share_one() -> None:
