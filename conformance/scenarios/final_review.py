@@ -31,7 +31,6 @@ from conformance.scenarios.proofs.failed_restores import changes_of_failed
 from conformance.scenarios.proofs.final_readings import (
     NothingToReviewError,
     ended_restores,
-    gets_of_now,
     last_jobs,
     logs_left,
     look_at_snapshots,
@@ -54,6 +53,7 @@ from conformance.scenarios.side_effects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from conformance.http.exchange import Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.proofs.final_readings import LogsLeft
@@ -242,7 +242,7 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
     first = {restore.backup: restore for restore in reversed(ended) if restore.went_well and restore.before}
     if not first:
         raise NothingToReviewError("no restored backup to review")
-    gets = gets_of_now(context, list(first))
+    gets = context.send_all(context.build.get(backup) for backup in first)
     for restore, get in zip(first.values(), gets, strict=True):
         if get.status == 404:
             continue  # deleted since
@@ -274,7 +274,7 @@ def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
             now = left.shown.get(str(before.get("id")), before)
             if message_of(before) and not message_of(now):
                 yield violation("a log with an error message, as before", "none", left.exchange, "/data")
-    gets = gets_of_now(context, list(failed))
+    gets = context.send_all(context.build.get(backup) for backup in failed)
     for restore, get in zip(failed.values(), gets, strict=True):
         changes = list(changes_of_failed(context, restore, get))
         yield from [inconclusive(BY_A_DELETION, get)] if changes and collateral(context) else changes
@@ -286,11 +286,7 @@ def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
 @final_review("DEL-3", "delete")
 def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
     """A deleted backup has not come back."""
-    gone = context.run.state.gone_backups
-    if not gone:
-        raise NothingToReviewError("no deletion to review")
-    await_late_effects(context)
-    for get in context.send_all(map(context.build.get, gone)):
+    for get in context.send_all(_gets(context, context.run.state.gone_backups)):
         yield from expect_answer(get)
         if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
             yield violation("404, deleting or deleted for good", "a backup as before", get)
@@ -340,9 +336,7 @@ def _later_changes(context: CheckContext) -> Changes:
 def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose deletion was refused is still there, and as it was."""
     kept = [kept_backup for kept_backup in context.run.state.kept_backups if kept_backup.clause == context.check.clause]
-    if not kept:
-        raise NothingToReviewError("no deletion to review")
-    gets = gets_of_now(context, [kept_backup.backup for kept_backup in kept])
+    gets = context.send_all(_gets(context, [kept_backup.backup for kept_backup in kept]))
     changed = collateral(context)
     by_deletions = changed if context.run.state.takes_others_along(changed) else set()
     for kept_backup, get in zip(kept, gets, strict=True):
@@ -350,6 +344,13 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
             yield inconclusive(BY_A_DELETION, get)
         else:
             yield from late_changes(context, kept_backup, get)
+
+
+def _gets(context: CheckContext, backups: Sequence[str]) -> list[Request]:
+    if not backups:
+        raise NothingToReviewError("no deletion to review")
+    await_late_effects(context)
+    return [context.build.get(backup) for backup in backups]
 
 
 #: What several reviews read, and the clauses whose reviews read it.

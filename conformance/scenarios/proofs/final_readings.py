@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from conformance.contract import equivalence
-from conformance.judging.expectations import CannotTellError, NotTestableError
-from conformance.scenarios import paging
+from conformance.judging.expectations import NotTestableError
 from conformance.scenarios.proofs.late_effects import await_late_effects
 from conformance.scenarios.restore import of_instance
 from conformance.scenarios.run_state import CANNOT_GO_ON
@@ -107,36 +105,14 @@ def look_at_snapshots(context: CheckContext) -> list[Look]:
     snapshots = context.run.state.take_snapshots()
     backups = list(dict.fromkeys(snapshot.backup for snapshot in snapshots))
     try:
-        gets = gets_of_now(context, backups)
-        logs = context.send_all(map(context.build.logs, backups))
+        answers = context.send_all(
+            read(backup) for backup in backups for read in (context.build.get, context.build.logs)
+        )
     except CANNOT_GO_ON as reason:
         return [Look(snapshot, lost=str(reason)) for snapshot in snapshots]
-    looks = {backup: partial(Look, get=get, logs=log) for backup, get, log in zip(backups, gets, logs, strict=True)}
+    pairs = zip(backups, answers[::2], answers[1::2], strict=True)
+    looks = {backup: partial(Look, get=get, logs=logs) for backup, get, logs in pairs}
     return [looks[snapshot.backup](snapshot) for snapshot in snapshots]
-
-
-def gets_of_now(context: CheckContext, backups: Sequence[str]) -> list[Exchange]:
-    """Return a get of each backup that shows it as it is now: the last one, where the list still agrees with it."""
-    items = reviewed_once(context, "list", _list_of_now)
-    kept = {backup: get for backup in backups if (get := context.run.readings.get(backup)) and _agrees(items, get)}
-    left = [backup for backup in backups if backup not in kept]
-    gets = kept | dict(zip(left, context.send_all(map(context.build.get, left)), strict=True))
-    return [gets[backup] for backup in backups]
-
-
-def _list_of_now(context: CheckContext) -> dict[str, JsonObject]:
-    """Read the list for a review; what cannot be read shows nothing."""
-    await_late_effects(context)
-    try:
-        pages = paging.read_list(context).pages
-    except CannotTellError:
-        return {}
-    return {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
-
-
-def _agrees(items: dict[str, JsonObject], get: Exchange) -> bool:
-    item = items.get(get.request.resources["backup"])
-    return item is not None and not equivalence.differences("backup", item, get.data)
 
 
 def last_jobs(context: CheckContext) -> list[tuple[Restore, Exchange]]:
