@@ -160,7 +160,7 @@ def _is_undocumented_where_denied(context: CheckContext) -> bool:
 def deleted(context: CheckContext, index: int = 0, *, neighbours: int = SAMPLE) -> Deletion:
     """Delete an offered backup, and look for it until it is gone from get and list.
 
-    So many of its neighbours are read one by one as well.
+    `neighbours`: how many of its neighbours are read individually before and after.
     Raises DeletionRefusedError where the deletion is not accepted.
     """
     backup = deletable_backup(context, index)

@@ -36,7 +36,7 @@ MAX_TRIES = 5
 #: how many ways with findings are read again; more of them show nothing new
 MAX_SHOWN = 3
 LIST_MOVES = "the list kept changing while it was read"
-#: The smallest pages of a list are so many that their numbers have two digits, and no more than twice as many.
+#: The smallest page size splits a list into at least this many pages, so that page numbers have two digits.
 LEAST_PAGES_OF_SMALL_ONES = 11
 #: How many pages the list has in the small pages of a quick run.
 PAGES_OF_A_QUICK_WAY = 3
@@ -273,7 +273,7 @@ def _pages_around(paged: PagedList, reference: PagedList) -> Iterator[Exchange]:
 
 
 def _shown_by_get(context: CheckContext, place: Way, backups: Iterable[str]) -> Iterator[str]:
-    """The same as `present`; of the own container's backups the last plain get will do that this run has sent."""
+    """Like `present`, but for backups of the own container the last plain get of this run is enough."""
     backups, readings = set(backups), context.run.readings
     kept = {} if place else {backup: readings.get(backup) for backup in backups}
     shown = {backup for backup, get in kept.items() if get and _is_present(get)}

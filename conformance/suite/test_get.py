@@ -95,7 +95,7 @@ def test_get_3_get_and_list_show_the_same(context: CheckContext) -> Iterator[Fin
 
 
 def _differences(context: CheckContext, suspects: list[str]) -> dict[str, list[Finding]]:
-    """What get shows otherwise than the list; a get that any check has sent will do where both agree."""
+    """What get shows otherwise than the list; an earlier get is enough where both agree."""
     pages = [*paging.read_list(context).pages, context.list()]
     items = {item["id"]: item for page in pages for item in page.items if isinstance(item.get("id"), str)}
     moving = context.fixtures.restored_ids()

@@ -170,7 +170,7 @@ def every_one(paged: PagedList, expected: set[str]) -> Iterator[Finding]:
 
 @check("LIST-6", "list")
 def test_list_6_a_page_past_the_end_is_empty(context: CheckContext) -> Iterator[Finding]:
-    """Just past the last page of the list as it was, or as following the pages finds it; far past it; overflows."""
+    """Just past the last page, far past it, and where the page number or the offset overflows."""
     context.require_served("list")
     pages = -(-len(context.fixtures.backups) // SIZE)
     if not shown_past(context, (pages + 1, pages + 2, FAR)):

@@ -1,6 +1,6 @@
 """HTTP-4's interleaved form: a read A, the same again, a different read B, and A once more.
 
-A, B, A, B', A … comes first, with each B once and the A of all operations at a time; only a B after which an A differs
+A, B, A, B', A … comes first, with each B once and an A of every operation after it; only a B after which an A differs
 is worth the rounds. Of these only what holds in every round counts: A = A and A' ≠ A in three rounds of three, and no
 difference at all in three rounds with A in B's place. Each round runs while no other thread of the run sends anything.
 """
@@ -93,7 +93,7 @@ def _suspects(
     """Send all A, then each B followed by all A; return by operation each B after which its A shows something else.
 
     The A after one B is the A before the next, and no other request comes between them: what that leaves may hide what
-    B does. A B that is one of the A stands between others anyway.
+    B does. A read that is itself one of the A is not sent as a B: it already follows and precedes other reads.
     """
     suspects: dict[Operation, set[Key]] = {read.operation: set() for read in reads}
     others = [key for key in between if len(reads) == 1 or key not in map(_key, reads)]

@@ -32,14 +32,14 @@ class Readings:
                 self._gets.pop(backup, None)
 
     def get(self, backup: str, within_s: float = math.inf) -> Exchange | None:
-        """Return the last plain get of a backup, if it showed the backup and was sent within so many seconds."""
+        """Return the last plain get of a backup, if it showed the backup and is at most `within_s` seconds old."""
         with self._lock:
             get = self._gets.get(backup)
         return get if get is not None and time.time() - get.started < within_s else None
 
 
 def _is_plain_get(request: Request) -> bool:
-    """Whether a get asks for a backup as it is, with the full key: what its answer shows holds for every such get."""
+    """Whether a get has no parameters or headers of its own and uses the full key."""
     if (request.operation, request.method, request.key, request.ownership) != ("get", "GET", "full", "own"):
         return False
     is_plain = not request.query and not request.headers and request.body is None and not request.without

@@ -1,4 +1,4 @@
-"""Unusual inputs that share a request: what one of them does is told of that one."""
+"""Unusual inputs that share a request: a failure is attributed to the input that causes it."""
 
 from __future__ import annotations
 
