@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from conformance.scenarios.request_builder import OperationOptions, RestoreOptions
 
 LISTS = ("list", "logs")
-#: How often the same is read for HTTP-4, in a quick run and in any other.
-QUICK_READINGS, READINGS = 2, 8
+#: How often the same is read for HTTP-4, in a quick run and in any other, where three readings in a row follow.
+QUICK_READINGS, READINGS = 2, 5
 #: Among how many backups a quick run searches the one with the most logs.
 QUICK_SEARCHED = 2
 #: not a vendor's own portal, which may be the only origin that a server allows

@@ -133,7 +133,7 @@ def include_sticks(server: Behaviours) -> None:
     server.wants_integrations = remember
 
 
-@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-4", "LIST-3", "LIST-6"))
+@fault(breaks=("HTTP-4",), also=("LIST-5", "LIST-4", "LIST-3", "LIST-6", "RST-7"))
 def page_size_sticks(server: Behaviours) -> None:
     """The list after one with a page size has the same page size."""
     parse, last = server.parse_page, list[int]()
