@@ -169,8 +169,11 @@ class Controller:
         if account := getattr(node, "workeroutput", {}).get(WORKER_ACCOUNT):
             self._accounts.append(account)
         if error:
-            self._execution.interrupt("a worker process of the run was lost")
-            SharedState(self.setup.state).stop()
+            self._lose_worker()
+
+    def _lose_worker(self) -> None:
+        self._execution.interrupt("a worker process of the run was lost")
+        SharedState(self.setup.state).stop()
 
     # ------------------------------------------------------------ the end
 
@@ -181,6 +184,9 @@ class Controller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self, excrepr: object, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Note an error outside of any test: in a hook, in xdist, or in the suite itself."""
+        if scheduling.is_lost_worker(excinfo.value):  # noticed by a failed send, before xdist announces it
+            self._lose_worker()
+            return
         crash = self._masked(crash_text(excinfo.value))
         self._execution.interrupt(crash)
         self._accounts.append(Account(left_out={}, crash=crash, traceback=self._masked(str(excrepr))))
@@ -234,6 +240,10 @@ class Controller:
     def _crashes(self) -> list[Account]:
         return [account for account in self._accounts if account["crash"]]
 
+    def _ended_early(self) -> bool:
+        """Whether pytest was ended before its session had started, such as by a worker that was lost."""
+        return bool(self._crashes() or (self._begun and self._execution.interruption))
+
     def _account_for_missing_records(self) -> None:
         """Record why a selected check has no record: it was left out, or the suite has lost it."""
         left_out = {check: reason for account in self._accounts for check, reason in account["left_out"].items()}
@@ -263,7 +273,7 @@ class Controller:
         try:
             if self.lost:
                 sys.stderr.write(f"backups-conformance: error: {self.lost}\n")
-            elif self.results is None and self._crashes():  # pytest failed before its session had started
+            elif self.results is None and self._ended_early():
                 with signals.undisturbed():
                     self._conclude()
             if self.results is not None:

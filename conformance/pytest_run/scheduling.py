@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shlex
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from conformance import _compat
+from conformance.config.machine import exhausted
 from conformance.judging.checks import Stage
 from conformance.suite.registry import all_checks
 
@@ -30,6 +32,14 @@ def prepare(config: pytest.Config) -> None:
     """
     config.option.maxworkerrestart = "0"
     config.option.tx = [f"{spec}//python={ISOLATED}" if _is_plain(spec) else spec for spec in config.option.tx]
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Whether an exception means that a worker process is gone: execnet cannot send to it or hear from it."""
+    if not isinstance(error, OSError | EOFError) or exhausted(error):
+        return False
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and str(frames[-1].f_globals.get("__name__")).startswith("execnet.")
 
 
 def _is_plain(spec: str) -> bool:

@@ -226,12 +226,37 @@ def test_a_signal_to_all_processes_at_once_still_leaves_reports(tmp_path: Path) 
         os.killpg(process.pid, 0)
 
 
+def kill_workers(process: subprocess.Popen[str]) -> None:
+    """Kill all workers of a run, once it has any, before the run can notice the loss of the first."""
+
+    def workers() -> list[str]:
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+        return children.stdout.split()
+
+    wait_until(workers)
+    process.send_signal(signal.SIGSTOP)
+    for worker in workers():
+        os.kill(int(worker), signal.SIGKILL)
+    process.send_signal(signal.SIGCONT)
+
+
+def test_workers_that_are_killed_while_they_start_are_told(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with launch.spawn() as server:
+        target = tmp_path / "target.toml"
+        target.write_text(server.target_toml, "utf-8")
+        process = running.start(["run", "--target", target, "--report-dir", out, "--", "-n", "2"])
+        kill_workers(process)
+        ran = running.end(process, out)
+    assert ran.code == 3
+    assert ran.has_reports()
+    assert ran.results["run"]["interruption"] == "a worker process of the run was lost"
+
+
 def test_workers_that_are_killed_leave_what_they_knew(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with restoring(out, "--", "-n", "2") as (process, _):
-        workers = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=True)
-        for worker in workers.stdout.split():
-            os.kill(int(worker), signal.SIGKILL)
+        kill_workers(process)
         ran = running.end(process, out)
     assert ran.code == 3
     assert ran.has_reports()
