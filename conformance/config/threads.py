@@ -40,11 +40,16 @@ def going_first(first: bool = True) -> Iterator[None]:
 
 
 class Places:
-    """A limited number of places: whoever finds none waits for one, in turn, but behind what goes first."""
+    """A limited number of places: whoever finds none waits for one, in turn, but behind what goes first.
 
-    def __init__(self, count: int) -> None:
+    `kept`: how many of them only what goes first may take.
+    """
+
+    def __init__(self, count: int, kept: int = 0) -> None:
         self._lock = threading.Lock()
         self._free = count
+        #: how many more may be taken by what does not go first
+        self._open = count - kept
         self._waiting: dict[bool, deque[threading.Event]] = {True: deque(), False: deque()}
 
     @property
@@ -54,11 +59,12 @@ class Places:
 
     def __enter__(self) -> None:
         """Wait for a place, and take it."""
+        first = goes_first()
         with self._lock:
-            if self._free:
-                self._free -= 1
+            if self._free and (first or self._open):
+                self._take(first)
                 return
-            given, waiting = threading.Event(), self._waiting[goes_first()]
+            given, waiting = threading.Event(), self._waiting[first]
             waiting.append(given)
         try:
             given.wait()
@@ -72,11 +78,17 @@ class Places:
     def __exit__(self, *_: object) -> None:
         """Give the place to whoever is the next."""
         with self._lock:
-            waiting = self._waiting[True] or self._waiting[False]
-            if waiting:
-                waiting.popleft().set()
-            else:
-                self._free += 1
+            self._free += 1
+            self._open += not goes_first()
+            for first in (True, False):
+                if self._waiting[first] and (first or self._open):
+                    self._take(first)
+                    self._waiting[first].popleft().set()
+                    return
+
+    def _take(self, first: bool) -> None:
+        self._free -= 1
+        self._open -= not first
 
 
 @dataclass

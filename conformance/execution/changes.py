@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.threads import Background
+from conformance.contract.check_id import CheckKind
 from conformance.judging.checks import Stage
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Changes:
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
         postponed = self._side_by_side([check for check in refusals if check.kind.is_generated])
-        for check in (*postponed, *stages.get(Stage.GENERATED, ()), *stages.get(Stage.DELETES, ())):
+        generated = sorted(stages.get(Stage.GENERATED, ()), key=lambda check: check.kind is not CheckKind.STATEFUL)
+        for check in (*postponed, *generated, *stages.get(Stage.DELETES, ())):
             self._settle(check)
         for check in self._side_by_side(stages.get(Stage.BAD_KEYS, ())):
             self._settle(check)

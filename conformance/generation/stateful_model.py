@@ -119,8 +119,9 @@ def initial_model(context: CheckContext) -> Model:
     there = [name for name in KEYS if name == "none" or context.key_proofs.states.get(name) == "accepted"]
     model = Model(keys=there)
     _assign_roles(context, model)
-    for backup in dict.fromkeys([*model.roles.values(), context.fixtures.backup_id]):
-        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+    backups = list(dict.fromkeys([*model.roles.values(), context.fixtures.backup_id]))
+    gets = context.send_all(map(context.build.get, backups))
+    for backup, get, logs in zip(backups, gets, context.send_all(map(context.build.logs, backups)), strict=True):
         model.backups[backup] = object_of(get)
         if model.backups[backup].get("id", backup) != backup:
             raise CannotTellError("GET-2 failed first: get shows another backup")

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
-from conformance.config.threads import Background, Places
+from conformance.config.threads import Background, Places, goes_first
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.availability.liveness import Liveness, answered
@@ -56,6 +56,8 @@ MIN_PATIENCE_S, PATIENCE_FACTOR = 1.0, 10.0
 MAX_BLAMED_HEAD, MAX_BLAMED_BODY = 8000, 2**20
 #: When the run is stopped, it waits this long for the response to a restore: it shows whether the restore was accepted.
 LAST_WORDS_S = 2.0
+#: How many places are kept for requests that go first, where there are enough: what they hold up is waited for.
+KEPT_PLACES, MIN_TO_KEEP = 1, 4
 #: How long `close` waits for threads that still send or judge; requests have deadlines of their own.
 CLOSE_PATIENCE_S = 5.0
 
@@ -96,16 +98,20 @@ class Client:
         #: How many of them had no response in the time for it, and the longest time of a response, in seconds.
         self._hung: Counter[Operation] = Counter()
         self._slowest_s: dict[Operation, float] = {}
-        self._slots = Places(concurrency)
+        self._slots = Places(concurrency, KEPT_PLACES if concurrency >= MIN_TO_KEEP else 0)
         self._place = partial(shared_state.place, worker, workers, limit)
-        self._pool: Background[Exchange] = Background("client", concurrency)
+        #: by whether their requests go first, which then wait for no thread of the others
+        self._pools: dict[bool, Background[Exchange]] = {
+            first: Background("client", concurrency, first=first) for first in (True, False)
+        }
         self._counting = threading.Condition()
         self._restores_under_way = 0
         self._served_at = 0.0
 
     def close(self) -> None:
         """Stop the threads and close the connections; a thread that hangs is left behind."""
-        self._pool.close(CLOSE_PATIENCE_S)
+        for pool in self._pools.values():
+            pool.close(CLOSE_PATIENCE_S)
         self.liveness.close()
         self._connections.close()
 
@@ -141,7 +147,7 @@ class Client:
 
     def send_all(self, requests: Iterable[Request], purpose: Purpose = Purpose.EVIDENCE) -> list[Exchange]:
         """Send at most `limits.concurrency` requests at once. Return the exchanges in the order of the requests."""
-        return self._pool.map(partial(self.send, purpose=purpose), requests)
+        return self._pools[goes_first()].map(partial(self.send, purpose=purpose), requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
         """Like `send_all`, but return what was answered before a request was not allowed.
@@ -150,7 +156,8 @@ class Client:
         """
         answers: list[Exchange] = []
         refusal: NotAllowedError | None = None
-        for under_way in [self._pool.submit(partial(self.send, request)) for request in requests]:
+        pool = self._pools[goes_first()]
+        for under_way in [pool.submit(partial(self.send, request)) for request in requests]:
             try:
                 answers.append(under_way.result())
             except NotAllowedError as reason:

@@ -102,8 +102,9 @@ def _those_there(context: CheckContext) -> list[str]:
     offered = context.fixtures.target.fixtures.deletable_backup_ids
     there: list[str] = []
     reasons: list[str] = []
-    for backup in offered[:MAX_READ]:
-        reason = _why_not_deletable(context, backup)
+    gets = context.send_all(map(context.build.get, offered[:MAX_READ]))
+    for backup, get in zip(offered, gets, strict=False):
+        reason = _why_not_live(backup, get)
         (reasons if reason else there).append(reason or backup)
     if not there:
         raise NotTestableError(reasons[0])
@@ -112,7 +113,10 @@ def _those_there(context: CheckContext) -> list[str]:
 
 def _why_not_deletable(context: CheckContext, backup: str) -> str:
     """Why an offered backup cannot be deleted, with what to set; empty if it is live."""
-    get = context.get(backup)
+    return _why_not_live(backup, context.get(backup))
+
+
+def _why_not_live(backup: str, get: Exchange) -> str:
     if get.status == 404:
         return f"set fixtures.deletable_backup_ids to backups that exist ({backup} does not)"
     if (state := value_at(get.data, "/state/current")) != "live":

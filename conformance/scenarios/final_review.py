@@ -30,6 +30,7 @@ from conformance.scenarios import deletion_scenarios
 from conformance.scenarios.proofs.failed_restores import changes_of_failed
 from conformance.scenarios.proofs.final_readings import (
     NothingToReviewError,
+    backups_again,
     ended_restores,
     last_jobs,
     logs_left,
@@ -53,7 +54,7 @@ from conformance.scenarios.side_effects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from conformance.http.exchange import Request
+    from conformance.http.exchange import Exchange
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.proofs.final_readings import LogsLeft
@@ -242,8 +243,9 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
     first = {restore.backup: restore for restore in reversed(ended) if restore.went_well and restore.before}
     if not first:
         raise NothingToReviewError("no restored backup to review")
-    gets = context.send_all(context.build.get(backup) for backup in first)
-    for restore, get in zip(first.values(), gets, strict=True):
+    gets = reviewed_once(context, "backups", backups_again)
+    for backup, restore in first.items():
+        get = gets[backup]
         if get.status == 404:
             continue  # deleted since
         try:
@@ -274,10 +276,10 @@ def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
             now = left.shown.get(str(before.get("id")), before)
             if message_of(before) and not message_of(now):
                 yield violation("a log with an error message, as before", "none", left.exchange, "/data")
-    gets = context.send_all(context.build.get(backup) for backup in failed)
-    for restore, get in zip(failed.values(), gets, strict=True):
-        changes = list(changes_of_failed(context, restore, get))
-        yield from [inconclusive(BY_A_DELETION, get)] if changes and collateral(context) else changes
+    gets = reviewed_once(context, "backups", backups_again)
+    for backup, restore in failed.items():
+        changes = list(changes_of_failed(context, restore, gets[backup]))
+        yield from [inconclusive(BY_A_DELETION, gets[backup])] if changes and collateral(context) else changes
 
 
 # ---------------------------------------------------------------- deletions
@@ -286,7 +288,7 @@ def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
 @final_review("DEL-3", "delete")
 def review_deleted_backups(context: CheckContext) -> Iterator[Finding]:
     """A deleted backup has not come back."""
-    for get in context.send_all(_gets(context, context.run.state.gone_backups)):
+    for get in _gets(context, context.run.state.gone_backups):
         yield from expect_answer(get)
         if get.is_success and value_at(get.data, "/state/current") not in GONE_STATES:
             yield violation("404, deleting or deleted for good", "a backup as before", get)
@@ -336,7 +338,7 @@ def _later_changes(context: CheckContext) -> Changes:
 def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
     """A backup whose deletion was refused is still there, and as it was."""
     kept = [kept_backup for kept_backup in context.run.state.kept_backups if kept_backup.clause == context.check.clause]
-    gets = context.send_all(_gets(context, [kept_backup.backup for kept_backup in kept]))
+    gets = _gets(context, [kept_backup.backup for kept_backup in kept])
     changed = collateral(context)
     by_deletions = changed if context.run.state.takes_others_along(changed) else set()
     for kept_backup, get in zip(kept, gets, strict=True):
@@ -346,11 +348,11 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
             yield from late_changes(context, kept_backup, get)
 
 
-def _gets(context: CheckContext, backups: Sequence[str]) -> list[Request]:
+def _gets(context: CheckContext, backups: Sequence[str]) -> list[Exchange]:
     if not backups:
         raise NothingToReviewError("no deletion to review")
-    await_late_effects(context)
-    return [context.build.get(backup) for backup in backups]
+    gets = reviewed_once(context, "backups", backups_again)
+    return [gets[backup] for backup in backups]
 
 
 #: What several reviews read, and the clauses whose reviews read it.
@@ -358,6 +360,7 @@ READINGS: tuple[tuple[str, Callable[[CheckContext], object], frozenset[str]], ..
     ("snapshots", look_at_snapshots, FORBID_EFFECTS),
     ("logs", logs_left, frozenset({"RST-2", "RST-4", "RST-6"})),
     ("jobs", last_jobs, frozenset({"JBS-1", "JBS-5", "RST-5"})),
+    ("backups", backups_again, frozenset({"RST-3", "RST-4", "DEL-2", "DEL-3", "DEL-4"})),
     ("neighbours", _later_changes, frozenset({"DEL-5", "RST-3", "RST-4"}) | FORBID_EFFECTS),
 )
 

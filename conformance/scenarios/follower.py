@@ -225,12 +225,15 @@ class Follower:
 
         In a quick run only the final review looks again at the job and the logs.
         """
-        restore.after = self._context.get(restore.backup)
-        if self._context.run.is_quick and restore.logs_exchange is not None:
-            return
-        if self._reads_job(restore) and restore.readable:
-            restore.jobs.append(self._context.job(restore.job_id))
-        self.read_logs(restore)
+        build, looks = self._context.build, [self._context.build.get(restore.backup)]
+        if not self._context.run.is_quick or restore.logs_exchange is None:
+            looks.append(build.logs(restore.backup))
+            if self._reads_job(restore) and restore.readable:
+                looks.append(build.job(restore.job_id))
+        restore.after, *others = self._context.send_all(looks)
+        if others:
+            self._keep_logs(restore, others.pop(0))
+        restore.jobs += others
 
     def _watch_end(self, restore: Restore) -> None:
         """Read an ended job a few times more: it may leave its terminal state as slowly as it came to it."""
@@ -257,7 +260,9 @@ class Follower:
 
     def read_logs(self, restore: Restore) -> None:
         """Read the logs of the backup, and keep those that were ever shown since the request, and never before."""
-        exchange = self._context.logs(restore.backup)
+        self._keep_logs(restore, self._context.logs(restore.backup))
+
+    def _keep_logs(self, restore: Restore, exchange: Exchange) -> None:
         if exchange.is_success:
             restore.logs_exchange = exchange
             seen = self._context.run.state.log_book.seen(restore.backup, exchange.items)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
+from conformance.config.threads import Background
 from conformance.contract.operations import UNAVAILABLE
 from conformance.http import credentials
 from conformance.http.budget import NotAllowedError
@@ -19,6 +21,8 @@ from conformance.http.exchange import Expected, Purpose, Sender
 from conformance.judging.expectations import CannotTellError, NotTestableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from conformance.http.client import Client
     from conformance.http.exchange import Exchange, Request
     from conformance.scenarios.request_builder import RequestBuilder
@@ -74,7 +78,8 @@ class KeyProofs:
         self.states[name] = f"{WRONG}{reason}"
 
     def prove_all(self, build: RequestBuilder) -> None:
-        """Prove every key of the target file, at the start of a run."""
+        """Prove every key of the target file side by side, at the start of a run."""
+        proofs: dict[str, Callable[[], str]] = {}
         for name in KEY_NAMES:
             if self._client.target.keys.get(name) is None:
                 self.states[name] = "missing"
@@ -83,7 +88,10 @@ class KeyProofs:
             elif name == "other_hub" and self._client.target.keys.other_hub_id is None:
                 self.states[name] = UNPROVABLE
             else:
-                self.states[name] = self._prove(build, name)
+                proofs[name] = self._proof(build, name)
+        threads: Background[str] = Background("keys", len(PROVABLE))
+        self.states.update(zip(proofs, threads.map(lambda prove: prove(), proofs.values()), strict=True))
+        threads.close()
 
     def handle_unauthorized(self, build: RequestBuilder, exchange: Exchange) -> Request | None:
         """Handle a 401 to a key that was accepted: fetch it again if a command gives it, else test whether it is dead.
@@ -121,9 +129,20 @@ class KeyProofs:
             return None
 
     def _prove(self, build: RequestBuilder, name: str) -> str:
+        return self._proof(build, name)()
+
+    def _proof(self, build: RequestBuilder, name: str) -> Callable[[], str]:
+        """Make the requests that prove a key; what is returned sends them, and returns the key's state."""
+        try:
+            return partial(self._ask, name, self._requests(build, name))
+        except KeyUnavailableError as reason:
+            state = f"refused: {reason}"
+            return lambda: state
+
+    def _ask(self, name: str, requests: Sequence[Request]) -> str:
         answer = ""
         try:
-            for request in self._requests(build, name):
+            for request in requests:
                 exchange = self._client.send(request, Purpose.CONTROL)
                 self.first_answers.setdefault(name, exchange)
                 if exchange.status not in (None, 401, 429, *UNAVAILABLE):

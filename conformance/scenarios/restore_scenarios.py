@@ -290,7 +290,8 @@ def jobs_afterwards(context: CheckContext) -> list[tuple[Restore, Exchange]]:
         return [(restore, restore.jobs[-1]) for restore in restores]
 
     def read(own: CheckContext) -> list[tuple[Restore, Exchange]]:
-        return [(restore, own.job(restore.job_id)) for restore in restores]
+        jobs = own.send_all(own.build.job(restore.job_id) for restore in restores)
+        return list(zip(restores, jobs, strict=True))
 
     return context.run_once(f"jobs of {len(restores)} restores", read)
 

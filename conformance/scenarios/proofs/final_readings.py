@@ -71,6 +71,16 @@ def ended_restores(context: CheckContext) -> list[Restore]:
     return ended
 
 
+def backups_again(context: CheckContext) -> dict[str, Exchange]:
+    """Get each backup again that the run restored, deleted, or was refused to delete."""
+    await_late_effects(context)
+    state = context.run.state
+    restored = [restore.backup for restore in state.restores if restore.accepted and restore.ended]
+    kept = [kept_backup.backup for kept_backup in state.kept_backups]
+    backups = list(dict.fromkeys([*restored, *state.gone_backups, *kept]))
+    return dict(zip(backups, context.send_all(map(context.build.get, backups)), strict=True))
+
+
 def logs_left(context: CheckContext) -> list[LogsLeft]:
     """Read the logs of each backup that was restored."""
     by_backup: dict[str, list[Restore]] = {}

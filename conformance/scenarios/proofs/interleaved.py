@@ -100,8 +100,8 @@ def _suspects(
     for start in range(0, len(others), AT_A_STRETCH):
         keys = others[start : start + AT_A_STRETCH]
         with context.run.window.held(ROUND_S):
-            before = {read.operation: context.send(read) for read in reads}
-            after = [_after(context, between[key], _ordered(between, key, reads)) for key in keys]
+            before = _by_operation(context.send_all(reads))
+            after = [_after(context, between[key], _in_turns(between, key, reads)) for key in keys]
         for key, answers in zip(keys, after, strict=True):
             for operation, answer in answers.items():
                 if _differences(before[operation], answer, _ignored(context, before[operation], answer)):
@@ -110,21 +110,28 @@ def _suspects(
     return suspects
 
 
-def _after(context: CheckContext, between: Request, reads: Sequence[Request]) -> dict[Operation, Exchange]:
-    """Send B, then each A."""
+def _after(context: CheckContext, between: Request, turns: Sequence[Sequence[Request]]) -> dict[Operation, Exchange]:
+    """Send B, then the A of each turn side by side."""
     context.send(between)
-    return {read.operation: context.send(read) for read in reads}
+    return _by_operation([answer for reads in turns for answer in context.send_all(reads)])
 
 
-def _ordered(between: Mapping[Key, Request], key: Key, reads: Sequence[Request]) -> list[Request]:
-    """Return the A in an order: that of B's operation comes last or first in turns.
+def _by_operation(answers: Sequence[Exchange]) -> dict[Operation, Exchange]:
+    return {answer.operation: answer for answer in answers}
+
+
+def _in_turns(between: Mapping[Key, Request], key: Key, reads: Sequence[Request]) -> list[list[Request]]:
+    """Divide the A: that of B's operation comes after or before the others, from one B to the next.
 
     It may take back what the others would show, as they may what it would. After another key's B it comes first, since
     the key is the request's, whatever its operation.
     """
     request, place = between[key], list(between).index(key)
     own_first = request.key != "full" or place % 2 == 1
-    return sorted(reads, key=lambda read: (read.operation == request.operation) != own_first)
+    turns = [
+        [read for read in reads if (read.operation == request.operation) is own] for own in (own_first, not own_first)
+    ]
+    return [turn for turn in turns if turn]
 
 
 def _round(context: CheckContext, read: Request, between: Request) -> Round:

@@ -93,6 +93,27 @@ def test_a_free_place_is_given_to_what_goes_first() -> None:
         assert places.waiting == 0
 
 
+def test_a_kept_place_is_taken_by_what_goes_first_alone() -> None:
+    places, order = Places(2, kept=1), list[str]()
+
+    def take(name: str) -> None:
+        with places:
+            order.append(name)
+
+    with places:
+        later = threading.Thread(target=take, args=("later",))
+        later.start()
+        wait_until(lambda: places.waiting == 1)
+        with going_first():
+            take("first")
+        assert order == ["first"]
+        assert places.waiting == 1
+    later.join(30)
+    assert order == ["first", "later"]
+    with going_first(), places, places:  # both were given back
+        assert places.waiting == 0
+
+
 def test_no_more_take_a_place_than_there_are() -> None:
     places, counting, inside, most = Places(3), threading.Lock(), 0, 0
 

@@ -52,6 +52,9 @@ class Network:
             return Exchange(request, Response(status, (), b"", 0.001))
         return Exchange(request, Response(200, (), b'{"data": []}', 0.001))
 
+    def close(self) -> None:
+        """No connection is open."""
+
 
 class Watch:
     """A clock on which waiting takes no time."""
@@ -106,8 +109,7 @@ def test_a_target_that_fails_at_random_is_never_accused(
     except TargetGoneError:
         assert rate > 20  # so often that no control is answered for a while
     finally:
-        client._pool.close()
-        client.liveness.close()
+        client.close()
     assert [exchange.request.line for exchange in observed if exchange.unanswered] == []
 
 
@@ -122,8 +124,7 @@ def test_an_input_that_always_fails_is_caught_beside_random_failures(
         for number in range(20):
             client.send(read(f"/v1/{number}"))
     finally:
-        client._pool.close()
-        client.liveness.close()
+        client.close()
     assert [exchange.request.path for exchange in observed if exchange.unanswered] == [FAULT]
 
 
@@ -137,7 +138,7 @@ def test_writes_that_fail_at_random_are_not_blamed_though_every_read_is_answered
         client.liveness.count_write(1, answered=was_answered)
     for number in range(150):
         client.send(write(number))
-    client._pool.close()
+    client.close()
     assert [exchange.request.body for exchange in observed if exchange.unanswered] == []
 
 
@@ -148,7 +149,7 @@ def test_a_write_that_always_fails_is_caught_where_all_others_are_answered(
     for number in range(20):
         client.send(write(number))
     assert client.send(write(0, FAULT)).unanswered
-    client._pool.close()
+    client.close()
     assert [exchange.request.path for exchange in observed if exchange.unanswered] == [FAULT]
 
 
@@ -158,7 +159,7 @@ def test_a_sound_target_needs_few_tries(start: Callable[[float, int], Run]) -> N
     assert exchange.seen is not None
     assert 4 <= exchange.seen[1] <= 7  # the first, and at most six tries between controls
     assert network.sent < 100
-    client._pool.close()
+    client.close()
 
 
 def test_an_input_that_was_answered_once_is_not_blamed(start: Callable[[float, int], Run]) -> None:
@@ -168,7 +169,7 @@ def test_an_input_that_was_answered_once_is_not_blamed(start: Callable[[float, i
     network.spared = "/control/"
     assert not client.send(read("/v1/x")).unanswered
     assert client.send(read("/v1/y")).unanswered
-    client._pool.close()
+    client.close()
 
 
 def write(number: int, path: str = "/v1/x") -> Request:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -14,6 +15,9 @@ from conformance.http.exchange import Exchange, Request, Response
 from conformance.scenarios.follower import JOB_APPEARS_S, LATE_JOB_S, LATE_LOG_S, Follower
 from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import Restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 JOB = "6a0000000000000000000001"
 ZERO = "0001-01-01T00:00:00Z"
@@ -56,6 +60,11 @@ class Scripted:
         self.key_proofs = SimpleNamespace(jobs=None)
         state = SimpleNamespace(restores=self.restores, log_book=LogBook())
         self.run = SimpleNamespace(wait=self._wait, state=state, is_quick=self.is_quick)
+        #: a request is the call that answers it
+        self.build = SimpleNamespace(**{name: partial(partial, getattr(self, name)) for name in ("get", "job", "logs")})
+
+    def send_all(self, requests: list[Callable[[], Exchange]]) -> list[Exchange]:
+        return [answer() for answer in requests]
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
