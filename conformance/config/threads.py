@@ -103,12 +103,15 @@ class _Task(Generic[T]):
 class Background(Generic[T]):
     """Like a ThreadPoolExecutor, but with daemon threads: a call that hangs does not keep a run from ending.
 
-    `first`: whether its calls go before the work of other threads.
+    `first`: whether its calls go before the work of other threads. `kept`: how many of its threads make only calls
+    that do.
     """
 
-    def __init__(self, name: str, threads: int = 1, *, first: bool = False) -> None:
+    def __init__(self, name: str, threads: int = 1, *, first: bool = False, kept: int = 0) -> None:
         self._name = name
         self._most = threads
+        #: how many more threads may make calls that do not go first
+        self._open = threads - kept
         self._first = first
         #: by whether they go first
         self._tasks: dict[bool, deque[_Task[T]]] = {True: deque(), False: deque()}
@@ -162,12 +165,14 @@ class Background(Generic[T]):
     def _next(self) -> _Task[T] | None:
         """Wait for a task; None once there will be no more."""
         with self._changed:
-            while not (tasks := self._tasks[True] or self._tasks[False]):
+            while not (tasks := self._tasks[True] or (self._open and self._tasks[False])):
                 if self._closed:
                     return None
                 self._idle += 1
                 self._changed.wait()
-            return tasks.popleft()
+            task = tasks.popleft()
+            self._open -= not task.first
+            return task
 
     def _work(self) -> None:
         while (task := self._next()) is not None:
@@ -178,4 +183,6 @@ class Background(Generic[T]):
                         future.set_result(task.call())
                 except BaseException as error:
                     future.set_exception(error)
+            with self._changed:
+                self._open += not task.first
             del task, future  # keep no references while the thread waits

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance import __version__
-from conformance.config.threads import Background, Places, goes_first
+from conformance.config.threads import Background, Places
 from conformance.contract.operations import SAFE_METHODS
 from conformance.http import credentials
 from conformance.http.availability.liveness import Liveness, answered
@@ -98,20 +98,17 @@ class Client:
         #: How many of them had no response in the time for it, and the longest time of a response, in seconds.
         self._hung: Counter[Operation] = Counter()
         self._slowest_s: dict[Operation, float] = {}
-        self._slots = Places(concurrency, KEPT_PLACES if concurrency >= MIN_TO_KEEP else 0)
+        kept = KEPT_PLACES if concurrency >= MIN_TO_KEEP else 0
+        self._slots = Places(concurrency, kept)
         self._place = partial(shared_state.place, worker, workers, limit)
-        #: by whether their requests go first, which then wait for no thread of the others
-        self._pools: dict[bool, Background[Exchange]] = {
-            first: Background("client", concurrency, first=first) for first in (True, False)
-        }
+        self._pool: Background[Exchange] = Background("client", concurrency, kept=kept)
         self._counting = threading.Condition()
         self._restores_under_way = 0
         self._served_at = 0.0
 
     def close(self) -> None:
         """Stop the threads and close the connections; a thread that hangs is left behind."""
-        for pool in self._pools.values():
-            pool.close(CLOSE_PATIENCE_S)
+        self._pool.close(CLOSE_PATIENCE_S)
         self.liveness.close()
         self._connections.close()
 
@@ -147,7 +144,7 @@ class Client:
 
     def send_all(self, requests: Iterable[Request], purpose: Purpose = Purpose.EVIDENCE) -> list[Exchange]:
         """Send at most `limits.concurrency` requests at once. Return the exchanges in the order of the requests."""
-        return self._pools[goes_first()].map(partial(self.send, purpose=purpose), requests)
+        return self._pool.map(partial(self.send, purpose=purpose), requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:
         """Like `send_all`, but return what was answered before a request was not allowed.
@@ -156,8 +153,7 @@ class Client:
         """
         answers: list[Exchange] = []
         refusal: NotAllowedError | None = None
-        pool = self._pools[goes_first()]
-        for under_way in [pool.submit(partial(self.send, request)) for request in requests]:
+        for under_way in [self._pool.submit(partial(self.send, request)) for request in requests]:
             try:
                 answers.append(under_way.result())
             except NotAllowedError as reason:

@@ -114,6 +114,26 @@ def test_a_kept_place_is_taken_by_what_goes_first_alone() -> None:
         assert places.waiting == 0
 
 
+def test_a_kept_thread_makes_only_calls_that_go_first() -> None:
+    background, order = Background[None]("test", 2, kept=1), list[str]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait(30)
+
+    background.submit(hold)
+    assert begun.wait(30)
+    later = background.submit(lambda: order.append("later"))
+    with going_first():
+        background.submit(lambda: order.append("first")).result(timeout=30)
+    assert order == ["first"]
+    go_on.set()
+    later.result(timeout=30)
+    background.close()
+    assert order == ["first", "later"]
+
+
 def test_no_more_take_a_place_than_there_are() -> None:
     places, counting, inside, most = Places(3), threading.Lock(), 0, 0
 
