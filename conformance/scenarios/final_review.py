@@ -32,6 +32,7 @@ from conformance.scenarios.proofs.final_readings import (
     NothingToReviewError,
     backups_again,
     ended_restores,
+    gets_again,
     last_jobs,
     logs_left,
     look_at_snapshots,
@@ -243,7 +244,7 @@ def review_restored_backups(context: CheckContext) -> Iterator[Finding]:
     first = {restore.backup: restore for restore in reversed(ended) if restore.went_well and restore.before}
     if not first:
         raise NothingToReviewError("no restored backup to review")
-    gets = reviewed_once(context, "backups", backups_again)
+    gets = gets_again(context, first)
     for backup, restore in first.items():
         get = gets[backup]
         if get.status == 404:
@@ -276,7 +277,7 @@ def review_failed_restores(context: CheckContext) -> Iterator[Finding]:
             now = left.shown.get(str(before.get("id")), before)
             if message_of(before) and not message_of(now):
                 yield violation("a log with an error message, as before", "none", left.exchange, "/data")
-    gets = reviewed_once(context, "backups", backups_again)
+    gets = gets_again(context, failed)
     for backup, restore in failed.items():
         changes = list(changes_of_failed(context, restore, gets[backup]))
         yield from [inconclusive(BY_A_DELETION, gets[backup])] if changes and collateral(context) else changes
@@ -351,7 +352,7 @@ def review_kept_backups(context: CheckContext) -> Iterator[Finding]:
 def _gets(context: CheckContext, backups: Sequence[str]) -> list[Exchange]:
     if not backups:
         raise NothingToReviewError("no deletion to review")
-    gets = reviewed_once(context, "backups", backups_again)
+    gets = gets_again(context, backups)
     return [gets[backup] for backup in backups]
 
 

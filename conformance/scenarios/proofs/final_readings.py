@@ -13,7 +13,7 @@ from conformance.scenarios.run_state import CANNOT_GO_ON
 from conformance.scenarios.side_effects import restores_elsewhere
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from conformance.contract.json_types import JsonObject
     from conformance.http.exchange import Exchange
@@ -69,6 +69,13 @@ def ended_restores(context: CheckContext) -> list[Restore]:
     if not ended:
         raise NothingToReviewError("no restore to review")
     return ended
+
+
+def gets_again(context: CheckContext, backups: Iterable[str]) -> dict[str, Exchange]:
+    """Return what get shows of these backups now. What another review has restored meanwhile is read by itself."""
+    gets = reviewed_once(context, "backups", backups_again)
+    more = [backup for backup in backups if backup not in gets]
+    return gets | dict(zip(more, context.send_all(map(context.build.get, more)), strict=True))
 
 
 def backups_again(context: CheckContext) -> dict[str, Exchange]:

@@ -110,7 +110,8 @@ def _lost_logs(context: CheckContext, before: Exchange) -> Iterator[Finding]:
 def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequence[Request]) -> list[Finding]:
     """Return what changed about other backups, if the same requests change some of them each time, and time does not.
 
-    A backup that this run restored and that is gone proves nothing by itself, but the next one may.
+    A backup that this run restored and that is gone proves nothing by itself, but the next one may: what happened to
+    it is left to the final review of restores.
     """
     changes = compare_neighbours(context, before)
     if changes.doubt:
@@ -124,7 +125,7 @@ def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequ
             changes = _change_again(context, before.deleted, requests)
             shown |= changes.of_steady
             if not changes.shows_collateral:
-                return [inconclusive(ANOTHER_CLIENT)]
+                return [inconclusive(ANOTHER_CLIENT)] if shown else []
             if doubt := _change_alone(context, before.deleted, CONTROL_FACTOR * (time.monotonic() - began)):
                 return [inconclusive(doubt)]
     except CannotTellError as reason:
