@@ -14,7 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.config.threads import Background
-from conformance.contract.check_id import CheckKind
 from conformance.judging.checks import Stage
 
 if TYPE_CHECKING:
@@ -92,8 +91,7 @@ class Changes:
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
         postponed = self._side_by_side([check for check in refusals if check.kind.is_generated])
-        generated = sorted(stages.get(Stage.GENERATED, ()), key=lambda check: check.kind is not CheckKind.STATEFUL)
-        for check in (*postponed, *generated, *stages.get(Stage.DELETES, ())):
+        for check in (*postponed, *stages.get(Stage.GENERATED, ()), *stages.get(Stage.DELETES, ())):
             self._settle(check)
         for check in self._side_by_side(stages.get(Stage.BAD_KEYS, ())):
             self._settle(check)

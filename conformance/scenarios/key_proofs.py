@@ -7,6 +7,7 @@ not found (404) and served all show that the target knows it.
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -89,9 +90,9 @@ class KeyProofs:
                 self.states[name] = UNPROVABLE
             else:
                 proofs[name] = self._proof(build, name)
-        threads: Background[str] = Background("keys", len(PROVABLE))
-        self.states.update(zip(proofs, threads.map(lambda prove: prove(), proofs.values()), strict=True))
-        threads.close()
+        with closing(Background[str]("keys", len(PROVABLE))) as threads:
+            states = threads.map(lambda prove: prove(), proofs.values())
+        self.states.update(zip(proofs, states, strict=True))
 
     def handle_unauthorized(self, build: RequestBuilder, exchange: Exchange) -> Request | None:
         """Handle a 401 to a key that was accepted: fetch it again if a command gives it, else test whether it is dead.

@@ -215,22 +215,49 @@ def expect_malformed_refused(context: CheckContext, exchange: Exchange) -> Itera
 def _expect_decoded_answer(context: CheckContext, exchange: Exchange, decoded: str) -> Iterator[Finding]:
     """A path that is decoded before routing is answered exactly as the decoded path."""
     served = advisory("4xx", f"{exchange.status}: an encoded slash is decoded before routing", exchange)
-    if exchange.request.method == "POST":
-        *_, backup, _tasks = decoded.split("/")
-        if Follower(context).let_end(exchange, unquote(backup)):
-            context.run.state.excuse_acceptance(exchange)  # a warning of GET-6 explains no wrong data of RST-8 or RST-9
-        yield served
+    if exchange.request.method != "POST":
+        yield from _compare(context, exchange, decoded, served)
         return
-    plain = context.send(replace(exchange.request, path=decoded))
-    if why := inconclusive_reason(plain):
-        yield inconclusive(why, plain)
-    elif plain.status is not None and 300 <= plain.status < 400:
-        yield inconclusive(f"HTTP-9 failed first on {plain.request.line}: {plain.status}", plain)
-    elif plain.is_success and (plain.value == exchange.value or plain.ids == exchange.ids):
-        yield served
-    else:
-        shown = f"the answer {plain.status} of {decoded}" if plain.is_refusal else "4xx"
-        yield violation(shown, f"{exchange.status}", exchange)
+    *_, backup, _tasks = decoded.split("/")
+    if Follower(context).let_end(exchange, unquote(backup)):
+        context.run.state.excuse_acceptance(exchange)  # a warning of GET-6 explains no wrong data of RST-8 or RST-9
+    yield served
+
+
+def _compare(context: CheckContext, exchange: Exchange, decoded: str, same: Finding) -> Iterator[Finding]:
+    """Compare an answer with that of the decoded path; yield `same`, or a violation.
+
+    What the path shows may change from one answer to the next, as when a backup goes. So a difference counts where the
+    decoded path is answered alike before and after the other.
+    """
+    request, before = replace(exchange.request, path=decoded), None
+    for _ in range(MAX_READINGS):
+        plain = context.send(request)
+        if why := _why_not_comparable(plain):
+            yield inconclusive(why, plain)
+            return
+        if not _shows_the_same(plain, exchange):
+            if before is not None and _shows_the_same(before, plain):
+                shown = f"the answer {plain.status} of {decoded}" if plain.is_refusal else "4xx"
+                yield violation(shown, f"{exchange.status}", exchange)
+                return
+            before, exchange = plain, context.send(exchange.request)
+        if not exchange.is_success:
+            return  # what it named is gone
+        if _shows_the_same(plain, exchange):
+            yield same
+            return
+    yield inconclusive(f"{decoded} shows something else each time", exchange)
+
+
+def _why_not_comparable(exchange: Exchange) -> str | None:
+    if exchange.status is not None and 300 <= exchange.status < 400:
+        return f"HTTP-9 failed first on {exchange.request.line}: {exchange.status}"
+    return inconclusive_reason(exchange)
+
+
+def _shows_the_same(one: Exchange, other: Exchange) -> bool:
+    return one.status == other.status and (not one.is_success or one.value == other.value or one.ids == other.ids)
 
 
 UNDOCUMENTED_METHODS: dict[Operation, tuple[str, ...]] = {

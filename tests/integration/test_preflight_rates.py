@@ -47,8 +47,8 @@ def preflight(server: launch.Running, folder: Path, changes: dict[str, object]) 
     [
         (0, 'the target announces 10 requests per second: set limits.requests_per_second to that, or to "auto"'),
         (50, 'the target announces 10 requests per second: set limits.requests_per_second to that, or to "auto"'),
-        ("auto", "at 10 requests per second a run of the full profile takes 6 minutes"),
-        (5, "at 5 requests per second a run of the full profile takes 13 minutes"),
+        ("auto", "at 10 requests per second a run of the full profile takes 3 minutes"),
+        (5, "at 5 requests per second a run of the full profile takes 7 minutes"),
     ],
 )
 def test_an_announced_rate_is_noted(own: object, words: str, tmp_path: Path) -> None:

@@ -73,3 +73,40 @@ def test_the_logs_of_the_backup_that_is_restored_are_read(path: str, resource: s
     context = Logged()
     assert list(outcomes(context, accepted(path, resource))) == [Outcome.WARNED]
     assert set(context.read) == {"b"}
+
+
+class Listed:
+    """A check context whose next readings show these ids; None is a refusal."""
+
+    def __init__(self, *readings: list[str] | None) -> None:
+        self.readings = list(readings)
+        self.sent: list[str] = []
+
+    def send(self, request: Request) -> Exchange:
+        self.sent.append(request.path)
+        return listed(request.path, self.readings.pop(0))
+
+
+def listed(path: str, ids: list[str] | None) -> Exchange:
+    request = Request("list", "GET", path, resources={"container": "c"}, ownership="malformed")
+    answered = (
+        answer(404, {"error": {"code": "404"}}) if ids is None else answer(200, {"data": [{"id": i} for i in ids]})
+    )
+    return Exchange(request, answered.response)
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        ([["a"]], [Outcome.WARNED]),
+        ([["a", "b"], ["a", "b"]], [Outcome.WARNED]),  # a backup came in between
+        ([["b"], ["a"], ["b"]], [Outcome.FAILED]),
+        ([None, ["a"], None], [Outcome.FAILED]),  # the decoded path is refused
+        ([None, None], []),  # what both name has gone
+        ([["b"], ["c"], ["d"], ["e"], ["f"], ["g"]], [Outcome.ERROR]),
+    ],
+)
+def test_a_list_may_change_between_two_answers(readings: list[list[str] | None], expected: list[Outcome]) -> None:
+    context = Listed(*readings)
+    exchange = listed("/v1/containers/c%2Fbackups", ["a"])
+    assert [finding.outcome for finding in expect_malformed_refused(cast("Any", context), exchange)] == expected
