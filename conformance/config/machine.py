@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+from collections import deque
 from functools import cache
 
 #: `mallopt`'s names for the size from which a block has pages of its own, and for how many arenas threads share
@@ -29,6 +30,10 @@ _WORDS = {
 }
 
 
+#: what was said so far, the latest last
+_seen: deque[str] = deque(maxlen=1)
+
+
 class MachineError(RuntimeError):
     """A resource of this machine is exhausted, which is not the target's fault. The message is one line."""
 
@@ -42,6 +47,7 @@ def exhausted(error: BaseException) -> str | None:
     current: BaseException | None = error
     while current is not None and current not in chain:
         if words := _shortage(current):
+            _seen.append(words)
             return words
         chain.append(current)
         inner = current.args[0] if current.args else None
@@ -52,6 +58,8 @@ def exhausted(error: BaseException) -> str | None:
 def _shortage(error: BaseException) -> str | None:
     if isinstance(error, MachineError):
         return str(error)
+    if isinstance(error, ImportError) and _seen:  # of a module that was being imported when something ran out
+        return _seen[-1]
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         return "this machine: no folder for temporary files can be written to; set TMPDIR to one"
     if isinstance(error, MemoryError):

@@ -44,7 +44,7 @@ READS_PATIENCE_S = 300.0
 LAST_FAILURE = "last_failure"
 READS_POLL_S = 0.1
 #: How many checks that read run at once: while one waits for its answer, others send.
-READERS = 6
+READERS = 4
 #: How long a stopped run still waits for its threads, in seconds; what they would send is refused by then.
 STOPPED_PATIENCE_S = 5.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conformance.cli import main
+from conformance.config import machine
 from conformance.config.machine import MIN_ADDRESS_SPACE, return_large_blocks
 
 THREADS, BLOCK, MB = 6, 12 * 2**20, 2**20
@@ -51,3 +53,13 @@ def test_too_little_address_space_is_one_line_before_anything_begins(
         f"a run needs {MIN_ADDRESS_SPACE // MB} MB\n"
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_an_import_that_fails_after_a_resource_ran_out_is_no_bug() -> None:
+    machine._seen.clear()
+    half = ImportError("cannot import name 'x' from a module that is half imported")
+    assert machine.exhausted(half) is None
+    words = machine.exhausted(OSError(errno.EMFILE, "Too many open files"))
+    assert words
+    assert machine.exhausted(half) == words
+    machine._seen.clear()
