@@ -52,14 +52,14 @@ def exhausted(error: BaseException) -> str | None:
         chain.append(current)
         inner = current.args[0] if current.args else None
         current = current.__cause__ or (inner if isinstance(inner, BaseException) else None)
+    if isinstance(error, ImportError) and _seen:  # of a module that was being imported when something ran out
+        return _seen[-1]
     return None
 
 
 def _shortage(error: BaseException) -> str | None:
     if isinstance(error, MachineError):
         return str(error)
-    if isinstance(error, ImportError) and _seen:  # of a module that was being imported when something ran out
-        return _seen[-1]
     if isinstance(error, FileNotFoundError) and "No usable temporary directory" in str(error):
         return "this machine: no folder for temporary files can be written to; set TMPDIR to one"
     if isinstance(error, MemoryError):
