@@ -185,7 +185,7 @@ def test_the_automatic_pace_keeps_to_a_limit(server: launch.Running, tmp_path: P
 @pytest.mark.slow
 def test_one_dead_backend_of_three_accuses_nobody(server: launch.Running, tmp_path: Path) -> None:
     """HAProxy answers a third of all requests with its own 503, whatever they ask for."""
-    dead = f"http://127.0.0.1:{hostile.free_port()}"
+    dead = f"http://127.0.0.1:{hostile.closed_port()}"
     front = gateways.haproxy(
         [server.base_url, server.base_url, dead], tmp_path, defaults="retries 0", backend="balance roundrobin"
     )
@@ -197,7 +197,7 @@ def test_one_dead_backend_of_three_accuses_nobody(server: launch.Running, tmp_pa
 @pytest.mark.slow
 def test_a_dead_backend_that_the_address_chooses_accuses_nobody(server: launch.Running, tmp_path: Path) -> None:
     """The same addresses fail each time: controls of other addresses show that the input is not to blame."""
-    dead = f"http://127.0.0.1:{hostile.free_port()}"
+    dead = f"http://127.0.0.1:{hostile.closed_port()}"
     front = gateways.haproxy(
         [server.base_url, server.base_url, dead], tmp_path, defaults="retries 0", backend="balance uri whole"
     )

@@ -42,7 +42,7 @@ def words(ran: running.Ran) -> str:
 
 
 def test_a_connection_that_is_refused(tmp_path: Path) -> None:
-    file = hostile.target_file(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", allow=True)
+    file = hostile.target_file(tmp_path, f"http://127.0.0.1:{hostile.closed_port()}", allow=True)
     ran = running.run(tmp_path / "out", "--target", file, "--examples", "2")
     assert ran.code == 3
     assert words(ran).startswith("Inconclusive: the target could not be reached: connection refused (http://")

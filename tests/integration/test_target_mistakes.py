@@ -418,7 +418,7 @@ def test_https_to_a_port_that_speaks_http(tmp_path: Path) -> None:
 
 
 def test_a_port_without_a_server(tmp_path: Path) -> None:
-    base_url = f"http://127.0.0.1:{hostile.free_port()}"
+    base_url = f"http://127.0.0.1:{hostile.closed_port()}"
     said, _ = looked_at(hostile.target(tmp_path, base_url), tmp_path)
     assert base_url in said
     assert "connection refused" in said

@@ -135,8 +135,20 @@ def serve(answer: Answering) -> Iterator[Hostile]:
         thread.join(5)
 
 
+#: Sockets that are bound and do not listen, so that no other test's server gets their ports.
+_HELD: list[socket.socket] = []
+
+
+def closed_port() -> int:
+    """A port of this machine at which nobody listens, as long as this process lives."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _HELD.append(held)
+    return int(held.getsockname()[1])
+
+
 def free_port() -> int:
-    """A port of this machine at which nobody listens."""
+    """A port of this machine for a server to listen at, unless another one was faster."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return int(taken.getsockname()[1])
 

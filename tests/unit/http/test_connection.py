@@ -247,7 +247,9 @@ def test_each_failure_to_get_a_response_is_described(
 
 
 def test_a_refused_connection_is_a_failure_of_the_exchange(tmp_path: Path) -> None:
-    connections = Connections(hostile.target(tmp_path, f"http://127.0.0.1:{hostile.free_port()}", more=LIMITS), "tests")
+    connections = Connections(
+        hostile.target(tmp_path, f"http://127.0.0.1:{hostile.closed_port()}", more=LIMITS), "tests"
+    )
     assert connections.send(get()).failure == "connection refused"
 
 
