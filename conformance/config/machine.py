@@ -30,7 +30,7 @@ _WORDS = {
 }
 
 
-#: what was said so far, the latest last
+#: the last shortage that was recognized
 _seen: deque[str] = deque(maxlen=1)
 
 

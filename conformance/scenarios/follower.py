@@ -225,7 +225,8 @@ class Follower:
 
         In a quick run only the final review looks again at the job and the logs.
         """
-        build, looks = self._context.build, [self._context.build.get(restore.backup)]
+        build = self._context.build
+        looks = [build.get(restore.backup)]
         if not self._context.run.is_quick or restore.logs_exchange is None:
             looks.append(build.logs(restore.backup))
             if self._reads_job(restore) and restore.readable:

@@ -242,12 +242,14 @@ def _compare(context: CheckContext, exchange: Exchange, decoded: str, same: Find
                 yield violation(shown, f"{exchange.status}", exchange)
                 return
             before, exchange = plain, context.send(exchange.request)
+        if not exchange.is_success and plain.is_success:
+            break
         if not exchange.is_success:
-            return  # what it named is gone
+            return  # the resource that both paths name no longer exists
         if _shows_the_same(plain, exchange):
             yield same
             return
-    yield inconclusive(f"{decoded} shows something else each time", exchange)
+    yield inconclusive(f"{exchange.request.line} and {decoded} are answered differently each time", exchange)
 
 
 def _why_not_comparable(exchange: Exchange) -> str | None:

@@ -103,6 +103,7 @@ def listed(path: str, ids: list[str] | None) -> Exchange:
         ([["b"], ["a"], ["b"]], [Outcome.FAILED]),
         ([None, ["a"], None], [Outcome.FAILED]),  # the decoded path is refused
         ([None, None], []),  # what both name has gone
+        ([["b"], None], [Outcome.ERROR]),  # served once, then refused
         ([["b"], ["c"], ["d"], ["e"], ["f"], ["g"]], [Outcome.ERROR]),
     ],
 )
