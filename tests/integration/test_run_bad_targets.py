@@ -240,7 +240,7 @@ def kill_workers(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGCONT)
 
 
-def test_workers_that_are_killed_while_they_start_are_told(tmp_path: Path) -> None:
+def test_workers_that_are_killed_while_they_start_are_reported(tmp_path: Path) -> None:
     out = tmp_path / "out"
     with launch.spawn() as server:
         target = tmp_path / "target.toml"

@@ -1,4 +1,4 @@
-"""A worker that is gone is told as that, not as an error of the machine or of the suite."""
+"""A lost worker is reported as lost, not as an error of the machine or of the suite."""
 
 from __future__ import annotations
 
