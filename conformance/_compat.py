@@ -16,6 +16,7 @@ import io
 import sys
 from importlib import metadata
 from importlib.util import find_spec
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -170,7 +171,36 @@ def leave_lambdas_undescribed() -> None:
             lambda_sources.lambda_description = lambda _function: "lambda"
 
 
+@functools.cache
+def _random_of_all_threads() -> Random:
+    return Random()  # noqa: S311 - hypothesis seeds it
+
+
+def share_random_generator() -> None:
+    """Let this thread use the same random generator of hypothesis as the others, for what has no seed.
+
+    Otherwise hypothesis makes one for each thread, and walks through all objects of the process to register it. For
+    each example it saves, seeds and restores all of them. Without the private names it does.
+    """
+    local: Any = getattr(sys.modules.get("hypothesis.core"), "threadlocal", None)  # Any: a private name
+    if getattr(local, "_hypothesis_global_random", local) is None:
+        local._hypothesis_global_random = _random_of_all_threads()  # noqa: SLF001 - the purpose of this module
+
+
 # ---------------------------------------------------------------- schemathesis
+
+
+def leave_enum_values_undrawn() -> None:
+    """Give schemathesis a few values for a wrong member of an enum.
+
+    It would draw a thousand, which takes a third of a second. Without the private name it does.
+    """
+    with contextlib.suppress(ImportError):
+        from schemathesis.specs.openapi.coverage import _schema  # noqa: PLC0415 - private
+
+        if hasattr(_schema, "_invalid_enum_candidates"):
+            found = functools.cache(lambda: ("AAA", -1, False, None))
+            _schema._invalid_enum_candidates = found  # noqa: SLF001 - the purpose of this module
 
 
 def schemathesis_builder() -> ModuleType:

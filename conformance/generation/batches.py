@@ -51,17 +51,26 @@ class Kind:
 
 Case = tuple[Kind, Request]
 #: one thread at a time generates: hypothesis parses the source of functions, which Python 3.11 does not do in two
-generation_lock = threading.Lock()
+_generation_lock = threading.Lock()
+
+
+@contextmanager
+def generating() -> Iterator[None]:
+    """Generate in this thread alone."""
+    with _generation_lock:
+        prepare()
+        _compat.share_random_generator()
+        yield
 
 
 @contextmanager
 def unlocked() -> Iterator[None]:
     """Let other threads generate while this one waits for responses within its own generation."""
-    generation_lock.release()
+    _generation_lock.release()
     try:
         yield
     finally:
-        generation_lock.acquire()
+        _generation_lock.acquire()
 
 
 @cache
@@ -137,7 +146,7 @@ def run_batch(kinds: Sequence[Kind], seed: int, test: Callable[[list[Case]], Non
         with unlocked():
             test(batch)
 
-    with generation_lock:
+    with generating():
         example()
 
 
@@ -151,6 +160,6 @@ def draw_values(strategy: SearchStrategy[T], seed: int, count: int = 1) -> list[
     def example(value: T) -> None:
         values.append(value)
 
-    with generation_lock:
+    with generating():
         example()
     return values[1 : count + 1] or values

@@ -49,10 +49,10 @@ def draw_cases(seed: int, max_fuzzed: int) -> Mapping[str, tuple[SchemathesisCas
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.
     """
     by_operation: dict[str, list[SchemathesisCase]] = {}
-    with batches.generation_lock:
-        batches.prepare()
+    with batches.generating():
         import schemathesis  # noqa: PLC0415 - see above
 
+        _compat.leave_enum_values_undrawn()
         builder = _compat.schemathesis_builder()
         # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
         config = schemathesis.config.SchemathesisConfig()

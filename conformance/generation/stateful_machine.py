@@ -386,9 +386,9 @@ def run_sequences(context: CheckContext) -> SequenceResults:
     seeded = hypothesis.seed(context.run.rng("walk").getrandbits(64))(bound)
     try:
         # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept
-        with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generation_lock:
+        with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generating():
             run_state_machine_as_test(seeded, settings=settings)
-        with suppress(BrokenError), batches.generation_lock:
+        with suppress(BrokenError), batches.generating():
             bound().delete()
     finally:
         del bound.scene  # type: ignore[attr-defined]  # hypothesis keeps the class for good, and with it the whole run

@@ -8,13 +8,16 @@ import re
 import sys
 from importlib import metadata
 from pathlib import Path
+from threading import Thread
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import hypothesis.core
 import pytest
-from hypothesis import strategies
-from hypothesis.internal import filtering, lambda_sources
+from hypothesis import given, seed, settings, strategies
+from hypothesis.internal import entropy, filtering, lambda_sources
 from hypothesis.internal.conjecture import providers
+from schemathesis.specs.openapi.coverage import _schema
 
 from conformance import _compat
 from conformance.cli import main
@@ -195,6 +198,55 @@ def test_a_hypothesis_without_the_private_modules_is_left_alone(module: str, mon
     monkeypatch.setitem(sys.modules, module, None)
     _compat.ignore_constants_of_loaded_code()
     assert providers._get_local_constants is original
+
+
+@pytest.mark.parametrize(("share", "registered"), [(lambda: None, 1), (_compat.share_random_generator, 0)])
+def test_threads_share_a_random_generator_of_hypothesis(
+    share: Callable[[], None], registered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generators: list[object] = []
+    monkeypatch.setattr(entropy, "register_random", generators.append)
+
+    @seed(1)
+    @given(strategies.integers())
+    @settings(database=None, max_examples=1)
+    def draw(_: int) -> None:
+        pass
+
+    def work() -> None:
+        share()
+        draw()
+
+    thread = Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(generators) == registered
+
+
+def test_a_hypothesis_without_such_a_generator_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hypothesis.core, "threadlocal", local := SimpleNamespace())
+    _compat.share_random_generator()
+    assert vars(local) == {}
+
+
+def test_schemathesis_gets_values_that_are_in_no_enum_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = _schema._invalid_enum_candidates()
+    monkeypatch.setattr(_schema, "_invalid_enum_candidates", _schema._invalid_enum_candidates)
+    _compat.leave_enum_values_undrawn()
+    given_values = _schema._invalid_enum_candidates()
+    assert {type(value) for value in given_values} == {type(value) for value in drawn} - {float}
+    assert drawn[0] == given_values[0]
+
+
+@pytest.mark.parametrize("missing", ["name", "module"])
+def test_a_schemathesis_that_draws_no_such_values_is_left_alone(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if missing == "name":
+        monkeypatch.delattr(_schema, "_invalid_enum_candidates")
+    else:
+        monkeypatch.setitem(sys.modules, "schemathesis.specs.openapi.coverage", None)
+    before = getattr(_schema, "_invalid_enum_candidates", None)
+    _compat.leave_enum_values_undrawn()
+    assert getattr(_schema, "_invalid_enum_candidates", None) is before
 
 
 def test_the_builder_of_schemathesis_is_there() -> None:
