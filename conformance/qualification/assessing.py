@@ -49,6 +49,8 @@ def _fault(trial: Trial, fault: Fault, result: Result, catch_s: float | None, *,
     seen = [clause for clause in fault.breaks if result.clauses[clause].outcome in signs_of(clause)]
     red = result.red | result.warned
     undeclared = red.difference(fault.breaks, fault.also)
+    if trial.selected is not None:  # of other clauses, which a quick run tests all the same, it declares nothing
+        undeclared &= trial.selected
     # A run that was cut short shows only the first red clause, which may also be one of `also`.
     # A quick run does not test every clause, so that one of those that are broken is enough.
     wanted = 1 if depth is Depth.QUICK else len(fault.breaks)

@@ -110,6 +110,10 @@ class Answers:
             drawn_by = "DEL-3" if self.operation == "delete" else SHAPE_CLAUSE[self.operation]
         return passive_clauses() | {drawn_by, *self.clauses(place)[0]}
 
+    def is_outcome(self, place: Place) -> bool:
+        """Whether it is the error of a log: one that has none says that its restore succeeded (RST-2, RST-4)."""
+        return self.operation == "logs" and place.steps[-1:] == ("error",)
+
     def edited(self, server: Behaviours, edit: Callable[[object], object]) -> None:
         """Change the documents of these answers before they are written."""
         document = server.document
@@ -231,7 +235,7 @@ def _variants() -> Iterator[Structural]:
                 continue  # what is asked for has to be there
             if place.is_member and not place.required:
                 yield _variant(answers, place, "absent", lambda _: ABSENT, "the member may be absent (?)")
-                if place.types:
+                if place.types and not answers.is_outcome(place):
                     yield _variant(answers, place, "present", _present(place), "the member may be there (?)")
             if place.is_member and place.nullable and place.types and place.types != ("null",):
                 yield _variant(answers, place, "is-null", lambda _: None, "null is allowed (|null)")
@@ -246,7 +250,8 @@ def _variant(
 ) -> Structural:
     name = f"{PREFIX}/{answers.word}/{place.word}/{word}"
     advisory = ("CAP-11",) if place.steps[:2] == ("error", "extra") else ()
-    apply = _applied(answers, _edit(answers.shape, place.steps, change))
+    kept = (lambda old: old or change(old)) if answers.is_outcome(place) else change
+    apply = _applied(answers, _edit(answers.shape, place.steps, kept, fill=answers.operation != "logs"))
     sentence = f"{place.word} of {answers.word}: {word.replace('-', ' ')}."
     variant = Variant(name, sentence, difference, apply, warns=advisory)
     return Structural(variant, answers.selected(place))
@@ -272,8 +277,11 @@ def _one_of_each(server: Behaviours) -> frozenset[str]:
     return frozenset({backups[len(backups) * 2 // 3], store.integrations[2].id})
 
 
-def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]) -> Edit:
-    """A change at one place of a document; `chosen` are the ids of the only items that it is for."""
+def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object], *, fill: bool = True) -> Edit:
+    """A change at one place of a document; `chosen` are the ids of the only items that it is for.
+
+    `fill`: where what has the place is left out, or null, put something there that can be changed.
+    """
     known = {place.steps: place for place in places(shape)}
 
     def edit(value: Any, done: int, chosen: Collection[str] | None) -> object:  # Any: JSON at `steps[:done]`
@@ -290,6 +298,8 @@ def _edit(shape: str, steps: tuple[str, ...], change: Callable[[object], object]
             old = value.get(key) if isinstance(value, dict) else value[key]
             if steps[: done + 1] == ("includes",) and old is None:
                 continue  # they were not requested
+            if old is None and not fill and done + 1 < len(steps):
+                continue
             new = edit(old, done + 1, chosen)
             if new is ABSENT:
                 value.pop(key, None)

@@ -206,6 +206,24 @@ def test_one_of_the_broken_clauses_is_enough_for_a_quick_run() -> None:
     assert assessed(broken, depth=Depth.QUICK)["outcome"] == "missed"
 
 
+def test_a_fault_with_clauses_of_its_own_declares_nothing_of_others() -> None:
+    seen = result(GET_1="failed", GET_3="failed", RST_2="failed")
+    fault = Fault("made up", "It is made up.", ("GET-1",), (), needs_probe=False, apply=lambda _: None)
+    undeclared = [
+        assessing.assess(trials.Trial(fault, selected), seen, catch_s=0.5, cut_short=False, depth=Depth.QUICK)[
+            "undeclared"
+        ]
+        for selected in (frozenset({"GET-1", "GET-3"}), None)
+    ]
+    assert undeclared == [["GET-3"], ["GET-3", "RST-2"]]
+
+
+def test_a_log_of_a_variant_has_an_error_only_where_its_restore_failed() -> None:
+    """A quick run tests the clauses of restores against every variant."""
+    description = trying.TrialDescription("shape/logs/data.N.error.stack/present", replace(BRIEFLY, depth=Depth.QUICK))
+    assert trying.execute(description)["outcome"] == "green"
+
+
 def test_a_quick_run_tests_only_the_clauses_of_its_checks() -> None:
     variant = trials.Trial(Variant("made up", "It is made up.", "", lambda _: None))
     tested = {check.clause for check in checks_of(Depth.QUICK)}
