@@ -4,6 +4,8 @@ Checks whose requests must all be refused come first, several at once; those tha
 the restores of the scenarios, whose places in the budget lost responses would use up. As soon as a restore was accepted
 among them, or may have been since its response was lost, the instance is no longer at rest: those that have not begun
 wait until the restores of the scenarios are over, and then run one after the other, so that each effect has one cause.
+Deletions that must be refused go beside generated restores that must be, and the others wait for the reads: they may
+change other backups.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class Changes:
     """The threads of these checks, which go before the reads: the run takes as long as they do.
 
     `execute` runs one check. `accepted`: how many restores were accepted, or may have been, so far. `has_jobs`: whether
-    the restore is over whose job all checks read.
+    the restore is over whose job all checks read. `await_reads`: wait until the checks that only read are over.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class Changes:
         execute: Callable[[Check], CheckRecord],
         accepted: Callable[[], float],
         has_jobs: Callable[[], bool],
+        await_reads: Callable[[], None],
     ) -> None:
         self._execute = execute
         self._accepted = accepted
         self._has_jobs = has_jobs
+        self._await_reads = await_reads
         self._refusals: Background[None] = Background("refusals", REFUSED, first=True)
         self._jobs: Background[None] = Background("jobs", READING_JOBS, first=True)
         self._order: Background[None] = Background("changes", first=True)
@@ -83,17 +87,24 @@ class Changes:
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
         refusals = stages.get(Stage.REFUSALS, ())
         postponed = self._side_by_side([check for check in refusals if not check.kind.is_generated])
-        for check in (*stages.get(Stage.CHANGES, ()), *postponed):
-            self._settle(check)
+        self._in_turn([*stages.get(Stage.CHANGES, ()), *postponed])
         for check in stages.get(Stage.JOBS, ()):
             if self._has_jobs():
                 self._jobs.submit(partial(self._settle, check))
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
+        self._in_turn(stages.get(Stage.GENERATED, ()))  # they take long, so they go beside most reads
+        deletions = self._refusals.submit(partial(self._in_turn, stages.get(Stage.REFUSED_DELETES, ())))
         postponed = self._side_by_side([check for check in refusals if check.kind.is_generated])
-        for check in (*postponed, *stages.get(Stage.GENERATED, ()), *stages.get(Stage.DELETES, ())):
-            self._settle(check)
-        for check in self._side_by_side(stages.get(Stage.BAD_KEYS, ())):
+        deletions.result()
+        self._in_turn(postponed)
+        if Stage.DELETES in stages:
+            self._await_reads()
+            self._in_turn(stages[Stage.DELETES])
+        self._in_turn(self._side_by_side(stages.get(Stage.BAD_KEYS, ())))
+
+    def _in_turn(self, checks: Iterable[Check]) -> None:
+        for check in checks:
             self._settle(check)
 
     def _side_by_side(self, checks: Sequence[Check]) -> list[Check]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 import traceback
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -81,6 +83,7 @@ class Executor:
             self.execute,
             accepted=lambda: run.client.shared_state.read("restores_accepted"),
             has_jobs=lambda: run.state.has_run("main"),
+            await_reads=self._await_own_reads,
         )
         self._reviewed = False
         #: What the target file and the target provide, once preflight has run: checks that need more do not begin.
@@ -94,7 +97,10 @@ class Executor:
     # ------------------------------------------------------------ order
 
     def begin_changes(self, checks: Iterable[Check]) -> None:
-        """Start the checks that change the target, in the order of their stages, beside whatever else runs."""
+        """Start the checks that change the target, in the order of their stages, beside whatever else runs.
+
+        Deletions wait for the reads that were started before.
+        """
         self._changes.begin(checks)
 
     def begin_reads(self, checks: Iterable[Check]) -> None:
@@ -124,6 +130,13 @@ class Executor:
             if shared_state.read(LAST_FAILURE):
                 return
             self._run.wait(READS_POLL_S)
+
+    def _await_own_reads(self) -> None:
+        """Wait until the reads of this worker are over, for a limited time."""
+        deadline = time.monotonic() + READS_PATIENCE_S
+        for record in list(self._reading.values()):
+            with suppress(CancelledError, TimeoutError):
+                record.exception(max(0.0, deadline - time.monotonic()))
 
     def before_bad_keys(self, reads: int = 0) -> None:
         """Finish and review everything else before the first bad key, since bad keys may lock the run out.

@@ -17,8 +17,10 @@ EXCLUSIVE = "HTTP-4"
 
 
 def soonest_first(checks: Iterable[Check]) -> list[Check]:
-    """Sort checks by `place`."""
-    return sorted(checks, key=place)
+    """Sort checks by `place`, but let only one check of EXCLUSIVE wait for the requests that they share."""
+    ordered = sorted(checks, key=place)
+    others = [check for check in ordered if check.clause == EXCLUSIVE][1:]
+    return [*(check for check in ordered if check not in others), *others]
 
 
 def place(check: Check) -> tuple[bool, bool, int]:

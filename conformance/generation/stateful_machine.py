@@ -25,7 +25,6 @@ from conformance.generation.stateful_model import (
     RESTORE,
     Model,
     SequenceResults,
-    delete,
     follow,
     initial_model,
 )
@@ -189,11 +188,6 @@ class ApiStateMachine(RuleBasedStateMachine):
         """Follow the restore to its end."""
         if self.model.running is not None:
             self._step("the restore followed to its end", "RST-2", lambda: follow(self.context, self.model))
-
-    def delete(self) -> None:
-        """Delete a backup that the target file offers, once no walk goes on: it may change others, which is DEL-5's."""
-        if self.model.deletable:
-            self._step("an offered backup deleted", "DEL-3", lambda: delete(self.context, self.model))
 
     def teardown(self) -> None:
         """Follow a running restore to its end, so that no walk leaves one behind."""
@@ -374,7 +368,7 @@ class ApiStateMachine(RuleBasedStateMachine):
 
 
 def run_sequences(context: CheckContext) -> SequenceResults:
-    """The scenario: some sequences, one of which restores, and a deletion behind them."""
+    """The scenario: some sequences, one of which restores."""
     if context.profile == "read" or not context.fixtures.target.restore.allow:
         raise NotTestableError("set restore.allow = true, and use --profile full")
     scene = Scene(context, initial_model(context), SequenceResults())
@@ -388,8 +382,6 @@ def run_sequences(context: CheckContext) -> SequenceResults:
         # the failures are in `walked`; if one did not recur, the shortest sequence that showed it is kept
         with suppress(BrokenError, BaseExceptionGroup, HypothesisException), batches.generating():
             run_state_machine_as_test(seeded, settings=settings)
-        with suppress(BrokenError), batches.generating():
-            bound().delete()
     finally:
         del bound.scene  # type: ignore[attr-defined]  # hypothesis keeps the class for good, and with it the whole run
     if scene.results.stopped is not None and not scene.results.findings:

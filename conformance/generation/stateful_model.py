@@ -12,9 +12,8 @@ from conformance.judging.expectations import (
     object_of,
     violation,
 )
-from conformance.scenarios import deletion_scenarios, paging, restore_requests
+from conformance.scenarios import paging, restore_requests
 from conformance.scenarios.follower import Follower
-from conformance.scenarios.proofs.neighbours import SMALL_SAMPLE
 from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ class Model:
     #: the refused restores of each backup that were sent so far
     refused: dict[str, list[Request]] = field(default_factory=dict)
     everything: set[str] = field(default_factory=set)
-    deletable: list[int] = field(default_factory=list)
     restores_left: int = 0
     running: Restore | None = None
 
@@ -127,9 +125,6 @@ def initial_model(context: CheckContext) -> Model:
             raise CannotTellError("GET-2 failed first: get shows another backup")
         model.logs[backup] = frozenset(str(log.get("id")) for log in items_of(logs))
     model.everything = set(paging.read_list(context).ids)
-    offered = context.fixtures.target.fixtures.deletable_backup_ids
-    if len(model.everything.intersection(offered)) > deletion_scenarios.DELETIONS_OF_CHECKS:
-        model.deletable = [1]
     try:
         restore_requests.require_budget(context, "walk")
         model.restores_left = restore_requests.COSTS["walk"]
@@ -161,12 +156,3 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
         yield from wrong_number_of_logs(
             context, restore, violation("one new log of the restore", number, exchange, "/data")
         )
-
-
-def delete(context: CheckContext, model: Model) -> Iterator[Finding]:
-    """Delete an offered backup, and expect it to be gone from get and list."""
-    deletion = deletion_scenarios.deleted(context, model.deletable.pop(), neighbours=SMALL_SAMPLE)
-    if not deletion.gone_in_get:
-        yield violation("404, deleting or deleted", f"{deletion.get.status} as before", deletion.get)
-    if not deletion.gone_in_list:
-        yield violation("not listed, deleting or deleted", "listed as before", deletion.listing, "/data")

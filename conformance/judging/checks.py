@@ -43,11 +43,14 @@ class Stage(IntEnum):
     JOBS = 3
     #: Generated requests that could change something. They run behind the scenarios, whose budget they must not use.
     GENERATED = 4
-    DELETES = 5
+    #: Deletions that must all be refused, one check after the other, beside generated restores that must be.
+    REFUSED_DELETES = 5
+    #: Deletions. They may change other backups, so they wait for the reads.
+    DELETES = 6
     #: The target may lock the sender out after bad keys, so they come last, and the final review before them.
-    BAD_KEYS = 6
+    BAD_KEYS = 7
     #: The final review, which the executor runs before the bad keys and at the end.
-    FINAL_REVIEW = 7
+    FINAL_REVIEW = 8
 
     @property
     def changes(self) -> bool:
@@ -55,8 +58,10 @@ class Stage(IntEnum):
         return Stage.READS < self < Stage.BAD_KEYS
 
 
-#: Clauses about restores that are accepted, or whose odd requests some targets may accept (GET-6).
-ABOUT_ACCEPTED = frozenset({"JOB-1", "JOB-2", "JOB-3", "CAP-6", "GET-6", *(f"RST-{number}" for number in range(1, 10))})
+#: Clauses about restores that are accepted.
+ABOUT_ACCEPTED = frozenset({"JOB-1", "JOB-2", "JOB-3", "CAP-6", *(f"RST-{number}" for number in range(1, 10))})
+#: Clauses whose odd restores some targets accept: they go behind the scenarios, whose budget they must not use.
+SOMETIMES_ACCEPTED = frozenset({"GET-6"})
 #: Clauses whose checks of jobs need restores to end, and not only a job that exists.
 ABOUT_ENDED_JOBS = frozenset({"JBS-1", "JBS-5"})
 #: Clauses for which schemathesis's cases of a read may be sent by methods that could change something.
@@ -149,15 +154,15 @@ def check(
 
 
 def _default_stage(clause: str, operation: Operation, kind: CheckKind) -> Stage:
+    if operation == "job" and clause not in ABOUT_ENDED_JOBS:
+        return Stage.JOBS
     if kind is CheckKind.SCHEMATHESIS:
         return Stage.READS if operation in READING and clause not in BY_OTHER_METHODS else Stage.GENERATED
     if operation in READING:
         return Stage.READS
-    if operation == "restore" and clause not in ABOUT_ACCEPTED:
+    if operation == "restore" and clause not in ABOUT_ACCEPTED | SOMETIMES_ACCEPTED:
         return Stage.REFUSALS
-    if operation == "job" and clause not in ABOUT_ENDED_JOBS:
-        return Stage.JOBS
-    return Stage.GENERATED if kind.is_generated else Stage.CHANGES
+    return Stage.GENERATED if kind.is_generated or clause in SOMETIMES_ACCEPTED else Stage.CHANGES
 
 
 def _register(checks: dict[str, Check], check: Check) -> Check:

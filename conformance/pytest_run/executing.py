@@ -132,8 +132,8 @@ class CheckExecution:
         if self._on_start is not None:
             self._on_start(run)
         if setup.worker == "main":
-            self._begin_changes(run)
             run.executor.begin_reads(check for check in checks_of(self._items) if check.stage is Stage.READS)
+            self._begin_changes(run)
         return run
 
     def _begin_changes(self, run: Run) -> None:
@@ -149,14 +149,14 @@ class CheckExecution:
             pytest.skip(TOO_LATE)
         if check.stage > Stage.READS:
             self._begin_changes(run)
-        else:
-            run.shared_state.add("reads_done")
         if check.stage is Stage.BAD_KEYS:
             run.executor.before_bad_keys(sum(1 for item in self._items if stage_of(item) is Stage.READS))
             if run.shared_state.read(LAST_FAILURE):
                 pytest.skip(TOO_LATE)
             run.executor.begin_bad_keys(check for check in checks_of(self._items) if check.stage is Stage.BAD_KEYS)
         record = run.executor.result(check)
+        if check.stage is Stage.READS:
+            run.shared_state.add("reads_done")
         if check.clause not in self.setup.selected:
             return
         if record.outcome is Outcome.FAILED:

@@ -191,8 +191,8 @@ def qualify_one(name: str | None, *, selected: Collection[str] | None = None, se
 def _execute(run: Run, checks: Collection[Check]) -> None:
     """Execute the checks in the order of their stages, as pytest does: changes go on beside the reads."""
     ordered = sorted(checks, key=lambda check: check.stage)
-    run.executor.begin_changes(check for check in ordered if check.stage.changes)
     run.executor.begin_reads(check for check in ordered if check.stage is Stage.READS)
+    run.executor.begin_changes(check for check in ordered if check.stage.changes)
     for check in ordered:
         if check.stage is Stage.BAD_KEYS:
             run.executor.before_bad_keys()

@@ -13,6 +13,7 @@ from conformance.judging.expectations import CannotTellError, NotApplicableError
 from conformance.scenarios import paging
 from conformance.scenarios.proofs.neighbours import (
     SAMPLE,
+    SMALL_SAMPLE,
     changes_of_neighbours,
     look_at_neighbours,
     missing_neighbours,
@@ -73,6 +74,17 @@ class Deletion:
 
 def deletable_backup(context: CheckContext, index: int) -> str:
     """Return a live backup that the target file offers to delete. Raises NotTestableError where there is none."""
+    there = offered_backups_to_delete(context)
+    used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
+    left = [backup for backup in there if backup not in used]
+    backup = (left or there)[index % len(left or there)]
+    if reason := _why_not_deletable(context, backup):
+        raise NotTestableError(reason)
+    return backup
+
+
+def offered_backups_to_delete(context: CheckContext) -> list[str]:
+    """Return `offered_backups`. Raises NotTestableError also where the target has no delete."""
     offered = context.fixtures.target.fixtures.deletable_backup_ids
     if not offered:
         raise NotTestableError("set fixtures.deletable_backup_ids")
@@ -80,13 +92,7 @@ def deletable_backup(context: CheckContext, index: int) -> str:
         if not context.fixtures.target.claims.delete:
             raise NotApplicableError(NO_DELETE)
         raise CannotTellError("DEL-1 failed first: the target has no delete, though claims.delete = true")
-    there = offered_backups(context)
-    used = {*context.run.state.deleted_backups, *context.run.state.changed_neighbours}
-    left = [backup for backup in there if backup not in used]
-    backup = (left or there)[index % len(left or there)]
-    if reason := _why_not_deletable(context, backup):
-        raise NotTestableError(reason)
-    return backup
+    return offered_backups(context)
 
 
 def offered_backups(context: CheckContext) -> list[str]:
@@ -221,6 +227,13 @@ def deleted_again(context: CheckContext) -> Deletion:
     if not set(offered).difference(context.run.state.deleted_backups):
         raise NotTestableError("set fixtures.deletable_backup_ids to more than one backup")
     return deleted(context)
+
+
+def deleted_behind_others(context: CheckContext) -> Deletion:
+    """Delete one more offered backup where the other checks leave one. Raises NotTestableError where they do not."""
+    if len(offered_backups_to_delete(context)) <= DELETIONS_OF_CHECKS:
+        raise NotTestableError(f"set fixtures.deletable_backup_ids to more than {DELETIONS_OF_CHECKS} live backups")
+    return deleted(context, neighbours=SMALL_SAMPLE)
 
 
 def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:

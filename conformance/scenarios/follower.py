@@ -201,6 +201,8 @@ class Follower:
     # ------------------------------------------------------------ looking
 
     def _poll(self, restore: Restore) -> None:
+        if not restore.polls:
+            restore.unwatched_s = self._clock() - restore.requested_at
         restore.polls += 1
         if self._reads_job(restore):
             job, before = self._context.job(restore.job_id), restore.states[-1:]

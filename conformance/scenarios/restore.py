@@ -52,6 +52,8 @@ class Restore:
     logs_exchange: Exchange | None = None
     polls: int = 0
     took_s: float = 0.0
+    #: How much of that time had passed before the first poll.
+    unwatched_s: float = 0.0
     #: The instance's data when the end was first seen, if the scenario ran the probe.
     data: InstanceData | None = None
     #: How many restores of the run had been accepted before the request, or may have been.
@@ -60,6 +62,11 @@ class Restore:
     stayed_busy: bool = False
     #: Others were requested at the same time.
     at_once: bool = False
+
+    @property
+    def watched_s(self) -> float:
+        """How many seconds passed from the first poll on: one left alone until then may have ended much earlier."""
+        return self.took_s - self.unwatched_s
 
     @property
     def job_id(self) -> str | None:

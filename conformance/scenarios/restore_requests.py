@@ -205,8 +205,9 @@ def busy_patience_s(context: CheckContext, restore: Restore) -> float:
 def request_concurrently(context: CheckContext, backups: list[str], **options: Unpack[RestoreOptions]) -> list[Restore]:
     """Request restores of these backups side by side. The time of each counts from its answer, which may be late."""
     instance, before = context.fixtures.instance_id, {}
-    for backup in dict.fromkeys(backups):
-        get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+    different = list(dict.fromkeys(backups))
+    gets = context.send_all(map(context.build.get, different))
+    for backup, get, logs in zip(different, gets, context.send_all(map(context.build.logs, different)), strict=True):
         seen = context.run.state.log_book.seen(backup, items_of(logs))
         context.run.state.record_logs(backup, seen.values())
         before[backup] = get, frozenset(seen)

@@ -144,8 +144,7 @@ def test_cap_6_manage_alone_restores(context: CheckContext) -> Iterator[Finding]
     """The key that has manage alone starts a restore, and still may not read: CAP-1 to CAP-3 judge that."""
     restore = restore_scenarios.restored_by_manage(context)
     yield from naming_key(expect_accepted(restore))
-    for operation in ("get", "logs"):
-        context.send(context.build.for_operation(operation, backup=restore.backup, key="manage"))
+    context.send_all(getattr(context.build, read)(restore.backup, key="manage") for read in ("get", "logs"))
     if restore.failed and (second := context.try_scenario("again", restore_scenarios.again)) and second.went_well:
         yield violation("a restore that ends as the full key's does", restore.last_seen, last_look(restore))
 

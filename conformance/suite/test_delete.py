@@ -44,7 +44,7 @@ def delete_is_answered_with_a_descriptor(exchange: Exchange) -> Iterator[Finding
             yield violation(mismatch.wanted, mismatch.got, exchange, mismatch.pointer)
 
 
-@check("DEL-2", "delete", stage=Stage.DELETES)
+@check("DEL-2", "delete", stage=Stage.REFUSED_DELETES)
 def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
     """An offered backup, with keys that may only read, or nothing; the backup is still there, unchanged."""
     backup = deletion_scenarios.deletable_backup(context, -1)
@@ -57,7 +57,7 @@ def test_del_2_delete_needs_manage(context: CheckContext) -> Iterator[Finding]:
     yield from changes
 
 
-@check("DEL-4", "delete", stage=Stage.DELETES)
+@check("DEL-4", "delete", stage=Stage.REFUSED_DELETES)
 def test_del_4_what_may_not_be_deleted_is_not(context: CheckContext) -> Iterator[Finding]:
     """Unknown, through another container, without a key or a hub, with another hub's key or id; nothing changes."""
     backup = deletion_scenarios.deletable_backup(context, -2)
@@ -100,13 +100,17 @@ def refused_deletions(context: CheckContext) -> Iterator[RefusedDeletion]:
             yield RefusedDeletion({"key": "other_hub", "ownership": "other hub", "hub": hub}, outside)
 
 
-@check("CAP-9", "delete", stage=Stage.DELETES)
+@check("CAP-9", "delete", stage=Stage.REFUSED_DELETES)
 def test_cap_9_denied_deletes_are_no_oracle(context: CheckContext) -> Iterator[Finding]:
     """The same denial for an offered backup and for one that does not exist."""
     backup = deletion_scenarios.deletable_backup(context, -1)  # an effect of the denial is judged by DEL-2
-    for key in (*keys_without(context, "delete")[:1], "none"):
-        there = context.delete(backup, key=key, expected=Expected.REFUSAL)
-        missing = context.delete(context.build.unknown_id(), key=key, ownership="missing", expected=Expected.REFUSAL)
+    keys, build = (*keys_without(context, "delete")[:1], "none"), context.build
+    of_it = [build.delete(backup, key=key, expected=Expected.REFUSAL) for key in keys]
+    of_none = [
+        build.delete(build.unknown_id(), key=key, ownership="missing", expected=Expected.REFUSAL) for key in keys
+    ]
+    answers = context.send_all([*of_it, *of_none])
+    for there, missing in zip(answers[: len(keys)], answers[len(keys) :], strict=True):
         if inconclusive_reason(there) or there.status not in (401, 403):
             continue
         if (missing.status, missing.code) != (there.status, there.code):

@@ -38,7 +38,7 @@ ROUNDS = 3
 ROUND_S = 10.0
 #: The operations of the A.
 READS: tuple[Operation, ...] = ("list", "get", "logs")
-#: How many B, each with its A, go while the other threads wait.
+#: How many B of the full key, or B of another key together, each with their A, go while the other threads wait.
 AT_A_STRETCH = 5
 #: How many reads go before a round, so that what the last B left is gone.
 SETTLING = 2
@@ -93,26 +93,43 @@ def _suspects(
     """Send all A, then each B followed by all A; return by operation each B after which its A shows something else.
 
     The A after one B is the A before the next, and no other request comes between them: what that leaves may hide what
-    B does. A read that is itself one of the A is not sent as a B: it already follows and precedes other reads.
+    B does. A read that is itself one of the A is not sent as a B: it already follows and precedes other reads. The B of
+    another key go side by side, and are suspected together: what a key changes, it changes with each of them.
     """
     suspects: dict[Operation, set[Key]] = {read.operation: set() for read in reads}
     others = [key for key in between if len(reads) == 1 or key not in map(_key, reads)]
-    for start in range(0, len(others), AT_A_STRETCH):
-        keys = others[start : start + AT_A_STRETCH]
+    groups = list(_together(others, between))
+    for start in range(0, len(groups), AT_A_STRETCH):
+        stretch = groups[start : start + AT_A_STRETCH]
         with context.run.window.held(ROUND_S):
             before = _by_operation(context.send_all(reads))
-            after = [_after(context, between[key], _in_turns(between, key, reads)) for key in keys]
-        for key, answers in zip(keys, after, strict=True):
+            after = [
+                _after(context, [between[key] for key in keys], _in_turns(between, keys, reads)) for keys in stretch
+            ]
+        for keys, answers in zip(stretch, after, strict=True):
             for operation, answer in answers.items():
                 if _differences(before[operation], answer, _ignored(context, before[operation], answer)):
-                    suspects[operation].add(key)
+                    suspects[operation].update(keys)
             before = answers
     return suspects
 
 
-def _after(context: CheckContext, between: Request, turns: Sequence[Sequence[Request]]) -> dict[Operation, Exchange]:
-    """Send B, then the A of each turn side by side."""
-    context.send(between)
+def _together(others: Sequence[Key], between: Mapping[Key, Request]) -> Iterator[list[Key]]:
+    """Each B of the full key by itself, then those of each other key together."""
+    of_key: dict[str, list[Key]] = {}
+    for key in others:
+        if between[key].key == "full":
+            yield [key]
+        else:
+            of_key.setdefault(between[key].key, []).append(key)
+    yield from of_key.values()
+
+
+def _after(
+    context: CheckContext, between: Sequence[Request], turns: Sequence[Sequence[Request]]
+) -> dict[Operation, Exchange]:
+    """Send the B side by side, then the A of each turn."""
+    context.send_all(between)
     return _by_operation([answer for reads in turns for answer in context.send_all(reads)])
 
 
@@ -120,17 +137,15 @@ def _by_operation(answers: Sequence[Exchange]) -> dict[Operation, Exchange]:
     return {answer.operation: answer for answer in answers}
 
 
-def _in_turns(between: Mapping[Key, Request], key: Key, reads: Sequence[Request]) -> list[list[Request]]:
+def _in_turns(between: Mapping[Key, Request], keys: Sequence[Key], reads: Sequence[Request]) -> list[list[Request]]:
     """Divide the A: that of B's operation comes after or before the others, from one B to the next.
 
     It may take back what the others would show, as they may what it would. After another key's B it comes first, since
     the key is the request's, whatever its operation.
     """
-    request, place = between[key], list(between).index(key)
-    own_first = request.key != "full" or place % 2 == 1
-    turns = [
-        [read for read in reads if (read.operation == request.operation) is own] for own in (own_first, not own_first)
-    ]
+    operations, place = {between[key].operation for key in keys}, list(between).index(keys[0])
+    own_first = between[keys[0]].key != "full" or place % 2 == 1
+    turns = [[read for read in reads if (read.operation in operations) is own] for own in (own_first, not own_first)]
     return [turn for turn in turns if turn]
 
 

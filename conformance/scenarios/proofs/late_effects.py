@@ -17,7 +17,7 @@ RESTORE_FACTOR, POLLS = 2, 4
 MAX_PATIENCE_S = 10.0
 #: How long restores have been over before they are reviewed, in seconds: what happens to their jobs and backups later
 #: breaks the same clauses. Few runs are so short that they wait for it.
-SETTLED_S = 3.5
+SETTLED_S = 3.3
 
 
 def await_late_effects(context: CheckContext, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,5 +42,5 @@ def _ends(restores: Sequence[Restore]) -> list[float]:
 
 def patience(restores: Sequence[Restore], poll_s: float) -> float:
     """Return how many seconds after a refused change its effects show, judged by the restores of this run."""
-    longest_s = max((restore.took_s for restore in restores), default=0.0)
+    longest_s = max((restore.watched_s for restore in restores), default=0.0)
     return min(MAX_PATIENCE_S, max(RESTORE_FACTOR * longest_s, POLLS * poll_s))

@@ -80,7 +80,7 @@ def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]
         answers.append(context.send(request))
         if answers[-1].is_success and request.resources.get("backup") == backup:
             break  # it is gone now: what comes after it would be refused for that
-    after = context.get(backup)
+    after, logs_after = context.send_all([get.request, logs.request])
     if after.status == 404:
         return kept, [*resting_on([violation("the backup still there", "404", after)], answers)]
     if not after.is_success:
@@ -88,15 +88,15 @@ def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]
     changes = list(expect_equivalent("backup", kept.before, after.data, after))
     if changes and changes_by_itself(context, after):
         return kept, [inconclusive(CHANGES_WITH_EACH_READING, after)]
-    changes = changes or [*_missing_in_list(context, before, after)] or [*_lost_logs(context, logs)]
+    changes = changes or [*_missing_in_list(context, before, after)] or [*_lost_logs(context, logs, logs_after)]
     return kept, [*resting_on(changes, answers)]
 
 
-def _lost_logs(context: CheckContext, before: Exchange) -> Iterator[Finding]:
-    """Report the logs of a backup that no reading shows any more."""
+def _lost_logs(context: CheckContext, before: Exchange, after: Exchange) -> Iterator[Finding]:
+    """Report the logs of a backup that no reading shows any more, `after` the first of them."""
     lost = shown = set(before.ids)
     for number in range(MAX_READINGS):
-        logs = context.send(before.request)
+        logs = context.send(before.request) if number else after
         if not logs.is_judgeable_success or not (lost := lost.difference(logs.ids)):
             return
         if number and shown.difference(logs.ids):

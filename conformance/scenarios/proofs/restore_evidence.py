@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: How many seconds two runs that suspect the same at the same time are apart at most.
 MAX_APART_S = 2.0
+#: How many backups are looked for, and read at once.
+WANTED = 2
 
 
 def wrong_number_of_logs(context: CheckContext, restore: Restore, finding: Finding) -> Iterator[Finding]:
@@ -72,7 +74,7 @@ def _leaves_too_many(context: CheckContext) -> bool:
     free = _untouched(context)
     context.rng.shuffle(free)
     free.sort(key=context.run.state.requested)  # no backup whose refused requests are watched
-    backup = next((backup for backup in free if _is_live(context, backup)), None)
+    backup = next(_live(context, free), None)
     if backup is None:
         raise NotTestableError("there is no other backup to see it again with")
     context.run.wait(context.rng.uniform(0, MAX_APART_S))
@@ -130,7 +132,7 @@ def untouched_backups(context: CheckContext, *, of_other_instances: bool = False
     if of_other_instances:
         fixtures = context.fixtures
         free = [backup for backup in free if fixtures.instance_of(backup) not in ("", fixtures.instance_id)]
-    return list(islice((backup for backup in free if _is_live(context, backup)), 2))
+    return list(islice(_live(context, free), WANTED))
 
 
 def _untouched(context: CheckContext) -> list[str]:
@@ -141,8 +143,12 @@ def _untouched(context: CheckContext) -> list[str]:
     return sorted(free, key=lambda backup: (state.requested(backup), backup in fixtures.restored_ids()))
 
 
-def _is_live(context: CheckContext, backup: str) -> bool:
-    return bool(value_at(context.get(backup).data, "/state/current") == "live")
+def _live(context: CheckContext, backups: Sequence[str]) -> Iterator[str]:
+    """Yield the live ones of these backups, read as they are asked for."""
+    for at in range(0, len(backups), WANTED):
+        for get in context.send_all(map(context.build.get, backups[at : at + WANTED])):
+            if value_at(get.data, "/state/current") == "live":
+                yield get.request.resources["backup"]
 
 
 def wrong_alone(context: CheckContext) -> str:

@@ -25,10 +25,10 @@ from conformance.scenarios.side_effects import observed_effects, send_expecting_
 from conformance.suite.support import probed_main_restore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conformance.generation.batches import Kind
-    from conformance.http.exchange import Exchange
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
@@ -125,11 +125,14 @@ def test_job_10_refused_requests_do_nothing_however_often(context: CheckContext)
     # the checks of JOB-4, JOB-5 and JOB-7 send each kind once, and their effects are observed as well
     kinds = context.rng.sample(kinds, min(len(kinds), max(4, context.run.examples // 5)))
 
-    def again(exchange: Exchange) -> Iterator[Finding]:
+    def twice(batch: Sequence[Request]) -> Sequence[Exchange]:
+        answers = send_expecting_refusal(context, batch)
+        context.send_all(answer.request for answer in answers if answer.is_refusal and not inconclusive_reason(answer))
+        return answers
+
+    def answered(exchange: Exchange) -> Iterator[Finding]:
         if why := inconclusive_reason(exchange):
             yield inconclusive(why, exchange)
-        elif exchange.is_refusal:
-            context.send(exchange.request)
 
-    yield from explore(context, kinds, again, send=lambda batch: send_expecting_refusal(context, batch))
+    yield from explore(context, kinds, answered, send=twice)
     yield from observed_effects(context)

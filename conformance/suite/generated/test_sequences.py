@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from conformance.contract.check_id import CheckKind
 from conformance.generation.stateful_machine import run_sequences
 from conformance.judging.checks import Stage, check
+from conformance.judging.expectations import violation
 from conformance.scenarios import deletion_scenarios
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 def judge_sequences(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """Yield the findings of the clause; the shortest sequence that breaks it is recorded step by step."""
     results = context.run_once("walk", run_sequences)
-    if operation == "delete" and context.check.clause not in results.judged:
-        deletion_scenarios.deletable_backup(context, 0)  # raises where the target has no delete: the clause is exempt
     findings, steps = results.findings_of(context.check.clause, operation)
     for step in steps:
         context.record_step(step, None, "")
@@ -56,4 +55,14 @@ test_sequences_refused_restores_do_nothing = sequence_check("JOB-10", "restore")
 test_sequences_restores_leave_one_log = sequence_check("RST-2", "restore")
 test_sequences_restores_leave_the_backup_as_it_was = sequence_check("RST-3", "restore")
 test_sequences_reads_are_served_while_a_restore_runs = sequence_check("RST-7", "restore")
-test_sequences_deleted_backups_are_gone = sequence_check("DEL-3", "delete")
+
+
+@check("DEL-3", "delete", kind=CheckKind.STATEFUL, stage=Stage.DELETES)
+def test_a_backup_deleted_behind_the_sequences_is_gone(context: CheckContext) -> Iterator[Finding]:
+    """It is no step of theirs: it may change other backups, which is DEL-5's, so it waits for all reads."""
+    context.run_once("walk", run_sequences)
+    deletion = deletion_scenarios.deleted_behind_others(context)
+    if not deletion.gone_in_get:
+        yield violation("404, deleting or deleted", f"{deletion.get.status} as before", deletion.get)
+    if not deletion.gone_in_list:
+        yield violation("not listed, deleting or deleted", "listed as before", deletion.listing, "/data")

@@ -36,7 +36,10 @@ class Target:
         self.together = threading.Barrier(REFUSED, timeout=PATIENCE_S)
         self._accepts = accepts
         self._lock = threading.Lock()
-        self.changes = Changes(self.execute, lambda: float(self.is_disturbed), lambda: self.has_jobs)
+        self.changes = Changes(self.execute, lambda: float(self.is_disturbed), lambda: self.has_jobs, self.await_reads)
+
+    def await_reads(self) -> None:
+        self.begun.append("reads awaited")
 
     def execute(self, check: Check) -> CheckRecord:
         assert goes_first()
@@ -64,15 +67,16 @@ def test_refused_restores_go_at_once_and_before_all_restores() -> None:
         [check_of(22, Stage.DELETES), check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES), *refusals]
     )
     assert sorted(order[:REFUSED]) == [check.clause for check in refusals]
-    assert order[REFUSED:] == ["JOB-20", "JOB-21", "JOB-22"]
+    assert order[REFUSED:] == ["JOB-20", "JOB-21", "reads awaited", "JOB-22"]
 
 
 def test_generated_refused_restores_go_at_once_behind_the_scenarios() -> None:
     generated = [replace(check_of(number, Stage.REFUSALS), kind=CheckKind.GENERATED) for number in range(REFUSED)]
-    order = Target().run([check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES), *generated])
-    assert order[0] == "JOB-20"
-    assert sorted(order[1:-1]) == [check.clause for check in generated]
-    assert order[-1] == "JOB-21"
+    others = [check_of(22, Stage.DELETES), check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES)]
+    order = Target().run([*others, *generated])
+    assert order[:2] == ["JOB-20", "JOB-21"]
+    assert sorted(order[2:-2]) == [check.clause for check in generated]
+    assert order[-2:] == ["reads awaited", "JOB-22"]
 
 
 def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
@@ -101,7 +105,7 @@ def test_what_has_not_begun_is_not_started_after_the_end() -> None:
         go_on.wait(PATIENCE_S)
         return CheckRecord(check.id, Outcome.PASSED)
 
-    changes = Changes(execute, lambda: 0.0, lambda: True)
+    changes = Changes(execute, lambda: 0.0, lambda: True, lambda: None)
     first, second = check_of(1, Stage.CHANGES), check_of(2, Stage.CHANGES)
     changes.begin([first, second])
     assert begun.wait(PATIENCE_S)

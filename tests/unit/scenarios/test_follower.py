@@ -189,6 +189,16 @@ def test_an_unavailable_target_does_not_end_the_following() -> None:
     assert restore.terminal == "completed"
 
 
+def test_the_time_before_the_first_poll_is_not_watched() -> None:
+    context = Scripted([(0, job("running")), (5, job("completed"))], [5])
+    restore = context.restore()
+    context.now = 3.0
+    context.follower().follow(restore)
+    assert restore.unwatched_s == 3.0
+    assert restore.took_s >= 5.0
+    assert restore.watched_s == restore.took_s - 3.0
+
+
 def test_reads_are_made_before_the_first_poll_and_the_end_is_seen_once() -> None:
     context = Scripted([(0, job("completed"))], [0])
     calls: list[str] = []

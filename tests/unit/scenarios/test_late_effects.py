@@ -69,6 +69,14 @@ def test_the_longest_restore_of_the_run_decides(took_s: float, expected: float) 
     assert waited(state, 0.0) == pytest.approx(expected)
 
 
+def test_a_restore_that_was_left_alone_at_first_says_little_of_how_long_one_takes() -> None:
+    state, walked = RunState(), restore_that_took(3.0)
+    walked.unwatched_s = 2.9
+    state.add_restores([walked])
+    observed(state, "restore", 403)
+    assert waited(state, 0.0) == pytest.approx(2.0)
+
+
 def restore_that_ended(at_s: float, *, error: str | None = None) -> Restore:
     restore = restore_that_took(at_s)
     log = {"id": f"log of {at_s}", "instance_id": "i", "error": {"message": error} if error else None}
@@ -79,10 +87,10 @@ def restore_that_ended(at_s: float, *, error: str | None = None) -> Restore:
 @pytest.mark.parametrize(
     ("restores", "since_s", "expected"),
     [
-        ([restore_that_ended(1.0)], 2.0, 2.5),
+        ([restore_that_ended(1.0)], 2.0, 2.3),
         ([restore_that_ended(1.0)], 60.0, 0.0),
-        ([restore_that_ended(1.0), restore_that_ended(3.0)], 2.0, 2.5),  # only the first one
-        ([restore_that_ended(1.0), restore_that_ended(3.0, error="damaged")], 4.0, 2.5),
+        ([restore_that_ended(1.0), restore_that_ended(3.0)], 2.0, 2.3),  # only the first one
+        ([restore_that_ended(1.0), restore_that_ended(3.0, error="damaged")], 4.0, 2.3),
         ([restore_that_took(1.0)], 2.0, 0.0),  # its end was not seen
     ],
 )

@@ -1,4 +1,4 @@
-"""What the generated sequences say of a clause that none of their steps could test."""
+"""What the generated sequences say of a clause that none of their steps could test, or of a target without delete."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from conformance.generation.stateful_model import SequenceResults
 from conformance.judging.expectations import NotApplicableError, NotTestableError
 from conformance.suite.generated.test_sequences import judge_sequences
+from conformance.suite.registry import all_checks
 
 
 def context_without_delete(clause: str, offered: list[str]) -> Any:
@@ -26,12 +27,16 @@ def context_without_delete(clause: str, offered: list[str]) -> Any:
 
 def test_del_3_does_not_apply_to_a_target_without_delete() -> None:
     with pytest.raises(NotApplicableError, match="the target has no delete"):
-        list(judge_sequences(context_without_delete("DEL-3", ["b1"]), "delete"))
+        deletion_behind_the_sequences(context_without_delete("DEL-3", ["b1"]))
 
 
 def test_del_3_names_the_fixture_where_no_backup_is_offered() -> None:
     with pytest.raises(NotTestableError, match=r"set fixtures\.deletable_backup_ids"):
-        list(judge_sequences(context_without_delete("DEL-3", []), "delete"))
+        deletion_behind_the_sequences(context_without_delete("DEL-3", []))
+
+
+def deletion_behind_the_sequences(context: Any) -> None:
+    list(all_checks()["DEL-3/delete/stateful"].run(context))
 
 
 def test_another_clause_is_not_tested_without_a_step() -> None:
