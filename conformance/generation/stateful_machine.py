@@ -25,6 +25,7 @@ from conformance.generation.stateful_model import (
     RESTORE,
     Model,
     SequenceResults,
+    between_equal_gets,
     follow,
     initial_model,
 )
@@ -278,7 +279,10 @@ class ApiStateMachine(RuleBasedStateMachine):
             known = self.model.backups[backup]
         elif clause != "RST-7":  # the contract does not say how the list shows a backup that is being restored
             known = self.model.listed.setdefault(backup, item)
-        changes = [*expect_equivalent("backup", known, item, exchange, RESTORE_OR_DELETE_MAY_CHANGE if moving else ())]
+        ignored = RESTORE_OR_DELETE_MAY_CHANGE if moving else ()
+        changes = [*expect_equivalent("backup", known, item, exchange, ignored)]
+        if changes and clause == "GET-3":
+            changes = [*between_equal_gets(self.context, self.model, exchange, backup, ignored)]
         yield from self._by_refusals(backup, changes) if changes and clause in CLAUSES_WITHOUT_EFFECT else changes
 
     def _logs(self, exchange: Exchange) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.judging.expectations import (
     CannotTellError,
     NotTestableError,
+    expect_equivalent,
     items_of,
     object_of,
     violation,
@@ -17,9 +18,9 @@ from conformance.scenarios.follower import Follower
 from conformance.scenarios.proofs.restore_evidence import wrong_number_of_logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from conformance.http.exchange import Request
+    from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
     from conformance.scenarios.restore import Restore
@@ -156,3 +157,18 @@ def follow(context: CheckContext, model: Model) -> Iterator[Finding]:
         yield from wrong_number_of_logs(
             context, restore, violation("one new log of the restore", number, exchange, "/data")
         )
+
+
+def between_equal_gets(
+    context: CheckContext, model: Model, shown: Exchange, backup: str, ignored: Collection[str]
+) -> Iterator[Finding]:
+    """Read the same once more, between two gets, and compare: the backup may have changed since the model was made."""
+    build = context.build
+    requests = (build.get(backup), shown.request, build.get(backup))
+    first, again, last = [context.send(request) for request in requests]
+    model.backups[backup] = known = object_of(last)
+    if [*expect_equivalent("backup", object_of(first), known, last)]:
+        return
+    for item in items_of(again) if again.operation == "list" else [object_of(again)]:
+        if item.get("id") == backup:
+            yield from expect_equivalent("backup", known, item, again, ignored)

@@ -92,7 +92,6 @@ class Client:
         self._pace = AutoPace()
         #: The requests, by their content, that were answered at the first attempt.
         self._answered: set[int] = set()
-        #: Tries that take places in the restore budget: one input after the other, or all would run out of places.
         #: How many inputs of each operation were blamed for having no response.
         self._blamed: Counter[Operation] = Counter()
         #: How many of them had no response in the time for it, and the longest time of a response, in seconds.

@@ -7,7 +7,6 @@ name as the key.
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -100,15 +99,13 @@ def main(context: CheckContext) -> Main:
     before = _read_all(context, context.fixtures.backup_id)
 
     def probe(ended: Restore) -> None:
-        window.close()  # what follows need not go alone
         ended.data = data_after(context, [ended])
         digests.second_after = _digest(context, context.fixtures.target.fixtures.second_instance_id, digests)
 
     def read(running: Restore) -> None:
         running.reads += _read_all(context, running.backup)
 
-    with ExitStack() as window:  # a quick restore would end before this thread could send again
-        window.enter_context(context.run.window.held(EXCLUSIVE_S))
+    with context.run.window.held(EXCLUSIVE_S):  # a quick restore would end before this thread could send again
         restore = request_restore(context, context.fixtures.backup_id)
         restore.reads_before = before
         if restore.accepted:

@@ -308,7 +308,7 @@ def deletion_takes_the_oldest(server: Behaviours) -> None:
     _after_deletion(server, lambda job, others: _remove(others[:1], job))
 
 
-@fault(breaks=("DEL-5",))
+@fault(breaks=("DEL-5",), also=("DEL-2", "DEL-4"))
 def deletion_takes_the_folder(server: Behaviours) -> None:
     """A deletion also removes the backups with the same path."""
     _after_deletion(

@@ -111,11 +111,13 @@ def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequ
     """Return what changed about other backups, if the same requests change some of them each time, and time does not.
 
     A backup that this run restored and that is gone proves nothing by itself, but the next one may: what happened to
-    it is left to the final review of restores.
+    it is left to the final review of restores, as is what happened to a backup that another check may not delete.
     """
     changes = compare_neighbours(context, before)
     if changes.doubt:
         return [inconclusive(changes.doubt)]
+    for kept in context.run.state.kept_backups:
+        changes.of_steady.pop(kept.backup, None)
     if not changes.shows_collateral:
         return []
     shown = {**changes.of_steady}

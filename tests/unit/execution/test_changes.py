@@ -79,6 +79,12 @@ def test_generated_refused_restores_go_at_once_behind_the_scenarios() -> None:
     assert order[-2:] == ["reads awaited", "JOB-22"]
 
 
+def test_refused_deletions_go_one_after_the_other_before_the_reads_are_awaited() -> None:
+    deletions = [check_of(number, Stage.REFUSED_DELETES) for number in range(3)]
+    order = Target().run([check_of(22, Stage.DELETES), *deletions, check_of(21, Stage.GENERATED)])
+    assert order == ["JOB-21", "JOB-0", "JOB-1", "JOB-2", "reads awaited", "JOB-22"]
+
+
 def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
     refusals = [check_of(number, Stage.REFUSALS) for number in range(REFUSED + 2)]
     target = Target(accepts="JOB-0")

@@ -24,7 +24,7 @@ MINUTE = 60.0
 # ---------------------------------------------------------------- decisions
 
 
-@fault(breaks=("AUTH-1",), also=("AUTH-10", "CAP-9", "DEL-4"))
+@fault(breaks=("AUTH-1",), also=("AUTH-10", "CAP-9", "DEL-2", "DEL-4"))
 def connections_stay_authenticated(server: Behaviours) -> None:
     """A request without a key is served where its connection has carried an accepted key."""
     inner = server.wrap_app
