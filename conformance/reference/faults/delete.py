@@ -251,7 +251,7 @@ def deleted_backup_is_listed_again(server: Behaviours) -> None:
     ]
 
 
-@fault(breaks=("DEL-2",))
+@fault(breaks=("DEL-2",), also=("DEL-4", "DEL-5"))
 def denied_deletion_happens_later(server: Behaviours) -> None:
     """A deletion is denied but happens a little later."""
 
