@@ -154,9 +154,11 @@ class CheckExecution:
             if run.shared_state.read(LAST_FAILURE):
                 pytest.skip(TOO_LATE)
             run.executor.begin_bad_keys(check for check in checks_of(self._items) if check.stage is Stage.BAD_KEYS)
-        record = run.executor.result(check)
-        if check.stage is Stage.READS:
-            run.shared_state.add("reads_done")
+        try:
+            record = run.executor.result(check)
+        finally:  # also where it raised: others wait for all reads
+            if check.stage is Stage.READS:
+                run.shared_state.add("reads_done")
         if check.clause not in self.setup.selected:
             return
         if record.outcome is Outcome.FAILED:
