@@ -173,7 +173,7 @@ def leave_lambdas_undescribed() -> None:
 
 @functools.cache
 def _random_of_all_threads() -> Random:
-    return Random()  # noqa: S311 - hypothesis seeds it
+    return Random()  # noqa: S311 - it makes test data, and only where no seed is given
 
 
 def share_random_generator() -> None:

@@ -17,7 +17,7 @@ RESTORE_FACTOR, POLLS = 2, 4
 MAX_PATIENCE_S = 10.0
 #: How long restores have been over before they are reviewed, in seconds: what happens to their jobs and backups later
 #: breaks the same clauses. Few runs are so short that they wait for it.
-SETTLED_S = 3.3
+SETTLED_S = 3.5
 
 
 def await_late_effects(context: CheckContext, clock: Callable[[], float] = time.monotonic) -> None:

@@ -87,10 +87,10 @@ def restore_that_ended(at_s: float, *, error: str | None = None) -> Restore:
 @pytest.mark.parametrize(
     ("restores", "since_s", "expected"),
     [
-        ([restore_that_ended(1.0)], 2.0, 2.3),
+        ([restore_that_ended(1.0)], 2.0, 2.5),
         ([restore_that_ended(1.0)], 60.0, 0.0),
-        ([restore_that_ended(1.0), restore_that_ended(3.0)], 2.0, 2.3),  # only the first one
-        ([restore_that_ended(1.0), restore_that_ended(3.0, error="damaged")], 4.0, 2.3),
+        ([restore_that_ended(1.0), restore_that_ended(3.0)], 2.0, 2.5),  # only the first one
+        ([restore_that_ended(1.0), restore_that_ended(3.0, error="damaged")], 4.0, 2.5),
         ([restore_that_took(1.0)], 2.0, 0.0),  # its end was not seen
     ],
 )
