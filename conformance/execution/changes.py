@@ -1,11 +1,11 @@
 """Executes the checks that could change the target: in the order of their stages, beside the reads; and the bad keys.
 
-Checks whose requests must all be refused come first, several at once; those that generate their requests come behind
-the restores of the scenarios, whose places in the budget lost responses would use up. As soon as a restore was accepted
-among them, or may have been since its response was lost, the instance is no longer at rest: those that have not begun
-wait until the restores of the scenarios are over, and then run one after the other, so that each effect has one cause.
-Deletions that must be refused go beside generated restores that must be, and the others wait for the reads: they may
-change other backups.
+Checks whose requests must all be refused come first, several at once; the late ones come behind the restores of the
+scenarios, whose places in the budget they must not use up with lost responses or accepted requests. As soon as a
+restore was accepted among them, or may have been since its response was lost, the instance is no longer at rest: those
+that have not begun wait until the restores of the scenarios are over, and then run one after the other, so that each
+effect has one cause. Deletions that must be refused go beside the late restores that must be, and the others wait for
+the reads: they may change other backups.
 """
 
 from __future__ import annotations
@@ -85,17 +85,16 @@ class Changes:
     # ------------------------------------------------------------ order
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
-        refusals = stages.get(Stage.REFUSALS, ())
-        postponed = self._side_by_side([check for check in refusals if not check.kind.is_generated])
+        postponed = self._side_by_side(stages.get(Stage.REFUSALS, ()))
         self._in_turn([*stages.get(Stage.CHANGES, ()), *postponed])
-        for check in stages.get(Stage.JOBS, ()):
+        for check in sorted(stages.get(Stage.JOBS, ()), key=lambda check: check.kind.is_generated):
             if self._has_jobs():
                 self._jobs.submit(partial(self._settle, check))
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
         self._in_turn(stages.get(Stage.GENERATED, ()))  # they take long, so they go beside most reads
         deletions = self._refusals.submit(partial(self._in_turn, stages.get(Stage.REFUSED_DELETES, ())))
-        postponed = self._side_by_side([check for check in refusals if check.kind.is_generated])
+        postponed = self._side_by_side(stages.get(Stage.LATE_REFUSALS, ()))
         deletions.result()
         self._in_turn(postponed)
         if Stage.DELETES in stages:

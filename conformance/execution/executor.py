@@ -150,12 +150,13 @@ class Executor:
             self.final_review()
 
     def begin_bad_keys(self, checks: Iterable[Check]) -> None:
-        """Start the checks that send bad keys, several at once, but for those that need a job: they may restore.
+        """Start the checks that send bad keys, several at once, but for those that would restore to have a job.
 
         Where the target file allows few bad keys, none is started: the first checks use them up, in their order.
         """
         if self._run.client.target.limits.bad_auth_max >= Limits().bad_auth_max:
-            self._changes.begin(check for check in checks if check.operation != "job")
+            has_jobs = self._run.state.has_run("main")
+            self._changes.begin(check for check in checks if has_jobs or check.operation != "job")
 
     def final_review(self) -> None:
         """Review everything that the run did since the last review.

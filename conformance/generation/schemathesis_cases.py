@@ -48,7 +48,6 @@ def draw_cases(seed: int, max_fuzzed: int) -> Mapping[str, tuple[SchemathesisCas
     that it generated before.
     The last result is kept, since a process that qualifies or plans draws the same ones for every run.
     """
-    by_operation: dict[str, list[SchemathesisCase]] = {}
     with batches.generating():
         import schemathesis  # noqa: PLC0415 - see above
 
@@ -57,13 +56,15 @@ def draw_cases(seed: int, max_fuzzed: int) -> Mapping[str, tuple[SchemathesisCas
         # Without a configuration it would take the schemathesis.toml of the current folder, or of one above it.
         config = schemathesis.config.SchemathesisConfig()
         schema = schemathesis.openapi.from_path(str(schemas_dir() / "openapi.yaml"), config=config)
-        case_settings = settings_of(batches.settings(examples=max_fuzzed), phases=(Phase.explicit, Phase.generate))
-        modes = [builder.HypothesisTestMode.COVERAGE, builder.HypothesisTestMode.FUZZING]
-        test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=case_settings)
         results: list[Any] = list(schema.get_all_operations())  # Any: their class is private
-        for operation in (result.ok() for result in results):
-            cases = by_operation.setdefault(operation.definition.raw["operationId"], [])
-            collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
+    case_settings = settings_of(batches.settings(examples=max_fuzzed), phases=(Phase.explicit, Phase.generate))
+    modes = [builder.HypothesisTestMode.COVERAGE, builder.HypothesisTestMode.FUZZING]
+    test_config = builder.HypothesisTestConfig(project=schema.config, modes=modes, settings=case_settings)
+    by_operation: dict[str, list[SchemathesisCase]] = {}
+    for operation in (result.ok() for result in results):
+        cases = by_operation.setdefault(operation.definition.raw["operationId"], [])
+        collect = hypothesis.seed(seed)(_collector(cases))  # where CI is set, it would take no seed from the config
+        with batches.generating():  # for each by itself, so that other checks can generate in between
             builder.create_test(operation=operation, test_func=collect, config=test_config)()
     return {operation: tuple(cases) for operation, cases in by_operation.items()}
 

@@ -34,23 +34,24 @@ class Stage(IntEnum):
 
     READS = 0
     #: Requests that must all be refused. Several checks run at once, while no restore of the run goes on: each watches
-    #: a backup of its own, and the first restore that is accepted all the same ends that. Checks that generate their
-    #: requests run behind the scenarios, whose budget they must not use.
+    #: a backup of its own, and the first restore that is accepted all the same ends that.
     REFUSALS = 1
     #: The restores, one after the other.
     CHANGES = 2
     #: Reads of the jobs that the restores left. Several checks run at once, beside everything that follows.
     JOBS = 3
-    #: Generated requests that could change something. They run behind the scenarios, whose budget they must not use.
+    #: Generated requests that could change something, one check after the other.
     GENERATED = 4
-    #: Deletions that must all be refused, one check after the other, beside generated restores that must be.
-    REFUSED_DELETES = 5
+    #: Like REFUSALS, but generated, or accepted by some targets: behind the scenarios, whose budget they must not use.
+    LATE_REFUSALS = 5
+    #: Deletions that must all be refused, one check after the other, beside the late refusals.
+    REFUSED_DELETES = 6
     #: Deletions. They may change other backups, so they wait for the reads.
-    DELETES = 6
+    DELETES = 7
     #: The target may lock the sender out after bad keys, so they come last, and the final review before them.
-    BAD_KEYS = 7
+    BAD_KEYS = 8
     #: The final review, which the executor runs before the bad keys and at the end.
-    FINAL_REVIEW = 8
+    FINAL_REVIEW = 9
 
     @property
     def changes(self) -> bool:
@@ -157,12 +158,13 @@ def _default_stage(clause: str, operation: Operation, kind: CheckKind) -> Stage:
     if operation == "job" and clause not in ABOUT_ENDED_JOBS:
         return Stage.JOBS
     if kind is CheckKind.SCHEMATHESIS:
-        return Stage.READS if operation in READING and clause not in BY_OTHER_METHODS else Stage.GENERATED
+        reads = operation in READING and clause not in BY_OTHER_METHODS
+        return Stage.READS if reads else Stage.REFUSED_DELETES if operation == "delete" else Stage.LATE_REFUSALS
     if operation in READING:
         return Stage.READS
-    if operation == "restore" and clause not in ABOUT_ACCEPTED | SOMETIMES_ACCEPTED:
-        return Stage.REFUSALS
-    return Stage.GENERATED if kind.is_generated or clause in SOMETIMES_ACCEPTED else Stage.CHANGES
+    if operation == "restore" and clause not in ABOUT_ACCEPTED:
+        return Stage.LATE_REFUSALS if kind.is_generated or clause in SOMETIMES_ACCEPTED else Stage.REFUSALS
+    return Stage.GENERATED if kind.is_generated else Stage.CHANGES
 
 
 def _register(checks: dict[str, Check], check: Check) -> Check:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Unpack
 
+from conformance.config.threads import Background, goes_first
 from conformance.contract.operations import SHAPE_CLAUSE, Operation
 from conformance.http.client import NotAllowedError
 from conformance.judging.expectations import CannotTellError, NotTestableError, inconclusive_reason
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.run_state import RunState, Snapshot
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ExclusiveWindow(Protocol):
@@ -240,6 +243,17 @@ class CheckContext:
             return self.run_once(name, scenario)
         except (NotTestableError, CannotTellError, NotAllowedError):
             return None
+
+    def at_once(self, one: Callable[[CheckContext], T], other: Callable[[CheckContext], U]) -> tuple[T, U]:
+        """Run two scenarios side by side, and return what they return. Not for use within an exclusive window."""
+        with closing(Background[Any]("scenario", first=goes_first())) as threads:  # Any: what `other` returns
+            running = threads.submit(lambda: self._run_scenario(other))
+            first = self._run_scenario(one)
+            second = running.result()
+        for _, exchanges, timeline in (first, second):
+            self.exchanges.add_all(exchanges)
+            self.timeline += timeline
+        return first[0], second[0]
 
     def _run_scenario(self, scenario: Callable[[CheckContext], T]) -> tuple[T, SentExchanges, builtins.list[StepRow]]:
         own = CheckContext(self.check, self.run)

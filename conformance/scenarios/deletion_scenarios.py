@@ -216,8 +216,11 @@ def _changes_at_end(
     while value_at(get.data, "/state/current") == "deleting" and time.monotonic() < patience:
         context.run.wait(min(context.fixtures.target.restore.poll_s, END_POLL_S))
         get = context.get(deletion.backup)
-    changes = changes_of_neighbours(context, before)
-    changes.of_steady = {**missing_neighbours(context, before, readable), **changes.of_steady}
+    changes, missing = context.at_once(
+        lambda context: changes_of_neighbours(context, before),
+        lambda context: missing_neighbours(context, before, readable),
+    )
+    changes.of_steady = {**missing, **changes.of_steady}
     return changes
 
 
@@ -237,8 +240,7 @@ def deleted_behind_others(context: CheckContext) -> Deletion:
 
 
 def _look_for(context: CheckContext, backup: str, answer: Exchange) -> Deletion:
-    get = context.get(backup)
-    listing = paging.read_list(context)
+    get, listing = context.at_once(lambda context: context.get(backup), paging.read_list)
     shown_in = [page for page in listing.pages if backup in page.ids]
     states = [value_at(item, "/state/current") for page in shown_in for item in page.items if item.get("id") == backup]
     return Deletion(

@@ -58,8 +58,7 @@ def send_deletions_expecting_refusal(
     Get, list and logs show whether the backup changed, and the list whether others did. A request may name another
     backup.
     """
-    before = look_at_neighbours(context, backup)
-    kept, changes = _send(context, before, requests)
+    before, kept, changes = _send(context, backup, requests)
     if not any(answer.is_success for answer in kept.answers):
         if _blames(changes):
             kept.doubt = _doubt(context, backup, requests)
@@ -70,9 +69,14 @@ def send_deletions_expecting_refusal(
     return kept.answers, changes
 
 
-def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]) -> tuple[KeptBackup, list[Finding]]:
-    backup = before.deleted
-    get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
+def _send(
+    context: CheckContext, backup: str, requests: Sequence[Request]
+) -> tuple[Neighbours, KeptBackup, list[Finding]]:
+    """Send the deletions; return the list before them, the backup that must stay, and how it changed."""
+    reads = [context.build.get(backup), context.build.logs(backup)]
+    before, (get, logs) = context.at_once(
+        lambda context: look_at_neighbours(context, backup), lambda context: context.send_all(reads)
+    )
     kept = KeptBackup(context.check.clause, backup, object_of(get))
     context.run.state.add_kept_backup(kept)
     answers = kept.answers
@@ -80,16 +84,18 @@ def _send(context: CheckContext, before: Neighbours, requests: Sequence[Request]
         answers.append(context.send(request))
         if answers[-1].is_success and request.resources.get("backup") == backup:
             break  # it is gone now: what comes after it would be refused for that
-    after, logs_after = context.send_all([get.request, logs.request])
+    (after, logs_after), in_list = context.at_once(
+        lambda context: context.send_all(reads), lambda context: _missing_in_list(context, before)
+    )
     if after.status == 404:
-        return kept, [*resting_on([violation("the backup still there", "404", after)], answers)]
+        return before, kept, [*resting_on([violation("the backup still there", "404", after)], answers)]
     if not after.is_success:
-        return kept, [_unreadable(after)]
+        return before, kept, [_unreadable(after)]
     changes = list(expect_equivalent("backup", kept.before, after.data, after))
     if changes and changes_by_itself(context, after):
-        return kept, [inconclusive(CHANGES_WITH_EACH_READING, after)]
-    changes = changes or [*_missing_in_list(context, before, after)] or [*_lost_logs(context, logs, logs_after)]
-    return kept, [*resting_on(changes, answers)]
+        return before, kept, [inconclusive(CHANGES_WITH_EACH_READING, after)]
+    changes = changes or in_list or [*_lost_logs(context, logs, logs_after)]
+    return before, kept, [*resting_on(changes, answers)]
 
 
 def _lost_logs(context: CheckContext, before: Exchange, after: Exchange) -> Iterator[Finding]:
@@ -151,17 +157,16 @@ def _change_alone(context: CheckContext, backup: str, seconds: float) -> str:
     return RESTLESS if changes.shows_collateral or changes.others_moved else changes.doubt
 
 
-def _missing_in_list(context: CheckContext, before: Neighbours, get: Exchange) -> Iterator[Finding]:
-    """Report that the list does not show the backup of a get, which it showed before."""
+def _missing_in_list(context: CheckContext, before: Neighbours) -> list[Finding]:
+    """Report that the list does not show the backup, which it showed before."""
     if before.deleted not in before.listed:
-        return
+        return []
     try:
         listing = paging.read_settled_list(context)
     except CannotTellError as reason:
-        yield inconclusive(str(reason), get)
-        return
-    if before.deleted not in listing.ids:
-        yield violation("the backup still listed", "not listed", get)
+        return [inconclusive(str(reason))]
+    missing = violation("the backup still listed", "not listed", listing.last, "/data")
+    return [] if before.deleted in listing.ids else [missing]
 
 
 def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> str:
@@ -174,8 +179,7 @@ def _doubt(context: CheckContext, backup: str, requests: Sequence[Request]) -> s
     if another is None:
         return f"{ANOTHER_RUN}: no other offered backup is left to see it again with"
     others = [kept for kept in context.run.state.kept_backups if kept.backup == another]
-    before = look_at_neighbours(context, another)
-    _, changes = _send(context, before, requests_of(requests, backup, another))
+    _, _, changes = _send(context, another, requests_of(requests, backup, another))
     for kept in others if _blames(changes) else ():
         kept.doubt = f"{context.check.clause} failed first: a refused deletion had an effect"
     return "" if _blames(changes) else f"{ANOTHER_RUN}: the same requests for another offered backup had no effect"

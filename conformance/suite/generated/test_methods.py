@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conformance.scenarios.context import CheckContext
 
 
-@check("HTTP-5", "list", "get", "logs", "restore", kind=CheckKind.GENERATED, stage=Stage.REFUSALS)
+@check("HTTP-5", "list", "get", "logs", "restore", kind=CheckKind.GENERATED, stage=Stage.LATE_REFUSALS)
 def test_http_5_generated_methods_are_refused(context: CheckContext, operation: Operation) -> Iterator[Finding]:
     """PUT, PATCH, and POST or DELETE where not documented, with queries and bodies."""
     kinds = requests.with_other_methods(context, operation, UNDOCUMENTED_METHODS[operation])

@@ -45,7 +45,7 @@ class Target:
         assert goes_first()
         with self._lock:
             self.begun.append(check.clause)
-        if check.stage is Stage.REFUSALS and not self.is_disturbed:
+        if check.stage in (Stage.REFUSALS, Stage.LATE_REFUSALS) and not self.is_disturbed:
             self.together.wait()
             self.is_disturbed = bool(self._accepts)
         return CheckRecord(check.id, Outcome.PASSED)
@@ -70,12 +70,12 @@ def test_refused_restores_go_at_once_and_before_all_restores() -> None:
     assert order[REFUSED:] == ["JOB-20", "JOB-21", "reads awaited", "JOB-22"]
 
 
-def test_generated_refused_restores_go_at_once_behind_the_scenarios() -> None:
-    generated = [replace(check_of(number, Stage.REFUSALS), kind=CheckKind.GENERATED) for number in range(REFUSED)]
+def test_late_refused_restores_go_at_once_behind_the_scenarios() -> None:
+    late = [check_of(number, Stage.LATE_REFUSALS) for number in range(REFUSED)]
     others = [check_of(22, Stage.DELETES), check_of(21, Stage.GENERATED), check_of(20, Stage.CHANGES)]
-    order = Target().run([*others, *generated])
+    order = Target().run([*others, *late])
     assert order[:2] == ["JOB-20", "JOB-21"]
-    assert sorted(order[2:-2]) == [check.clause for check in generated]
+    assert sorted(order[2:-2]) == [check.clause for check in late]
     assert order[-2:] == ["reads awaited", "JOB-22"]
 
 
@@ -92,6 +92,20 @@ def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios(
     order = target.run([*refusals, scenario, generated])
     assert sorted(order[:REFUSED]) == [check.clause for check in refusals[:REFUSED]]
     assert order[REFUSED:] == [check.clause for check in (scenario, *refusals[REFUSED:], generated)]
+
+
+@pytest.mark.parametrize("stage", [Stage.REFUSALS, Stage.LATE_REFUSALS])
+def test_after_an_acceptance_the_other_refused_restores_go_one_by_one(stage: Stage) -> None:
+    refusals = [check_of(number, stage) for number in range(REFUSED + 3)]
+    order = Target(accepts="JOB-0").run([check_of(22, Stage.DELETES), *refusals])
+    assert order[REFUSED:] == [*(check.clause for check in refusals[REFUSED:]), "reads awaited", "JOB-22"]
+
+
+def test_generated_reads_of_jobs_go_behind_the_others() -> None:
+    generated, other = replace(check_of(1, Stage.JOBS), kind=CheckKind.GENERATED), check_of(2, Stage.JOBS)
+    target = Target()
+    target.has_jobs = False
+    assert target.run([generated, other]) == ["JOB-2", "JOB-1"]
 
 
 @pytest.mark.parametrize("has_jobs", [True, False])
