@@ -20,6 +20,7 @@ import jsonschema_rs
 from conformance.config import untrusted
 from conformance.contract import strict_json
 from conformance.contract.schemas import validator
+from conformance.evidence.lines import Lines
 from conformance.evidence.recorder import Masking
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.text import one_line
@@ -58,13 +59,14 @@ class Archive:
         self._path = state / f"exchanges-{worker}.ndjson"
         self._file = self._path.open("a", encoding="ascii")
         self._recorder = recorder
+        self._lines = Lines(recorder)
         self._lock = threading.Lock()
         self._bytes = 0
 
     def keep(self, exchange: Exchange) -> None:
         """Write one exchange, masked."""
         whole = self._bytes < MAX_BYTES
-        line = json.dumps(self._recorder.replayable(exchange, LONGEST_BODY if whole else 0))
+        line = self._lines.line(exchange, LONGEST_BODY if whole else 0)
         with self._lock:
             if not self._file.closed:  # exchanges after the end of the run are dropped
                 self._bytes += len(line)
@@ -78,7 +80,7 @@ class Archive:
         if self._recorder.learnt:
             clean = self._path.with_suffix(".clean")
             with self._path.open(encoding="ascii") as lines, clean.open("w", encoding="ascii") as kept:
-                kept.writelines(json.dumps(self._recorder.clean_again(json.loads(line))) + "\n" for line in lines)
+                kept.writelines(self._lines.clean_again(line.removesuffix("\n")) + "\n" for line in lines)
             clean.replace(self._path)
 
 

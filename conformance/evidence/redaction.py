@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 
 from conformance.contract.vocabulary import vocabulary
 from conformance.evidence.encodings import Form, encode, forms_of
+from conformance.evidence.memory import Memory
 from conformance.evidence.search import SHORTEST, Search, Span
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ MAX_FORMS = 30_000
 #: How many places of a text that was cut are searched for the beginning of a secret.
 MAX_CUTS = 100
 DEEPEST = 200
-#: What was found in that many data of at most this length is remembered: most data of a run repeat earlier ones.
-MAX_REMEMBERED, LONGEST_REMEMBERED = 1024, 16 * 1024
+#: What was found in data of at most this length is remembered, of so many bytes of them together.
+LONGEST_REMEMBERED, MAX_REMEMBERED = 16 * 1024, 2 * 2**20
+#: what a span takes up in memory, in bytes; roughly
+SPAN_SIZE = 150
 #: Elsewhere, a value of this form is as likely a size, a count or a time as a secret.
 _NUMBER = re.compile(r"[0-9.eE+:TZ-]{1,24}")
 TOO_DEEP = "[nested too deeply]"
@@ -51,7 +54,7 @@ class Redactor:
         self._current: Search | None = None
         self._credentials: dict[bytes, str] = {}
         #: what was found in the data since a secret was added last
-        self._found: dict[bytes, list[Span]] = {}
+        self._found: Memory[bytes, list[Span]] = Memory(MAX_REMEMBERED)
         self._learnt: set[str] = set()
         self._protected = frozenset(word.lower() for word in protected) | vocabulary()
         named = secrets.items() if isinstance(secrets, Mapping) else ((str(i), s) for i, s in enumerate(secrets, 1))
@@ -85,7 +88,8 @@ class Redactor:
         else:
             self._forms += [(label, form) for form in forms_of(secret, SHORTEST)]
             self._current = None
-        self._found = {}
+        # Last: whoever sees the new one must search for the new secret as well.
+        self._found = Memory(MAX_REMEMBERED)
 
     @property
     def _search(self) -> Search:
@@ -94,6 +98,11 @@ class Redactor:
             with self._lock:
                 search = self._current = Search(self._forms)
         return search
+
+    @property
+    def knowledge(self) -> object:
+        """What it knows, by identity: another object after every secret that is added."""
+        return self._found
 
     @property
     def learnt(self) -> int:
@@ -175,8 +184,8 @@ class Redactor:
         spans = found.get(data)
         if spans is None:
             spans = _merged([*self._credentials_in(data), *self._search.spans(data)])
-            if len(data) <= LONGEST_REMEMBERED and len(found) < MAX_REMEMBERED:
-                found[data] = spans
+            if len(data) <= LONGEST_REMEMBERED:
+                found.keep(data, spans, len(data) + SPAN_SIZE * len(spans))
         return spans
 
     def _credentials_in(self, data: bytes) -> Iterable[Span]:

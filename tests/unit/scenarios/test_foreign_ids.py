@@ -15,6 +15,7 @@ from support.checking import judge_clauses, target_of
 
 from conformance.config.target import FixtureIds, Target
 from conformance.evidence import archive
+from conformance.evidence.lines import Lines
 from conformance.evidence.recorder import Recorder
 from conformance.evidence.redaction import Redactor
 from conformance.execution.journal import Deleted, Entry, Journal, ResponseLost, RestoreStarted, entries
@@ -86,7 +87,7 @@ def test_any_string_is_recorded_archived_and_judged_again(text: str) -> None:
     exchange = Exchange(request, Response(200, (("x", text.encode("utf-8", "replace").decode("latin-1")),), body, 0.1))
     exchange.failure = text or None
     recorder = Recorder(TARGET, Redactor({"full": "a-key-of-the-target"}))
-    record = json.loads(json.dumps(recorder.replayable(exchange, archive.LONGEST_BODY)))
+    record = json.loads(Lines(recorder).line(exchange, archive.LONGEST_BODY))
     archive.checked(record)
     again = archive.restored(record)
     assert again is not None
