@@ -21,6 +21,8 @@ def visible(text: str) -> str:
     r"""The text with each invisible character as a JSON escape (`\u001b`), so that JSON stays JSON."""
     if text.isascii() and text.isprintable():  # nearly all of it: many times as fast as the expression
         return text
+    if not _INVISIBLE.search("".join(set(text))):  # each character once: the class is slow to search for
+        return text
     return _INVISIBLE.sub(lambda match: _escape(match[0]), text)
 
 

@@ -102,11 +102,16 @@ def shown(value: T) -> T:
     return cast("T", _shown(value))
 
 
-def _shown(value: object) -> object:  # of any member of results.json
+def _shown(value: object, longest: int = _MAX_TEXT) -> object:  # of any member of results.json
     if isinstance(value, str):
-        return visible(cut(value, _MAX_TEXT))
+        # most strings of results are as they should be already: two checks are far cheaper than two calls
+        is_plain = len(value) <= longest and value.isascii() and value.isprintable()
+        return value if is_plain else visible(cut(value, longest))
     if isinstance(value, dict):
-        return {_shown_name(str(key)): _shown_member(key, member) for key, member in value.items()}
+        return {
+            _shown_name(str(key)): _shown(member, _MAX_BODY if key == "body" else _MAX_TEXT)
+            for key, member in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_shown(member) for member in value]
     return value
@@ -115,12 +120,6 @@ def _shown(value: object) -> object:  # of any member of results.json
 @lru_cache(maxsize=1024)
 def _shown_name(name: str) -> str:
     return one_line(name)
-
-
-def _shown_member(key: object, member: object) -> object:
-    if key == "body" and isinstance(member, str):
-        return visible(cut(member, _MAX_BODY))
-    return _shown(member)
 
 
 def clauses_in_order(results: Results) -> list[ClauseRow]:
