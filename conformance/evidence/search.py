@@ -107,16 +107,15 @@ class Search:
         return None
 
     def _in_window(self, data: bytes) -> Iterator[Span]:
-        yield from self._occurrences(data, trimmed=False)
-        layers = [data]
-        while len(layers) <= LAYERS and has_escapes(layers[-1]):
-            layers.append(unescape(layers[-1]))
-            spans = list(self._occurrences(layers[-1], trimmed=not self._exact))
-            origins = [Origins(layer) for layer in layers[:-1]] if spans else []
+        above: list[bytes] = []
+        for layer in layers(data):
+            spans = list(self._occurrences(layer, trimmed=bool(above) and not self._exact))
+            origins = [Origins(escaped) for escaped in above] if spans else []
             for start, end, label in spans:
                 for origin in reversed(origins):
                     start, end = origin.source(start, end)  # noqa: PLW2901 - one layer further down
                 yield Span(start, end, label)
+            above.append(layer)
 
     def _occurrences(self, data: bytes, *, trimmed: bool) -> Iterator[Span]:
         folded = self._folded(data)
@@ -198,6 +197,16 @@ class _Group:
             while position >= 0:
                 yield position, same
                 position = folded.find(core, position + 1)
+
+
+def layers(data: bytes) -> Iterator[bytes]:
+    """Yield the data as they are, and with one layer of escapes after the other undone."""
+    yield data
+    for _ in range(LAYERS):
+        if not has_escapes(data):
+            return
+        data = unescape(data)
+        yield data
 
 
 def _trimmed(whole: bytes, grouped: bool, label: str, trim: int) -> _Text:
