@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.evidence import secret_members
 from conformance.evidence.memory import Masked
-from conformance.evidence.shown import Data
+from conformance.evidence.shown import Data, head_key, head_size
 
 if TYPE_CHECKING:
     from conformance.evidence.recorder import Recorder
-    from conformance.http.exchange import Exchange, Headers, Request, Response
+    from conformance.evidence.shown import HeadKey
+    from conformance.http.exchange import Exchange, Request, Response
 
 #: bytes of bodies that are remembered, and of everything else
 BODIES, OTHERS = 4 * 2**20, 2**20
 #: longer bodies are not remembered
 LONGEST_REMEMBERED = 32 * 1024
-
-#: operation, method, key, authorization, hub id, headers, left-out headers, whether there is a body
-_HeadKey = tuple[str, str, str, str | None, str | None, "Headers", tuple[str, ...], bool]
 
 
 class _Address(NamedTuple):
@@ -70,7 +68,7 @@ class Lines:
         self._shown = recorder.shown
         self._redactor = redactor
         self._addresses: Masked[tuple[str, str], _Address] = Masked(redactor, OTHERS)
-        self._heads: Masked[_HeadKey, _Head] = Masked(redactor, OTHERS)
+        self._heads: Masked[tuple[str, HeadKey], _Head] = Masked(redactor, OTHERS)
         self._headers: Masked[tuple[str, str], str] = Masked(redactor, OTHERS)
         self._sent: Masked[bytes, _Sent] = Masked(redactor, BODIES)
         self._answers: Masked[bytes, str] = Masked(redactor, BODIES)
@@ -128,12 +126,8 @@ class Lines:
         return _Address(_members(path=path, query=query), json.dumps(url), _inside(shlex.quote(url)))
 
     def _head(self, request: Request) -> _Head:
-        has_body = request.body is not None
-        first = request.operation, request.method, request.key, request.authorization, request.hub_id
-        size = 6 * sum(len(name) + len(value) for name, value in request.headers) + 2 * len(request.authorization or "")
-        return self._heads.get(
-            (*first, request.headers, request.without, has_body), size + 1024, lambda: self._new_head(request)
-        )
+        key = request.operation, head_key(request)
+        return self._heads.get(key, 2 * head_size(request), lambda: self._new_head(request))
 
     def _new_head(self, request: Request) -> _Head:
         header = self._redactor.header

@@ -120,20 +120,13 @@ class Redactor:
         """
         limit = len(data) if limit is None else limit
         window = data[: limit + self.margin(data)] if limit < len(data) else data
-        kept, position = [], 0
-        for start, end, label in self._spans(window):
-            if start >= limit:
-                break
-            kept += [window[position:start], label.encode()]
-            position = end
-        kept.append(window[position:limit])
-        return b"".join(kept)
+        return _replaced(window, self._spans(window), limit)
 
     def text(self, text: str) -> str:
         """The text with every secret replaced."""
         data = encode(text)
-        redacted = self.body(data)
-        return text if redacted == data else redacted.decode("utf-8", "surrogatepass")
+        spans = self._spans(data)
+        return _replaced(data, spans, len(data)).decode("utf-8", "surrogatepass") if spans else text
 
     def cut_text(self, text: str) -> str:
         """The same for text that was cut, as "…" says, maybe within a secret: its beginning is replaced as well."""
@@ -160,9 +153,12 @@ class Redactor:
 
     def header(self, value: str) -> str:
         """A header's value with every secret replaced, those included that occur elsewhere by chance."""
+        credentials = self._credentials
+        if not credentials:
+            return self.text(value)
         scheme, _, rest = value.partition(" ")
         credential = encode(rest.strip() or scheme)
-        for secret, label in self._credentials.items():
+        for secret, label in credentials.items():
             if secret == credential or secret in _from_base64(credential).split(b":"):
                 return f"{scheme} {label}" if rest else label
         return self.text(value)
@@ -203,6 +199,18 @@ def rebuilt(value: object, leaf: Callable[[object], object], depth: int = DEEPES
     if isinstance(value, list | tuple):
         return [rebuilt(item, leaf, depth - 1) for item in value] if depth else TOO_DEEP
     return leaf(value)
+
+
+def _replaced(data: bytes, spans: Iterable[Span], limit: int) -> bytes:
+    """The data up to the limit, with each span that begins there replaced by its label."""
+    kept, position = [], 0
+    for start, end, label in spans:
+        if start >= limit:
+            break
+        kept += [data[position:start], label.encode()]
+        position = end
+    kept.append(data[position:limit])
+    return b"".join(kept)
 
 
 def _merged(spans: list[Span]) -> list[Span]:

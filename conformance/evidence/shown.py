@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
+from conformance.evidence.memory import Masked
 from conformance.evidence.search import WINDOW
 from conformance.http.credentials import authorization_for_shell
 
 if TYPE_CHECKING:
     from conformance.config.target import Target
     from conformance.evidence.redaction import Redactor
-    from conformance.http.exchange import Request
+    from conformance.http.exchange import Headers, Request
 
 #: a longer body would be no argument that every system takes
 MAX_ARGUMENT = 30_000
@@ -19,6 +20,20 @@ MAX_ARGUMENT = 30_000
 MAX_PRINTED = 128 * 1024
 #: how printf's format gives each byte
 _PRINTED = [chr(byte) if 32 <= byte < 127 and chr(byte) not in "\\%'-" else f"\\{byte:03o}" for byte in range(256)]
+
+
+#: bytes of heads that are remembered
+HEADS = 2**20
+
+#: method, key, authorization, hub id, headers, left-out headers, whether there is a body
+HeadKey = tuple[str, str, str | None, str | None, "Headers", tuple[str, ...], bool]
+
+
+class _Head(NamedTuple):
+    """The headers as they are shown, and the command up to the address and the body."""
+
+    headers: dict[str, str]
+    command: str
 
 
 class Data(NamedTuple):
@@ -35,6 +50,7 @@ class Shown:
     def __init__(self, target: Target, redactor: Redactor) -> None:
         self._target = target
         self._redactor = redactor
+        self._heads: Masked[HeadKey, _Head] = Masked(redactor, HEADS)
 
     def url(self, request: Request) -> str:
         """The address of a request."""
@@ -52,10 +68,7 @@ class Shown:
 
     def headers(self, request: Request) -> dict[str, str]:
         """The headers that a request is sent with, with variables for keys."""
-        shown: dict[str, str] = {}
-        for name, value, _ in self._headers(request):
-            shown[name] = f"{shown[name]}, {value}" if name in shown else value
-        return shown
+        return dict(self._head(request).headers)
 
     def curl(self, request: Request) -> str:
         """The request as a shell command: with variables for keys, and the body exactly as it was sent."""
@@ -64,12 +77,7 @@ class Shown:
 
     def command(self, request: Request) -> str:
         """The command up to the address and the body."""
-        parts = ["curl", "-sS", "-i", "--http1.1", "--globoff", "--path-as-is", *self._trust()]
-        if request.method == "HEAD":
-            parts.append("--head")
-        elif request.method != "GET" or request.body is not None:
-            parts += ["-X", request.method]
-        return " ".join(map(shlex.quote, parts)) + "".join(f" -H {header}" for header in self._curl_headers(request))
+        return self._head(request).command
 
     def data(self, body: bytes) -> Data:
         """What a body adds to the command."""
@@ -81,6 +89,21 @@ class Shown:
         return Data(f"printf {_printed(text)} | ", " --data-binary @-")
 
     # ------------------------------------------------------------ parts
+
+    def _head(self, request: Request) -> _Head:
+        return self._heads.get(head_key(request), head_size(request), lambda: self._new_head(request))
+
+    def _new_head(self, request: Request) -> _Head:
+        shown: dict[str, str] = {}
+        for name, value, _ in self._headers(request):
+            shown[name] = f"{shown[name]}, {value}" if name in shown else value
+        parts = ["curl", "-sS", "-i", "--http1.1", "--globoff", "--path-as-is", *self._trust()]
+        if request.method == "HEAD":
+            parts.append("--head")
+        elif request.method != "GET" or request.body is not None:
+            parts += ["-X", request.method]
+        options = "".join(f" -H {header}" for header in self._curl_headers(request))
+        return _Head(shown, " ".join(map(shlex.quote, parts)) + options)
 
     def _curl_headers(self, request: Request) -> list[str]:
         lines = []
@@ -109,6 +132,18 @@ class Shown:
         if isinstance(verify, bool):
             return [] if verify else ["--insecure"]
         return ["--cacert", str(verify)]
+
+
+def head_key(request: Request) -> HeadKey:
+    """All that a request has beside its address and the content of its body."""
+    given = request.method, request.key, request.authorization, request.hub_id
+    return (*given, request.headers, request.without, request.body is not None)
+
+
+def head_size(request: Request) -> int:
+    """How many bytes what is made of that takes up; roughly."""
+    sent = sum(len(name) + len(value) for name, value in request.headers)
+    return 6 * sent + 2 * len(request.authorization or "") + 1024
 
 
 def _printed(text: str) -> str:

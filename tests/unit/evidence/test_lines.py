@@ -55,6 +55,14 @@ REQUESTS = (
         )
     ),
 )
+#: of each member another value than that of PLAIN, so that requests differ in one member alone
+OTHER: dict[str, Any] = {
+    "operation": "get", "method": "HEAD", "path": "/v1", "query": "x=1", "key": "view", "authorization": "Bearer x",
+    "hub_id": "other", "headers": (("Accept", "*/*"),), "body": b"", "expected": Expected.UNDOCUMENTED,
+    "throttled": Throttled.ACCEPT, "sender": Sender.OUTSIDER, "denied": "view", "ownership": "sibling",
+    "resources": {"job": "j"}, "asked": {"a": "b"}, "without": ("accept",), "check": "LIST-2",
+}  # fmt: skip
+REQUESTS += tuple(replace(PLAIN, **{name: value}) for name, value in OTHER.items())
 HEADERS = (("content-type", "application/json"), ("x-shown", f"{LATE}, \xe9"))
 BODIES = (
     b'{"data": []}',
@@ -132,13 +140,19 @@ def test_a_line_says_all_of_an_exchange_masked_whatever_came_before_it() -> None
     redactor.add("late", LATE)
     for exchange in [*exchanges(), *exchanges()]:
         line = lines.line(exchange, 2**20)
-        shown = json.loads(line)["shown"]
+        fresh = Shown(TARGET, redactor)  # remembers nothing of other requests
+        request = exchange.request
+        shown = {"url": fresh.url(request), "headers": fresh.headers(request), "curl": fresh.curl(request)}
         assert line == json.dumps({**stated(exchange, redactor), "shown": shown})
-        assert shown["curl"] == recorder.curl(exchange.request)
-        row = recorder.evidence(exchange)["request"]
-        assert shown == {"url": row["url"], "headers": row["headers"], "curl": shown["curl"]}
+        row = recorder.evidence(exchange)
+        assert shown == {"url": row["request"]["url"], "headers": row["request"]["headers"], "curl": row["curl"]}
         assert LATE not in line
         assert KEY not in line
+
+
+def test_every_member_of_a_request_is_varied() -> None:
+    assert [member.name for member in fields(Request)] == list(OTHER)
+    assert all(getattr(PLAIN, name) != value for name, value in OTHER.items())
 
 
 def test_the_longest_bodies_are_left_out() -> None:
