@@ -220,9 +220,9 @@ class Controller:
         if self._execution.interruption or self._crashes():
             SharedState(self.setup.state).stop()
             journal.await_ends(self.setup.state, LAST_WORDS_S)
+            results = self._final_results()
         else:
-            self._account_for_missing_records()
-        results = self._final_results()
+            results = self._final_results(self._with_missing_records(journal.read(self.setup.state)))
         assert results is not None, "a wrong usage is not concluded"  # noqa: S101
         write_all(results, self.setup.folder)
         return results
@@ -244,11 +244,11 @@ class Controller:
         """Whether pytest was ended before its session had started, such as by a worker that was lost."""
         return bool(self._crashes() or (self._begun and self._execution.interruption))
 
-    def _account_for_missing_records(self) -> None:
+    def _with_missing_records(self, contents: journal.Contents) -> journal.Contents:
         """Record why a selected check has no record: it was left out, or the suite has lost it."""
         left_out = {check: reason for account in self._accounts for check, reason in account["left_out"].items()}
-        recorded = {str(record.id) for record in journal.read(self.setup.state).checks}
-        book = journal.Journal(self.setup.state, "controller")
+        recorded = {str(record.id) for record in contents.checks}
+        missing = []
         for check_id, check in all_checks().items():
             wanted = check.clause in self.setup.selected and self.setup.effect.fits(check)
             if wanted and check_id not in recorded:
@@ -256,16 +256,20 @@ class Controller:
                 outcome = Outcome.NOT_TESTED if reason else Outcome.ERROR
                 text = reason or "an error of the suite: the check has no record"
                 by_others = reason not in (None, depth.LEFT_OUT)
-                book.write(CheckRecord(check.id, outcome, text, left_out=by_others))
-        book.close()
+                missing.append(CheckRecord(check.id, outcome, text, left_out=by_others))
+        with contextlib.closing(journal.Journal(self.setup.state, "controller")) as book:
+            for record in missing:
+                book.write(record)
+        return replace(contents, checks=[*missing, *contents.checks])
 
-    def _final_results(self) -> Results | None:
+    def _final_results(self, contents: journal.Contents | None = None) -> Results | None:
         if self.results is None and not self._wrong_usage and not self.lost:
             crashes = self._crashes()
             interruption = crashes[0]["crash"] if crashes else self._execution.interruption
             setup = self.setup
             facts = replace(setup.facts, interruption=interruption, finished=datetime.now(UTC))
-            self.results = build.build(setup.settings, setup.target, setup.selected, setup.state, facts)
+            contents = contents or journal.read(setup.state)
+            self.results = build.build(setup.settings, setup.target, setup.selected, contents, facts)
         return self.results
 
     def pytest_unconfigure(self) -> None:

@@ -18,6 +18,7 @@ from conformance.config.settings import Depth, Settings
 from conformance.config.target_file import load_target
 from conformance.contract import catalogue
 from conformance.execution import depth as depths
+from conformance.execution import journal
 from conformance.execution.run import Run
 from conformance.judging.checks import Stage
 from conformance.judging.outcomes import Outcome, blocking_clause
@@ -164,7 +165,7 @@ def judge(
             run.start()
             _execute(run, checks)
         facts = build.RunFacts(id="qualify", started=started, seed=seed, profile=profile, command="")
-        results = build.build(Settings(depth=depth), target, chosen, state, facts)
+        results = build.build(Settings(depth=depth), target, chosen, journal.read(state), facts)
     return {row["id"]: _judged(row) for row in results["clauses"]}
 
 

@@ -14,7 +14,6 @@ from conformance.contract.check_id import CheckId, CheckKind
 from conformance.contract.operations import CAPABILITY, GRANTS, OPERATIONS
 from conformance.contract.timestamps import in_utc
 from conformance.evidence.text import cut
-from conformance.execution import journal
 from conformance.http import latency
 from conformance.judging import applicability, coverage
 from conformance.judging.outcomes import Outcome, of_clause
@@ -27,11 +26,11 @@ from conformance.suite.registry import check_ids
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Collection, Iterable, Sequence
-    from pathlib import Path
 
     from conformance.config.settings import Settings
     from conformance.config.target import Target
     from conformance.contract.catalogue import Clause
+    from conformance.execution.journal import Contents
     from conformance.judging.outcomes import CheckRecord
     from conformance.results.model import (
         CiRow,
@@ -80,9 +79,10 @@ def identity() -> SuiteRow:
     }
 
 
-def build(settings: Settings, target: Target, selected: Collection[str], state: Path, facts: RunFacts) -> Results:
-    """Return results.json of a run, from the journals in its state folder."""
-    contents = journal.read(state)
+def build(
+    settings: Settings, target: Target, selected: Collection[str], contents: Contents, facts: RunFacts
+) -> Results:
+    """Return results.json of a run, from what its journals contain."""
     edition = settings.edition or catalogue.load().editions[-1]
     recorded = [_by_edition(record, edition) for record in contents.checks]
     records, waiver_rows = waivers.apply(settings.waivers, recorded, facts.started.date())
@@ -176,7 +176,7 @@ def _reason(clause: Clause, own: Sequence[CheckRecord], outcome: Outcome, select
     return NOTHING_OBSERVED if observed_only else "left out by pytest's own selection"
 
 
-def _run(settings: Settings, facts: RunFacts, contents: journal.Contents) -> RunRow:
+def _run(settings: Settings, facts: RunFacts, contents: Contents) -> RunRow:
     counted = contents.facts
     row: RunRow = {
         "id": facts.id,
@@ -240,7 +240,7 @@ def _matrix(seen: Counter[tuple[str, str, str, str]]) -> list[PermissionRow]:
     ]
 
 
-def _coverage(contents: journal.Contents, records: Sequence[CheckRecord]) -> CoverageRow:
+def _coverage(contents: Contents, records: Sequence[CheckRecord]) -> CoverageRow:
     operations: dict[str, dict[str, int]] = {operation: {} for operation in OPERATIONS}
     for (_, operation, _, status), count in sorted(contents.observations.matrix.items()):
         statuses = operations.setdefault(operation, {})
@@ -256,7 +256,7 @@ def _coverage(contents: journal.Contents, records: Sequence[CheckRecord]) -> Cov
     return {"operations": operations, "values": values, "inputs": inputs}
 
 
-def _footprint(contents: journal.Contents) -> FootprintRow:
+def _footprint(contents: Contents) -> FootprintRow:
     states = {end.restore: end.state for end in contents.restores_ended}
     return {
         "restores": [

@@ -135,7 +135,7 @@ def recover(folder: Path) -> tuple[Results, Remembered]:
         last = max(file.stat().st_mtime for file in state.iterdir() if file.suffix in (".ndjson", ".json"))
         finished = max(datetime.fromtimestamp(last, UTC), known.facts.started)
         facts = replace(known.facts, interruption=KILLED, finished=finished)
-        results = build.build(known.settings, known.target, known.selected, state, facts)
+        results = build.build(known.settings, known.target, known.selected, journal.read(state), facts)
         # The recorded files have no schema, so their types are checked in the results that are built from them.
         reading.parse_results(json.loads(json.dumps(results, allow_nan=False)))
     except (untrusted.UntrustedFileError, archive.ArchiveError) as problem:
