@@ -30,7 +30,7 @@ def main() -> int:
     hermetic.ignore_warnings()
     hermetic.drop_unusable_sizes(os.environ)
     streams.protect_streams()
-    with hermetic.exit_without_collection():
+    with hermetic.rare_collections(), hermetic.exit_without_collection():
         return command_line.main()
 
 

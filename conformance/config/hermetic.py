@@ -26,7 +26,8 @@ OWN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_NO_PLUGINS": "1"}
 SIZES = {"COLUMNS": range(10, 10_000), "LINES": range(1, 10_000)}
 
 #: Thresholds of the garbage collector: new objects until it scans the youngest generation, and how often older ones.
-THRESHOLDS = (20_000, 20, 20)
+#: A run makes fewer objects, of which a tenth becomes garbage, about 15 MB.
+THRESHOLDS = (500_000, 2, 2)
 
 
 @contextmanager
@@ -48,18 +49,26 @@ def environment() -> Iterator[None]:
 
 @contextmanager
 def rare_collections() -> Iterator[None]:
-    """Exclude the objects that exist already from garbage collection, and collect less often, within the context.
-
-    A run keeps most of what it makes until its end. hypothesis asks for a full collection on each thread that
-    generates, and pytest for several at the end, which would look at every module, class and function each time.
-    """
+    """Collect garbage rarely, within the context: nearly all that a program loads and a run makes is kept."""
     thresholds = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(*THRESHOLDS)
     try:
         yield
     finally:
         gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def loaded_is_kept() -> Iterator[None]:
+    """Exclude the objects that exist already from garbage collection, within the context.
+
+    hypothesis asks for a full collection on each thread that generates, and pytest for several at the end, which would
+    look at every module, class and function each time.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
         gc.unfreeze()
 
 

@@ -39,7 +39,7 @@ def open_page(page: Path) -> None:
 
 def run(settings: Settings, pytest_args: list[str]) -> int:
     """Run the suite and return the exit code; arguments for pytest may name further plugins (`-p`)."""
-    with target_of(settings) as (target, file), hermetic.environment(), hermetic.rare_collections():
+    with target_of(settings) as (target, file), hermetic.environment(), hermetic.loaded_is_kept():
         controller = Controller(prepare(settings, target, file), quiet=True)
         code = pytest.main([*ARGUMENTS, *pytest_args], plugins=[controller])
     if controller.results is not None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
-from conformance.config import hermetic
 from conformance.config.settings import DEFAULT_EXAMPLES, Depth
 from conformance.config.target import RestorePolicy
 from conformance.config.target_file import load_target
@@ -42,6 +41,8 @@ SHAPES_TIMEOUT_S = 1.0
 MAX_RESTORES = RestorePolicy().max_restores
 #: seconds after which a run is ended and recorded as hanging
 PATIENCE_S = 180.0
+#: of a process whose garbage is that of many trials: new objects until the collector scans the youngest generation
+COLLECTOR_THRESHOLDS = (20_000, 20, 20)
 _ONE_AT_A_TIME = threading.Lock()
 
 
@@ -166,7 +167,7 @@ def _collect_rarely() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*hermetic.THRESHOLDS)
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def try_named(name: str, trial_options: TrialOptions) -> Row:
