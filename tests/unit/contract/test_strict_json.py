@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.contract import strict_json
 from conformance.contract.pointers import MAX_SHOWN
 from conformance.contract.strict_json import MAX_DUPLICATES, NotJSON, Parsed, has_more_values, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -120,6 +124,80 @@ def test_a_duplicate_member_is_found_beside_any_other_member(members: list[tuple
     assert list(parse(f"[{{{inside}}}]".encode()).duplicates) == twice
 
 
+# The quick way and the careful one
+
+BLANKS = st.sampled_from(["", "", "", "", " ", "\n", " \t\r\n"])
+STRINGS = st.sampled_from([
+    '""', '"a"', '"a"', '"b"', '"é"', '"\\u0061"', '"a:"', '":"', '" :"', '"\\":"', '"\\" :"', '"\\\\"', '"\\u0022:"',
+    '",:"', '"{:}"', '"["', '"]"', '"{"', '"}"', '"]["', '"}{"', '"2026-01-01T00:00:00Z"', '"x, y: z"', '"\\ud800"',
+    '"a\x01"', '"NaN"',
+])  # fmt: skip
+SCALARS = STRINGS | st.sampled_from(
+    ["null", "true", "0", "-0", "12", "1.5", "1e999", "-1e999", "1e-999", "9" * 5_000, "NaN", "-Infinity", "01", ""]
+)
+
+
+def spaced(*tokens: str) -> st.SearchStrategy[str]:
+    return st.tuples(*(BLANKS for _ in tokens)).map(
+        lambda blanks: "".join(blank + token for blank, token in zip(blanks, tokens, strict=True))
+    )
+
+
+def containers(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    member = st.tuples(STRINGS, inner).flatmap(lambda pair: spaced(pair[0], ":", pair[1]))
+    objects = st.lists(member, max_size=4).map(lambda members: "{" + ",".join(members) + "}")
+    arrays = st.lists(inner, max_size=4).map(lambda items: "[" + ",".join(items) + "]")
+    ends = st.sampled_from([("[", "]"), ('{"a":', "}"), ('{"":[', "]}"), ('[{},{"[":', "}]")])
+    nested = st.builds(lambda end, depth, text: end[0] * depth + text + end[1] * depth, ends, st.integers(1, 4), inner)
+    return objects | arrays | nested | inner.flatmap(lambda text: spaced(text, ""))
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Documents of what could lead a count astray, and what becomes of them with a change or two."""
+    body = draw(st.recursive(SCALARS, containers, max_leaves=25)).encode()
+    for _ in range(draw(st.sampled_from([0, 0, 1, 2]))):
+        start = draw(st.integers(0, len(body)))
+        end = start + draw(st.integers(0, 3))
+        change = draw(st.sampled_from([b"", b'"', b":", b",", b"{", b"}", b"[", b"]", b"\\", b" ", b"\xff", b'"a":1,']))
+        body = body[:start] + change + body[end:]
+    return body
+
+
+def outcome(read: Callable[[], Parsed]) -> tuple[object, ...]:
+    try:
+        parsed = read()
+    except NotJSON as refused:
+        return refused.reason, refused.offset
+    return repr(parsed.value), parsed.duplicates  # repr tells 1 from 1.0 and True
+
+
+@settings(max_examples=500)
+@given(bodies(), st.sampled_from([1, 2, 3, 5, 200]))
+def test_both_ways_of_reading_agree(body: bytes, max_depth: int) -> None:
+    def carefully() -> Parsed:
+        return strict_json._read_carefully(body, strict_json._decode(body), max_depth)
+
+    assert outcome(lambda: parse(body, max_depth=max_depth)) == outcome(carefully)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"id": f"{n:024x}", "events": {"created": "2026-01-01T00:00:00Z"}, "size": 1.5} for n in range(300)],
+        {"": "", "a:": "b:", "log": "restore of a, b: failed", "times": ["2026-01-01T00:00:00Z"] * 2},
+        [{"log": "}{][", "more": [[[]]]}] * 300,
+        [[0]] * 300,
+    ],
+    ids=["a list", "colons in strings", "brackets in strings", "arrays"],
+)
+def test_a_body_without_doubt_is_decoded_once(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [json.dumps(value), json.dumps(value, indent=1), json.dumps(value, separators=(",", " :\n"))]
+    monkeypatch.setattr(strict_json, "_read_carefully", None)
+    for text in texts:
+        assert parse(text.encode()) == Parsed(value)
+
+
 # Bounds
 
 
@@ -133,6 +211,12 @@ def test_the_depth_is_bounded() -> None:
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"[":'])
 def test_depth_without_end_is_refused_before_it_hurts(opening: bytes) -> None:
     assert "deeper than 200 levels" in refusal(opening * 1_000_000).reason
+
+
+def test_braces_in_strings_hide_no_depth() -> None:
+    body = b'{"a": "}", "b": {"a": "}", "b": {"c": 1}, "d": "{"}, "e": "{"}'
+    assert parse(body, max_depth=3).duplicates == ()
+    assert "deeper than 2 levels" in refusal(body, max_depth=2).reason
 
 
 def test_a_bracket_in_a_string_is_no_depth() -> None:
