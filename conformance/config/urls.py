@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from urllib.parse import quote, unquote
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import quote
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_LENGTH = 2000
 MAX_HOST = 253
 MAX_PORT = 65535
 _AUTHORITY_PATH = re.compile(r"([^/?#]*)([^?#]*)(.*)")  # and what follows; it matches any text of one line
-_HOST_PORT = re.compile(r"(\[.*\]|[^:]*):?(.*)")  # it matches any text of one line, too
 #: what a path may hold as it is, beside letters and digits (RFC 3986, section 3.3)
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 #: a label of a host name; underscores occur in the names of services inside a cluster
@@ -56,60 +55,60 @@ class HttpUrl:
 
 
 def parse(text: str) -> HttpUrl:
-    """Return the parts of a URL. Raises UrlError, also for what could not be connected to."""
+    """Return the parts of a URL, as httpx sees them. Raises UrlError, also for what could not be connected to."""
+    import httpx  # noqa: PLC0415 - slow to load, which errors of usage need not wait for
+
     if len(text) > MAX_LENGTH:
         raise UrlError(f"it is longer than {MAX_LENGTH:,} characters")
     if not re.fullmatch(r"[\x21-\x7e]+", text) or "\\" in text:
         raise UrlError("it contains a character that URLs cannot contain")
     scheme, _, rest = text.partition("://")
-    scheme = scheme.lower()
-    if scheme not in DEFAULT_PORTS:
+    if scheme.lower() not in DEFAULT_PORTS:
         raise UrlError("the scheme must be http or https")
     authority, path, more = _AUTHORITY_PATH.findall(rest)[0]
-    user, at, address = authority.rpartition("@")
-    host, port = _host_and_port(address)
-    username, colon, password = user.partition(":")
+    try:
+        url = httpx.URL(f"{scheme.lower()}://{rest}")
+    except httpx.InvalidURL:
+        raise UrlError(_problem(authority)) from None
+    host = url.raw_host.decode("ascii")
+    _require_host(host)
+    if url.port is not None and not 0 < url.port <= MAX_PORT:
+        raise UrlError("the port must not be 0" if url.port == 0 else f"the port is greater than {MAX_PORT}")
+    has_user = "@" in authority
     return HttpUrl(
-        scheme,
+        url.scheme,
         host,
-        None if port == DEFAULT_PORTS[scheme] else port,
-        # dot segments stay as they are
+        url.port,
+        # httpx would remove dot segments
         quote(re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path), _PATH_SAFE),
-        unquote(username) if at else None,
-        unquote(password) if colon else None,
+        url.username if has_user else None,
+        url.password if ":" in authority.rpartition("@")[0] else None,
         has_more=bool(more),
     )
 
 
-def _host_and_port(address: str) -> tuple[str, int | None]:
-    """Separate the two. Raises UrlError."""
-    host, port = _HOST_PORT.findall(address)[0]
-    if port and not port.isdigit():
-        if address.count("[") != address.count("]"):
-            raise UrlError("host and port cannot be separated; write an IPv6 address in brackets")
-        raise UrlError("the port is not a number")
-    host = _checked_host(host)
-    if port and not 0 < int(port) <= MAX_PORT:
-        raise UrlError(f"the port is greater than {MAX_PORT}" if int(port) else "the port must not be 0")
-    return host, int(port) if port else None
-
-
-def _checked_host(host: str) -> str:
-    """The host without brackets. Raises UrlError for one that the system's resolver would refuse to look up."""
+def _require_host(host: str) -> None:
+    """Raise UrlError for a host that the system's resolver would refuse to look up."""
     if not host:
         raise UrlError("it has no host")
-    if host.startswith("[") and host.endswith("]"):
+    if ":" in host:
         try:
-            IPv6Address(host[1:-1].replace("%", " "))  # a URL cannot have an address with a zone
+            IPv6Address(host.replace("%", " "))  # a URL cannot have an address with a zone
         except ValueError:
             raise UrlError("the host is not an IPv6 address") from None
-        return host[1:-1]
-    if re.fullmatch(r"[0-9]+(\.[0-9]+){3}", host):
-        try:
-            IPv4Address(host)
-        except ValueError:
-            raise UrlError("the host is not an IPv4 address") from None
+        return
     labels = host.removesuffix(".").split(".")
     if len(host) > MAX_HOST or not all(map(_LABEL.fullmatch, labels)):
         raise UrlError("the host is not a host name")
-    return host.lower()
+
+
+def _problem(authority: str) -> str:
+    """Say what httpx refused, in our words: its own message quotes the URL."""
+    host, _, port = authority.rpartition("@")[2].partition(":")
+    if authority.count("[") != authority.count("]"):
+        return "host and port cannot be separated; write an IPv6 address in brackets"
+    if "[" in authority:
+        return "the host is not an IPv6 address"
+    if re.fullmatch(r"[0-9.]+", host):
+        return "the host is not an IPv4 address"
+    return "the port is not a number" if port and not port.isdigit() else "the host is not a host name"

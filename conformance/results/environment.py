@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conformance.results.model import CiRow
 
 #: the libraries on which a run's requests and judgements depend
-LIBRARIES = ("hypothesis", "schemathesis", "jsonschema-rs", http_library(), "pytest", "pytest-xdist")
+LIBRARIES = ("hypothesis", "schemathesis", "jsonschema-rs", "httpx", http_library(), "pytest", "pytest-xdist")
 #: the libraries that generate requests from a seed
 GENERATORS = ("hypothesis", "schemathesis")
 #: the libraries that judge responses
