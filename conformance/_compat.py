@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
     from types import ModuleType
 
     import pytest
@@ -219,28 +219,49 @@ def schemathesis_builder() -> ModuleType:
     return builder
 
 
-# ---------------------------------------------------------------- jsonschema
+# ---------------------------------------------------------------- httpx and jsonschema
 
 
 #: Modules that jsonschema imports where they are installed, for formats that the contract does not use.
 _UNUSED_FORMATS = ("rfc3987_syntax", "isoduration")
 
 
+@contextlib.contextmanager
+def _without_modules(*names: str) -> Iterator[None]:
+    """Let an import of these modules fail meanwhile, for which the library that asks for them is prepared.
+
+    Modules that are loaded already stay.
+    """
+    blocked = [name for name in names if name not in sys.modules]
+    # None makes an import of the name raise ImportError
+    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type] # the stubs know modules only
+    try:
+        yield
+    finally:
+        for name in blocked:
+            sys.modules.pop(name, None)
+
+
+@functools.cache
+def httpx() -> ModuleType:
+    """Import httpx, but not its command line, which imports click, rich and pygments where they are installed.
+
+    Without the private name all of it is imported.
+    """
+    with _without_modules("httpx._main"):
+        import httpx  # noqa: PLC0415 - slow to load, which errors of usage need not wait for
+    return httpx
+
+
 @functools.cache
 def jsonschema() -> ModuleType:
     """Import jsonschema, but none of the modules that it needs for formats like `iri` and `duration` alone.
 
-    One of them compiles a grammar when it is imported, which takes more than a second. Modules that are loaded already
-    stay, and so does all of jsonschema.
+    One of them compiles a grammar when it is imported, which takes more than a second. All of jsonschema stays where it
+    is loaded already.
     """
-    blocked = [name for name in _UNUSED_FORMATS if name not in sys.modules]
-    # None makes an import of the name raise ImportError, for which jsonschema is prepared
-    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type] # the stubs know modules only
-    try:
+    with _without_modules(*_UNUSED_FORMATS):
         import jsonschema.validators  # noqa: PLC0415 - takes a fifth of a second
-    finally:
-        for name in blocked:
-            sys.modules.pop(name, None)
     return jsonschema
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import quote
 
+from conformance import _compat
+
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_LENGTH = 2000
 MAX_HOST = 253
@@ -56,7 +58,7 @@ class HttpUrl:
 
 def parse(text: str) -> HttpUrl:
     """Return the parts of a URL, as httpx sees them. Raises UrlError, also for what could not be connected to."""
-    import httpx  # noqa: PLC0415 - slow to load, which errors of usage need not wait for
+    httpx = _compat.httpx()
 
     if len(text) > MAX_LENGTH:
         raise UrlError(f"it is longer than {MAX_LENGTH:,} characters")

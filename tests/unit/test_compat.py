@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -302,7 +303,14 @@ def test_an_incompatible_library_ends_a_command_with_one_line(
     assert line.startswith("backups-conformance: error: uvicorn ")
 
 
-# ---------------------------------------------------------------- jsonschema
+# ---------------------------------------------------------------- httpx and jsonschema
+
+
+def test_httpx_is_imported_without_the_modules_of_its_command_line() -> None:
+    script = "import sys; from conformance import _compat; _compat.httpx().URL('http://a'); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "httpx" in loaded
+    assert {"click", "rich", "httpx._main"}.isdisjoint(loaded)
 
 
 @pytest.fixture
