@@ -172,7 +172,7 @@ def outcome(read: Callable[[], Parsed]) -> tuple[object, ...]:
     return repr(parsed.value), parsed.duplicates  # repr tells 1 from 1.0 and True
 
 
-@settings(max_examples=500)
+@settings(max_examples=250, deadline=None)
 @given(bodies(), st.sampled_from([1, 2, 3, 5, 200]))
 def test_both_ways_of_reading_agree(body: bytes, max_depth: int) -> None:
     def carefully() -> Parsed:

@@ -284,6 +284,39 @@ def test_both_engines_agree_on_mutants(mutant: tuple[str, Any]) -> None:
     assert len({(one.pointer, one.keyword, one.wanted) for one in mismatched}) == len(mismatched)
 
 
+@st.composite
+def with_other_members(draw: st.DrawFn) -> tuple[str, Any]:
+    """A good example, some of whose objects lack members, have more, or have others in their place."""
+    shape, text = draw(st.sampled_from(GOOD_EXAMPLES))
+    value = json.loads(text)
+    for _ in range(draw(st.integers(1, 3))):
+        places = [place for place in (value_at(value, path) for path in paths(value)) if isinstance(place, dict)]
+        changed = draw(st.sampled_from([place for place in places if place] or [{}]))
+        for name in draw(st.sets(st.sampled_from(sorted(changed)), max_size=2)) if changed else ():
+            del changed[name]
+        changed.update(dict.fromkeys(draw(st.sets(st.sampled_from(["more", "error", "name"]), max_size=2))))
+    return shape, value
+
+
+def value_at(value: Any, path: tuple[Any, ...]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(with_other_members())
+def test_both_engines_agree_on_objects_with_other_members(changed: tuple[str, Any]) -> None:
+    shape, value = changed
+    assert validation._accepts(shape, value) == slow_verdict(shape, value)
+
+
+def test_a_schema_that_speaks_of_other_members_is_left_as_it_is() -> None:
+    schema = {"type": "object", "required": ["a"], "properties": {"a": {}}, "additionalProperties": {"type": "string"}}
+    assert validation._quick(schema) == schema
+    assert validation._quick({**schema, "additionalProperties": True}) == {**schema, "additionalProperties": True}
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(odd_times)
 def test_both_engines_and_our_own_reading_agree_on_times(text: str) -> None:
