@@ -48,8 +48,9 @@ from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging, restore_requests
 from conformance.scenarios.paging import present
 from conformance.scenarios.proofs.log_book import names
+from conformance.scenarios.proofs.other_clients import ANOTHER_CLIENT
 from conformance.scenarios.restore import of_instance
-from conformance.scenarios.side_effects import ANOTHER_CLIENT, by_refused_requests
+from conformance.scenarios.side_effects import by_refused_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from conformance.contract import equivalence
-from conformance.contract.operations import NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
+from conformance.contract.operations import GONE_STATES, NOT_LIVE_STATES, RESTORE_MAY_CHANGE, TRANSIENT_STATES
 from conformance.contract.pointers import value_at
 from conformance.http.exchange import Purpose
 from conformance.judging.expectations import (
@@ -20,9 +20,19 @@ from conformance.judging.expectations import (
     violation,
 )
 from conformance.judging.outcomes import Outcome
-from conformance.scenarios import paging
 from conformance.scenarios.proofs.log_book import names
 from conformance.scenarios.proofs.next_accepted import restore_the_main_backup
+from conformance.scenarios.proofs.other_clients import (
+    ANOTHER_CLIENT,
+    MAX_WATCH_S,
+    MAX_WATCHED_BACKUPS,
+    MIN_WATCH_S,
+    UNTOUCHED,
+    WATCH_FACTOR,
+    changed_alone,
+    effects_of_others,
+    logs_of_untouched,
+)
 from conformance.scenarios.request_builder import requests_of
 from conformance.scenarios.run_state import CANNOT_GO_ON, Snapshot
 
@@ -35,12 +45,6 @@ if TYPE_CHECKING:
 
 #: How many requests that must be refused are sent one by one before the others go side by side.
 ONE_BY_ONE = 2
-#: How long to watch for logs of other clients' restores, in seconds and relative to their pace in the run so far,
-#: and on how many backups.
-MIN_WATCH_S = 3.0
-MAX_WATCH_S = 15.0
-WATCH_FACTOR = 3
-MAX_WATCHED_BACKUPS = 64
 #: How many changed members of a backup are reported.
 MAX_CHANGES = 3
 #: How long to look for an effect on another backup at most, in seconds, and how many backups are tried for that.
@@ -48,9 +52,6 @@ MAX_PATIENCE_S = 10.0
 MAX_CANDIDATES = 5
 #: How many polls the effect may take once another restore was accepted and has ended.
 POLLS_AFTER_ACCEPTED = 4
-#: The scenario that reads the logs of backups for which this run requested no restore.
-UNTOUCHED = "logs of untouched backups"
-ANOTHER_CLIENT = "another client may be restoring this backup"
 CHANGES_WITH_EACH_READING = "HTTP-4 failed first: the backup changes with each reading"
 
 #: Clauses whose own text forbids an effect of a refused restore. Each has a dedicated backup and a final review.
@@ -252,44 +253,69 @@ def _is_of_logs(finding: Finding) -> bool:
     return finding.exchange is not None and finding.exchange.operation == "logs"
 
 
+def _shows_gone(finding: Finding) -> bool:
+    return finding.exchange is not None and value_at(finding.exchange.data, "/state/current") in GONE_STATES
+
+
 def _why_unconfirmed(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
     """Why the requests are not proved to have effects; empty if they have them on another backup, and nobody else does.
 
-    Another client may restore the other backup at the same time as well.
+    Another client may restore the other backup at the same time as well, and backups may change by themselves.
     """
-    context.run_once(UNTOUCHED, _logs_of_untouched)
+    context.run_once(UNTOUCHED, logs_of_untouched)
     backup = _comparable_backup(context, snapshot)
     if backup is None:
         kind = "that is not live " if snapshot.state in NOT_LIVE_STATES else ""
         return f"{ANOTHER_CLIENT}: there is no other backup {kind}to see it again with"
-    doubt = _try_elsewhere(context, snapshot, backup, foreign=foreign)
-    return doubt or _restored_by_others(context, snapshot, foreign=foreign)
+    again = _try_elsewhere(context, snapshot, backup, foreign=foreign)
+    if again is None:
+        return f"{ANOTHER_CLIENT}: the same requests for another backup had no effect"
+    if again.may_be_chance and (other := changed_alone(context, {snapshot.backup, backup}, again.took_s)):
+        return f"backups change by themselves: {other} did while nothing was sent"
+    return effects_of_others(context, snapshot, foreign=foreign)
 
 
-def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, foreign: bool) -> str:
+class _Again(NamedTuple):
+    """An effect that was seen again: after how many seconds, at the first look or later, and what it was."""
+
+    took_s: float
+    is_late: bool
+    findings: Sequence[Finding]
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the backup may have changed by itself: it is gone, or only its members changed, and late.
+
+        The log of a restore names its cause.
+        """
+        return not any(map(_is_of_logs, self.findings)) and (self.is_late or any(map(_shows_gone, self.findings)))
+
+
+def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, foreign: bool) -> _Again | None:
     """Send the requests again for a backup that nothing touched, and look for effects until the time is over.
 
     Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Only then a
-    restore of the main backup is: effects may come with it. Return why nothing is proved; empty where effects came.
+    restore of the main backup is: effects may come with it. Return None where none came. Raises CannotTellError.
     """
     requests = requests_for(snapshot, backup)
-    again = _look_before(context, requests)
-    if again is None:
-        return f"{ANOTHER_CLIENT}: the other backup cannot be read"
+    before = _look_before(context, requests)
+    if before is None:
+        raise CannotTellError("the other backup cannot be read")
+    began, is_late, is_last = time.monotonic(), False, False
     _send_until_accepted(context, requests)
     deadline = time.monotonic() + min(context.fixtures.target.restore.timeout_s, MAX_PATIENCE_S)
-    is_last = False
     while True:
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])
-        effects = list(changes_since(context, again, get, logs, foreign=foreign))
-        if any(finding.outcome is Outcome.FAILED for finding in effects):
+        effects = list(changes_since(context, before, get, logs, foreign=foreign))
+        if effects := [finding for finding in effects if finding.outcome is Outcome.FAILED]:
             context.record_step(f"sent the same requests for backup {backup}", logs, "they had the same effect")
-            return ""
+            return _Again(time.monotonic() - began, is_late, effects)
         if time.monotonic() > deadline and not is_last and restore_the_main_backup(context):
             is_last, deadline = True, time.monotonic() + POLLS_AFTER_ACCEPTED * context.fixtures.target.restore.poll_s
         elif time.monotonic() > deadline:
             context.record_step(f"sent the same requests for backup {backup}", logs, "they had no effect")
-            return f"{ANOTHER_CLIENT}: the same requests for another backup had no effect"
+            return None
+        is_late = True
         context.run.wait(context.fixtures.target.restore.poll_s)
 
 
@@ -311,56 +337,6 @@ def _comparable_backup(context: CheckContext, snapshot: Snapshot) -> str | None:
         if current in NOT_LIVE_STATES:
             others.append(backup)
     return None if is_live else next(iter(others), None)
-
-
-def _logs_of_untouched(context: CheckContext) -> dict[str, list[JsonObject]]:
-    """Return the logs of the backups for which this run requested no restore."""
-    state = context.run.state
-    listed = [str(backup["id"]) for backup in context.fixtures.backups]
-    untouched = [backup for backup in listed if not state.requested(backup)][:MAX_WATCHED_BACKUPS]
-    answers = context.send_all(map(context.build.logs, untouched))
-    return {
-        backup: [log for log in logs.items if names(log, backup)]
-        for backup, logs in zip(untouched, answers, strict=True)
-        if logs.is_success
-    }
-
-
-def _restored_by_others(context: CheckContext, snapshot: Snapshot, *, foreign: bool) -> str:
-    """Why something else may have had the effects: backups that this run leaves alone are restored or change as well.
-
-    Empty if none does. Only restores to the instances of the snapshot count, unless `foreign`. The first call waits a
-    while for them; later ones count those since then as well.
-    """
-    before = context.run_once(UNTOUCHED, _logs_of_untouched)
-    if changed := context.run_once("watch of untouched backups", _changed_meanwhile):
-        return f"backups change by themselves: {changed} did, of which this run requested no restore"
-    for backup, logs in _logs_of_untouched(context).items():
-        known = [log.get("id") for log in before.get(backup, logs)]
-        new = [log for log in logs if log.get("id") not in known and log.get("type") != "backup"]
-        if any(foreign or log.get("instance_id") in snapshot.instances for log in new):
-            return f"{ANOTHER_CLIENT}: it restored {backup}, of which this run requested no restore"
-    return ""
-
-
-def _changed_meanwhile(context: CheckContext) -> str:
-    """Wait a while, and return a live backup that changed though this run requested no restore of it; else nothing."""
-    before = _live_items(context)
-    context.run.wait(MIN_WATCH_S)
-    after = _live_items(context)
-    untouched = [backup for backup in before.keys() & after.keys() if not context.run.state.requested(backup)]
-    changed = [backup for backup in untouched if equivalence.differences("backup", before[backup], after[backup])]
-    return min(changed, default="")
-
-
-def _live_items(context: CheckContext) -> dict[str, JsonObject]:
-    """The live backups of the list by their ids; none if the list cannot be read, which is another clause's matter."""
-    try:
-        pages = paging.read_list(context).pages
-    except CannotTellError:
-        return {}
-    items = [item for page in pages for item in page.items if value_at(item, "/state/current") == "live"]
-    return {str(item.get("id")): item for item in items}
 
 
 def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:

@@ -15,9 +15,10 @@ from conformance.judging.expectations import CannotTellError, NotTestableError, 
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import restore_requests
 from conformance.scenarios.follower import Follower
+from conformance.scenarios.proofs.other_clients import ANOTHER_CLIENT
 from conformance.scenarios.restore import last_look
 from conformance.scenarios.run_state import CANNOT_GO_ON
-from conformance.scenarios.side_effects import ANOTHER_CLIENT, no_foreign_restores
+from conformance.scenarios.side_effects import no_foreign_restores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -16,10 +16,10 @@ from conformance.judging.expectations import Finding, violation
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios.fixtures import Fixtures
 from conformance.scenarios.proofs.looks import Looks
+from conformance.scenarios.proofs.other_clients import ANOTHER_CLIENT
 from conformance.scenarios.proofs.refusal_batches import RefusalBatches
 from conformance.scenarios.run_state import RunState, Snapshot
 from conformance.scenarios.side_effects import (
-    ANOTHER_CLIENT,
     changes_since,
     confirmed,
     requests_for,
@@ -185,6 +185,37 @@ def test_where_backups_change_by_themselves_no_request_is_blamed(moving: str) ->
     [finding] = container.confirm(container.snapshot("b"))
     assert finding.outcome is (Outcome.ERROR if moving else Outcome.FAILED)
     assert ("untouched" in finding.got) == bool(moving)
+
+
+class Removing(Container):
+    """A container whose `doomed` backups go one after the other as time passes, whoever asks; "" is a pause."""
+
+    def __init__(self, states: States, doomed: list[str], state: str) -> None:
+        super().__init__(states)
+        self.fixtures.target = replace(without_roles(), restore=RestorePolicy(timeout_s=60.0, poll_s=0.0))
+        self.client.send = lambda request, _purpose: self.send(request)
+        self.denies, self.doomed, self.state = True, doomed, state
+
+    def pass_time(self) -> None:
+        if self.doomed and (backup := self.doomed.pop(0)):
+            self.states[backup] = self.state
+
+
+@pytest.mark.parametrize("state", ["deleted", "archived"])
+@pytest.mark.parametrize(("doomed", "outcome"), [(["o", "", "p"], Outcome.ERROR), (["o"], Outcome.FAILED)])
+def test_a_late_change_of_the_other_backup_proves_nothing_where_backups_go_one_after_the_other(
+    doomed: list[str], outcome: Outcome, state: str
+) -> None:
+    container = Removing(dict.fromkeys(("b", "o", "p", "untouched"), "live"), [*doomed], state)
+    snapshot = container.snapshot("b")
+    container.send(restore_of("b"))
+    container.send(restore_of("p"))  # it goes by itself, although the run has requested a restore of it
+    container.states["b"] = state
+    get = container.get("b")
+    suspected = violation("the backup unchanged by a refused request", "/state/current changed", get)
+    [finding] = confirmed(cast("Any", container), snapshot, [suspected])
+    assert finding.outcome is outcome
+    assert ("p did while nothing was sent" in finding.got) == (outcome is Outcome.ERROR)
 
 
 def test_an_effect_on_a_live_backup_is_seen_again_with_a_live_one() -> None:
