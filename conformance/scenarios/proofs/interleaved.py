@@ -74,10 +74,11 @@ def changed_by_other_reads(context: CheckContext, operation: Operation, backup: 
             continue
         rounds: list[Round] = []
         while len(rounds) < ROUNDS and all(done.shows for done in rounds):
-            rounds.append(_round(context, read, others[len(rounds) % len(others)]))
+            turn = len(rounds) % len(others)
+            rounds.append(_round(context, read, others[turn], others[turn - 1]))
         if not all(done.shows for done in rounds):
             continue
-        controls = [_round(context, read, read) for _ in range(ROUNDS)]
+        controls = [_round(context, read, read, read) for _ in range(ROUNDS)]
         if all(control.calm and not control.differences for control in controls):
             yield from rounds[-1].differences[:1]
             return
@@ -149,9 +150,11 @@ def _in_turns(between: Mapping[Key, Request], keys: Sequence[Key], reads: Sequen
     return [turn for turn in turns if turn]
 
 
-def _round(context: CheckContext, read: Request, between: Request) -> Round:
-    """Send A, A, B, A'."""
+def _round(context: CheckContext, read: Request, between: Request, opposite: Request) -> Round:
+    """Send A, A, B, A', behind what takes back what B leaves: another check may have sent the like of B before."""
     with context.run.window.held(ROUND_S):
+        if opposite != between:
+            context.send(opposite)
         for _ in range(SETTLING):
             context.send(read)
         first, second, other, last = [context.send(request) for request in (read, read, between, read)]
