@@ -191,7 +191,7 @@ def _may_repeat(body: bytes, structure: bytes, members: int) -> bool:
 
 
 def _is_shallow(structure: bytes, objects: int, max_depth: int) -> bool:
-    """Whether it is plain that a document of so many objects is not too deep; arrays count as if all were nested."""
+    """Whether the counts alone show that a document is not too deep; arrays count as if all were nested."""
     arrays = structure.count(b"[")
     if arrays + objects <= max_depth:
         return True

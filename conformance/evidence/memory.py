@@ -28,7 +28,7 @@ class Memory(Generic[K, V]):
         self._old: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
-        """The value that was kept by this key; None if there is none any more."""
+        """Return the value kept for this key, or None if it was dropped."""
         value = self._young.get(key)
         return self._old.get(key) if value is None else value
 

@@ -32,7 +32,7 @@ MAX_FORMS = 30_000
 #: How many places of a text that was cut are searched for the beginning of a secret.
 MAX_CUTS = 100
 DEEPEST = 200
-#: What was found in data of at most this length is remembered, of so many bytes of them together.
+#: Results are cached for data of at most this length, up to this many bytes of data in total.
 LONGEST_REMEMBERED, MAX_REMEMBERED = 16 * 1024, 2 * 2**20
 #: what a span takes up in memory, in bytes; roughly
 SPAN_SIZE = 150

@@ -60,8 +60,8 @@ class Shown:
         """The address of a request, with its path and its query by themselves."""
         plain, text = f"{self._target.base_url.rstrip('/')}{request.target}", self._redactor.text
         url = text(plain)
-        # No escape reaches over the slash or the question mark before them, and none is read otherwise because of what
-        # stands there: so a secret in the path or the query is one in the whole.
+        # The slash and the question mark before them end any escape, so a secret in the path or the query is also
+        # found in the whole address.
         if url is plain and request.path.startswith("/") and len(plain) <= WINDOW:
             return url, request.path, request.query
         return url, text(request.path), text(request.query)
