@@ -295,7 +295,7 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, fo
     """Send the requests again for a backup that nothing touched, and look for effects until the time is over.
 
     Nothing that the target must accept is sent meanwhile, so that the requests alone can have the effects. Only then a
-    restore of the main backup is: effects may come with it. Return None where none came. Raises CannotTellError.
+    restore of the main backup is: effects may come with it. Return None if there were none. Raises CannotTellError.
     """
     requests = requests_for(snapshot, backup)
     before = _look_before(context, requests)

@@ -151,7 +151,7 @@ def _in_turns(between: Mapping[Key, Request], keys: Sequence[Key], reads: Sequen
 
 
 def _round(context: CheckContext, read: Request, between: Request, opposite: Request) -> Round:
-    """Send A, A, B, A', behind what takes back what B leaves: another check may have sent the like of B before."""
+    """Send A, A, B, A', after a request that undoes what an earlier B left: another check may have sent one like it."""
     with context.run.window.held(ROUND_S):
         if opposite != between:
             context.send(opposite)
