@@ -147,7 +147,7 @@ class Executor:
             self._reviewed = True
             self.finish_changes()
             self.await_reads(reads)
-            self.final_review()
+            self.final_review(is_last=False)
 
     def begin_bad_keys(self, checks: Iterable[Check]) -> None:
         """Start the checks that send bad keys, several at once, but for those that would restore to have a job.
@@ -158,14 +158,14 @@ class Executor:
             has_jobs = self._run.state.has_run("main")
             self._changes.begin(check for check in checks if has_jobs or check.operation != "job")
 
-    def final_review(self) -> None:
+    def final_review(self, *, is_last: bool = True) -> None:
         """Review everything that the run did since the last review.
 
         Each review is executed by itself: one that fails is an error of its own clause, and of no other. After the bad
         keys of a quick run only their effects are reviewed.
         """
         is_again = self._run.state.reviews > 0
-        self._run.state.begin_review()
+        self._run.state.begin_review(is_last=is_last)
         reviews = [review for review in self._reviews if review.clause in self._selected]
         if is_again and self._run.is_quick:
             reviews = [review for review in reviews if review.clause in FORBID_EFFECTS]

@@ -23,10 +23,12 @@ SETTLED_S = 3.5
 def await_late_effects(context: CheckContext, clock: Callable[[], float] = time.monotonic) -> None:
     """Wait until what was refused, but is executed all the same, would show its effects, and restores have settled.
 
-    `clock` gives monotonic seconds. In most runs that time has passed by then, with other requests.
+    `clock` gives monotonic seconds. In most runs that time has passed by then, with other requests. Only the last
+    review waits for restores: until then there is other work to do.
     """
     state = context.run.state
-    due = [] if context.run.is_quick else [end + SETTLED_S for end in _ends(state.restores)]
+    waits_for_restores = state.is_last_review and not context.run.is_quick
+    due = [end + SETTLED_S for end in _ends(state.restores)] if waits_for_restores else []
     if state.last_refused_change is not None:
         due.append(state.last_refused_change + patience(state.followed, context.fixtures.target.restore.poll_s))
     left_s = max(due, default=0.0) - clock()

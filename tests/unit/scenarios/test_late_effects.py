@@ -101,3 +101,12 @@ def test_the_first_restore_and_those_that_failed_settle(
     state.add_restores(restores)
     assert waited(state, since_s) == pytest.approx(expected)
     assert waited(state, since_s, is_quick=True) == 0
+
+
+def test_only_the_last_review_waits_for_restores_to_settle() -> None:
+    state = RunState()
+    state.add_restores([restore_that_ended(1.0)])
+    state.begin_review(is_last=False)
+    assert waited(state, 2.0) == 0
+    state.begin_review()
+    assert waited(state, 2.0) == pytest.approx(2.5)
