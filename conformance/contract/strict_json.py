@@ -4,13 +4,14 @@ The standard library's C scanner does the reading. What it accepts and RFC 8259 
 occur twice) and what could hurt those who use the value (depth, infinities, millions of values) is decided here.
 Everything takes time and memory in proportion to the body's length.
 
-Nearly every body is read the quick way: members are only counted while the scanner builds them, and where their number
-shows that none was lost, there is nothing to look for. The careful way, which sees each object's members, is two
-thirds dearer; it decides whatever the quick one leaves in doubt.
+Nearly every body is read the quick way: the values that the scanner built are counted, level by level, and where their
+number shows that none was lost, there is nothing to look for. The careful way, which sees each object's members, is
+much dearer; it decides whatever the quick one leaves in doubt.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from conformance.contract import pointers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
 D = TypeVar("D")
 MAX_DEPTH = 200
@@ -47,9 +48,12 @@ _ESCAPED = (b"\\\\", b'\\"')
 #: the brackets of objects become those of arrays, and all but brackets, quotes and escapes is deleted
 _AS_ARRAYS = bytes.maketrans(b"{}", b"[]")
 _NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
-_NO_STRUCTURE = bytes(set(range(256)) - set(b",:{}["))
+_NO_STARTS = bytes(set(range(256)) - set(b",{["))
+_NO_MEMBERS = bytes(set(range(256)) - set(b",:{}"))
 _AS_COMMAS = bytes.maketrans(b"{}", b",,")
 _DOUBT = object()
+#: whether this interpreter shows of an object the values alone; where it does not, every document is read carefully
+_SEES_VALUES_ALONE = gc.get_referents({"a": "b"}) == ["b"]
 
 
 _CUT_OFF = "the body ends in the middle of the document"
@@ -148,61 +152,54 @@ def _decode(body: bytes) -> str:
 
 def _read_quickly(body: bytes, text: str, max_depth: int) -> object:
     """The value of a document without members that occur twice and not too deep; _DOUBT of anything that may differ."""
-    objects: list[dict[str, object]] = []
-    noting = _noting(objects)
-    next(noting)
-    decoder = json.JSONDecoder(parse_float=_float, parse_constant=_refuse, object_hook=noting.send)
+    decoder = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
     try:
         value = decoder.decode(text)
     except (ValueError, _ConstantError, RecursionError):
         return _DOUBT
-    structure = body.translate(None, _NO_STRUCTURE)
-    if _may_repeat(body, structure, sum(map(len, objects))):
+    sizes = [len(level) for level in _levels(value)]
+    if _may_repeat(body, value, sum(sizes)):
         return _DOUBT
-    if not _is_shallow(structure, len(objects), max_depth) and _is_deeper(body, max_depth):
+    if len(sizes) >= max_depth and _is_deeper(body, max_depth):  # the lowest containers may be empty
         return _DOUBT
     return value
 
 
-def _noting(objects: list[dict[str, object]]) -> Generator[object, dict[str, object], None]:
-    """Note each object that is sent, and give it back.
+def _levels(value: object) -> Iterator[list[object]]:
+    """What the containers of one level of a document hold, level by level; the names of members are no part of it."""
+    level = [value]
+    while level := gc.get_referents(*level):
+        yield level
 
-    A generator, as the scanner calls this for each object: to resume one is cheaper than to call a function.
+
+def _may_repeat(body: bytes, value: object, built: int) -> bool:
+    """Whether more values may be written in a document than were built, the outermost one apart.
+
+    Before each value there is a comma, or its container is opened; strings may hold these as well. Where they do, a
+    dearer count of members may still tell.
     """
-    built: dict[str, object] | None = None
-    while True:
-        built = yield built
-        objects.append(built)
+    if not _SEES_VALUES_ALONE:
+        return True
+    written = len(body.translate(None, _NO_STARTS))
+    if written <= built or written - body.count(b"{}") - body.count(b"[]") <= built:
+        return False
+    lists = [each for level in ([value], *_levels(value)) for each in level if isinstance(each, list)]
+    return _may_repeat_members(body, built - sum(map(len, lists)))
 
 
-def _may_repeat(body: bytes, structure: bytes, members: int) -> bool:
-    """Whether more members may be written in the document than were built.
+def _may_repeat_members(body: bytes, built: int) -> bool:
+    """Whether more members may be written than were built.
 
     Between the colons of two members there is a comma or a brace, so there are at most as many members as there are
     rows of colons; those of a time stand in the row of its member. Where strings hold colons behind commas or braces,
-    a dearer count may still tell: a name's last quote and its colon have nothing but blanks between them.
+    a name's last quote and its colon have nothing but blanks between them.
     """
-    if structure.translate(_AS_COMMAS, b"[").count(b":,") <= members:
+    if body.translate(_AS_COMMAS, _NO_MEMBERS).count(b":,") <= built:
         return False
-    return body.translate(None, _BLANKS).count(b'":') > members
+    return body.translate(None, _BLANKS).count(b'":') > built
 
 
 # Depth
-
-
-def _is_shallow(structure: bytes, objects: int, max_depth: int) -> bool:
-    """Whether the counts alone show that a document is not too deep; arrays count as if all were nested."""
-    arrays = structure.count(b"[")
-    if arrays + objects <= max_depth:
-        return True
-    braces = structure.translate(None, b",:[")
-    if arrays > max_depth or len(braces) != 2 * objects:  # the latter: braces in a string
-        return False
-    for _ in range(max_depth - arrays):
-        if not braces:
-            break
-        braces = braces.replace(b"{}", b"")
-    return not braces
 
 
 def _is_deeper(body: bytes, max_depth: int) -> bool:

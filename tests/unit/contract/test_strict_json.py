@@ -198,6 +198,14 @@ def test_a_body_without_doubt_is_decoded_once(value: object, monkeypatch: pytest
         assert parse(text.encode()) == Parsed(value)
 
 
+def test_where_the_interpreter_shows_names_of_members_as_well_every_document_is_read_carefully(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(strict_json, "_SEES_VALUES_ALONE", False)
+    assert parse(b'{"a": 1, "a": [2]}').duplicates == ("/a",)
+    assert parse(b'{"a": [1]}') == Parsed({"a": [1]})
+
+
 # Bounds
 
 
