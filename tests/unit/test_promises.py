@@ -1,8 +1,9 @@
-"""docs/security.md names a test for each promise, and these tests exist."""
+"""docs/security.md names a test for each promise, and these tests exist; so do those of the mutation run."""
 
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,10 @@ def test_each_promise_of_a_table_names_a_test(promise: str, test: str) -> None:
 def test_sections_without_a_table_name_their_tests(section: str) -> None:
     text = PAGE.split(f"\n{section}\n")[1].split("\n## ")[0]
     assert NAMED.search(text.split("Tests:")[1])
+
+
+def test_the_modules_that_are_mutated_and_their_tests_exist() -> None:
+    judging = runpy.run_path(str(ROOT / "benchmarks" / "mutants.py"))["JUDGING"]
+    files = [f"conformance/{module}.py" for module in judging]
+    files += [f"tests/unit/{name}.py" for names in judging.values() for name in names]
+    assert [file for file in files if not (ROOT / file).is_file()] == []
