@@ -87,7 +87,7 @@ def choose(records: Sequence[FaultRecord], budget: int, population: Mapping[str,
 
 @dataclass(frozen=True)
 class _Table:
-    """What the records say of each check: costs are medians, in requests.
+    """What the records say of each check: costs are medians, in requests, over records in which it found nothing.
 
     `own`: what a check sends beside its inputs. `inputs`: how many it lists. `scenarios`: those that it needs, directly
     or not. `kills`: the faults that it kills whichever inputs it sends; `by_input`: those that one input kills;
@@ -107,9 +107,7 @@ class _Table:
     def of(cls, records: Sequence[FaultRecord]) -> _Table:
         """Make the table of these records."""
         checks = sorted({check for record in records for check in record["checks"]})
-        deeds = {
-            check: [record["checks"][check] for record in records if check in record["checks"]] for check in checks
-        }
+        deeds = {check: [record["checks"][check] for record in _quiet(records, check)] for check in checks}
         inputs = {check: _typical(deed["inputs"] for deed in deeds[check]) for check in checks}
         own = {check: _typical(deed["requests"] - deed["inputs"] for deed in deeds[check]) for check in checks}
         kills: dict[str, set[str]] = defaultdict(set)
@@ -165,9 +163,24 @@ def _closure(record: FaultRecord, deed: SentDeed) -> set[str]:
     return needed
 
 
+def _quiet(records: Sequence[FaultRecord], check: str) -> list[FaultRecord]:
+    """Return the records in which a check found nothing, so that it proved nothing either; all that have it if none.
+
+    These show what the check sends to most servers: a proof may cost a thousand requests.
+    """
+    own = [record for record in records if check in record["checks"]]
+    return [record for record in own if not _found(record, record["checks"][check])] or own
+
+
+def _found(record: FaultRecord, deed: SentDeed) -> bool:
+    """Whether a check, or a scenario that it needed, found the fault."""
+    deeds = [deed, *(record["scenarios"][name] for name in _closure(record, deed))]
+    return any(each["kills"] or each["together"] or each["by_input"] for each in deeds)
+
+
 def _usual(records: Sequence[FaultRecord], check: str) -> frozenset[str]:
     """Return the scenarios that a check needs against most servers."""
-    own = [record for record in records if check in record["checks"]]
+    own = _quiet(records, check)
     needed = Counter(name for record in own for name in _closure(record, record["checks"][check]))
     return frozenset(name for name, count in needed.items() if count * 2 > len(own))
 

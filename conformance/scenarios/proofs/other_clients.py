@@ -62,7 +62,7 @@ def _restored_by_others(context: CheckContext, instance: str) -> str:
             )
         if time.monotonic() > deadline:
             return ""
-        context.run.wait(context.fixtures.target.restore.poll_s)
+        context.run.wait(max(WATCH_POLL_S, context.fixtures.target.restore.poll_s))
 
 
 def _beginning(restores: Sequence[Restore]) -> Instant | None:

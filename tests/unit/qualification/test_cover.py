@@ -76,6 +76,14 @@ def test_a_scenario_costs_its_requests_once_and_kills_for_each_check_that_needs_
     assert cover.choose(records, 79)["checks"] == []
 
 
+def test_what_a_check_sends_as_a_proof_is_no_part_of_its_usual_cost() -> None:
+    scenarios = {"no other client": deed(900)}
+    proving = deed(300, "LIST-1", uses=("no other client",))
+    records = [record("a", scenarios, LIST_1__list=proving), record("b", LIST_1__list=deed(5))]
+    chosen = cover.choose([*records, record("c", scenarios, LIST_1__list=proving)], 60)
+    assert (chosen["killed"], chosen["requests"]) == (2, 20 + 5)
+
+
 def test_checks_that_share_a_scenario_are_chosen_together_where_none_is_worth_it_alone() -> None:
     scenarios = {"pages": deed(40)}
     pages = ("LIST_3__list", "LIST_5__list", "LIST_7__list")
