@@ -28,7 +28,12 @@ RESERVED = 25
 SHARED = (CheckKind.STATEFUL, CheckKind.SCHEMATHESIS)
 #: Inputs that a quick run sends with their check, whatever they kill: with the others, one of each kind that the
 #: contract lists, and one of each kind of read that may change another.
-REQUIRED: Mapping[str, tuple[int, ...]] = {"LIST-10/list": (85,), "HTTP-4/list": (0, 3, 6)}
+REQUIRED: Mapping[str, tuple[int, ...]] = {
+    "LIST-10/list": (85,),
+    "HTTP-3/list": (58, 61),
+    "HTTP-3/restore": (62,),
+    "HTTP-4/list": (0, 3, 6),
+}
 #: Checks that are chosen first: no single input of theirs kills enough to be worth what their inputs share.
 ALWAYS = ("HTTP-4/list",)
 
