@@ -41,6 +41,11 @@ class Inputs(Protocol):
         """Whether more than one generated request of a kind is sent, where `--examples` leaves room for them."""
         ...
 
+    @property
+    def combines(self) -> bool:
+        """Whether inputs that do not touch each other may share a request."""
+        ...
+
     def chosen(self, check: str, first: int, listed: Sequence[Request], describe: Describe) -> list[Request]:
         """Return the inputs to send of a list, whose first one has the place `first`."""
         ...
@@ -55,6 +60,7 @@ class AllInputs:
 
     is_quick = False
     repeats_kinds = True
+    combines = True
 
     def chosen(self, check: str, first: int, listed: Sequence[Request], describe: Describe) -> list[Request]:
         """Return all of them."""
@@ -98,6 +104,7 @@ class QuickInputs:
     places: Mapping[str, Collection[int]]
     is_quick: bool = True
     repeats_kinds: bool = True
+    combines: bool = True
 
     def chosen(self, check: str, first: int, listed: Sequence[Request], describe: Describe) -> list[Request]:
         """Return those whose places were chosen; of a check without a record some, evenly spaced.

@@ -168,11 +168,12 @@ class _NotingRun(Run):
 
 @dataclass(frozen=True)
 class _NotingInputs:
-    """Chooses all inputs, and notes the place of each. Scenarios are those of a quick run."""
+    """Chooses all inputs, each in a request of its own, and notes their places. Scenarios are those of a quick run."""
 
     run: _NotingRun
     is_quick: bool = True
     repeats_kinds: bool = True
+    combines: bool = False
 
     def chosen(self, check: str, first: int, listed: Sequence[Request], describe: Describe) -> list[Request]:
         """Return all of them."""

@@ -12,7 +12,7 @@ from conformance.contract import validation
 from conformance.contract.operations import GRANTS, lacks
 from conformance.contract.pointers import value_at
 from conformance.generation.addresses import decoded_address, has_undocumented_method
-from conformance.generation.combinations import combined
+from conformance.generation.combinations import Combination, combined
 from conformance.http.exchange import Expected
 from conformance.judging.expectations import (
     ANY_4XX,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from conformance.contract.json_types import JsonObject
     from conformance.contract.operations import Operation
-    from conformance.generation.combinations import Combination
     from conformance.http.exchange import Exchange, Request
     from conformance.judging.expectations import Finding
     from conformance.scenarios.context import CheckContext
@@ -332,7 +331,8 @@ def send_combined(
     """
     send = send or context.send_all
     chosen = {request.content for request in context.chosen(listed)}
-    sent = [each for each in combine(listed) if not chosen.isdisjoint(part.content for part in each.parts)]
+    combinations = combine(listed) if context.run.inputs.combines else [Combination(each, (each,)) for each in listed]
+    sent = [each for each in combinations if not chosen.isdisjoint(part.content for part in each.parts)]
     parts = {each.request.content: each.parts for each in sent}
     again: list[Request] = []
     for answer in send([each.request for each in sent]):  # it may leave some out
