@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from support.exchanges import answer
 
 from conformance.http.exchange import Exchange, Request
@@ -61,3 +62,11 @@ def test_two_keys_make_two_inputs_though_the_client_fills_in_their_values() -> N
     own, other = Request("get", "GET", "/", key="full"), Request("get", "GET", "/", key="view")
     assert recording._key(own) != recording._key(other)
     assert recording._key(own) == recording._key(Request("get", "GET", "/", key="full", authorization="Bearer x"))
+
+
+@pytest.mark.process  # a server of its own
+def test_what_a_server_shows_is_credited_to_the_inputs_that_show_it_though_a_run_combines_them() -> None:
+    check = recording.record("inherited_parameter_breaks_down", 1, only_own=True)["checks"]["HTTP-3/get"]
+    assert [*check["by_input"].values()] == [["HTTP-3"]] * len(check["by_input"])
+    assert 0 < len(check["by_input"]) < check["inputs"]
+    assert check["kills"] == []
