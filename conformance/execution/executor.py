@@ -141,6 +141,8 @@ class Executor:
     def before_bad_keys(self, reads: int = 0) -> None:
         """Finish and review everything else before the first bad key, since bad keys may lock the run out.
 
+        What happens to restores long after their end is left to the last review, which waits for it.
+
         `reads`: how many checks of all workers read.
         """
         if not self._reviewed:
