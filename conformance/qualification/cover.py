@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conformance.qualification.recording import FaultRecord, SentDeed
 
 #: Requests that the choice may use. The final review is not among them.
-MAX_REQUESTS = 438
+MAX_REQUESTS = 460
 #: How many requests the only check of a clause may cost though no recorded fault needs it, by the clause's level.
 MAX_OPENING, MAX_OPENING_OF_SHOULD = 25, 5
 #: How many requests are kept for clauses that the cover has no check of.
