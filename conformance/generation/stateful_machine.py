@@ -260,7 +260,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         if exchange.operation != "logs":
             items = items_of(exchange) if exchange.operation == "list" else [object_of(exchange)]
         for item in items:
-            if item.get("id") in self.model.backups:
+            if str(item.get("id")) in self.model.backups:
                 owner = self._owner(item["id"], "GET-3")
                 yield owner, partial(self._item, exchange, item, owner)
 
@@ -295,7 +295,7 @@ class ApiStateMachine(RuleBasedStateMachine):
         known = self.model.logs.get(backup)
         if known is None or self._busy(exchange):
             return
-        fresh = [log for log in exchange.items if log.get("id") not in known and names(log, backup)]
+        fresh = [log for log in exchange.items if str(log.get("id")) not in known and names(log, backup)]
         if new := of_instance(fresh, self.context.fixtures.instance_id):
             effect = violation("no log that no restore left", f"{len(new)} new", exchange, "/data")
             yield from self._by_refusals(backup, [effect])

@@ -286,7 +286,7 @@ def without_items(value: object, ids: Collection[str]) -> object:
         return value
     return {
         **value,
-        "data": [item for item in value["data"] if not isinstance(item, dict) or item.get("id") not in ids],
+        "data": [item for item in value["data"] if not isinstance(item, dict) or str(item.get("id")) not in ids],
     }
 
 

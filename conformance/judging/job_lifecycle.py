@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def moves_forward(jobs: Sequence[Exchange]) -> Iterator[Finding]:
     """Expect states in their order, no change of a terminal state, and times in their order."""
     for earlier, later in pairwise(jobs):
-        before, after = value_at(earlier.data, "/state/current"), value_at(later.data, "/state/current")
+        before, after = (str(value_at(job.data, "/state/current")) for job in (earlier, later))
         back = JOB_PROGRESS.get(after, 0) < JOB_PROGRESS.get(before, 0)
         if back or (before in TERMINAL_STATES and after != before):
             wanted = f"{before}, a final state" if before in TERMINAL_STATES else f"{before} or a later state"

@@ -251,10 +251,28 @@ def _variant(
     name = f"{PREFIX}/{answers.word}/{place.word}/{word}"
     advisory = ("CAP-11",) if place.steps[:2] == ("error", "extra") else ()
     kept = (lambda old: old or change(old)) if answers.is_outcome(place) else change
-    apply = _applied(answers, _edit(answers.shape, place.steps, kept, fill=answers.operation != "logs"))
+    edits = [
+        (each, _edit(each.shape, steps, kept, fill=each.operation != "logs")) for each, steps in _alike(answers, place)
+    ]
+
+    def apply(server: Behaviours) -> None:
+        for each, edit in edits:
+            _applied(each, edit)(server)
+
     sentence = f"{place.word} of {answers.word}: {word.replace('-', ' ')}."
     variant = Variant(name, sentence, difference, apply, warns=advisory)
     return Structural(variant, answers.selected(place))
+
+
+def _alike(answers: Answers, place: Place) -> Iterator[tuple[Answers, tuple[str, ...]]]:
+    """Yield the place, and the same one in the other operation that shows backups, since both agree (GET-3)."""
+    yield answers, place.steps
+    if answers.are_errors or place.steps[:1] != ("data",):
+        return
+    if answers.operation == "list":
+        yield Answers("get", ANSWER_SHAPE["get"]), ("data", *place.steps[2:])
+    elif answers.operation == "get":
+        yield Answers("list", ANSWER_SHAPE["list"]), ("data", EACH, *place.steps[1:])
 
 
 # ------------------------------------------------------------ the change itself

@@ -172,7 +172,7 @@ def _changes_since(
     for pointer in changed[:MAX_CHANGES]:
         yield violation("the backup unchanged by a refused request", f"{pointer} changed", get, f"/data{pointer}")
     fresh = [log for log_id, log in entries.items() if log_id not in snapshot.logs]
-    new = [log for log in fresh if log.get("instance_id") in snapshot.instances]
+    new = [log for log in fresh if str(log.get("instance_id")) in snapshot.instances]
     if by_itself:  # the end of saving leaves a log of type "backup"
         new = [log for log in new if log.get("type") == "restore"]
     new += restores_elsewhere(fresh, snapshot.instances) if foreign else []
@@ -352,13 +352,13 @@ def requests_for(snapshot: Snapshot, backup: str) -> list[Request]:
 
 def new_logs_elsewhere(snapshot: Snapshot, logs: Exchange) -> list[JsonObject]:
     """New logs of restores to other instances: the request may have gone astray, or another client restores."""
-    new = [log for log in logs.items if log.get("id") not in snapshot.logs and names(log, snapshot.backup)]
+    new = [log for log in logs.items if str(log.get("id")) not in snapshot.logs and names(log, snapshot.backup)]
     return restores_elsewhere(new, snapshot.instances)
 
 
 def restores_elsewhere(logs: Iterable[JsonObject], instances: Collection[str]) -> list[JsonObject]:
     """The logs of restores to other instances."""
-    return [log for log in logs if log.get("type") != "backup" and log.get("instance_id") not in instances]
+    return [log for log in logs if log.get("type") != "backup" and str(log.get("instance_id")) not in instances]
 
 
 def no_foreign_restores(context: CheckContext, count: int) -> bool:

@@ -256,7 +256,7 @@ def unmoved(operation: Operation, answers: list[Exchange]) -> Iterator[Finding]:
 def moving_ids(lists: list[Exchange]) -> set[str]:
     """Backups that appeared or disappeared for good between two readings, or are being created or deleted."""
     moving = {
-        str(item["id"])
+        str(item.get("id"))
         for exchange in lists
         for item in exchange.items
         if value_at(item, "/state/current") in TRANSIENT_STATES

@@ -174,7 +174,7 @@ def test_inc_4_integrations_are_included_on_get(context: CheckContext) -> Iterat
     """Backups of every integration that the list refers to, by id or by identifier, in every state; a sibling's."""
     context.require_served("get")
     by_kind = {
-        (reference_of(backup), value_at(backup, "/state/current")): str(backup["id"])
+        (reference_of(backup), str(value_at(backup, "/state/current"))): str(backup["id"])
         for backup in context.fixtures.lasting()
     }
     requests = [

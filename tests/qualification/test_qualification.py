@@ -23,6 +23,7 @@ from conformance.fleet import executors
 from conformance.judging.answer_shapes import ANSWER_SHAPE
 from conformance.judging.outcomes import Outcome
 from conformance.qualification import assessing, command, page, places, results, resuming, runner, trials, trying
+from conformance.qualification import structural as structures
 from conformance.qualification.measure import NEVER_TESTED, Judged, Result, checks_of
 from conformance.qualification.structural import structural
 from conformance.reference.registry import Fault, Variant
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from conformance.contract.operations import Operation
     from conformance.qualification.assessing import Row
     from conformance.qualification.trials import Trial
 
@@ -156,7 +158,41 @@ def test_a_sample_has_of_every_clause_its_share_and_is_the_same_again() -> None:
     assert sample != trials.sampled(every, len(groups), 8)
 
 
+@pytest.mark.process  # servers of their own
+@pytest.mark.parametrize(
+    "name",
+    ["shape/list/data.N.state.error/present", "shape/get/data.state.error/absent"],
+)
+def test_a_member_that_the_list_shows_or_leaves_out_get_shows_or_leaves_out_as_well(name: str) -> None:
+    row = trying.execute(trying.TrialDescription(name, replace(BRIEFLY, depth=Depth.QUICK)))
+    assert (row["outcome"], row["reasons"]) == ("green", {})  # a quick trial judges all clauses, such as GET-3
+
+
 # ---------------------------------------------------------------- what a trial says
+
+
+@pytest.mark.process  # servers of their own
+@pytest.mark.parametrize(
+    ("operation", "steps"),
+    [
+        ("list", ("data", places.EACH, "id")),
+        ("list", ("data", places.EACH, "state", "current")),
+        ("logs", ("data", places.EACH, "id")),
+        ("logs", ("data", places.EACH, "instance_id")),
+        ("job", ("data", "state", "current")),
+    ],
+)
+def test_an_array_in_the_place_of_text_is_no_error_of_the_suite(
+    operation: Operation, steps: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = structures.Answers(operation, ANSWER_SHAPE[operation])
+    apply = structures._applied(answers, structures._edit(answers.shape, steps, lambda _: [{}]))
+    clause = SHAPE_CLAUSE[operation]
+    odd = trials.Trial(Fault("shape/odd", "A member is odd.", (clause,), (), needs_probe=False, apply=apply))
+    monkeypatch.setattr(trying, "all_trials", lambda: {odd.name: odd})
+    row = trying.execute(trying.TrialDescription(odd.name, replace(BRIEFLY, depth=Depth.QUICK)))
+    assert row["outcome"] == "right"
+    assert "a bug of the suite" not in str(row["reasons"])
 
 
 def test_a_fault_is_caught_by_the_clauses_that_it_breaks() -> None:

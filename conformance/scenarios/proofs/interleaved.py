@@ -177,7 +177,7 @@ def _ignored(context: CheckContext, first: Exchange, last: Exchange) -> set[str]
     ignored = _changing(context)
     if first.operation == "list":
         ignored |= set(last.ids) - set(first.ids)
-        ignored |= {str(item["id"]) for item in last.items if value_at(item, "/state/current") in TRANSIENT_STATES}
+        ignored |= {str(item.get("id")) for item in last.items if value_at(item, "/state/current") in TRANSIENT_STATES}
     return ignored
 
 

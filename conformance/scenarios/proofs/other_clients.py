@@ -12,6 +12,7 @@ from conformance.judging.expectations import CannotTellError, inconclusive
 from conformance.judging.outcomes import Outcome
 from conformance.scenarios import paging
 from conformance.scenarios.proofs.log_book import created, names
+from conformance.scenarios.restore import log_ids
 from conformance.scenarios.run_state import CANNOT_GO_ON
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ def effects_of_others(context: CheckContext, snapshot: Snapshot, *, foreign: boo
     if changed := context.run_once("watch of untouched backups", _changed_meanwhile):
         return f"backups change by themselves: {changed} did, of which this run requested no restore"
     for backup, logs in logs_of_untouched(context).items():
-        known = [log.get("id") for log in before.get(backup, logs)]
-        new = [log for log in logs if log.get("id") not in known and log.get("type") != "backup"]
-        if any(foreign or log.get("instance_id") in snapshot.instances for log in new):
+        known = log_ids(before.get(backup, logs))
+        new = [log for log in logs if str(log.get("id")) not in known and log.get("type") != "backup"]
+        if any(foreign or str(log.get("instance_id")) in snapshot.instances for log in new):
             return f"{ANOTHER_CLIENT}: it restored {backup}, of which this run requested no restore"
     return ""
 

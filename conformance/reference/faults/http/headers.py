@@ -74,7 +74,7 @@ def logs_are_elsewhere(server: Behaviours) -> None:
     )
 
 
-@fault(breaks=("HTTP-9",))
+@fault(breaks=("HTTP-9",), also=("GET-6",))
 def every_address_needs_a_slash(server: Behaviours) -> None:
     """Every documented address is a redirect to the one with a slash behind it."""
     finish = server.finish

@@ -370,7 +370,7 @@ def unknown_backup_cannot_be_processed(server: Behaviours) -> None:
     recode(server, "404.container.backup", "422.invalid-argument", RESTORE)
 
 
-@fault(breaks=("JOB-9",))
+@fault(breaks=("JOB-9",), also=("DEL-3",))
 def unknown_backup_is_accepted(server: Behaviours) -> None:
     """A restore of an unknown backup is accepted and fails later."""
     ghost = "f" * 24
