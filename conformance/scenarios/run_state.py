@@ -151,7 +151,8 @@ class RunState:
         self._scenarios: dict[str, _Scenario] = {}
         self._broken_off: Counter[str] = Counter()
         self._reviews = 0
-        self._is_last_review = True
+        #: whether no other review will see what this one does not see yet
+        self.is_last_review = True
         self._wrongly_accepted: list[tuple[str, Exchange]] = []
         self._followed: list[Restore] = []
         self._unended: list[Exchange] = []
@@ -285,19 +286,13 @@ class RunState:
         """Note that another final review begins: its looks are new ones. `is_last`: no other one will follow."""
         with self._lock:
             self._reviews += 1
-            self._is_last_review = is_last
+            self.is_last_review = is_last
 
     @property
     def reviews(self) -> int:
         """How many final reviews have begun."""
         with self._lock:
             return self._reviews
-
-    @property
-    def is_last_review(self) -> bool:
-        """Whether what this review does not see yet, no review will."""
-        with self._lock:
-            return self._is_last_review
 
     def add_snapshot(self, snapshot: Snapshot) -> None:
         """Have the final review look at a backup again."""
