@@ -151,8 +151,7 @@ class RunState:
         self._scenarios: dict[str, _Scenario] = {}
         self._broken_off: Counter[str] = Counter()
         self._reviews = 0
-        #: whether no other review will see what this one does not see yet
-        self.is_last_review = True
+        self.is_last_review = True  # no later review will see what this one does not see yet
         self._wrongly_accepted: list[tuple[str, Exchange]] = []
         self._followed: list[Restore] = []
         self._unended: list[Exchange] = []
