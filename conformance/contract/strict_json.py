@@ -152,6 +152,8 @@ def _decode(body: bytes) -> str:
 
 def _read_quickly(body: bytes, text: str, max_depth: int) -> object:
     """The value of a document without members that occur twice and not too deep; _DOUBT of anything that may differ."""
+    if not _SEES_VALUES_ALONE:
+        return _DOUBT
     decoder = json.JSONDecoder(parse_float=_float, parse_constant=_refuse)
     try:
         value = decoder.decode(text)
@@ -178,8 +180,6 @@ def _may_repeat(body: bytes, value: object, built: int) -> bool:
     Before each value there is a comma, or its container is opened; strings may hold these as well. Where they do, a
     dearer count of members may still tell.
     """
-    if not _SEES_VALUES_ALONE:
-        return True
     written = len(body.translate(None, _NO_STARTS))
     if written <= built or written - body.count(b"{}") - body.count(b"[]") <= built:
         return False

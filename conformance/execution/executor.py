@@ -141,7 +141,8 @@ class Executor:
     def before_bad_keys(self, reads: int = 0) -> None:
         """Finish and review everything else before the first bad key, since bad keys may lock the run out.
 
-        What happens to restores long after their end is left to the last review, which waits for it.
+        What happens to restores long after their end is left to the last review, which waits for it, unless the target
+        allows few bad keys, so that the last review may read nothing any more.
 
         `reads`: how many checks of all workers read.
         """
@@ -149,16 +150,19 @@ class Executor:
             self._reviewed = True
             self.finish_changes()
             self.await_reads(reads)
-            self.final_review(is_last=False)
+            self.final_review(is_last=not self._allows_many_bad_keys())
 
     def begin_bad_keys(self, checks: Iterable[Check]) -> None:
         """Start the checks that send bad keys, several at once, but for those that would restore to have a job.
 
         Where the target file allows few bad keys, none is started: the first checks use them up, in their order.
         """
-        if self._run.client.target.limits.bad_auth_max >= Limits().bad_auth_max:
+        if self._allows_many_bad_keys():
             has_jobs = self._run.state.has_run("main")
             self._changes.begin(check for check in checks if has_jobs or check.operation != "job")
+
+    def _allows_many_bad_keys(self) -> bool:
+        return self._run.client.target.limits.bad_auth_max >= Limits().bad_auth_max
 
     def final_review(self, *, is_last: bool = True) -> None:
         """Review everything that the run did since the last review.
