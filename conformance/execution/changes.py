@@ -86,6 +86,7 @@ class Changes:
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
         postponed = self._side_by_side(stages.get(Stage.REFUSALS, ()))
+        deletions = self._refusals.submit(partial(self._in_turn, stages.get(Stage.REFUSED_DELETES, ())))
         self._in_turn([*stages.get(Stage.CHANGES, ()), *postponed])
         for check in sorted(stages.get(Stage.JOBS, ()), key=lambda check: check.kind.is_generated):
             if self._has_jobs():
@@ -93,10 +94,8 @@ class Changes:
             else:  # it makes the restore, beside which no other may go on
                 self._settle(check)
         self._in_turn(stages.get(Stage.GENERATED, ()))  # they take long, so they go beside most reads
-        deletions = self._refusals.submit(partial(self._in_turn, stages.get(Stage.REFUSED_DELETES, ())))
-        postponed = self._side_by_side(stages.get(Stage.LATE_REFUSALS, ()))
+        self._in_turn(self._side_by_side(stages.get(Stage.LATE_REFUSALS, ())))
         deletions.result()
-        self._in_turn(postponed)
         if Stage.DELETES in stages:
             self._await_reads()
             self._in_turn(stages[Stage.DELETES])

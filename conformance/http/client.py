@@ -143,6 +143,9 @@ class Client:
 
     def send_all(self, requests: Iterable[Request], purpose: Purpose = Purpose.EVIDENCE) -> list[Exchange]:
         """Send at most `limits.concurrency` requests at once. Return the exchanges in the order of the requests."""
+        requests = list(requests)
+        if len(requests) == 1:
+            return [self.send(requests[0], purpose)]
         return self._pool.map(partial(self.send, purpose=purpose), requests)
 
     def send_allowed(self, requests: Iterable[Request]) -> list[Exchange]:

@@ -44,7 +44,7 @@ class Stage(IntEnum):
     GENERATED = 4
     #: Like REFUSALS, but generated, or accepted by some targets: behind the scenarios, whose budget they must not use.
     LATE_REFUSALS = 5
-    #: Deletions that must all be refused, one check after the other, beside the late refusals.
+    #: Deletions that must all be refused, one check after the other, beside the restores.
     REFUSED_DELETES = 6
     #: Deletions. They may change other backups, so they wait for the reads.
     DELETES = 7

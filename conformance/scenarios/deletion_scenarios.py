@@ -144,9 +144,13 @@ def _serves_deletion(context: CheckContext) -> bool:
     deletion = context.send(context.build.for_operation("delete", undocumented))
     if _is_undocumented(deletion):
         return False
-    put = context.send(context.build.for_operation("get", undocumented, method="PUT"))
-    get = context.get(unknown, ownership="missing")
-    as_put, as_get = ((other.status, other.code) == (deletion.status, deletion.code) for other in (put, get))
+    others = context.send_all(
+        [
+            context.build.for_operation("get", undocumented, method="PUT"),
+            context.build.get(unknown, ownership="missing"),
+        ]
+    )
+    as_put, as_get = ((other.status, other.code) == (deletion.status, deletion.code) for other in others)
     if as_put and as_get:  # the target looks for the backup before it looks at the method
         return not _is_undocumented_where_denied(context)
     return as_get or not as_put

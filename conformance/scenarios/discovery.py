@@ -55,19 +55,20 @@ class Discovery:
             self._fixtures.problem = str(reason)
 
     def _read(self) -> Iterator[None]:
-        """Read the list; each step is a request."""
-        self._first = self._client.send(self._build.list())
+        """Read the list; each step is a request, but the first two go side by side."""
+        sizes = iter(PAGE_SIZES)
+        size = next(sizes)
+        self._first, page = self._client.send_all([self._build.list(), self._build.list(page=1, size=size)])
         yield
-        page = None
-        for size in PAGE_SIZES:
-            page = self._client.send(self._build.list(page=1, size=size))
-            if not page.is_refusal:
-                self._fixtures.largest_page = size
-                break
+        while page.is_refusal and (smaller := next(sizes, None)):
             yield
+            size = smaller
+            page = self._client.send(self._build.list(page=1, size=size))
+        if not page.is_refusal:
+            self._fixtures.largest_page = size
         seen = set(self._first.ids)
         for number in range(2, MAX_PAGES + 1):
-            if page is None or not page.ids or (number > 2 and set(page.ids) <= seen):
+            if not page.ids or (number > 2 and set(page.ids) <= seen):
                 return
             seen |= set(page.ids)
             self._pages.append(page)

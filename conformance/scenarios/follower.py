@@ -56,6 +56,7 @@ class Follower:
         self._poll_to_end(restore, restore.requested_at, while_running)
         if restore.ended and at_end:
             at_end(restore)
+        self._look_at([restore])
         self._await_logs(restore, 1, restore.requested_at)
         if while_running:
             self._watch_end(restore)
@@ -71,7 +72,7 @@ class Follower:
         deadline = since + len(restores) * self._policy.timeout_s
         running = list(restores)
         while running:
-            ended = [restore for restore in running if self._poll_once(restore)]
+            ended = self._poll_once(running)
             running = [restore for restore in running if restore not in ended]
             if ended:
                 since = self._clock()
@@ -81,6 +82,7 @@ class Follower:
                 self._context.run.wait(self._policy.poll_s)
         for restore in running:
             self._context.record_step("gave up", last_look(restore), restore.last_seen)
+        self._look_at(restores)
         for backup in dict.fromkeys(restore.backup for restore in restores):
             self._share_logs([restore for restore in restores if restore.backup == backup], since)
 
@@ -125,10 +127,11 @@ class Follower:
 
     # ------------------------------------------------------------ waiting
 
-    def _poll_once(self, restore: Restore) -> bool:
-        """Poll once; return whether the end was seen."""
-        self._poll(restore)
-        if ended := self._has_ended(restore):
+    def _poll_once(self, restores: list[Restore]) -> list[Restore]:
+        """Poll each restore once, side by side; return those whose end was seen."""
+        self._poll(restores)
+        ended = [restore for restore in restores if self._has_ended(restore)]
+        for restore in ended:
             self._context.record_step("ended", last_look(restore), restore.last_seen)
         return ended
 
@@ -154,7 +157,7 @@ class Follower:
             if while_running and is_due:
                 readings.append((restore.states[-1:], restore.polls))
                 while_running(restore)
-            if self._poll_once(restore):
+            if self._poll_once([restore]):
                 return
             if self._clock() - since > self._policy.timeout_s:
                 self._context.record_step("gave up", last_look(restore), restore.last_seen)
@@ -190,8 +193,7 @@ class Follower:
         while len(restore.own_logs) < count:
             self.read_logs(restore)
             if len(restore.own_logs) >= count:
-                number = counted(len(restore.own_logs), "new log")
-                self._context.record_step("logged", restore.logs_exchange, number)
+                self._note_logs(restore)
                 break
             if not restore.ended or self._clock() - since > patience_s:
                 return False
@@ -200,33 +202,54 @@ class Follower:
 
     # ------------------------------------------------------------ looking
 
-    def _poll(self, restore: Restore) -> None:
-        if not restore.polls:
-            restore.unwatched_s = self._clock() - restore.requested_at
-        restore.polls += 1
-        if self._reads_job(restore):
-            job, before = self._context.job(restore.job_id), restore.states[-1:]
-            restore.jobs.append(job)
-            if restore.states[-1:] != before and restore.terminal is None:
-                self._context.record_step(f"job {restore.states[-1]}", job, "first seen in this state")
-            if job.is_success:
-                self._context.key_proofs.jobs = True
-            elif job.status == 403 and self._context.key_proofs.jobs is None:
-                self._context.key_proofs.jobs = False
-        if not restore.readable:
-            self.read_logs(restore)
-        restore.took_s = self._clock() - restore.requested_at
+    def _poll(self, restores: list[Restore]) -> None:
+        with_jobs = [restore for restore in restores if self._reads_job(restore)]
+        jobs = self._context.send_all(self._context.build.job(restore.job_id) for restore in with_jobs)
+        for restore, job in zip(with_jobs, jobs, strict=True):
+            self._keep_job(restore, job)
+        for restore in restores:
+            look = restore.jobs[-1] if restore.readable else self.read_logs(restore)
+            restore.took_s = self._clock() - restore.requested_at
+            if not restore.polls:  # the poll itself may have waited for others who send
+                restore.unwatched_s = restore.took_s - (look.response.elapsed_s if look.response else 0.0)
+            restore.polls += 1
+
+    def _keep_job(self, restore: Restore, job: Exchange) -> None:
+        before = restore.states[-1:]
+        restore.jobs.append(job)
+        if restore.states[-1:] != before and restore.terminal is None:
+            self._context.record_step(f"job {restore.states[-1]}", job, "first seen in this state")
+        if job.is_success:
+            self._context.key_proofs.jobs = True
+        elif job.status == 403 and self._context.key_proofs.jobs is None:
+            self._context.key_proofs.jobs = False
 
     def _has_ended(self, restore: Restore) -> bool:
         """Whether the end was seen. A job that may still appear is waited for, log or no log."""
         job_may_appear = self._context.key_proofs.jobs and self._reads_job(restore)
         return restore.ended and (restore.readable or not job_may_appear)
 
+    def _look_at(self, restores: list[Restore]) -> None:
+        """Read the logs and the backups of ended restores side by side in a quick run, whose last looks these are."""
+        if not self._context.run.is_quick:
+            return
+        build, ended = self._context.build, [restore for restore in restores if restore.ended]
+        logless = [restore for restore in ended if not restore.own_logs]
+        logs = [build.logs(restore.backup) for restore in logless]
+        answers = self._context.send_all([*logs, *(build.get(restore.backup) for restore in ended)])
+        for restore, answer in zip(logless, answers, strict=False):
+            self._keep_logs(restore, answer)
+            self._note_logs(restore)
+        for restore, answer in zip(ended, answers[len(logless) :], strict=True):
+            restore.after = answer
+
     def _settle(self, restore: Restore) -> None:
         """Look a last time: a terminal state must be final, and no second log may have come.
 
         In a quick run only the final review looks again at the job and the logs.
         """
+        if restore.after is not None and restore.logs_exchange is not None:
+            return
         build = self._context.build
         looks = [build.get(restore.backup)]
         if not self._context.run.is_quick or restore.logs_exchange is None:
@@ -261,9 +284,16 @@ class Follower:
         longest_s = min(JOB_APPEARS_S, self._policy.timeout_s)
         return LATE_JOB_S if any(each.jobless and each.took_s >= longest_s for each in earlier) else JOB_APPEARS_S
 
-    def read_logs(self, restore: Restore) -> None:
+    def _note_logs(self, restore: Restore) -> None:
+        if restore.own_logs:
+            number = counted(len(restore.own_logs), "new log")
+            self._context.record_step("logged", restore.logs_exchange, number)
+
+    def read_logs(self, restore: Restore) -> Exchange:
         """Read the logs of the backup, and keep those that were ever shown since the request, and never before."""
-        self._keep_logs(restore, self._context.logs(restore.backup))
+        logs = self._context.logs(restore.backup)
+        self._keep_logs(restore, logs)
+        return logs
 
     def _keep_logs(self, restore: Restore, exchange: Exchange) -> None:
         if exchange.is_success:

@@ -206,8 +206,9 @@ def request_concurrently(context: CheckContext, backups: list[str], **options: U
     """Request restores of these backups side by side. The time of each counts from its answer, which may be late."""
     instance, before = context.fixtures.instance_id, {}
     different = list(dict.fromkeys(backups))
-    gets = context.send_all(map(context.build.get, different))
-    for backup, get, logs in zip(different, gets, context.send_all(map(context.build.logs, different)), strict=True):
+    build = context.build
+    looks = context.send_all([*map(build.get, different), *map(build.logs, different)])
+    for backup, get, logs in zip(different, looks, looks[len(different) :], strict=False):
         seen = context.run.state.log_book.seen(backup, items_of(logs))
         context.run.state.record_logs(backup, seen.values())
         before[backup] = get, frozenset(seen)

@@ -68,7 +68,7 @@ def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -
         return []
     with context.run.refusals.of(requests[0].resources.get("backup", "")):
         snapshot = _take_snapshot(context, requests)
-        answers = _send_until_accepted(context, requests)
+        answers = send_until_accepted(context, requests)
         if snapshot is not None:
             get, logs = context.send_all([context.build.get(snapshot.backup), context.build.logs(snapshot.backup)])
             requested = context.run.state.requested(snapshot.backup)
@@ -78,7 +78,7 @@ def send_expecting_refusal(context: CheckContext, requests: Sequence[Request]) -
     return answers
 
 
-def _send_until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
+def send_until_accepted(context: CheckContext, requests: Sequence[Request]) -> list[Exchange]:
     """Send concurrently, but stop soon after one was accepted: its clause is broken, and each further one costs budget.
 
     The first few go one by one, since a target that accepts what it must refuse mostly accepts all of it. Requests for
@@ -302,7 +302,7 @@ def _try_elsewhere(context: CheckContext, snapshot: Snapshot, backup: str, *, fo
     if before is None:
         raise CannotTellError("the other backup cannot be read")
     began, is_late, is_last = time.monotonic(), False, False
-    _send_until_accepted(context, requests)
+    send_until_accepted(context, requests)
     deadline = time.monotonic() + min(context.fixtures.target.restore.timeout_s, MAX_PATIENCE_S)
     while True:
         get, logs = context.send_all([context.build.get(backup), context.build.logs(backup)])

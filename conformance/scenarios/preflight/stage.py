@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from conformance.config.secrets import KeyUnavailableError
 from conformance.config.target import KEY_NAMES
+from conformance.config.threads import Background
 from conformance.contract.operations import CAPABILITY, GONE_STATES, GRANTS, PRESENT_STATES, lacks
 from conformance.contract.pointers import value_at
 from conformance.http.availability.pace import announced_rate
@@ -46,6 +47,8 @@ NAMED_BACKUPS = (
     ("not_live_backup_id", "container_id", ("saving", "deleting", "deleted")),
     ("foreign_backup_id", "other_container_id", ()),
 )
+#: Containers of the target file beside the own one.
+OTHER_CONTAINERS = ("empty_container_id", "other_container_id")
 #: Instances of the target file; requests cannot read them.
 INSTANCES = ("instance_id", "second_instance_id", "foreign_instance_id")
 
@@ -68,6 +71,8 @@ class Stage:
         self._discovery = discovery
         self._build = RequestBuilder(fixtures, rng, lambda _: None)
         self._entries: list[Entry] = []
+        #: The answers about fixtures, by member, and about an unknown job.
+        self._read: dict[str, Exchange] = {}
         self._notes: list[str] = []
         self._answered_by = ""
 
@@ -109,8 +114,7 @@ class Stage:
         self._reject_wrong_keys()
         if self._proofs.problem:
             return f"{self._proofs.problem}; check [keys], and target.hub_id"
-        self._look_for_jobs()
-        self._discovery.begin()
+        self._read_everything()
         self._entries += self._containers()
         self._entries += self._backups()
         self._entries += self._instances()
@@ -231,40 +235,45 @@ class Stage:
             return f"set keys.{name}"
         return f"export BACKUPS_{'OTHER_HUB_ID' if name == 'other_hub_id' else f'KEY_{name.upper()}'}"
 
-    def _look_for_jobs(self) -> None:
-        """Find out from the answer to an unknown job whether jobs exist; else only the job of a restore shows it."""
-        if self._proofs.states.get("full") != "accepted":
-            return
-        job = self._client.send(self._build.job(), Purpose.CONTROL)
-        self._proofs.jobs = True if job.code == "404.job" else None
-
     # ------------------------------------------------------------ fixtures
 
     def _key(self) -> str:
         """A key that reads."""
         return next((name for name in READABLE if self._proofs.states.get(name) == "accepted"), "full")
 
-    def _containers(self) -> Iterator[Entry]:
+    def _read_everything(self) -> None:
+        """Read the list and, beside it, the fixtures; and an unknown job, whose answer shows whether jobs exist.
+
+        Where it does not, only the job of a restore shows it.
+        """
         fixtures, key = self._target.fixtures, self._key()
+        reads = {"job": self._build.job()} if self._proofs.states.get("full") == "accepted" else {}
+        for member in OTHER_CONTAINERS:
+            if container := getattr(fixtures, member):
+                reads[member] = self._build.list(container, key=key, ownership="sibling")
+        for member, held_by, _ in NAMED_BACKUPS:
+            if backup := getattr(fixtures, member):
+                reads[member] = self._get(backup, getattr(fixtures, held_by))
+        with closing(Background[None]("discovery")) as threads:
+            discovering = threads.submit(self._discovery.begin)
+            self._read = self._answers(reads)
+            discovering.result()
+        if "job" in self._read:
+            self._proofs.jobs = True if self._read["job"].code == "404.job" else None
+
+    def _containers(self) -> Iterator[Entry]:
+        key = self._key()
         if self._fixtures.problem:
             yield Entry("fixtures.container_id", State.UNKNOWN, self._fixtures.problem)
         else:
             count = len(self._fixtures.backups)
             least = "" if self._fixtures.is_list_whole else "at least "
             yield Entry("fixtures.container_id", State.OK, f"holds {least}{count} backup{'' if count == 1 else 's'}")
-        named = {member: getattr(fixtures, member) for member in ("empty_container_id", "other_container_id")}
-        lists = self._answers(
-            {
-                member: self._build.list(container, key=key, ownership="sibling")
-                for member, container in named.items()
-                if container
-            }
-        )
-        for member, container in named.items():
-            if container is None:
+        for member in OTHER_CONTAINERS:
+            listed, container = self._read.get(member), getattr(self._target.fixtures, member)
+            if listed is None:
                 yield self._left_out(member)
                 continue
-            listed = lists[member]
             if listed.status == 404 and self._is_unknown(container, key):
                 yield Entry(
                     f"fixtures.{member}", State.WRONG, f"the target knows no such container ({_answer(listed)})",
@@ -294,17 +303,9 @@ class Stage:
         return len({(answer.status, answer.code) for answer in answers}) == 1
 
     def _backups(self) -> Iterator[Entry]:
-        named = {member: getattr(self._target.fixtures, member) for member, _, _ in NAMED_BACKUPS}
-        gets = self._answers(
-            {
-                member: self._get(backup, getattr(self._target.fixtures, container))
-                for member, container, _ in NAMED_BACKUPS
-                if (backup := named[member]) is not None
-            }
-        )
         for member, _, states in NAMED_BACKUPS:
-            if member in gets:
-                yield self._backup(f"fixtures.{member}", gets[member], states)
+            if member in self._read:
+                yield self._backup(f"fixtures.{member}", self._read[member], states)
             elif member == "backup_id" and any(self._fixtures.live()):
                 yield Entry("fixtures.backup_id", State.OK, f"left out: {self._fixtures.backup_id} is used")
             else:

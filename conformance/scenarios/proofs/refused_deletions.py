@@ -30,6 +30,7 @@ from conformance.scenarios.side_effects import (
     CHANGES_WITH_EACH_READING,
     MAX_CANDIDATES,
     changes_by_itself,
+    send_until_accepted,
 )
 
 if TYPE_CHECKING:
@@ -80,10 +81,7 @@ def _send(
     kept = KeptBackup(context.check.clause, backup, object_of(get))
     context.run.state.add_kept_backup(kept)
     answers = kept.answers
-    for request in requests:
-        answers.append(context.send(request))
-        if answers[-1].is_success and request.resources.get("backup") == backup:
-            break  # it is gone now: what comes after it would be refused for that
+    answers += send_until_accepted(context, requests)  # what comes after a deletion would be refused since it is gone
     (after, logs_after), in_list = context.at_once(
         lambda context: context.send_all(reads), lambda context: _missing_in_list(context, before)
     )

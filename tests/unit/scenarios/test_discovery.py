@@ -51,6 +51,9 @@ class Listing:
         items = [{"id": f"b{number:04}", "container_id": "c", "state": {"current": "live"}} for number in numbers]
         return answer(200, {"data": items}, operation="list")
 
+    def send_all(self, requests: list[Request]) -> list[Exchange]:
+        return [self.send(request) for request in requests]
+
 
 def discovery(listing: Listing) -> tuple[Discovery, Fixtures]:
     fixtures = Fixtures(TARGET)

@@ -17,7 +17,7 @@ from conformance.scenarios.proofs.log_book import LogBook
 from conformance.scenarios.restore import Restore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 JOB = "6a0000000000000000000001"
 ZERO = "0001-01-01T00:00:00Z"
@@ -53,6 +53,9 @@ class Scripted:
     others_at: list[float] = field(default_factory=list)
     message_at: float = float("inf")
     is_quick: bool = False
+    #: For how long others keep each request waiting, and how many requests went side by side each time.
+    others_send_s: float = 0.0
+    sent: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         policy = RestorePolicy(allow=True, timeout_s=self.timeout_s, poll_s=1.0)
@@ -63,8 +66,11 @@ class Scripted:
         #: a request is the call that answers it
         self.build = SimpleNamespace(**{name: partial(partial, getattr(self, name)) for name in ("get", "job", "logs")})
 
-    def send_all(self, requests: list[Callable[[], Exchange]]) -> list[Exchange]:
-        return [answer() for answer in requests]
+    def send_all(self, requests: Iterable[Callable[[], Exchange]]) -> list[Exchange]:
+        self.now += self.others_send_s
+        answers = [answer() for answer in requests]
+        self.sent.append(len(answers))
+        return answers
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -327,3 +333,26 @@ def test_the_message_of_a_failed_restore_is_given_up_with_its_time() -> None:
     context.follower().await_message(restore)
     assert not restore.failed
     assert context.now <= 6 + 1
+
+
+def test_what_a_poll_waits_for_others_is_no_time_of_the_restore() -> None:
+    context = Scripted([(0, job("completed"))], [0], others_send_s=7.0)
+    restore = context.follower().follow(context.restore())
+    assert (restore.took_s, restore.watched_s) == (7.0, 0.0)
+
+
+def test_a_quick_run_looks_at_the_log_and_the_backup_of_an_ended_restore_once_and_together() -> None:
+    context = Scripted([(0, job("completed"))], [0], is_quick=True)
+    restore = context.follower().follow(context.restore())
+    assert context.sent == [1, 2]  # the job; then the log and the backup
+    assert (len(restore.own_logs), restore.after is not None) == (1, True)
+    assert context.timeline[-1] == "logged: 1 new log"
+
+
+def test_restores_at_once_are_polled_side_by_side() -> None:
+    context = Scripted([(0, job("completed"))], [0])
+    context.more_jobs["6a0000000000000000000002"] = [(0, job("running")), (1, job("completed"))]
+    first, second = context.restore(), context.restore("6a0000000000000000000002")
+    context.follower().follow_all([first, second])
+    assert context.sent[:2] == [2, 1]
+    assert (first.polls, second.polls) == (1, 2)
