@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from support.exchanges import answer
 
+from conformance.config.settings import Depth
 from conformance.config.target import FixtureIds, RestorePolicy, Target
-from conformance.execution.run import clauses_with_restores
+from conformance.execution.run import clauses_with_restores, groups_of_clauses
 from conformance.judging.expectations import NotTestableError
 from conformance.scenarios.fixtures import RESTORED, Fixtures
 from conformance.scenarios.side_effects import FORBID_EFFECTS
@@ -70,3 +71,13 @@ def test_every_clause_that_sends_restores_is_listed_without_a_hand_kept_list() -
     assert set(clauses) >= FORBID_EFFECTS
     assert {"CAP-4", "JOB-4", "JOB-8"} <= set(clauses)
     assert "LIST-1" not in clauses
+
+
+@pytest.mark.parametrize("depth", Depth)
+def test_each_clause_with_restores_is_in_one_group_and_capabilities_share_none_with_others(depth: Depth) -> None:
+    groups = groups_of_clauses(depth)
+    clauses = clauses_with_restores()
+    assert sorted(clause for group in groups for clause in group) == sorted(clauses)
+    of_capabilities = [{clause.startswith("CAP-") for clause in group} for group in groups]
+    assert all(len(kinds) == 1 for kinds in of_capabilities)
+    assert len(groups) == (5 if depth is Depth.QUICK else len(clauses))
