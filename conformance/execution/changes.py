@@ -85,8 +85,9 @@ class Changes:
     # ------------------------------------------------------------ order
 
     def _run(self, stages: Mapping[Stage, Sequence[Check]]) -> None:
-        postponed = self._side_by_side(stages.get(Stage.REFUSALS, ()))
         deletions = self._refusals.submit(partial(self._in_turn, stages.get(Stage.REFUSED_DELETES, ())))
+        postponed = self._side_by_side(stages.get(Stage.REFUSALS, ()))
+        deletions.result()  # beside a restore a target may refuse them because it is busy
         self._in_turn([*stages.get(Stage.CHANGES, ()), *postponed])
         for check in sorted(stages.get(Stage.JOBS, ()), key=lambda check: check.kind.is_generated):
             if self._has_jobs():
@@ -95,7 +96,6 @@ class Changes:
                 self._settle(check)
         self._in_turn(stages.get(Stage.GENERATED, ()))  # they take long, so they go beside most reads
         self._in_turn(self._side_by_side(stages.get(Stage.LATE_REFUSALS, ())))
-        deletions.result()
         if Stage.DELETES in stages:
             self._await_reads()
             self._in_turn(stages[Stage.DELETES])

@@ -44,7 +44,7 @@ class Stage(IntEnum):
     GENERATED = 4
     #: Like REFUSALS, but generated, or accepted by some targets: behind the scenarios, whose budget they must not use.
     LATE_REFUSALS = 5
-    #: Deletions that must all be refused, one check after the other, beside the restores.
+    #: Deletions that must all be refused, one check after the other, beside REFUSALS.
     REFUSED_DELETES = 6
     #: Deletions. They may change other backups, so they wait for the reads.
     DELETES = 7

@@ -62,7 +62,8 @@ def send_deletions_expecting_refusal(
     before, kept, changes = _send(context, backup, requests)
     if not any(answer.is_success for answer in kept.answers):
         if _blames(changes):
-            kept.doubt = _doubt(context, backup, requests)
+            with context.run.refusals.none():  # restores that must be refused go beside
+                kept.doubt = _doubt(context, backup, requests)
         elif not changes and not context.run.is_quick:
             changes = _changes_of_others(context, before, requests)
     if kept.doubt:
@@ -126,16 +127,24 @@ def _changes_of_others(context: CheckContext, before: Neighbours, requests: Sequ
         return []
     shown = {**changes.of_steady}
     try:
-        for _ in range(ROUNDS):
-            began = time.monotonic()
-            changes = _change_again(context, before.deleted, requests)
-            shown |= changes.of_steady
-            if not changes.shows_collateral:
-                return [inconclusive(ANOTHER_CLIENT)] if shown else []
-            if doubt := _change_alone(context, before.deleted, CONTROL_FACTOR * (time.monotonic() - began)):
-                return [inconclusive(doubt)]
+        with context.run.refusals.none():
+            return _shown_again(context, before.deleted, requests, shown)
     except CannotTellError as reason:
         return [inconclusive(str(reason))]
+
+
+def _shown_again(
+    context: CheckContext, backup: str, requests: Sequence[Request], shown: dict[str, Finding]
+) -> list[Finding]:
+    """Send the same requests again and again, and nothing in between; `shown` is what changed the first time."""
+    for _ in range(ROUNDS):
+        began = time.monotonic()
+        changes = _change_again(context, backup, requests)
+        shown |= changes.of_steady
+        if not changes.shows_collateral:
+            return [inconclusive(ANOTHER_CLIENT)] if shown else []
+        if doubt := _change_alone(context, backup, CONTROL_FACTOR * (time.monotonic() - began)):
+            return [inconclusive(doubt)]
     return [*shown.values()] or [inconclusive(RESTORED)]
 
 

@@ -84,12 +84,15 @@ def test_late_refused_restores_go_at_once_behind_the_scenarios() -> None:
     assert order[-2:] == ["reads awaited", "JOB-22"]
 
 
-def test_refused_deletions_go_one_after_the_other_beside_the_scenarios() -> None:
+def test_refused_deletions_go_one_after_the_other_beside_refused_restores_and_before_all_restores() -> None:
     deletions = [check_of(number, Stage.REFUSED_DELETES) for number in range(3)]
+    refusals = [check_of(number, Stage.REFUSALS) for number in range(10, 10 + REFUSED)]
     target = Target()
-    target.beside = {"JOB-2": threading.Event(), "JOB-21": threading.Event()}
-    order = target.run([check_of(22, Stage.DELETES), *deletions, check_of(21, Stage.CHANGES)])
-    assert [clause for clause in order if clause != "JOB-21"] == ["JOB-0", "JOB-1", "JOB-2", "reads awaited", "JOB-22"]
+    target.beside = {"JOB-0": threading.Event(), "JOB-10": threading.Event()}
+    target.together = threading.Barrier(1)
+    order = target.run([check_of(22, Stage.DELETES), *deletions, *refusals, check_of(21, Stage.CHANGES)])
+    assert [clause for clause in order if len(clause) == len("JOB-0")] == ["JOB-0", "JOB-1", "JOB-2"]
+    assert order[-3:] == ["JOB-21", "reads awaited", "JOB-22"]
 
 
 def test_after_an_acceptance_the_other_refused_restores_go_behind_the_scenarios() -> None:
