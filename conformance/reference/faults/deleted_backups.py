@@ -30,7 +30,7 @@ def denied_deletion_takes_the_logs(server: Behaviours) -> None:
     on_refusal(server, "capability", clear)
 
 
-@fault(breaks=("DEL-4",), also=("DEL-5",))
+@fault(breaks=("DEL-4",), also=("CAP-5", "DEL-5"))
 def unknown_deletion_takes_the_oldest(server: Behaviours) -> None:
     """A deletion of an unknown backup is a 404 but removes the container's oldest live one: the filter is empty."""
 
