@@ -42,7 +42,8 @@ class Stage(IntEnum):
     JOBS = 3
     #: Generated requests that could change something, one check after the other.
     GENERATED = 4
-    #: Like REFUSALS, but generated, or accepted by some targets: behind the scenarios, whose budget they must not use.
+    #: Like REFUSALS, but generated, or accepted by some targets: behind the scenarios, whose budget they must not use
+    #: and which must not wait until they are made.
     LATE_REFUSALS = 5
     #: Deletions that must all be refused, one check after the other, beside REFUSALS.
     REFUSED_DELETES = 6
@@ -159,7 +160,7 @@ def _default_stage(clause: str, operation: Operation, kind: CheckKind) -> Stage:
         return Stage.JOBS
     if kind is CheckKind.SCHEMATHESIS:
         reads = operation in READING and clause not in BY_OTHER_METHODS
-        return Stage.READS if reads else Stage.REFUSED_DELETES if operation == "delete" else Stage.LATE_REFUSALS
+        return Stage.READS if reads else Stage.LATE_REFUSALS
     if operation in READING:
         return Stage.READS
     if operation == "restore" and clause not in ABOUT_ACCEPTED:

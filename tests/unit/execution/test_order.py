@@ -30,3 +30,9 @@ def test_one_check_that_makes_the_others_wait_comes_after_them_and_those_that_wa
     assert reads[-2:] == waiting[1:]
     generated = next(place for place, check in enumerate(reads) if check.count("/") > 1)
     assert reads[generated - 1] == waiting[0]
+
+
+def test_what_goes_before_the_restores_is_written_out_so_that_they_need_not_wait_until_it_is_generated() -> None:
+    first = [check for check in all_checks().values() if check.stage in (Stage.REFUSALS, Stage.REFUSED_DELETES)]
+    assert {"DEL-2/delete", "DEL-4/delete", "CAP-4/restore"} <= {str(check.id) for check in first}
+    assert not [check.id for check in first if check.kind.is_generated]
