@@ -141,9 +141,8 @@ def _shown_again(
         began = time.monotonic()
         changes = _change_again(context, backup, requests)
         shown |= changes.of_steady
-        if not changes.shows_collateral:  # refused restores are watched by their own checks
-            unwatched = [each for each in shown if not context.run.state.requested(each)]
-            return [inconclusive(ANOTHER_CLIENT)] if unwatched else []
+        if not changes.shows_collateral:
+            return [inconclusive(ANOTHER_CLIENT)] if shown else []
         if doubt := _change_alone(context, backup, CONTROL_FACTOR * (time.monotonic() - began)):
             return [inconclusive(doubt)]
     return [*shown.values()] or [inconclusive(RESTORED)]

@@ -64,7 +64,7 @@ def refused_request_is_logged(server: Behaviours) -> None:
     _refused_and_done(server, "request", leave_log)
 
 
-@fault(breaks=("JOB-10",))
+@fault(breaks=("JOB-10",), also=("DEL-2", "DEL-4"))
 def refused_request_touches_the_backup(server: Behaviours) -> None:
     """A refused request leaves the backup in state saving."""
 
